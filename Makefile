@@ -1,0 +1,54 @@
+# GNU make 3.81 and a POSIX shell are enough. What needs an environment prepares it first (.ci/environment), in .venv;
+# that speaks on standard error, so that `make demo ARGS="--exit --json" | ...` passes on the demo's own output only.
+
+PYTHON ?=
+ARGS ?=
+ONLY ?=
+JSON ?=
+
+prepare = PYTHON='$(PYTHON)' sh .ci/environment
+
+.PHONY: help demo test lint format bench docs lock clean
+
+help: ## list the targets (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  ARGS=... goes to the command; PYTHON=/path/to/python3 names the interpreter (3.11 or newer)."
+
+demo: ## play the real supply chain and show its footprints (ARGS="--exit --json" ends after the run)
+	@$(prepare) runtime
+	@.venv/bin/packtrace demo $(ARGS)
+
+test: ## run the tests (ARGS="tests/signer -k name" picks some)
+	@$(prepare) dev
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+lint: ## check style, types and the import contracts
+	@$(prepare) dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: ## put the code into the one format
+	@$(prepare) dev
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+bench: ## measure against reference implementations (ONLY=signer picks a group, JSON=1 prints lines of JSON)
+	@$(prepare) dev
+	@ONLY='$(ONLY)' JSON='$(JSON)' .venv/bin/python -m benchmarks.run
+
+docs: ## check the links in the documentation and say where it is
+	@$(prepare) dev
+	@.venv/bin/python -m pytest -q tests/workshop/test_links.py
+	@echo "Start with README.md; docs/ holds:"
+	@find docs -name '*.md' | sort | sed 's/^/  /'
+
+lock: ## make runtime.lock and dev.lock again (needs uv; ARGS=--upgrade takes newer versions)
+	@sh .ci/lock $(ARGS)
+
+clean: ## remove the environment and caches; the demo's data in .packtrace stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks dist build *.egg-info
+	@find . -name .git -prune -o -name .packtrace -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -e .packtrace ]; then echo "kept .packtrace, the demo's keys, ledger and database; rm -r .packtrace removes it"; fi

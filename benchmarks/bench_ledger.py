@@ -1,0 +1,136 @@
+"""The ledger: durable appends against a bare INSERT, and the tree in memory against pymerkle and bare SHA-256."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import pymerkle
+from sqlalchemy import Engine, insert
+
+from benchmarks.measure import Row, compare
+from ledger import CompactRange, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from ledger.store import append, begin, create_log, metadata, sqlite_engine
+
+ENTRY_BYTES = 1_000
+TREE_HEIGHT = 20
+
+
+def benchmarks() -> Iterator[Row]:
+    """Measure each operation of the ledger that a service does often."""
+    for batch in (1, 64):
+        with tempfile.TemporaryDirectory() as folder:
+            yield _append(Path(folder), batch)
+    yield _tree()
+    yield _inclusion()
+    yield _consistency()
+
+
+def _append(folder: Path, batch: int) -> Row:
+    """Both sides commit to a SQLite file of their own, in WAL mode with synchronous=FULL."""
+    return compare(
+        f"append through the store, batches of {batch}",
+        _append_to_log(_database(folder / "log.sqlite"), batch),
+        _insert_rows(_database(folder / "rows.sqlite"), batch),
+        reference_name="INSERT of the same rows",
+        goal=">=0.8",
+        unit="entries per second",
+        operations=batch,
+    )
+
+
+def _database(path: Path) -> Engine:
+    engine = sqlite_engine(path)
+    metadata.create_all(engine)
+    with begin(engine) as connection:
+        create_log(connection, "bench.example")
+    return engine
+
+
+def _append_to_log(engine: Engine, batch: int) -> Callable[[], object]:
+    numbers = count()
+
+    def run() -> None:
+        with begin(engine) as connection:
+            append(connection, [_entry(next(numbers)) for _ in range(batch)])
+
+    return run
+
+
+def _insert_rows(engine: Engine, batch: int) -> Callable[[], object]:
+    statement, numbers = insert(metadata.tables["ledger_entry"]), count()
+
+    def row(number: int) -> dict[str, object]:
+        hashed = sha256(b"%d" % number).digest()  # unique, and as scattered over the index as a leaf hash
+        return {"index": number, "leaf_hash": hashed, "chain": hashed, "data": _entry(number)}
+
+    def run() -> None:
+        with begin(engine) as connection:
+            connection.execute(statement, [row(next(numbers)) for _ in range(batch)])
+
+    return run
+
+
+def _entry(number: int) -> bytes:
+    return b"%d".ljust(ENTRY_BYTES, b".") % number
+
+
+def _tree() -> Row:
+    ours, theirs = CompactRange(), pymerkle.InmemoryTree(algorithm="sha256")
+    entry = bytes(ENTRY_BYTES)
+    return compare(
+        "append to a tree in memory",
+        lambda: ours.append(leaf_hash(entry)),
+        lambda: theirs.append_entry(entry),
+        reference_name="pymerkle",
+        goal=">=3",
+        unit="entries per second",
+    )
+
+
+def _inclusion() -> Row:
+    """A leaf of a tree of 2^20 entries: 20 hashes."""
+    index, leaf = 0b1010_0110_1001_1100_0101, bytes(32)
+    proof = [sha256(b"%d" % height).digest() for height in range(TREE_HEIGHT)]
+    root = leaf
+    for height, sibling in enumerate(proof):
+        root = node_hash(sibling, root) if index >> height & 1 else node_hash(root, sibling)
+    return compare(
+        "verify an inclusion proof of 20 hashes",
+        lambda: verify_inclusion(leaf, index, 1 << TREE_HEIGHT, proof, root),
+        _bare_hashes(TREE_HEIGHT),
+        reference_name="as many bare SHA-256",
+        goal=">=0.5",
+        unit="proofs per second",
+    )
+
+
+def _consistency() -> Row:
+    """From 2^20 - 1 entries to 2^20, the longest way at this size: 21 hashes, 39 to compute."""
+    old = (1 << TREE_HEIGHT) - 1
+    leaves = [sha256(b"%d" % height).digest() for height in range(TREE_HEIGHT + 1)]
+    # The last leaf is new; the perfect subtrees before it, smallest first, are the old tree.
+    new_leaf, subtrees = leaves[0], leaves[1:]
+    old_root, new_root = subtrees[0], node_hash(subtrees[0], new_leaf)
+    for subtree in subtrees[1:]:
+        old_root, new_root = node_hash(subtree, old_root), node_hash(subtree, new_root)
+    proof = [subtrees[0], new_leaf, *subtrees[1:]]
+    return compare(
+        "verify a consistency proof of 21 hashes",
+        lambda: verify_consistency(old, old + 1, old_root, new_root, proof),
+        _bare_hashes(2 * TREE_HEIGHT - 1),
+        reference_name="as many bare SHA-256",
+        goal=">=0.5",
+        unit="proofs per second",
+    )
+
+
+def _bare_hashes(number: int) -> Callable[[], object]:
+    data = bytes(65)
+
+    def run() -> None:
+        for _ in range(number):
+            sha256(data).digest()
+
+    return run

@@ -1,0 +1,68 @@
+"""What bom_graph raises: one base, one subclass per cause, each with what, where and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BomGraphError(Exception):
+    """Base of every error of this package.
+
+    `what` says what is wrong, `where` names the place (a path such as ``inputs/<id>``), `remedy` what to do.
+    """
+
+    code: ClassVar[str] = "bom_graph_error"
+
+    def __init__(self, what: str, *, where: str, remedy: str) -> None:
+        super().__init__(f"{what} (at {where}); {remedy}")
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+
+class UnitError(BomGraphError):
+    """A unit is unknown, or of another dimension than its place needs."""
+
+    code = "unit"
+
+
+class CompositionError(BomGraphError):
+    """A chemical formula can't be read."""
+
+    code = "composition"
+
+
+class RecordError(BomGraphError):
+    """A record's claims don't have the shape of its kind."""
+
+    code = "record"
+
+
+class StatedSumError(BomGraphError):
+    """A sum that the record states isn't the sum of its parts."""
+
+    code = "stated_sum"
+
+
+class CycleError(BomGraphError):
+    """A product is, through its bills of materials, made from itself."""
+
+    code = "cycle"
+
+
+class FactorError(BomGraphError):
+    """No factor fits, two fit equally, or a release can't be read."""
+
+    code = "factor"
+
+
+class RuleSetError(BomGraphError):
+    """A rule-set file can't be read or contradicts itself."""
+
+    code = "rule_set"
+
+
+class DeliveredEnergyError(BomGraphError):
+    """The denominator can't be computed from the battery model's data."""
+
+    code = "delivered_energy"

@@ -1,0 +1,68 @@
+"""Gates: checks of plausibility whose level the rule set states. A finding says what, where and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
+from bom_graph.quantities import UNITS, convert
+from bom_graph.records import ActivityData, Lines, Output
+from bom_graph.rules import ElementGate
+
+Level = Literal["note", "soft", "hard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a gate found. `refuses` says whether the rule set refuses a result over it."""
+
+    gate: str
+    level: Level
+    where: str
+    what: str
+    remedy: str
+    refuses: bool = False
+
+
+def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> list[Finding]:
+    """Return a finding where an element that the product holds does not come in within the gate's limits.
+
+    Elements Li, Ni, Co, Mn, P, Fe; in and out as kg by stated formula. Needs the formula of the product and of the inputs; where they
+    are sealed or the product states none, nothing can be said and nothing is found.
+    """
+    inputs, outputs = record.inputs, record.outputs
+    if not (isinstance(inputs, Lines) and inputs.complete and isinstance(outputs, Lines) and outputs.complete):
+        return []
+    product: Output = outputs.items[0]
+    if product.composition is None or UNITS[product.unit][0] != "mass":
+        return []
+    held = _elements(product.composition.formula, product.amount, product.unit, where)
+    brought: dict[str, float] = dict.fromkeys(held, 0.0)
+    for line in inputs:
+        if line.composition is not None and UNITS[line.unit][0] == "mass":
+            for element, kg in _elements(line.composition.formula, line.amount, line.unit, where).items():
+                brought[element] = brought.get(element, 0.0) + kg
+    ratios = {element: brought[element] / kg for element, kg in held.items()}
+    beyond = {element: ratio for element, ratio in ratios.items() if abs(ratio - 1) > gate.soft}
+    if not beyond:
+        return []
+    is_hard = any(abs(ratio - 1) > gate.hard for ratio in beyond.values())
+    shown = ", ".join(f"{element} {ratio:.1%}" for element, ratio in beyond.items())
+    return [
+        Finding(
+            gate="element_balance",
+            level="hard" if is_hard else "soft",
+            where=where,
+            what=f"elements brought in against what the product holds: {shown} (soft limit {gate.soft:.0%}, hard {gate.hard:.0%})",
+            remedy="check amounts, hydrate water and the product's formula, then sign a corrected statement",
+            refuses=is_hard and gate.hard_effect == "refuse",
+        )
+    ]
+
+
+def _elements(formula: str, amount: Decimal, unit: str, where: str) -> dict[str, float]:
+    kg = float(convert(amount, unit, "kg", where=where))
+    fractions = mass_fractions(formula)
+    return {element: kg * fractions[element] for element in BALANCED_ELEMENTS if element in fractions}

@@ -1,0 +1,585 @@
+"""The records that feed arithmetic: what a statement of each calculation kind says.
+
+A reader may hold only part of a record. A field is its value, `SEALED` (it may exist, this reader can't tell) or None (known to be absent);
+a list is `Lines(items, complete)`. Amounts are decimal strings in signed data and Decimal here. Unknown fields survive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from bom_graph.composition import mass_fractions
+from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, UnitError
+from bom_graph.quantities import Amount, convert, dimension
+
+#: Two figures that must agree may differ by this share: twelve stored digits and a sum of many lines.
+SUM_TOLERANCE = Decimal("1e-9")
+SHARE_TOLERANCE = Decimal("0.001")
+MAX_LINES = 4096
+_MEMBER = re.compile(r"[a-z0-9_]+")
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@final
+class Sealed:
+    """The type of `SEALED`: this reader doesn't know whether the field has a value, nor which."""
+
+    def __repr__(self) -> str:
+        return "SEALED"
+
+
+SEALED: Final = Sealed()
+T = TypeVar("T")
+LineT = TypeVar("LineT", bound="Line")
+PartT = TypeVar("PartT", bound="Part")
+
+#: A field as a reader holds it.
+Maybe: TypeAlias = T | Sealed | None
+Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,500}$", strict=True)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
+Obtained = Literal["measured", "calculated", "estimated", "modelled", "assumed"]
+
+
+class Part(BaseModel):
+    """A frozen part of a record; unknown fields are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", arbitrary_types_allowed=True)
+
+
+class Line(Part):
+    """An element of a list: one disclosure, never split."""
+
+    id: Identifier
+
+
+@final
+class Lines(Generic[LineT]):
+    """The elements of a list that this reader holds; `complete` says whether they are all there are."""
+
+    __slots__ = ("complete", "items")
+
+    def __init__(self, items: tuple[LineT, ...], *, complete: bool) -> None:
+        self.items = items
+        self.complete = complete
+
+    def __iter__(self) -> Iterator[LineT]:
+        return iter(self.items)
+
+    def __repr__(self) -> str:
+        return f"Lines({len(self.items)} items, complete={self.complete})"
+
+
+#: A list as a reader holds it.
+ListOf: TypeAlias = InstanceOf[Lines[Any]] | Sealed | None
+
+
+class Citation(Part):
+    """A pointer to an entry of the ledger; `leaf_hash` is SHA-256(0x00 || issuer-signed JWT) in hex."""
+
+    origin: Text
+    index: Annotated[int, Field(ge=0, strict=True)]
+    leaf_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
+
+
+def _iso_day(value: object) -> object:
+    # Without this, pydantic takes numbers and times of day for days as well.
+    if not isinstance(value, date) and not (isinstance(value, str) and _ISO_DAY.fullmatch(value)):
+        raise ValueError("a day is written as 2026-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_day)]
+
+
+class Period(Part):
+    """First and last day that the data covers."""
+
+    start: Day
+    end: Day
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end < self.start:
+            raise ValueError("the period ends before it starts")
+        return self
+
+
+class Site(Part):
+    """Where the process runs: ISO 3166-1 country and, for electricity, the grid's geography code."""
+
+    name: Text
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$", strict=True)]
+    grid: Text | None = None
+
+
+class Composition(Part):
+    """What a mass is stated as: a formula, hydrate water included, for instance ``NiSO4.6H2O``."""
+
+    formula: Text
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        mass_fractions(self.formula)
+        return self
+
+
+class Measure(Part):
+    """An amount with its unit and how it was obtained."""
+
+    amount: Amount
+    unit: Text
+    obtained: Obtained
+
+    def to(self, unit: str, *, where: str) -> Decimal:
+        """Return the amount in `unit`; UnitError across dimensions."""
+        return convert(self.amount, self.unit, unit, where=where)
+
+
+class AmountLine(Line):
+    """A line with an amount, its unit and how it was obtained."""
+
+    amount: Amount
+    unit: Text
+    obtained: Obtained
+    note: Text | None = None
+
+    #: Dimension that the line's unit must have; None: any.
+    needs: ClassVar[str | None] = None
+
+    @model_validator(mode="after")
+    def _positive_and_known(self) -> Self:
+        found = dimension(self.unit, where="unit")
+        if self.needs is not None and found != self.needs:
+            raise UnitError(
+                f"{self.unit} is {found}, this line is stated in a unit of {self.needs}",
+                where="unit",
+                remedy=f"restate the amount in a unit of {self.needs}",
+            )
+        if self.amount < 0:
+            raise ValueError("an amount can't be negative here")
+        return self
+
+
+class Input(AmountLine):
+    """A material or component that goes in: a supplier's product (with or without citation) or a background flow."""
+
+    name: Text
+    product: Uri | None = None
+    citation: Citation | None = None
+    flow: Identifier | None = None
+    composition: Composition | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.product is None) == (self.flow is None):
+            raise ValueError("name either a supplier's product or a background flow")
+        if self.citation is not None and self.product is None:
+            raise ValueError("a citation needs the product that it is about")
+        return self
+
+
+class Component(Input):
+    """A line of a bill of materials: content per unit of product; `yield_` is good output over input (0 < yield <= 1)."""
+
+    yield_: Annotated[Amount, Field(gt=0, le=1)] = Field(default=Decimal(1), alias="yield")
+
+
+class Output(AmountLine):
+    """A product that comes out; the first line names the reference product."""
+
+    product: Uri
+    composition: Composition | None = None
+
+
+class Electricity(AmountLine):
+    """Electricity by supply, metered at the site; `geography` is the grid it was taken from."""
+
+    needs = "energy"
+    supply: Literal["grid"]
+    geography: Text
+
+
+class Fuel(AmountLine):
+    """A fuel burned or heat bought, by its background flow."""
+
+    needs = "energy"
+    flow: Identifier
+
+
+class DirectEmission(AmountLine):
+    """A gas that leaves the process itself; only fossil CO2 in this version."""
+
+    needs = "mass"
+    gas: Literal["CO2"]
+    origin: Literal["fossil"]
+
+
+class SupplierShare(Line):
+    """Which share of a component comes from which supplier's product; the shares of one component add up to 1."""
+
+    component: Identifier
+    product: Uri
+    share: Annotated[Amount, Field(gt=0, le=1)]
+
+
+class StageAmount(Line):
+    """Emissions of one stage per declared unit (kg CO2e)."""
+
+    stage: Identifier
+    kg_co2e: Amount
+
+
+class StatedFinding(Line):
+    """A finding of the maker's own calculation that it chose to pass on."""
+
+    gate: Identifier
+    level: Literal["note", "soft", "hard"]
+    what: Text
+
+
+class Record(Part):
+    """Base of the calculation kinds. `required` names the fields that a whole statement can't lack."""
+
+    required: ClassVar[frozenset[str]] = frozenset({"sub"})
+    lists: ClassVar[Mapping[str, type[Line]]] = {}
+
+    sub: Maybe[Uri] = None
+
+    @classmethod
+    def read(cls, claims: Mapping[str, Any], contents: Mapping[str, Any] | None) -> Self:
+        """Return the record that the disclosed `claims` hold.
+
+        `contents` is the statement's own account of its claims and list lengths; without it every undisclosed field is SEALED
+        and no list is complete. Raises a BomGraphError that names the place.
+        """
+        present = None if contents is None else frozenset(contents["claims"])
+        values: dict[str, Any] = {}
+        for name in cls._claim_names():
+            if name in claims:
+                values[name] = cls._value(name, claims[name], contents)
+            elif present is None or name in present:
+                values[name] = SEALED
+        values.update({name: value for name, value in claims.items() if name not in values})
+        record = _validated(cls, values, where="statement")
+        nulls = {name for name, value in claims.items() if value is None}
+        record.require((cls.required if present is None else present) - nulls)
+        record.check_units()
+        record.check()
+        return record
+
+    @classmethod
+    def draft(cls, claims: Mapping[str, Any]) -> Self:
+        """Return the record of an unsigned draft: every claim is present, and lines without an `id` are numbered."""
+        lists = {name: value for name, value in claims.items() if name in cls.lists and isinstance(value, list)}
+        numbered = {
+            name: [{"id": f"{name}-{n}", **line} if isinstance(line, dict) else line for n, line in enumerate(lines, 1)]
+            for name, lines in lists.items()
+        }
+        contents = {"claims": list(claims), "lists": {name: len(lines) for name, lines in lists.items()}}
+        return cls.read({**claims, **numbered}, contents)
+
+    @classmethod
+    def _claim_names(cls) -> list[str]:
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def _value(cls, name: str, value: Any, contents: Mapping[str, Any] | None) -> Any:
+        if name not in cls.lists:
+            return value
+        if not isinstance(value, list) or len(value) > MAX_LINES:
+            raise RecordError(
+                f"{name} is not a list of at most {MAX_LINES} lines",
+                where=name,
+                remedy="state it as a list of lines",
+            )
+        lines = tuple(_line(cls.lists[name], name, item) for item in value)
+        complete = contents is not None and contents["lists"].get(name) == len(lines)
+        return Lines(lines, complete=complete)
+
+    def require(self, present: frozenset[str]) -> None:
+        """Check that a statement with the claims `present` lacks none that its kind requires."""
+        missing = sorted(self.required - present)
+        if missing:
+            raise RecordError(
+                f"{', '.join(missing)} is missing",
+                where=missing[0],
+                remedy="a statement of this kind states it",
+            )
+
+    def check_units(self) -> None:
+        """Check that each stated measure has a known unit; raises UnitError."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Measure):
+                dimension(value.unit, where=f"{name}/unit")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this reader holds all of the record: nothing is sealed and every list is complete."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        return not any(
+            isinstance(value, Sealed) or (isinstance(value, Lines) and not value.complete) for value in values
+        )
+
+    def check(self) -> None:
+        """Check what the record says of itself (stated sums); raises StatedSumError. Sealed parts are not checked."""
+
+
+def _line(model: type[LineT], name: str, item: Any) -> LineT:
+    where = f"{name}/{item['id']}" if isinstance(item, dict) and isinstance(item.get("id"), str) else name
+    return _validated(model, item, where=where)
+
+
+def _validated(model: type[PartT], values: Any, *, where: str) -> PartT:
+    """Validate and turn pydantic's account of the first defect into ours; unit and formula errors keep their class."""
+    try:
+        return model.model_validate(values)
+    except BomGraphError as error:
+        place = f"{where}/{error.where}" if where != "statement" else error.where
+        raise type(error)(error.what, where=place, remedy=error.remedy) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        # Between the members stand names of union branches (``Period``, ``is-instance[Sealed]``), which no reader knows.
+        members = [str(step) for step in first["loc"] if _MEMBER.fullmatch(str(step))]
+        place = "/".join([*([] if where == "statement" and members else [where]), *members])
+        raise RecordError(first["msg"], where=place, remedy="correct it and sign the statement again") from None
+
+
+class ActivityData(Record):
+    """What a process consumed and emitted in a period, by its operator. All lines together make all outputs."""
+
+    required = frozenset({"sub", "process_class", "period", "outputs"})
+    lists = {
+        "outputs": Output,
+        "inputs": Input,
+        "electricity": Electricity,
+        "fuels": Fuel,
+        "direct_emissions": DirectEmission,
+    }
+
+    process_class: Maybe[Literal["material_production", "cell_manufacturing", "pack_assembly"]] = None
+    site: Maybe[Site] = None
+    period: Maybe[Period] = None
+    outputs: ListOf = None
+    inputs: ListOf = None
+    electricity: ListOf = None
+    electricity_total: Maybe[Measure] = None
+    fuels: ListOf = None
+    direct_emissions: ListOf = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """One reference output above zero that is `sub`; the stated electricity total is the sum of its lines."""
+        outputs = self.outputs
+        if isinstance(outputs, Lines) and outputs.complete:
+            if len(outputs.items) != 1:
+                raise RecordError(
+                    f"{len(outputs.items)} outputs are stated",
+                    where="outputs",
+                    remedy="state one output; co-products and their allocation are not read by this version",
+                )
+            output = outputs.items[0]
+            if output.product != self.sub and not isinstance(self.sub, Sealed):
+                raise RecordError(
+                    "the output is not the statement's product",
+                    where=f"outputs/{output.id}/product",
+                    remedy="let sub name the product of the output line",
+                )
+            if output.amount == 0:
+                raise RecordError(
+                    "the output is zero", where=f"outputs/{output.id}/amount", remedy="state what was made"
+                )
+        total, lines = self.electricity_total, self.electricity
+        if isinstance(total, Measure) and isinstance(lines, Lines) and lines.complete:
+            _check_sum(
+                total.to("kWh", where="electricity_total"),
+                [convert(line.amount, line.unit, "kWh", where="electricity") for line in lines],
+                where="electricity_total",
+                unit="kWh",
+            )
+
+
+class BillOfMaterials(Record):
+    """What one declared unit of a product holds, by its maker. Content over yield is what goes in."""
+
+    required = frozenset({"sub", "per", "components"})
+    lists = {"components": Component, "supplier_shares": SupplierShare}
+
+    per: Maybe[Measure] = None
+    period: Maybe[Period] = None
+    components: ListOf = None
+    supplier_shares: ListOf = None
+    mass: Maybe[Measure] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """`per` is above zero, a stated mass is the sum of the contents, shares of a component add up to 1, no product holds itself."""
+        if isinstance(self.per, Measure) and self.per.amount <= 0:
+            raise RecordError("the declared unit is zero", where="per/amount", remedy='state for instance "1" piece')
+        components = self.components
+        if not isinstance(components, Lines):
+            return
+        for line in components:
+            if line.product is not None and line.product == self.sub:
+                raise CycleError(
+                    f"{self.sub} holds itself",
+                    where=f"components/{line.id}/product",
+                    remedy="name the component, not the product",
+                )
+        if isinstance(self.mass, Measure) and components.complete:
+            masses = [convert(line.amount, line.unit, "kg", where=f"components/{line.id}") for line in components]
+            _check_sum(self.mass.to("kg", where="mass"), masses, where="mass", unit="kg")
+        self._check_shares(components)
+
+    def _check_shares(self, components: Lines[Component]) -> None:
+        if not isinstance(self.supplier_shares, Lines) or not self.supplier_shares.complete:
+            return
+        for component in components:
+            shares = [line.share for line in self.supplier_shares if line.component == component.id]
+            if shares and abs(sum(shares) - 1) > SHARE_TOLERANCE:
+                raise StatedSumError(
+                    f"supplier shares of component {component.id} add up to {sum(shares)}",
+                    where="supplier_shares",
+                    remedy="let them add up to 1 within 0.001",
+                )
+
+
+class CyclePoint(Line):
+    """One reported point of a cycle-life test: capacity or energy retention after so many full cycles."""
+
+    cycles: Amount
+    retention: Annotated[Amount, Field(gt=0, le=Decimal("1.2"))]
+
+
+class CycleLife(Part):
+    """How the cycle-life test was made (GB/T 31484); `basis` Wh or Ah of the retention figures."""
+
+    standard: Text
+    object: Literal["cell", "module", "pack"]
+    basis: Literal["Ah", "Wh"]
+    obtained: Obtained
+    laboratory: Text | None = None
+    stop_reason: Text | None = None
+
+
+class Warranty(Part):
+    """Warranty years and, where given, kilometres and the kilometres a year used to turn them into years."""
+
+    years: Annotated[Amount, Field(gt=0)]
+    km: Annotated[Amount, Field(gt=0)] | None = None
+    km_per_year: Annotated[Amount, Field(gt=0)] | None = None
+    obtained: Obtained
+
+
+class BatteryModel(Record):
+    """A pack model as one plant makes it, by the pack maker: what the denominators need."""
+
+    required = frozenset({"sub", "model", "plant", "chemistry", "rated_energy"})
+    lists = {"cycle_points": CyclePoint}
+
+    model: Maybe[Text] = None
+    plant: Maybe[Site] = None
+    chemistry: Maybe[Text] = None
+    rated_energy: Maybe[Measure] = None
+    usable_energy: Maybe[Measure] = None
+    mass: Maybe[Measure] = None
+    cycle_life: Maybe[CycleLife] = None
+    cycle_points: ListOf = None
+    cumulative_discharge_energy: Maybe[Measure] = None
+    vehicle_class: Maybe[Literal["L", "M1", "M2", "M3", "N1", "N2", "N3"]] = None
+    warranty: Maybe[Warranty] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """Rated energy is energy above zero."""
+        for name in ("rated_energy", "usable_energy", "cumulative_discharge_energy"):
+            measure = getattr(self, name)
+            if isinstance(measure, Measure) and measure.to("kWh", where=name) <= 0:
+                raise RecordError(f"{name} is zero", where=name, remedy="state the energy of one pack in kWh")
+
+
+class RuleSetName(Part):
+    """A rule set by id, version and digest (hex SHA-256 of the file)."""
+
+    id: Identifier
+    version: Text
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
+
+
+class ProductFootprint(Record):
+    """The footprint of a declared unit under one rule set, signed by the tier that computed it."""
+
+    required = frozenset({"sub", "rule_set", "declared_unit", "total", "stages", "obtained"})
+    lists = {"stages": StageAmount, "findings": StatedFinding}
+
+    rule_set: Maybe[RuleSetName] = None
+    period: Maybe[Period] = None
+    declared_unit: Maybe[Measure] = None
+    total: Maybe[Amount] = None
+    stages: ListOf = None
+    primary_data_share: Maybe[Amount] = None
+    obtained: Maybe[Obtained] = None
+    basis: Maybe[Literal["activity_data", "published_factor"]] = None
+    composition: Maybe[Composition] = None
+    findings: ListOf = None
+    result_digest: Maybe[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """The total is the sum of the stages (kg CO2e per declared unit)."""
+        if isinstance(self.total, Decimal) and isinstance(self.stages, Lines) and self.stages.complete:
+            _check_sum(self.total, [line.kg_co2e for line in self.stages], where="total", unit="kg CO2e")
+        if isinstance(self.declared_unit, Measure) and self.declared_unit.amount <= 0:
+            raise RecordError("the declared unit is zero", where="declared_unit", remedy='state for instance "1" kg')
+
+
+def _check_sum(stated: Decimal, parts: list[Decimal], *, where: str, unit: str) -> None:
+    total = sum(parts, Decimal(0))
+    if abs(total - stated) > SUM_TOLERANCE * max(abs(stated), *(abs(part) for part in parts), Decimal(0)):
+        raise StatedSumError(
+            f"{stated} {unit} is stated, the parts add up to {total} {unit}",
+            where=where,
+            remedy="correct the sum or the lines and sign again",
+        )
+
+
+__all__ = [
+    "SEALED",
+    "ActivityData",
+    "BatteryModel",
+    "BillOfMaterials",
+    "Citation",
+    "Component",
+    "CycleLife",
+    "DirectEmission",
+    "Electricity",
+    "Fuel",
+    "Input",
+    "Line",
+    "Lines",
+    "Measure",
+    "Output",
+    "Period",
+    "ProductFootprint",
+    "Record",
+    "RuleSetName",
+    "Sealed",
+    "Site",
+    "Warranty",
+]

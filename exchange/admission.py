@@ -1,0 +1,111 @@
+"""Admission: the one way a token becomes an entry, for intake, for reading the ledger back, and for offline verification.
+
+Rules kept here:
+1. Entries are admitted in index order; entry 0 enrols the operator.
+2. A token is verified strictly: signature, certificate, claim layout, disclosures (signer).
+3. Its key counts at its index (key register), and one of its organisation's roles may sign its kind (policy).
+4. Its record can be read; what it states of itself adds up; it speaks of its issuer's own products.
+5. It cites smaller indices of this log only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from bom_graph import Citation, Input, Lines, Record
+from exchange.errors import CitationError, StatementError
+from exchange.evidence import Entry
+from exchange.kinds import ROLE_GRANT, Policy, RoleGrant, kind_of, read_open, read_record
+from ledger import leaf_hash
+from signer import KEY_EVENT, KeyRegister, Statement, Trust, leaf_bytes, peek, verify
+
+#: Kinds whose entries change who may sign what; admission has to see every one of them.
+GOVERNING_KINDS = (KEY_EVENT.vct, ROLE_GRANT.vct)
+
+
+class Admission:
+    """What governs the next entry: the keys and roles after the entries seen so far."""
+
+    def __init__(self, trust: Trust, policy: Policy) -> None:
+        self.trust = trust
+        self.policy = policy
+        self.keys = KeyRegister.empty()
+        self._roles: dict[str, frozenset[str]] = {}
+
+    @property
+    def roles(self) -> Mapping[str, frozenset[str]]:
+        """Roles by organisation URI; the operator's come with entry 0."""
+        return MappingProxyType(self._roles)
+
+    def check(self, index: int, token: str, disclosures: Sequence[str], *, at: datetime | None) -> Entry:
+        """Return the entry that `token` makes at `index`; nothing changes here yet.
+
+        `at` is the time of admission, for certificate validity and `iat`; None: the time the issuer claims, for a token that the ledger
+        holds already. Raises SignerError, StatementError, CitationError or a BomGraphError, each naming the place.
+        """
+        seen = peek(token)
+        kind = kind_of(seen.vct)
+        statement = verify(token, disclosures, profile=kind.profile, trust=self.trust, at=at or seen.issued_at)
+        self._check_rights(index, statement)
+        record = read_record(statement)
+        if record is not None:
+            self._check_citations(index, record)
+        return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, record)
+
+    def take(self, entry: Entry) -> None:
+        """Let an entry govern what follows it. Raises where a key event contradicts the ones before it."""
+        statement = entry.statement
+        if statement.vct == KEY_EVENT.vct:
+            self.keys = self.keys.apply(entry.index, statement)
+            if entry.index == 0:
+                self._roles[statement.issuer] = frozenset({"operator"})
+        elif statement.vct == ROLE_GRANT.vct:
+            grant: RoleGrant = read_open(statement, RoleGrant)
+            self._roles[grant.organisation] = frozenset(grant.roles)
+
+    def admit(self, index: int, token: str, disclosures: Sequence[str], *, at: datetime | None) -> Entry:
+        """`check` and `take` in one: the way to read entries back in order."""
+        entry = self.check(index, token, disclosures, at=at)
+        self.take(entry)
+        return entry
+
+    def _check_rights(self, index: int, statement: Statement) -> None:
+        if index == 0 and statement.vct != KEY_EVENT.vct:
+            raise StatementError(
+                "entry 0 doesn't enrol the operator",
+                where="entry 0",
+                remedy="start the log with its operator's key event",
+            )
+        if statement.vct == KEY_EVENT.vct:
+            # The register judges key events: the operator's, and an organisation's about keys of its own.
+            self.keys.apply(index, statement)
+            return
+        self.keys.admit(index, statement)
+        self.policy.may_sign(statement.vct, self._roles.get(statement.issuer, frozenset()), issuer=statement.issuer)
+
+    def _check_citations(self, index: int, record: Record) -> None:
+        for path, citation in citations(record):
+            if citation.origin != self.trust.origin:
+                raise CitationError(
+                    f"the citation is to another log, {citation.origin}",
+                    where=path,
+                    remedy=f"cite entries of {self.trust.origin}",
+                )
+            if citation.index >= index:
+                raise CitationError(
+                    f"entry {index} cites entry {citation.index}, which isn't before it",
+                    where=path,
+                    remedy="cite an entry that the ledger holds already",
+                )
+
+
+def citations(record: Record) -> Iterator[tuple[str, Citation]]:
+    """Yield the path and citation of each line that `record` discloses."""
+    for name in record.lists:
+        lines = getattr(record, name)
+        if isinstance(lines, Lines):
+            for line in lines:
+                if isinstance(line, Input) and line.citation is not None:
+                    yield f"{name}/{line.id}/citation", line.citation

@@ -1,0 +1,106 @@
+"""One error shape for the whole interface, and the one place that maps an error to a status.
+
+Problem details, RFC 9457: type, title, status, detail; ours besides: code, where, remedy, findings. Nothing of the inside leaks: an
+unforeseen error answers 500 with a code and is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from bom_graph import BomGraphError
+from exchange.assembly import RefusedError
+from exchange.calculation import NotPublishedError
+from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.report import finding_documents
+from ledger import EntryUnknownError, LedgerError, OutOfRangeError
+from signer import SignerError
+
+log = logging.getLogger("packtrace.api")
+MEDIA_TYPE = "application/problem+json"
+#: First match wins; what isn't here is the sender's mistake (400).
+_STATUS: Sequence[tuple[type[Exception], int]] = (
+    (NotFoundError, 404),
+    (EntryUnknownError, 404),
+    (OutOfRangeError, 404),
+    (RightsError, 403),
+    (JtiReusedError, 409),
+    (NotPublishedError, 409),
+)
+
+
+def problem(
+    status: int, code: str, what: str, *, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """Return an answer of problem details."""
+    body = {
+        "type": f"urn:packtrace:problem:{code}",
+        "title": what[:1].upper() + what[1:],
+        "status": status,
+        "detail": what,
+        "code": code,
+        **members,
+    }
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let every error of ours leave `app` as problem details."""
+    for family in (ExchangeError, SignerError, LedgerError, BomGraphError):
+        app.add_exception_handler(family, _ours)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _ours(_request: Request, error: Any) -> JSONResponse:
+    status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
+    headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
+    return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
+
+
+async def _refused(_request: Request, error: Any) -> JSONResponse:
+    what = "the rule set refuses a result: " + "; ".join(finding.what for finding in error.findings)
+    remedy = "correct what the findings name, or choose another rule set"
+    findings = finding_documents(error.findings)
+    return problem(422, "refused", what, where="result", remedy=remedy, findings=findings)
+
+
+async def _invalid(_request: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    where = "/".join(str(step) for step in first["loc"])
+    return problem(
+        422,
+        "request",
+        f"{first['msg']} ({where})",
+        where=where,
+        remedy="see /api/v1/openapi.json for the request's shape",
+    )
+
+
+async def _http(_request: Request, error: Any) -> JSONResponse:
+    headers = dict(error.headers) if error.headers else None
+    code = {401: "unauthenticated", 403: "rights", 404: "not_found", 405: "method"}.get(error.status_code, "http")
+    remedy = {401: "send the token of the data folder as a bearer token"}.get(
+        error.status_code, "see /api/v1/openapi.json"
+    )
+    return problem(error.status_code, code, str(error.detail), headers=headers, where="request", remedy=remedy)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    log.error("unforeseen error at %s %s", request.method, request.url.path, exc_info=error)
+    return problem(
+        500,
+        "internal",
+        "an error on our side; nothing was written",
+        where="server",
+        remedy="try again; tell the operator",
+    )

@@ -1,0 +1,235 @@
+"""The routes: each turns a request into one use case and its answer into JSON. No decision is made here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from exchange.assembly import Demand
+from exchange.errors import NotFoundError, StatementError
+from exchange.identity import Application
+from exchange.kinds import Role
+from exchange.report import Document
+from exchange.services import Services
+from ledger import format_proof
+from ledger.store import checkpoint_at, consistency, entry, find, inclusion, latest_checkpoint, snapshot
+from signer import peek, split_presentation
+
+router = APIRouter(prefix="/api/v1")
+MAX_INT = 2**53
+Size = Annotated[int, Query(ge=0, le=MAX_INT)]
+Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,500}$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StatementBody(_Body):
+    """A signed statement with all its disclosures: ``<JWT>~<disclosure>~...~<disclosure>~``."""
+
+    statement: Annotated[str, Field(max_length=5 * 1024 * 1024)]
+
+
+class OrganisationBody(_Body):
+    """An application for enrolment; `csr` is a base64 PKCS #10 request."""
+
+    uri: Uri
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    csr: Annotated[str, Field(max_length=8192)]
+    possession: Annotated[str, Field(max_length=256)]
+    roles: Annotated[list[Role], Field(min_length=1, max_length=8)]
+
+
+class GrantBody(_Body):
+    """`owner` lets `reader` see `paths` (claim paths, or ``full``) of its statement."""
+
+    owner: Uri
+    reader: Uri
+    leaf_hash: Hash
+    paths: Annotated[list[Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]], Field(min_length=1, max_length=1000)]
+    purpose: Literal["customer", "verification", "authority"]
+
+
+class FootprintBody(_Body):
+    """A demand: one declared unit of `product` under a rule set, from what `reader` may see. `flow`: by its published factor."""
+
+    product: Uri
+    rule_set: Annotated[str, Field(max_length=64)]
+    reader: Uri
+    flow: Annotated[str, Field(max_length=64)] | None = None
+
+
+class EvidenceBody(_Body):
+    """Results to put into one evidence file for `reader`."""
+
+    reader: Uri
+    results: Annotated[list[Hash], Field(min_length=1, max_length=10_000)]
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+@router.get("/log")
+def show_log(request: Request) -> dict[str, Any]:
+    """The log's name and public key, and the trust file's fingerprint."""
+    installation = _services(request).installation
+    trust_file = installation.trust_file
+    return {"origin": trust_file.origin, "log_key": trust_file.log_key, "fingerprint": trust_file.fingerprint}
+
+
+@router.post("/organisations", status_code=201)
+def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[str, Any]:
+    """Certify and enrol an organisation's key and grant its roles."""
+    try:
+        csr = base64.b64decode(body.csr, validate=True)
+    except (binascii.Error, ValueError):
+        raise StatementError("the CSR is not base64", where="csr", remedy="send the DER request in base64") from None
+    application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles))
+    enrolled = _services(request).installation.operator.enrol(application)
+    if enrolled.existed:
+        response.status_code = 200
+    return {
+        "certificate": base64.b64encode(enrolled.certificate).decode(),
+        "key_event": enrolled.key_event,
+        "role_grant": enrolled.role_grant,
+        "existed": enrolled.existed,
+    }
+
+
+@router.post("/statements", status_code=201)
+def submit(request: Request, body: StatementBody, response: Response) -> dict[str, Any]:
+    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200)."""
+    token, disclosures = split_presentation(body.statement)
+    receipt = _services(request).installation.intake.submit(token, disclosures)
+    if receipt.existed:
+        response.status_code = 200
+    return {
+        "origin": receipt.origin,
+        "index": receipt.index,
+        "leaf_hash": receipt.leaf_hash,
+        "existed": receipt.existed,
+        "state": "sequenced",
+    }
+
+
+@router.get("/entries/{index}")
+def show_entry(request: Request, index: int) -> dict[str, Any]:
+    """An entry of the ledger: the issuer-signed token without disclosures, and its open claims."""
+    if not 0 <= index <= MAX_INT:
+        raise NotFoundError("no such entry", where="index", remedy="give an index of the log")
+    with snapshot(_services(request).installation.engine) as connection:
+        return _entry(entry(connection, index))
+
+
+@router.get("/entries")
+def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]) -> dict[str, Any]:
+    """An entry by its leaf hash (hex)."""
+    with snapshot(_services(request).installation.engine) as connection:
+        return _entry(find(connection, bytes.fromhex(leaf_hash)))
+
+
+@router.get("/checkpoint")
+def show_checkpoint(request: Request) -> Response:
+    """The newest published checkpoint: a signed note."""
+    with snapshot(_services(request).installation.engine) as connection:
+        checkpoint = latest_checkpoint(connection)
+    if checkpoint is None:
+        raise NotFoundError("no checkpoint is published yet", where="checkpoint", remedy="try again in a second")
+    return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
+
+
+@router.get("/proofs/inclusion")
+def prove_inclusion(
+    request: Request, index: Size, size: Annotated[int | None, Query(ge=0, le=MAX_INT)] = None
+) -> Response:
+    """The proof file (.tlog-proof) of an entry, to the newest published checkpoint or that of `size`."""
+    with snapshot(_services(request).installation.engine) as connection:
+        checkpoint = latest_checkpoint(connection) if size is None else checkpoint_at(connection, size)
+        if checkpoint is None or index >= checkpoint.size:
+            raise NotFoundError(
+                "no published checkpoint of that size covers the entry", where="size", remedy="ask for a published size"
+            )
+        text = format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.note)
+    return Response(text, media_type="text/plain; charset=utf-8")
+
+
+@router.get("/proofs/consistency")
+def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
+    """The consistency proof between two published sizes: base64 hashes."""
+    with snapshot(_services(request).installation.engine) as connection:
+        for size in (old, new):
+            if checkpoint_at(connection, size) is None:
+                raise NotFoundError(
+                    f"no checkpoint of size {size} was published", where="size", remedy="ask for published sizes"
+                )
+        proof = consistency(connection, old, new)
+    return {"old": old, "new": new, "proof": [base64.b64encode(node).decode() for node in proof]}
+
+
+@router.post("/grants", status_code=201)
+def grant(request: Request, body: GrantBody) -> dict[str, Any]:
+    """Record a grant. Until owners have accounts it is recorded by the operator for them."""
+    _services(request).sharing.grant(body.owner, body.reader, body.leaf_hash, body.paths, body.purpose)
+    return {"recorded_by": f"the operator for {body.owner}"}
+
+
+@router.post("/footprints", status_code=201)
+def calculate(request: Request, body: FootprintBody) -> dict[str, Any]:
+    """Compute a footprint; 422 with the findings where the rule set refuses one."""
+    demand = Demand(body.product, body.flow)
+    name, found = _services(request).calculation.calculate(body.reader, demand, body.rule_set)
+    return {"digest": name, "result": found}
+
+
+@router.get("/footprints")
+def list_footprints(request: Request) -> list[dict[str, Any]]:
+    """The newest result of each product under each rule set."""
+    return [_summary(name, found) for name, found in _services(request).calculation.newest()]
+
+
+@router.get("/footprints/{digest}")
+def show_footprint(request: Request, digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]) -> Document:
+    """A stored result, whole: every figure with its origin."""
+    return _services(request).calculation.result(digest)
+
+
+@router.post("/evidence")
+def export(request: Request, body: EvidenceBody) -> Response:
+    """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published."""
+    data = _services(request).exporter.export(body.reader, body.results)
+    headers = {"Content-Disposition": 'attachment; filename="evidence.packtrace"'}
+    return Response(data, media_type="application/zip", headers=headers)
+
+
+def _entry(found: Any) -> dict[str, Any]:
+    token = found.data.decode("ascii")
+    seen = peek(token)
+    return {
+        "index": found.index,
+        "leaf_hash": found.leaf_hash.hex(),
+        "chain": found.chain.hex(),
+        "token": token,
+        "vct": seen.vct,
+        "issuer": seen.issuer,
+        "issued_at": seen.issued_at.isoformat(),
+    }
+
+
+def _summary(name: str, found: Document) -> dict[str, Any]:
+    return {
+        "digest": name,
+        "product": found["demand"]["product"],
+        "model": found["model"],
+        "rule_set": found["rule_set"]["id"],
+        "headline": found["headline"],
+        "heading": found["heading"],
+        "complete": found["complete"],
+    }

@@ -1,0 +1,11 @@
+"""From evidence to a result: `compute` is the one function that calculation, verification and replay call. Pure.
+
+For each product it takes, in this order: the operator's granted activity data and bill of materials; else that issuer's newest signed
+footprint of the product under the same rule set (a sealed branch); else a gap. A gap is never zero.
+"""
+
+from exchange.assembly.compute import compute
+from exchange.assembly.draft import SEALED_STAGE
+from exchange.assembly.result import ENGINE, Demand, Gap, RefusedError, Result
+
+__all__ = ["ENGINE", "SEALED_STAGE", "Demand", "Gap", "RefusedError", "Result", "compute"]

@@ -1,0 +1,465 @@
+"""The product system of a demand, while it grows from the statements at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from bom_graph import (
+    ActivityData,
+    BatteryModel,
+    BillOfMaterials,
+    Burden,
+    Component,
+    DeliveredEnergyError,
+    Factor,
+    FactorError,
+    FactorRelease,
+    Finding,
+    Input,
+    Lines,
+    Link,
+    Measure,
+    ProductFootprint,
+    RuleSet,
+    Sealed,
+    UnitError,
+    convert,
+    delivered_energy,
+    dimension,
+    element_balance,
+    look_up,
+    stored,
+)
+from exchange.assembly.result import Gap
+from exchange.evidence import Entry, Evidence
+
+#: Declared unit of a product by the dimension that its output is stated in.
+_BASE_UNIT = {
+    "mass": "kg",
+    "energy": "kWh",
+    "volume": "m3",
+    "pieces": "piece",
+    "distance": "km",
+    "transport work": "t.km",
+}
+_LIFE_CYCLE = "co2e_life_cycle"
+_PRIMARY = ("measured", "calculated")
+#: Stage of a sealed branch of which only the total was granted.
+SEALED_STAGE = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class _UnitProcess:
+    """A process whose lines are being added: its number, product, class, the amount that its lines make, and its statement."""
+
+    number: int
+    product: str
+    process_class: str
+    made: float
+    entry: Entry
+
+    @property
+    def place(self) -> str:
+        return f"{self.product} (entry {self.entry.index})"
+
+    def origin(self, line: Any, path: str) -> dict[str, object]:
+        """Return where a figure of `line` comes from: product, path, statement, signer, ledger index, amount as stated."""
+        return {
+            "product": self.product,
+            "line": path,
+            "name": getattr(line, "name", None) or getattr(line, "flow", None) or path.partition("/")[0],
+            "entry": self.entry.index,
+            "leaf_hash": self.entry.leaf_hash,
+            "signer": self.entry.statement.issuer,
+            "amount": format(line.amount, "f"),
+            "unit": line.unit,
+            "divided_by": stored(self.made),
+            "obtained": line.obtained,
+        }
+
+
+@dataclass
+class ProductSystemDraft:
+    """The product system while it grows: processes are numbered as they are met, the demanded product first."""
+
+    evidence: Evidence
+    rule_set: RuleSet
+    releases: tuple[FactorRelease, ...]
+    names: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    formulas: dict[int, str] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    burdens: list[Burden] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    used: dict[str, Entry] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
+
+    def check_releases(self) -> None:
+        """Refuse a factor release that the rule set doesn't name."""
+        for release in self.releases:
+            if release.id not in self.rule_set.factor_releases:
+                self._refuse(
+                    "factor_release",
+                    release.id,
+                    f"rule set {self.rule_set.id} does not allow factor release {release.id}",
+                    f"use {', '.join(self.rule_set.factor_releases)}",
+                )
+
+    def walk(self, product: str) -> None:
+        """Add `product` and all that goes into it, breadth first, in constant stack depth."""
+        if self._add(product, issuer=None) is None:
+            self._refuse(
+                "evidence",
+                product,
+                "no statement about this product is at hand",
+                "name a product whose statements you may see",
+            )
+            return
+        position = 0
+        while position < len(self._waiting):
+            consumer, line, amount, where = self._waiting[position]
+            position += 1
+            self._link(consumer, line, amount, where)
+
+    def published_factor(self, product: str, flow: str) -> None:
+        """Represent `product` by the factor of background `flow`, per unit of the factor."""
+        number = self._process(product, "kg")
+        factor = self._factor(flow, None, _LIFE_CYCLE, where=product)
+        if factor is None:
+            return
+        self.units[number] = factor.row.per
+        origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
+        self._burden(number, ("material_production", "material"), 1.0, factor, origin)
+
+    def battery_model(self, product: str) -> BatteryModel | None:
+        """Return the newest battery model about `product`, if there is one."""
+        found = self.evidence.about(product, BatteryModel)
+        if not found:
+            return None
+        entry, model = found[0]
+        self._use(entry)
+        return model
+
+    def denominator(self, model: BatteryModel | None) -> tuple[Decimal | None, str]:
+        """Return the kWh that the pack's footprint is divided by and the formula; nothing for other products."""
+        if model is None:
+            return None, "per declared unit"
+        try:
+            energy = delivered_energy(model, self.rule_set.denominator)
+        except (DeliveredEnergyError, UnitError) as error:
+            self._refuse("delivered_energy", error.where, error.what, error.remedy)
+            return None, ""
+        self.assumptions += [f"assumed by the pack maker: {name.replace('_', ' ')}" for name in energy.assumed]
+        return energy.kwh, energy.formula
+
+    def check_unit(self, product: str, model: BatteryModel | None) -> None:
+        """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
+        if model is not None and self.units and self.units[0] != "piece":
+            what = f"the footprint is per {self.units[0]}, the battery model speaks of one pack"
+            self._refuse("units", product, what, 'state the pack\'s output in "piece"')
+
+    # -- products --------------------------------------------------------------------------------------------------
+
+    def _add(self, product: str, issuer: str | None) -> int | None:
+        """Return the process number of `product`, adding its statements on the first call; None where there are none."""
+        if product in self._numbers:
+            return self._numbers[product]
+        activity = self._newest(product, ActivityData, issuer)
+        if activity is None and (branch := self._add_signed_footprint(product, issuer)) is not None:
+            return branch
+        bill = self._newest(product, BillOfMaterials, issuer)
+        if activity is None and bill is None:
+            return None
+        unit = self._declared_unit(activity, bill)
+        number = self._process(product, unit)
+        stated: set[str] = set()
+        process_class = "material_production"
+        if activity is not None:
+            process_class = str(activity[1].process_class)
+            stated = self._add_activity(number, *activity)
+        else:
+            self.gaps.append(Gap(product, "no activity data: the energy and emissions of this process are unknown"))
+        if bill is not None:
+            self._add_bill(number, *bill, stated=stated, process_class=process_class)
+        elif activity is not None:
+            self._add_hidden_bills(product, activity[0].statement.issuer)
+        return number
+
+    def _add_hidden_bills(self, product: str, issuer: str) -> None:
+        """Name as a gap each bill of materials by `issuer` that may be `product`'s and isn't wholly disclosed."""
+        for entry in self.evidence.values():
+            bill = entry.record
+            if not isinstance(bill, BillOfMaterials) or bill.is_whole or entry.statement.issuer != issuer:
+                continue
+            if isinstance(bill.sub, Sealed) or bill.sub == product:
+                # Named among the inputs, so that whoever replays the result meets the same gap.
+                self._use(entry)
+                whose = "maybe this product's" if isinstance(bill.sub, Sealed) else "this product's"
+                self.gaps.append(Gap(product, f"entry {entry.index} is a sealed bill of materials, {whose}"))
+
+    def _newest(self, product: str, kind: type[Any], issuer: str | None) -> tuple[Entry, Any] | None:
+        """Return the newest statement of `kind` that this reader holds whole."""
+        for entry, record in self.evidence.about(product, kind):
+            if record.is_whole and issuer in (None, entry.statement.issuer):
+                return entry, record
+        return None
+
+    def _declared_unit(
+        self, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
+    ) -> str:
+        if activity is not None:
+            return _base_unit(_items(activity[1].outputs)[0].unit)
+        measure: Any = bill[1].per if bill is not None else None
+        return _base_unit(measure.unit)
+
+    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> set[str]:
+        """Add the lines of a process; return the products and flows that it states as inputs."""
+        self._use(entry)
+        output = _items(record.outputs)[0]
+        if output.composition is not None:
+            self.formulas[number] = output.composition.formula
+        made = float(convert(output.amount, output.unit, self.units[number], where=f"outputs/{output.id}"))
+        unit = _UnitProcess(number, self.names[number], str(record.process_class), made, entry)
+        self.findings += element_balance(record, self.rule_set.gates.element_balance, where=unit.place)
+        for line in _items(record.inputs):
+            self._input(unit, line, f"inputs/{line.id}")
+        for line in _items(record.electricity):
+            path = f"electricity/{line.id}"
+            geography = self._grid(line.geography, unit.place)
+            family = self.rule_set.electricity.family
+            factor = self._factor("electricity", geography, family, where=f"{unit.place} {path}")
+            self._line(unit, "energy", line, path, factor)
+        for line in _items(record.fuels):
+            path = f"fuels/{line.id}"
+            factor = self._factor(line.flow, None, _LIFE_CYCLE, where=f"{unit.place} {path}")
+            self._line(unit, "energy", line, path, factor)
+        for line in _items(record.direct_emissions):
+            self._direct_emission(unit, line, f"direct_emissions/{line.id}")
+        return {name for line in _items(record.inputs) if (name := line.product or line.flow) is not None}
+
+    def _add_bill(
+        self, number: int, entry: Entry, record: BillOfMaterials, *, stated: set[str], process_class: str
+    ) -> None:
+        """Add the components of a bill of materials; what the activity data also states is taken from there."""
+        self._use(entry)
+        per: Any = record.per
+        place = f"{self.names[number]} (entry {entry.index})"
+        try:
+            made = float(convert(per.amount, per.unit, self.units[number], where="per"))
+        except UnitError as error:
+            self._refuse("units", f"{place} per", error.what, error.remedy)
+            return
+        if _items(record.supplier_shares):
+            self._refuse(
+                "supplier_shares",
+                f"{place} supplier_shares",
+                "this version doesn't split a component between suppliers",
+                "state a component line for each supplier",
+            )
+        unit = _UnitProcess(number, self.names[number], process_class, made, entry)
+        for line in _items(record.components):
+            if (line.product or line.flow) in stated:
+                text = f"{line.name} is taken from the activity data, not from the bill of materials"
+                self._note("precedence", unit.place, text)
+                continue
+            self._input(unit, line, f"components/{line.id}")
+
+    def _add_signed_footprint(self, product: str, issuer: str | None) -> int | None:
+        """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version."""
+        for entry, record in self.evidence.about(product, ProductFootprint):
+            name: Any = record.rule_set
+            if (
+                issuer not in (None, entry.statement.issuer)
+                or name is None
+                or isinstance(name, Sealed)
+                or not isinstance(record.total, Decimal)
+                or not isinstance(record.declared_unit, Measure)
+            ):
+                continue
+            if (name.id, name.version, name.digest) == (self.rule_set.id, self.rule_set.version, self.rule_set.digest):
+                return self._sealed_branch(product, entry, record)
+        return None
+
+    def _sealed_branch(self, product: str, entry: Entry, record: ProductFootprint) -> int:
+        self._use(entry)
+        declared: Any = record.declared_unit
+        composition = record.composition
+        number = self._process(product, _base_unit(declared.unit))
+        per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
+        share = float(record.primary_data_share) / 100 if isinstance(record.primary_data_share, Decimal) else 0.0
+        total: Any = record.total
+        parts = [(SEALED_STAGE, total)]
+        if isinstance(record.stages, Lines) and record.stages.complete:
+            parts = [(line.stage, line.kg_co2e) for line in record.stages]
+        if composition is not None and not isinstance(composition, Sealed):
+            self.formulas[number] = composition.formula
+        known = {SEALED_STAGE, *(stage.id for stage in self.rule_set.stages)}
+        if unknown := sorted({stage for stage, _ in parts} - known):
+            self._refuse(
+                "stages",
+                f"{product}, signed footprint (entry {entry.index})",
+                f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}",
+                "ask the maker of this product for a corrected footprint",
+            )
+        for stage, kg in parts:
+            origin = {
+                "product": product,
+                "line": f"signed footprint, stage {stage}",
+                "sealed": True,
+                "entry": entry.index,
+                "leaf_hash": entry.leaf_hash,
+                "signer": entry.statement.issuer,
+                "obtained": _word(record.obtained),
+                "basis": _word(record.basis),
+            }
+            self.burdens.append(Burden(number, stage, float(kg) / per, share, 0.0, origin))
+        for line in _items(record.findings):
+            where = f"{product}, signed footprint (entry {entry.index})"
+            text = f"passed on by {entry.statement.issuer}: {line.what}"
+            self.findings.append(Finding(line.gate, line.level, where, text, "ask the maker of this product"))
+        return number
+
+    # -- lines -----------------------------------------------------------------------------------------------------
+
+    def _input(self, unit: _UnitProcess, line: Input, path: str) -> None:
+        """Add a material: a supplier's product waits for its process, a background flow becomes a burden."""
+        good = float(line.yield_) if isinstance(line, Component) else 1.0
+        where = f"{unit.place} {path}"
+        if line.product is not None:
+            self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
+            return
+        factor = self._factor(str(line.flow), None, _LIFE_CYCLE, where=where)
+        if factor is not None and line.composition and factor.row.composition not in (None, line.composition.formula):
+            stated, needed = line.composition.formula, factor.row.composition
+            what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
+            self._refuse("composition", where, what, f"restate the amount as {needed}")
+        self._line(replace(unit, made=unit.made * good), "material", line, path, factor)
+
+    def _line(self, unit: _UnitProcess, line_class: str, line: Any, path: str, factor: Factor | None) -> None:
+        """Add what a line emits by its factor; nothing where none was found, which is a finding already."""
+        if factor is None:
+            return
+        try:
+            amount = float(convert(line.amount, line.unit, factor.row.per, where=path)) / unit.made
+        except UnitError as error:
+            self._refuse("units", f"{unit.place} {path}", error.what, error.remedy)
+            return
+        self._burden(unit.number, (unit.process_class, line_class), amount, factor, unit.origin(line, path))
+
+    def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
+        kg = float(convert(line.amount, line.unit, "kg", where=path)) / unit.made
+        stage = self.rule_set.stage_of(unit.process_class, "direct_emission")
+        origin = {**unit.origin(line, path), "gas": line.gas, "amount_per_unit": stored(kg)}
+        # No factor stands between the line and its kilograms: both shares are the line's own.
+        primary = _primary(line.obtained)
+        self.burdens.append(Burden(unit.number, stage, kg, primary, primary, origin))
+
+    def _burden(
+        self, number: int, classes: tuple[str, str], amount: float, factor: Factor, origin: Mapping[str, object]
+    ) -> None:
+        row = factor.row
+        if factor.reason.startswith("proxy"):
+            self.assumptions.append(f"{origin['name']}: {factor.reason}")
+        explained = {
+            **origin,
+            "amount_per_unit": stored(amount),
+            "factor": {
+                "row": row.id,
+                "value": format(row.value, "f"),
+                "unit": f"kg CO2e/{row.per}",
+                "release": factor.release,
+                "reason": factor.reason,
+                "source": row.source,
+            },
+        }
+        factor_primary = 1.0 if row.nature == "measured" else 0.0
+        activity_primary = _primary(str(origin["obtained"]))
+        kg = amount * float(row.value)
+        self.burdens.append(
+            Burden(number, self.rule_set.stage_of(*classes), kg, activity_primary, factor_primary, explained)
+        )
+
+    def _link(self, consumer: int, line: Input, share: float, where: str) -> None:
+        product = str(line.product)
+        issuer = None
+        if line.citation is not None:
+            cited = self.evidence.cited(line.citation)
+            if cited is None:
+                self.gaps.append(Gap(where, f"the cited entry {line.citation.index} is not at hand"))
+                return
+            about = cited.record.sub if cited.record is not None else None
+            if isinstance(about, str) and about != product:
+                self._refuse(
+                    "citation", where, "the cited entry is about another product", "cite the entry of this product"
+                )
+                return
+            self._use(cited)
+            issuer = cited.statement.issuer
+        supplier = self._add(product, issuer)
+        if supplier is None:
+            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
+            return
+        made_as = self.formulas.get(supplier)
+        if line.composition is not None and made_as not in (None, line.composition.formula):
+            what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"
+            self._refuse("composition", where, what, f"restate the amount as {made_as}")
+        try:
+            amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
+        except UnitError as error:
+            self._refuse("units", where, error.what, error.remedy)
+            return
+        self.links.append(Link(consumer, supplier, amount * share))
+
+    def _grid(self, geography: str, place: str) -> str:
+        if self.rule_set.electricity.basis == "as_stated":
+            return geography
+        nation = geography.partition("-")[0]
+        if nation != geography:
+            self._note("electricity", place, f"{geography} is calculated with the national average of {nation}")
+        return nation
+
+    def _factor(self, flow: str, geography: str | None, family: str, *, where: str) -> Factor | None:
+        try:
+            return look_up(self.releases, flow, geography, family, where=where)
+        except FactorError as error:
+            self._refuse("missing_factor", where, error.what, error.remedy)
+            return None
+
+    def _process(self, product: str, unit: str) -> int:
+        self._numbers[product] = len(self.names)
+        self.names.append(product)
+        self.units.append(unit)
+        return self._numbers[product]
+
+    def _use(self, entry: Entry) -> None:
+        self.used[entry.leaf_hash] = entry
+
+    def _refuse(self, gate: str, where: str, what: str, remedy: str) -> None:
+        self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=True))
+
+    def _note(self, gate: str, where: str, what: str) -> None:
+        finding = Finding(gate, "note", where, what, "nothing to do: the rule set asks for it")
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+
+def _items(value: object) -> tuple[Any, ...]:
+    return value.items if isinstance(value, Lines) else ()
+
+
+def _base_unit(unit: str) -> str:
+    return _BASE_UNIT[dimension(unit, where="unit")]
+
+
+def _word(value: str | Sealed | None) -> str:
+    return "sealed" if isinstance(value, Sealed) else value or "not stated"
+
+
+def _primary(obtained: str) -> float:
+    return 1.0 if obtained in _PRIMARY else 0.0

@@ -1,0 +1,71 @@
+"""What is asked of a calculation, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, RuleSet
+from exchange.evidence import Entry
+
+#: Names the arithmetic: a change that can move a stored digit gets a new name.
+ENGINE = "packtrace-engine-1"
+
+
+class RefusedError(Exception):
+    """The rule set refuses a result: at least one finding is hard. Nothing was computed."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("; ".join(f"{finding.what} (at {finding.where})" for finding in findings))
+        self.findings = tuple(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a footprint is wanted for: one declared unit of `product`.
+
+    With `flow`, the product is represented by that background flow's published factor and none of the maker's own data is used.
+    """
+
+    product: str
+    flow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that is missing. `where` is a product or a stage; its emissions are unknown, not zero."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A footprint with all that explains it. kg CO2e per declared unit; `document()` in exchange.report gives its stored form."""
+
+    demand: Demand
+    rule_set: RuleSet
+    releases: tuple[FactorRelease, ...]
+    policy_digest: str
+    origin: str
+    snapshot: int
+    inputs: tuple[Entry, ...]
+    unit: str
+    footprint: Footprint
+    denominator_kwh: Decimal | None
+    denominator_formula: str
+    model: BatteryModel | None
+    gaps: tuple[Gap, ...]
+    findings: tuple[Finding, ...]
+    assumptions: tuple[str, ...]
+
+    @property
+    def computed_stages(self) -> tuple[str, ...]:
+        """Stages of the rule set that something was computed for, in the rule set's order."""
+        return tuple(stage.id for stage in self.rule_set.stages if stage.id in self.footprint.stages)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing: no gap in any branch and, for a pack, every stage of the rule set."""
+        return not self.gaps

@@ -1,0 +1,7 @@
+"""Calculation: results are computed from what one reader may see, stored once, never changed, and exported as evidence."""
+
+from exchange.calculation.export import Exporter, NotPublishedError
+from exchange.calculation.results import Calculation
+from exchange.calculation.tables import ExportRow, ResultRow
+
+__all__ = ["Calculation", "ExportRow", "Exporter", "NotPublishedError", "ResultRow"]

@@ -1,0 +1,124 @@
+"""Evidence files: results with every entry they rest on, cut to what the named reader may see. Every export is logged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session, col, select
+
+from bom_graph import release_bytes, rule_set_bytes
+from exchange.admission import GOVERNING_KINDS
+from exchange.calculation.results import Calculation
+from exchange.calculation.tables import ExportRow
+from exchange.errors import ExchangeError, RightsError
+from exchange.evidence_file import write_evidence
+from exchange.identity import ReleaseRow
+from exchange.intake.tables import StatementRow
+from exchange.kinds import policy_bytes
+from exchange.report import Document, document_bytes
+from exchange.sharing import Sharing
+from exchange.trust import TrustFile
+from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, entry_folder, report_text
+from ledger import format_proof
+from ledger.store import SignedCheckpoint, begin, entry, inclusion, latest_checkpoint, snapshot
+
+
+class NotPublishedError(ExchangeError):
+    """The newest published checkpoint doesn't cover the entries yet: try again after the next one."""
+
+    code = "not_published"
+
+
+class Exporter:
+    """Makes evidence files."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        calculation: Calculation,
+        sharing: Sharing,
+        trust_file: TrustFile,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._calculation = calculation
+        self._sharing = sharing
+        self._trust_file = trust_file
+        self._clock = clock
+
+    def export(self, reader: str, digests: Sequence[str]) -> bytes:
+        """Return the evidence file of the results `digests`, for `reader`.
+
+        Raises NotFoundError for an unknown result, RightsError where the reader may not see all that a result was made from, and
+        NotPublishedError while the checkpoint is older than the results.
+        """
+        results = {name: self._calculation.result(name) for name in dict.fromkeys(digests)}
+        with snapshot(self._engine) as connection:
+            checkpoint = self._checkpoint(connection, results)
+            members = self._entries(connection, reader, results, checkpoint)
+        members |= _rules(results)
+        members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
+        members[REPORT] = report_text([results[name] for name in sorted(results)]).encode()
+        members[TRUST_SUGGESTION] = self._trust_file.document()
+        data = write_evidence(members, {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size})
+        with begin(self._engine) as connection:
+            session = Session(connection)
+            name = hashlib.sha256(data).hexdigest()
+            session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
+            session.flush()
+        return data
+
+    def _checkpoint(self, connection: Connection, results: dict[str, Document]) -> SignedCheckpoint:
+        checkpoint = latest_checkpoint(connection)
+        needed = max((found["snapshot"]["size"] for found in results.values()), default=0)
+        if checkpoint is None or checkpoint.size < needed:
+            size = 0 if checkpoint is None else checkpoint.size
+            raise NotPublishedError(
+                f"the results are of a ledger of {needed} entries, {size} are published",
+                where="checkpoint",
+                remedy="try again in a second",
+            )
+        return checkpoint
+
+    def _entries(
+        self, connection: Connection, reader: str, results: dict[str, Document], checkpoint: SignedCheckpoint
+    ) -> dict[str, bytes]:
+        needed = {item["index"]: item for found in results.values() for item in found["inputs"]}
+        indices = sorted(set(needed) | _governing(connection, checkpoint.size))
+        members: dict[str, bytes] = {}
+        for index in indices:
+            found = entry(connection, index)
+            disclosures = self._sharing.disclosed(reader, found.leaf_hash.hex()) if index in needed else ()
+            if index in needed and len(disclosures) < len(needed[index]["disclosures"]):
+                raise RightsError(
+                    f"{reader} may not see all that a result rests on",
+                    where=f"entry {index}",
+                    remedy="compute the result for this reader",
+                )
+            folder = entry_folder(index)
+            proof = inclusion(connection, index, checkpoint.size)
+            members[f"{folder}/token"] = found.data
+            members[f"{folder}/disclosures"] = "".join(f"{text}\n" for text in disclosures).encode()
+            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.note).encode()
+        return members
+
+
+def _governing(connection: Connection, size: int) -> set[int]:
+    """Return the entries that keys, roles and releases rest on."""
+    session = Session(connection)
+    query = select(StatementRow.index).where(col(StatementRow.vct).in_(GOVERNING_KINDS), StatementRow.index < size)
+    releases = select(ReleaseRow.index).where(ReleaseRow.index < size)
+    return {0, *session.exec(query).all(), *session.exec(releases).all()}
+
+
+def _rules(results: dict[str, Document]) -> dict[str, bytes]:
+    members = {POLICY: policy_bytes()}
+    for found in results.values():
+        rule_set = found["rule_set"]["id"]
+        members[f"rules/{rule_set}.json"] = rule_set_bytes(rule_set)
+        for release in found["releases"]:
+            members[f"factors/{release['id']}.json"] = release_bytes(release["id"])
+    return members

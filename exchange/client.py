@@ -1,0 +1,119 @@
+"""A client of the exchange's HTTP interface, for a supplier's or pack maker's scripts and for the demo."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx2
+
+from exchange.errors import ExchangeError
+from signer import join_presentation
+
+_RETRIES = 30
+
+
+class AnswerError(ExchangeError):
+    """The exchange refused a request; `status`, `problem` hold its answer (RFC 9457)."""
+
+    code = "answer"
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        what = problem.get("detail", f"HTTP status {status}")
+        super().__init__(
+            what, where=problem.get("where", "request"), remedy=problem.get("remedy", "see the exchange's log")
+        )
+        self.status = status
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a statement stands in the ledger; `citation` is how others point to it."""
+
+    origin: str
+    index: int
+    leaf_hash: str
+    existed: bool
+
+    @property
+    def citation(self) -> dict[str, Any]:
+        """``{origin, index, leaf_hash}``."""
+        return {"origin": self.origin, "index": self.index, "leaf_hash": self.leaf_hash}
+
+
+class Client:
+    """One exchange by its address and token. Every call raises AnswerError where the exchange refuses."""
+
+    def __init__(self, address: str, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx2.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._http.close()
+
+    def log(self) -> dict[str, Any]:
+        """The log's origin, public key and trust fingerprint."""
+        found: dict[str, Any] = self._json("GET", "/api/v1/log")
+        return found
+
+    def enrol(self, uri: str, name: str, csr: bytes, possession: str, roles: Sequence[str]) -> tuple[bytes, bool]:
+        """Enrol an organisation's key; return its certificate (DER) and whether it was there before."""
+        body = {
+            "uri": uri,
+            "name": name,
+            "csr": base64.b64encode(csr).decode(),
+            "possession": possession,
+            "roles": list(roles),
+        }
+        answer = self._json("POST", "/api/v1/organisations", body)
+        return base64.b64decode(answer["certificate"]), answer["existed"]
+
+    def submit(self, token: str, disclosures: Sequence[str]) -> Receipt:
+        """Submit a signed statement with its disclosures. Safe to repeat."""
+        answer = self._json("POST", "/api/v1/statements", {"statement": join_presentation(token, disclosures)})
+        return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"])
+
+    def grant(self, owner: str, reader: str, leaf_hash: str, paths: Sequence[str], purpose: str) -> None:
+        """Let `reader` see `paths` of the owner's statement."""
+        body = {"owner": owner, "reader": reader, "leaf_hash": leaf_hash, "paths": list(paths), "purpose": purpose}
+        self._json("POST", "/api/v1/grants", body)
+
+    def footprint(
+        self, product: str, rule_set: str, reader: str, *, flow: str | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Compute a footprint; return digest and document."""
+        body = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
+        answer = self._json("POST", "/api/v1/footprints", body)
+        return answer["digest"], answer["result"]
+
+    def evidence(self, reader: str, results: Sequence[str]) -> bytes:
+        """Fetch the evidence file of results, waiting until their entries are published (a second or so)."""
+        body = {"reader": reader, "results": list(results)}
+        for _attempt in range(_RETRIES):
+            answer = self._http.post("/api/v1/evidence", json=body)
+            if answer.status_code != httpx2.codes.CONFLICT:
+                break
+            self._sleep(float(answer.headers.get("retry-after", "1")) / 2)
+        return self._checked(answer).content
+
+    def _json(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._http.request(method, path, json=body)
+        return self._checked(answer).json()
+
+    @staticmethod
+    def _checked(answer: httpx2.Response) -> httpx2.Response:
+        if answer.is_success:
+            return answer
+        try:
+            problem = answer.json()
+        except ValueError:
+            problem = {}
+        raise AnswerError(answer.status_code, problem if isinstance(problem, dict) else {})

@@ -1,0 +1,71 @@
+"""What the exchange raises, grouped by who has to act. Every error says what, where and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExchangeError(Exception):
+    """Base of every error of the exchange."""
+
+    code: ClassVar[str] = "exchange_error"
+
+    def __init__(self, what: str, *, where: str, remedy: str) -> None:
+        super().__init__(f"{what} (at {where}); {remedy}")
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+
+class StatementError(ExchangeError):
+    """The sender has to correct the statement: its kind, its claims or its disclosures."""
+
+    code = "statement"
+
+
+class RightsError(ExchangeError):
+    """The sender may not do this: role, ownership, or no grant."""
+
+    code = "rights"
+
+
+class CitationError(ExchangeError):
+    """A statement cites an entry that isn't there or isn't before it."""
+
+    code = "citation"
+
+
+class JtiReusedError(ExchangeError):
+    """The issuer used a `jti` again for other content."""
+
+    code = "jti_reused"
+
+
+class NotFoundError(ExchangeError):
+    """What was asked for doesn't exist, or may not be seen by this reader."""
+
+    code = "not_found"
+
+
+class EvidenceError(ExchangeError):
+    """An evidence or trust file can't be read, or contradicts itself."""
+
+    code = "evidence"
+
+
+class RejectedError(ExchangeError):
+    """Verification found something false; `where` names the place in the evidence."""
+
+    code = "rejected"
+
+
+class UndecidableError(ExchangeError):
+    """Verification can't decide with what it was given; `what` says what is missing."""
+
+    code = "not_decidable"
+
+
+class SetupError(ExchangeError):
+    """The operator has to correct the settings or the data folder."""
+
+    code = "setup"

@@ -1,0 +1,61 @@
+"""Evidence: the verified entries that one reader holds, by leaf hash, each with the disclosures that the reader was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bom_graph import Citation, Record, Sealed
+from signer import Statement
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A ledger entry that was verified: index, leaf hash (hex), statement, and its record as far as it was disclosed."""
+
+    index: int
+    leaf_hash: str
+    statement: Statement
+    record: Record | None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this reader can't even tell which product the entry is about."""
+        return self.record is None or isinstance(self.record.sub, Sealed)
+
+
+class Evidence(Mapping[str, Entry]):
+    """A frozen map leaf hash (hex) -> entry, as of a ledger of `size` entries."""
+
+    def __init__(self, origin: str, size: int, entries: Iterable[Entry]) -> None:
+        self.origin = origin
+        self.size = size
+        self._by_hash = {entry.leaf_hash: entry for entry in sorted(entries, key=lambda entry: entry.index)}
+        self._by_product: dict[tuple[str, type[Record]], list[Entry]] = {}
+        for entry in self._by_hash.values():
+            if entry.record is not None and isinstance(entry.record.sub, str):
+                self._by_product.setdefault((entry.record.sub, type(entry.record)), []).append(entry)
+
+    def __getitem__(self, leaf_hash: str) -> Entry:
+        return self._by_hash[leaf_hash]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_hash)
+
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
+    def about(self, product: str, kind: type[R]) -> list[tuple[Entry, R]]:
+        """Return the entries of record type `kind` about `product`, newest (highest index) first."""
+        found = self._by_product.get((product, kind), [])
+        return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    def cited(self, citation: Citation) -> Entry | None:
+        """Return the entry that `citation` points to, if this reader holds it at that index of this log."""
+        entry = self._by_hash.get(citation.leaf_hash)
+        if entry is None or citation.origin != self.origin or entry.index != citation.index:
+            return None
+        return entry

@@ -1,0 +1,130 @@
+"""What the operator signs: the log's first entry, an organisation's key and roles, and which rules and factors are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel
+
+from exchange.identity.tables import OrganisationRow, ReleaseRow
+from exchange.intake import Companion, Intake, Receipt
+from exchange.kinds import KEY_EVENTS, ROLE_GRANT, Kind
+from ledger.store import head, snapshot
+from signer import CertificateAuthority, KeyPair, enrolment_claims, issue, new_jti, proof_of_possession
+
+CERTIFICATE_LIFE = timedelta(days=730)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an organisation hands in to be enrolled: a CSR (DER) for its URI, and its key's signature over origin, URI and thumbprint."""
+
+    uri: str
+    name: str
+    csr: bytes
+    possession: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The certificate (DER), the entries that enrolled it and granted the roles, and whether both were there before."""
+
+    certificate: bytes
+    key_event: int
+    role_grant: int
+    existed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The operator's hand: its key, the certificate authority, and the intake that everyone else uses too."""
+
+    uri: str
+    key: KeyPair
+    authority: CertificateAuthority
+    origin: str
+    intake: Intake
+    engine: Engine
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+
+    def found(self) -> None:
+        """Submit entry 0, which enrols the operator itself, unless the log has it."""
+        with snapshot(self.engine) as connection:
+            if head(connection).size > 0:
+                return
+        possession = proof_of_possession(self.key, self.origin, self.uri)
+        self._state(KEY_EVENTS, enrolment_claims(self.key.certificate, possession))
+
+    def enrol(self, application: Application) -> Enrolled:
+        """Certify the applicant's key, enrol it and grant its roles; a call that was cut short is completed by the next.
+
+        Raises SignerError for a bad request (CSR, possession) and StatementError for an unknown role.
+        """
+        now = self.clock()
+        certificate = self.authority.issue(
+            application.csr, application.uri, now - timedelta(minutes=5), now + CERTIFICATE_LIFE
+        )
+        claims = enrolment_claims(certificate, application.possession)
+        row = self._organisation(application.uri)
+        existed = row is not None and row.thumbprint == claims["thumbprint"]
+        if row is None or not existed:
+            row = OrganisationRow(
+                uri=application.uri,
+                name=application.name,
+                thumbprint=str(claims["thumbprint"]),
+                certificate=certificate,
+                key_event=-1,
+            )
+            self._state(KEY_EVENTS, claims, _saving(row, "key_event"))
+        roles = " ".join(application.roles)
+        if row.role_grant is None or row.roles != roles:
+            existed = False
+            granted = {"organisation": application.uri, "roles": list(application.roles)}
+            row.roles = roles
+            self._state(ROLE_GRANT, granted, _saving(row, "role_grant"))
+        return Enrolled(row.certificate, row.key_event, row.role_grant or 0, existed)
+
+    def publish_release(self, kind: Kind, release: Mapping[str, str]) -> None:
+        """State id, version and digest of a rule set, factor release or policy, unless the ledger has that digest."""
+        with snapshot(self.engine) as connection:
+            if Session(connection).get(ReleaseRow, release["digest"]) is not None:
+                return
+        self._state(kind, release, _saving(ReleaseRow(digest=release["digest"], vct=kind.vct, index=-1), "index"))
+
+    def _organisation(self, uri: str) -> OrganisationRow | None:
+        with snapshot(self.engine) as connection, Session(connection, expire_on_commit=False) as session:
+            row = session.get(OrganisationRow, uri)
+            if row is not None:
+                session.expunge(row)
+            return row
+
+    def _state(self, kind: Kind, claims: Mapping[str, Any], companion: Companion | None = None) -> Receipt:
+        """Sign a statement of an open kind and submit it, with a row that is written in the same transaction."""
+        now = self.clock()
+        issued = issue(
+            self.key,
+            kind.profile,
+            issuer=self.uri,
+            audience=self.origin,
+            jti=new_jti(now, self.random),
+            issued_at=now,
+            claims=dict(claims),
+            random=self.random,
+        )
+        return self.intake.submit(issued.token, issued.disclosures, companion)
+
+
+def _saving(row: SQLModel, index_field: str) -> Companion:
+    """Return the companion that writes `row` with the entry's index in `index_field`."""
+
+    def save(session: Session, index: int) -> None:
+        setattr(row, index_field, index)
+        session.merge(row)
+
+    return save

@@ -1,0 +1,208 @@
+"""The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
+
+Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in use, and last the trust
+file that others may rely on. Each file is written whole or not at all; private ones have mode 0600.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from sqlalchemy import Engine
+
+from bom_graph import load_release, load_rule_set, rule_set_ids
+from exchange.database import migrate
+from exchange.errors import SetupError
+from exchange.identity import Operator
+from exchange.intake import Admissions, Intake
+from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
+from exchange.trust import TrustFile
+from ledger import NoLogError, NoteSigner
+from ledger.store import begin, create_log, head, snapshot
+from signer import CertificateAuthority, KeyPair, Trust
+from signer.keystore import load_authority, load_key, save_authority, save_key
+
+OPERATOR_URI = "https://operator.packtrace.example"
+AUTHORITY_LIFE = timedelta(days=3650)
+OPERATOR_LIFE = timedelta(days=1825)
+_MAX_SECRET = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An opened data folder: everything that the server's parts are built from."""
+
+    folder: Path
+    engine: Engine
+    operator: Operator
+    intake: Intake
+    note_signer: NoteSigner
+    policy: Policy
+    trust: Trust
+    trust_file: TrustFile
+    token: str
+
+    @property
+    def published(self) -> Path:
+        """Folder of the published log: checkpoint, tiles, entry bundles."""
+        return self.folder / "log"
+
+
+def open_installation(
+    folder: Path,
+    engine: Engine,
+    *,
+    origin: str | None,
+    passphrase: str | None,
+    clock: Callable[[], datetime],
+    random: Callable[[int], bytes],
+) -> Installation:
+    """Open the data folder, making what isn't there yet. Raises SetupError, KeyStoreError or LedgerError, each with the remedy."""
+    make_private_folder(folder)
+    secret = passphrase or kept_secret(folder / "passphrase", random)
+    operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
+    migrate(engine)
+    origin = _log(engine, origin, random)
+    trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
+    policy = load_policy()
+    intake = Intake(engine, Admissions(trust, policy), clock)
+    operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
+    operator.found()
+    _publish_releases(operator, policy)
+    if not isinstance(log_key.private_key, Ed25519PrivateKey):
+        raise SetupError("the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key")
+    note_signer = NoteSigner(origin, log_key.private_key.private_bytes_raw())
+    trust_file = _trust_file(origin, note_signer, authority, policy)
+    write_private(folder / "trust", trust_file.document(), mode=0o644)
+    token = kept_secret(folder / "token", random)
+    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make `folder` for its owner alone (mode 0700), unless it exists."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"can't make the folder: {error.strerror}", where=str(folder), remedy="choose another data folder"
+        ) from None
+
+
+def kept_secret(path: Path, random: Callable[[int], bytes]) -> str:
+    """Return the secret in `path` (mode 0600), making one of 256 bits on first use. SetupError where others may read it."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise SetupError("others may read this file", where=str(path), remedy=f"chmod 600 {path}")
+        secret = path.read_bytes()[:_MAX_SECRET].decode("ascii").strip()
+    except FileNotFoundError:
+        secret = random(32).hex()
+        write_private(path, f"{secret}\n".encode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"can't read the secret: {error}", where=str(path), remedy="check the file's rights and content"
+        ) from None
+    if not secret:
+        raise SetupError("the secret is empty", where=str(path), remedy="restore the file")
+    return secret
+
+
+def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file whole or not at all: temporary file, flush, rename. Nothing is written where the content is the same."""
+    if path.is_file() and path.read_bytes() == data:
+        return
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, CertificateAuthority, KeyPair]:
+    """Return the operator's key, the authority and the log key. All three are made at once, in a folder that is renamed when whole."""
+    if not folder.is_dir():
+        fresh = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        make_private_folder(fresh)
+        authority = _new_authority(now)
+        pair = KeyPair.generate("ES256")
+        leaf = authority.issue(pair.csr(OPERATOR_URI), OPERATOR_URI, now - timedelta(minutes=5), now + OPERATOR_LIFE)
+        save_authority(fresh / "authority", authority, secret)
+        save_key(fresh / "operator", pair.with_certificate(leaf), secret)
+        save_key(fresh / "log", KeyPair.generate("Ed25519"), secret)
+        fresh.rename(folder)
+    return (
+        load_key(folder / "operator", secret),
+        load_authority(folder / "authority", secret),
+        load_key(folder / "log", secret),
+    )
+
+
+def _new_authority(now: datetime) -> CertificateAuthority:
+    return CertificateAuthority.create(
+        "packtrace exchange CA", KeyPair.generate("ES256"), now - timedelta(days=1), now + AUTHORITY_LIFE
+    )
+
+
+def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes]) -> str:
+    """Return the log's origin, founding the log if there is none. SetupError where it has another name than the setting."""
+    try:
+        with snapshot(engine) as connection:
+            found = head(connection).origin
+    except NoLogError:
+        found = origin or f"packtrace.example/{random(4).hex()}"
+        with begin(engine) as connection:
+            create_log(connection, found)
+    if origin not in (None, found):
+        raise SetupError(
+            f"the log is {found}, the setting says {origin}",
+            where="PACKTRACE_ORIGIN",
+            remedy="leave it unset, or use another database",
+        )
+    return found
+
+
+def _publish_releases(operator: Operator, policy: Policy) -> None:
+    for rule_set in map(load_rule_set, rule_set_ids()):
+        named = {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest}
+        operator.publish_release(RULE_SET_RELEASE, named)
+    for release in (load_release(name) for name in _releases_in_use()):
+        named = {"id": release.id, "version": release.version, "digest": release.digest}
+        operator.publish_release(FACTOR_RELEASE, named)
+    operator.publish_release(POLICY_RELEASE, {"id": policy.id, "version": policy.version, "digest": policy.digest})
+
+
+def _releases_in_use() -> list[str]:
+    return sorted({name for rule_set in rule_set_ids() for name in load_rule_set(rule_set).factor_releases})
+
+
+def _trust_file(origin: str, note_signer: NoteSigner, authority: CertificateAuthority, policy: Policy) -> TrustFile:
+    pem = load_der_x509_certificate(authority.certificate).public_bytes(Encoding.PEM).decode()
+    return TrustFile(
+        origin=origin,
+        log_key=str(note_signer.log_key),
+        authorities=(pem,),
+        rule_sets=frozenset(load_rule_set(name).digest for name in rule_set_ids()),
+        factor_releases=frozenset(load_release(name).digest for name in _releases_in_use()),
+        policies=frozenset({policy.digest}),
+    )
+
+
+def new_secret(count: int) -> bytes:
+    """The operating system's randomness, for the doors that need it."""
+    return secrets.token_bytes(count)

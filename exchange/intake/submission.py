@@ -1,0 +1,219 @@
+"""One statement's way in.
+
+Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; append
+under the lock on the ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited
+entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from bom_graph import CycleError, Input, Lines, Record
+from exchange.admission import citations
+from exchange.errors import CitationError, JtiReusedError, StatementError
+from exchange.evidence import Entry
+from exchange.intake.admitting import Admissions
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from ledger import EntryUnknownError
+from ledger.store import Appended, append, begin, entry, head
+from signer import Statement, leaf_bytes
+
+MAX_DISCLOSURES = 20_000
+MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
+
+
+#: Writes rows of a domain's own in the transaction of a fresh entry, given its index.
+Companion = Callable[[Session, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a statement stands: its citation, and whether it was here before."""
+
+    origin: str
+    index: int
+    leaf_hash: str
+    existed: bool
+
+
+class Intake:
+    """Admits statements into one log."""
+
+    def __init__(self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._admissions = admissions
+        self._clock = clock
+
+    def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
+        """Admit a statement with all its disclosures; return its receipt once it is durable.
+
+        The same signing input again returns the entry it already has. Raises what `Admission.check` raises, StatementError (not whole),
+        JtiReusedError, CitationError, CycleError; then nothing was written.
+        """
+        _check_size(disclosures)
+        with self._engine.connect() as connection:
+            admission, seen = self._admissions.current(connection)
+            size = head(connection).size
+        now = self._clock()
+        checked = admission.check(size, token, disclosures, at=now)
+        _check_whole(checked.statement, checked.record)
+        submission = _Submission(checked, tuple(disclosures), now, seen, companion)
+        try:
+            with begin(self._engine) as connection:
+                return self._append(connection, submission)
+        except IntegrityError:
+            # Another process admitted the same (iss, jti) between our look and our append; the look decides now.
+            with begin(self._engine) as connection:
+                if (known := _known(connection, checked.statement)) is not None:
+                    return known
+            raise
+
+    def _append(self, connection: Connection, submission: _Submission) -> Receipt:
+        statement = submission.checked.statement
+        if (known := _known(connection, statement)) is not None:
+            return known
+
+        def under_lock(appended: list[Appended]) -> None:
+            if not appended[0].existed:
+                self._check_meanwhile(connection, appended[0].index, submission)
+                session = Session(connection)
+                _write_rows(session, appended[0].index, submission)
+                if submission.companion is not None:
+                    submission.companion(session, appended[0].index)
+                session.flush()
+
+        placed = append(connection, [leaf_bytes(statement.token)], under_lock)[0]
+        return Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
+
+    def _check_meanwhile(self, connection: Connection, index: int, submission: _Submission) -> None:
+        """Check what depends on entries that others may have appended since the first check."""
+        checked = submission.checked
+        if Admissions.last(connection) != submission.governed_by:
+            admission, _seen = self._admissions.current(connection)
+            admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
+        if checked.record is not None:
+            _check_cited(connection, checked.record)
+            _check_cycle(Session(connection), checked.record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """A statement that passed the first check, when, and under which last governing entry."""
+
+    checked: Entry
+    disclosures: tuple[str, ...]
+    now: datetime
+    governed_by: int
+    companion: Companion | None
+
+
+def _check_size(disclosures: Sequence[str]) -> None:
+    if len(disclosures) > MAX_DISCLOSURES or sum(map(len, disclosures)) > MAX_DISCLOSURE_BYTES:
+        raise StatementError(
+            f"more than {MAX_DISCLOSURES} disclosures or {MAX_DISCLOSURE_BYTES} bytes of them",
+            where="disclosures",
+            remedy="split the statement by site or period",
+        )
+
+
+def _check_whole(statement: Statement, record: Record | None) -> None:
+    """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
+    if record is None:
+        return
+    named: Any = statement.contents["claims"] if statement.contents is not None else None
+    if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
+        raise StatementError(
+            "not all disclosures were handed over",
+            where="disclosures",
+            remedy="send the statement with `contents` and all the rest",
+        )
+
+
+def _known(connection: Connection, statement: Statement) -> Receipt | None:
+    """Return the receipt that (iss, jti) has already; JtiReusedError where it was for other content."""
+    query = select(StatementRow).where(StatementRow.issuer == statement.issuer, StatementRow.jti == statement.jti)
+    row = Session(connection).exec(query).one_or_none()
+    if row is None:
+        return None
+    if row.signing_input != _signing_input(statement):
+        raise JtiReusedError(
+            f"jti {statement.jti} was used for entry {row.index} with other content",
+            where="jti",
+            remedy="sign again with a new jti",
+        )
+    return Receipt(head(connection).origin, row.index, row.leaf_hash, existed=True)
+
+
+def _check_cited(connection: Connection, record: Record) -> None:
+    for path, citation in citations(record):
+        try:
+            found = entry(connection, citation.index).leaf_hash.hex()
+        except EntryUnknownError:
+            found = ""
+        if found != citation.leaf_hash:
+            raise CitationError(
+                f"entry {citation.index} doesn't have the cited leaf hash",
+                where=path,
+                remedy="cite index and leaf hash from one receipt",
+            )
+
+
+def _check_cycle(session: Session, record: Record) -> None:
+    """Refuse a record by which its product would be made from itself. Who else is on the way is not told."""
+    seen: set[str] = set()
+    waiting = {component: component for component in _components(record)}
+    while waiting:
+        if record.sub in waiting:
+            raise CycleError(
+                f"{record.sub} would be made from itself, by way of {waiting[str(record.sub)]}",
+                where="components",
+                remedy="correct this bill of materials, or ask the maker of that component to correct its own",
+            )
+        seen |= waiting.keys()
+        query = select(ProductLinkRow).where(col(ProductLinkRow.product).in_(sorted(waiting)))
+        rows = session.exec(query).all()
+        waiting = {row.component: waiting[row.product] for row in rows if row.component not in seen}
+
+
+def _components(record: Record) -> set[str]:
+    lists = [getattr(record, name) for name in ("inputs", "components") if name in record.lists]
+    lines = [line for found in lists if isinstance(found, Lines) for line in found]
+    return {line.product for line in lines if isinstance(line, Input) and line.product is not None}
+
+
+def _write_rows(session: Session, index: int, submission: _Submission) -> None:
+    checked = submission.checked
+    statement, record = checked.statement, checked.record
+    product = record.sub if record is not None and isinstance(record.sub, str) else None
+    session.add(
+        StatementRow(
+            index=index,
+            leaf_hash=checked.leaf_hash,
+            issuer=statement.issuer,
+            jti=statement.jti,
+            vct=statement.vct,
+            product=product,
+            signing_input=_signing_input(statement),
+            admitted_at=submission.now,
+        )
+    )
+    if submission.disclosures:
+        session.add(DisclosureRow(leaf_hash=checked.leaf_hash, disclosures="~".join(submission.disclosures)))
+    if record is not None and product is not None:
+        session.add_all(
+            ProductLinkRow(index=index, product=product, component=component)
+            for component in sorted(_components(record))
+        )
+
+
+def _signing_input(statement: Statement) -> str:
+    return hashlib.sha256(statement.signing_input).hexdigest()

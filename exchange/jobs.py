@@ -1,0 +1,96 @@
+"""Work on the clock: APScheduler ticks in every process, a one-row lease decides which process acts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Connection, Engine, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, SQLModel, col
+
+from exchange.database import UtcTime
+from ledger import LedgerError, NoteSigner
+from ledger.store import SignedCheckpoint, begin, publish
+
+log = logging.getLogger("packtrace.jobs")
+PUBLISH = "publish-checkpoint"
+LEASE = timedelta(seconds=15)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who may do a job until when. `holder` names a process."""
+
+    __tablename__ = "exchange_lease"
+
+    job: str = Field(max_length=64, primary_key=True)
+    holder: str = Field(max_length=64)
+    until: datetime = Field(sa_type=UtcTime)
+
+
+def take_lease(connection: Connection, job: str, holder: str, now: datetime) -> bool:
+    """Take or renew the lease on `job` for `holder`; whether it is the holder's now. One statement, so that two can't both win."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"job": job, "holder": holder, "until": now + LEASE}
+    insert = dialect.insert(LeaseRow).values(values)
+    free = or_(col(LeaseRow.until) <= now, col(LeaseRow.holder) == holder)
+    taken = connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["job"], set_={"holder": holder, "until": now + LEASE}, where=free
+        ).returning(col(LeaseRow.holder))
+    )
+    return taken.first() is not None
+
+
+def release_lease(connection: Connection, job: str, holder: str, now: datetime) -> None:
+    """Give the lease back, so that another process needn't wait for its end."""
+    mine = (col(LeaseRow.job) == job, col(LeaseRow.holder) == holder)
+    connection.execute(update(LeaseRow).where(*mine).values(until=now))
+
+
+class Publisher:
+    """Publishes a checkpoint at each tick, in whichever process holds the lease."""
+
+    def __init__(
+        self, engine: Engine, signer: NoteSigner, folder: Path, *, holder: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._folder = folder
+        self._holder = holder
+        self._clock = clock
+
+    def tick(self) -> SignedCheckpoint | None:
+        """Publish what was committed, if this process holds the lease. Errors are logged and told to the caller."""
+        now = self._clock()
+        with begin(self._engine) as connection:
+            if not take_lease(connection, PUBLISH, self._holder, now):
+                return None
+        return publish(self._engine, self._signer, self._folder, now)
+
+    def stop(self) -> None:
+        """Give the lease back."""
+        with begin(self._engine) as connection:
+            release_lease(connection, PUBLISH, self._holder, self._clock())
+
+
+def start_clock(publisher: Publisher, seconds: float) -> BackgroundScheduler:
+    """Start the clock that ticks `publisher`; `shutdown()` ends it."""
+    scheduler = BackgroundScheduler(timezone="UTC")
+    options = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+    scheduler.add_job(_guarded(publisher), "interval", seconds=seconds, **options)
+    scheduler.start()
+    return scheduler
+
+
+def _guarded(publisher: Publisher) -> Callable[[], None]:
+    def tick() -> None:
+        try:
+            publisher.tick()
+        except LedgerError as error:
+            log.error("checkpoint not published: %s", error)  # noqa: TRY400 - the message says all, a traceback would repeat each second
+
+    return tick

@@ -1,0 +1,183 @@
+"""The one registry of statement kinds: type -> what is open, which lists it has, how its claims are read; and who may sign it.
+
+A kind is added here and in the policy file, with a page in docs/formats/. Nothing else lists kinds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from bom_graph import ActivityData, BatteryModel, BillOfMaterials, ProductFootprint, Record
+from exchange.errors import EvidenceError, StatementError
+from signer import KEY_EVENT, Profile, Statement
+
+POLICY_FILE = "policy-1.json"
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Role = Literal["operator", "supplier", "pack_maker", "verifier", "factor_maintainer"]
+
+
+class _Open(BaseModel):
+    """Base of the kinds whose claims are all open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RoleGrant(_Open):
+    """The operator states which roles an organisation has."""
+
+    organisation: str
+    roles: tuple[Role, ...]
+
+
+class Release(_Open):
+    """A factor release, rule set or policy by id, version and digest of its file."""
+
+    id: str
+    version: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A statement kind: its profile for signing and verifying, and the model of its claims."""
+
+    profile: Profile
+    record: type[Record] | None = None
+    open_model: type[_Open] | None = None
+
+    @property
+    def vct(self) -> str:
+        """The type URI, ``urn:packtrace:<kind>:<major>``."""
+        return self.profile.vct
+
+
+def _hidden(name: str, record: type[Record]) -> Kind:
+    profile = Profile(
+        vct=f"urn:packtrace:{name}:1", open_claims=frozenset(), selective=True, lists=frozenset(record.lists)
+    )
+    return Kind(profile=profile, record=record)
+
+
+def _open(name: str, model: type[_Open]) -> Kind:
+    fields = frozenset(model.model_fields)
+    profile = Profile(vct=f"urn:packtrace:{name}:1", open_claims=fields, selective=False, lists=frozenset())
+    return Kind(profile=profile, open_model=model)
+
+
+ACTIVITY_DATA = _hidden("activity-data", ActivityData)
+BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
+BATTERY_MODEL = _hidden("battery-model", BatteryModel)
+PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
+ROLE_GRANT = _open("role-grant", RoleGrant)
+FACTOR_RELEASE = _open("factor-release", Release)
+RULE_SET_RELEASE = _open("rule-set-release", Release)
+POLICY_RELEASE = _open("policy-release", Release)
+KEY_EVENTS = Kind(profile=KEY_EVENT)
+
+KINDS: Mapping[str, Kind] = {
+    kind.vct: kind
+    for kind in (
+        ACTIVITY_DATA,
+        BILL_OF_MATERIALS,
+        BATTERY_MODEL,
+        PRODUCT_FOOTPRINT,
+        ROLE_GRANT,
+        FACTOR_RELEASE,
+        RULE_SET_RELEASE,
+        POLICY_RELEASE,
+        KEY_EVENTS,
+    )
+}
+
+
+def kind_of(vct: str) -> Kind:
+    """Return the kind of type `vct`; StatementError where it is unknown."""
+    try:
+        return KINDS[vct]
+    except KeyError:
+        raise StatementError(
+            f"unknown statement kind {vct!r}", where="vct", remedy=f"use one of {', '.join(sorted(KINDS))}"
+        ) from None
+
+
+def read_record(statement: Statement) -> Record | None:
+    """Return the record that `statement` holds as far as it was disclosed; None for kinds without one.
+
+    A product lies below its owner's URI, so that nobody speaks for another's product. Raises BomGraphError or StatementError.
+    """
+    kind = kind_of(statement.vct)
+    if kind.open_model is not None:
+        read_open(statement, kind.open_model)
+    if kind.record is None:
+        return None
+    claims = {name: value for name, value in statement.claims.items() if name not in _ENVELOPE}
+    record = kind.record.read(claims, statement.contents)
+    if isinstance(record.sub, str) and not record.sub.startswith(statement.issuer.rstrip("/") + "/"):
+        raise StatementError(
+            f"{statement.issuer} speaks for a product that isn't its own: {record.sub}",
+            where="sub",
+            remedy="state a product URI below the issuer's own URI",
+        )
+    return record
+
+
+_ENVELOPE = frozenset({"iss", "aud", "jti", "iat", "vct", "contents"})
+
+
+def read_open(statement: Statement, model: type[Any]) -> Any:
+    """Return the open claims of `statement` as `model`; StatementError names the first defect."""
+    claims = {name: value for name, value in statement.claims.items() if name not in _ENVELOPE}
+    try:
+        return model.model_validate(claims)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "/".join(str(step) for step in first["loc"])
+        raise StatementError(first["msg"], where=place, remedy="correct the claim and sign again") from None
+
+
+class Policy(_Open):
+    """Which roles may sign which kind. `digest` is the hex SHA-256 of the file's bytes."""
+
+    format: Literal["urn:packtrace:policy-file:1"]
+    id: str
+    version: str
+    roles_by_kind: dict[str, tuple[Role, ...]]
+    digest: str = Field(default="")
+
+    @classmethod
+    def read(cls, data: bytes) -> Policy:
+        """Return the policy in the file's bytes; EvidenceError for anything else."""
+        try:
+            policy = cls.model_validate(json.loads(data))
+        except (ValueError, RecursionError) as error:
+            raise EvidenceError(
+                f"the policy can't be read: {error}", where="policy file", remedy="take the published file"
+            ) from None
+        return policy.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    def may_sign(self, vct: str, roles: frozenset[str], *, issuer: str) -> None:
+        """Check that one of `roles` may sign kind `vct`; StatementError otherwise."""
+        allowed = self.roles_by_kind.get(vct, ())
+        if roles.isdisjoint(allowed):
+            raise StatementError(
+                f"{issuer} has the roles {sorted(roles) or 'none'}; {vct} is signed by {', '.join(allowed) or 'nobody'}",
+                where="iss",
+                remedy="let the organisation with that role sign it, or ask the operator for the role",
+            )
+
+
+def policy_bytes() -> bytes:
+    """Return the bytes of the policy that ships with the package."""
+    return (resources.files("exchange") / "data" / POLICY_FILE).read_bytes()
+
+
+def load_policy() -> Policy:
+    """Return the policy that ships with the package."""
+    return Policy.read(policy_bytes())

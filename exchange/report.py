@@ -1,0 +1,239 @@
+"""A result as a document: the stored and compared form, its digest, and the text that people read.
+
+Figures are decimal strings of at most 12 significant digits; the headline is rounded once, by the rule set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bom_graph import Contribution, Finding, half_even, stored
+from exchange.assembly import ENGINE, SEALED_STAGE, Result
+
+FORMAT = "urn:packtrace:result:1"
+#: Two results agree when every figure differs by at most this, relatively, and the printed figures are equal.
+REPLAY_TOLERANCE = 1e-9
+Document = dict[str, Any]
+#: Members that hold a computed figure; every other member is compared as it stands.
+_FIGURES = frozenset(
+    {
+        *("value", "kwh", "total_kg_co2e", "kg_co2e", "kg_co2e_per_unit", "units_in_demand", "percent"),
+        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by"),
+    }
+)
+
+
+def document(result: Result) -> Document:
+    """Return the stored form of `result`: everything it was made from by digest, every figure with its unit and origin."""
+    rule_set, footprint = result.rule_set, result.footprint
+    units = float(result.denominator_kwh) if result.denominator_kwh is not None else 1.0
+    unit = "kg CO2e/kWh" if result.denominator_kwh is not None else f"kg CO2e/{result.unit}"
+    per_unit = footprint.total / units
+    return {
+        "format": FORMAT,
+        "engine": ENGINE,
+        "demand": {"product": result.demand.product, "flow": result.demand.flow, "declared_unit": f"1 {result.unit}"},
+        "model": result.model.model if result.model is not None else None,
+        "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
+        "releases": [{"id": r.id, "version": r.version, "digest": r.digest} for r in result.releases],
+        "policy": result.policy_digest,
+        "snapshot": {"origin": result.origin, "size": result.snapshot},
+        "inputs": [
+            {"index": e.index, "leaf_hash": e.leaf_hash, "disclosures": sorted(e.statement.disclosure_digests)}
+            for e in result.inputs
+        ],
+        "heading": heading(result),
+        "complete": result.complete,
+        "functional_unit": rule_set.functional_unit if result.model is not None else f"1 {result.unit}",
+        "denominator": {
+            "kwh": stored(units) if result.denominator_kwh is not None else None,
+            "formula": result.denominator_formula,
+        },
+        "total": {"value": stored(footprint.total), "unit": f"kg CO2e/{result.unit}"},
+        "headline": {
+            "value": stored(per_unit),
+            "unit": unit,
+            "printed": half_even(Decimal(stored(per_unit)), rule_set.rounding.decimals),
+        },
+        "stages": _stages(result, units, unit),
+        "gaps": [{"where": gap.where, "what": gap.what} for gap in result.gaps],
+        "findings": [_finding(finding) for finding in result.findings],
+        "primary_data_share": {
+            "activity_percent": stored(100 * footprint.activity_primary_share),
+            "factor_percent": stored(100 * footprint.factor_primary_share),
+        },
+        "obtained_percent": _obtained(footprint.contributions),
+        "sealed": _sealed(footprint.contributions),
+        "assumptions": list(result.assumptions),
+        "unstated": [{"what": item.what, "assumption": item.assumption} for item in rule_set.unstated],
+        "not_implemented": list(rule_set.not_implemented),
+        "outside_boundary": list(rule_set.outside_boundary),
+        "contributions": [_contribution(part, footprint.total) for part in footprint.contributions],
+    }
+
+
+def heading(result: Result) -> str:
+    """Return how the result is headed: ``complete``, or ``partial: 2 of 4 stages``."""
+    if result.complete:
+        return "complete"
+    if result.model is None:
+        return "partial: a branch is missing"
+    missing = {gap.where for gap in result.gaps}
+    stages = result.rule_set.stages
+    covered = [stage.id for stage in stages if stage.id in result.footprint.stages and stage.id not in missing]
+    branches = len(missing - {stage.id for stage in stages})
+    lacking = f", {branches} branches missing" if branches else ""
+    return f"partial: {len(covered)} of {len(stages)} stages{lacking}"
+
+
+def document_bytes(found: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a result document: JSON, sorted keys, no white space, UTF-8."""
+    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(found: Mapping[str, Any]) -> str:
+    """Return the hex SHA-256 of a result document's bytes."""
+    return hashlib.sha256(document_bytes(found)).hexdigest()
+
+
+def finding_documents(findings: Sequence[Finding]) -> list[Document]:
+    """Return `findings` as result documents and error answers carry them."""
+    return [_finding(finding) for finding in findings]
+
+
+def first_difference(stated: Any, recomputed: Any, *, where: str = "") -> str | None:
+    """Return the path of the first place where two result documents disagree, or None.
+
+    Computed figures agree within REPLAY_TOLERANCE relative; ``printed`` figures and everything else have to be equal.
+    """
+    if isinstance(stated, dict) and isinstance(recomputed, dict):
+        if stated.keys() != recomputed.keys():
+            return f"{where}/{min(stated.keys() ^ recomputed.keys())}"
+        parts = [(key, stated[key], recomputed[key]) for key in sorted(stated)]
+    elif isinstance(stated, list) and isinstance(recomputed, list) and len(stated) == len(recomputed):
+        parts = [(str(n), a, b) for n, (a, b) in enumerate(zip(stated, recomputed, strict=True))]
+    else:
+        same = type(stated) is type(recomputed) and stated == recomputed
+        return None if same or (_is_figure(where) and _is_close(stated, recomputed)) else where or "/"
+    differences = (first_difference(a, b, where=f"{where}/{key}") for key, a, b in parts)
+    return next((found for found in differences if found is not None), None)
+
+
+def _is_figure(where: str) -> bool:
+    *_, parent, member = ("", *where.split("/"))
+    return parent == "obtained_percent" or (member in _FIGURES and parent != "factor")
+
+
+def _is_close(stated: Any, recomputed: Any) -> bool:
+    if not isinstance(stated, str) or not isinstance(recomputed, str):
+        return False
+    try:
+        a, b = float(stated), float(recomputed)
+    except ValueError:
+        return False
+    return abs(a - b) <= REPLAY_TOLERANCE * max(abs(a), abs(b))
+
+
+def _stages(result: Result, units: float, unit: str) -> list[Document]:
+    footprint = result.footprint
+    found: list[Document] = []
+    for stage in result.rule_set.stages:
+        named = {"id": stage.id, "name": stage.name, "name_zh": stage.name_zh}
+        figures: Document
+        if stage.id in footprint.stages:
+            kg = footprint.stages[stage.id]
+            figures = {"status": "computed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+        elif result.model is None:
+            continue
+        else:
+            figures = {"status": "gap", "total_kg_co2e": None, "value": None, "unit": unit}
+        found.append({**named, **figures})
+    if SEALED_STAGE in footprint.stages:
+        kg = footprint.stages[SEALED_STAGE]
+        named = {"id": SEALED_STAGE, "name": "sealed: the split is not disclosed", "name_zh": "未披露"}
+        found.append(
+            {**named, "status": "sealed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+        )
+    return found
+
+
+def _finding(finding: Finding) -> Document:
+    return {
+        "gate": finding.gate,
+        "level": finding.level,
+        "where": finding.where,
+        "what": finding.what,
+        "remedy": finding.remedy,
+    }
+
+
+def _contribution(part: Contribution, total: float) -> Document:
+    return {
+        **part.burden.origin,
+        "stage": part.burden.stage,
+        "kg_co2e_per_unit": stored(part.burden.kg_co2e),
+        "units_in_demand": stored(part.scaling),
+        "kg_co2e": stored(part.kg_co2e),
+        "percent": stored(100 * part.kg_co2e / total) if total else "0",
+    }
+
+
+def _obtained(contributions: Sequence[Contribution]) -> dict[str, str]:
+    weight = sum(abs(part.kg_co2e) for part in contributions)
+    shares: dict[str, float] = {}
+    for part in contributions:
+        name = str(part.burden.origin.get("obtained", "unknown"))
+        shares[name] = shares.get(name, 0.0) + abs(part.kg_co2e)
+    return {name: stored(100 * kg / weight) for name, kg in sorted(shares.items())} if weight else {}
+
+
+def _sealed(contributions: Sequence[Contribution]) -> list[Document]:
+    """Return the sealed branches: who signed them, which share of the total, and that nobody verified them."""
+    total = sum(part.kg_co2e for part in contributions)
+    found: dict[str, Document] = {}
+    for part in contributions:
+        origin = part.burden.origin
+        if origin.get("sealed"):
+            leaf = str(origin["leaf_hash"])
+            kg = float(found[leaf]["kg_co2e"]) + part.kg_co2e if leaf in found else part.kg_co2e
+            found[leaf] = {
+                "product": origin["product"],
+                "signer": origin["signer"],
+                "entry": origin["entry"],
+                "kg_co2e": stored(kg),
+                "percent": stored(100 * kg / total) if total else "0",
+                "verification": "unverified",
+            }
+    return list(found.values())
+
+
+def lines_of_text(found: Mapping[str, Any]) -> list[str]:
+    """Return a result document as the lines that a person reads, gaps and assumptions included."""
+    headline, rule_set = found["headline"], found["rule_set"]
+    name = found["model"] or found["demand"]["product"]
+    lines = [
+        f"{name} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
+        f"  total {found['total']['value']} {found['total']['unit']}, divided by {found['denominator']['formula']}",
+    ]
+    for stage in found["stages"]:
+        value = (
+            f"{float(stage['value']):.6f} {stage['unit']}" if stage["value"] is not None else "gap: not known, not zero"
+        )
+        lines.append(f"  {stage['name']}: {value}")
+    share = found["primary_data_share"]
+    obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
+    lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")
+    lines += [
+        f"  sealed: {s['product']} by {s['signer']}, {float(s['percent']):.1f} % of the total, {s['verification']}"
+        for s in found["sealed"]
+    ]
+    lines += [f"  gap: {gap['where']}: {gap['what']}" for gap in found["gaps"]]
+    lines += [f"  finding ({f['level']}): {f['where']}: {f['what']}" for f in found["findings"]]
+    lines += [f"  assumption: {text}" for text in found["assumptions"]]
+    lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
+    lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
+    return lines

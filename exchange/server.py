@@ -1,0 +1,104 @@
+"""Opening an exchange from its settings, and serving it on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from exchange.app import create_app
+from exchange.database import engine_for
+from exchange.errors import SetupError
+from exchange.installation import make_private_folder, new_secret, open_installation
+from exchange.services import Services, utc_now, wire
+from exchange.settings import Settings
+
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A served exchange: its services and the address without a slash at the end."""
+
+    services: Services
+    address: str
+
+    @property
+    def page(self) -> str:
+        """The address that opens the pages in a browser; it holds the token."""
+        return f"{self.address}/?token={self.services.installation.token}"
+
+
+def open_services(settings: Settings) -> Services:
+    """Open (and on first use make) the data folder and database that `settings` name."""
+    make_private_folder(settings.data)
+    secret = settings.passphrase.get_secret_value() if settings.passphrase else None
+    installation = open_installation(
+        settings.data,
+        engine_for(settings.url),
+        origin=settings.origin,
+        passphrase=secret,
+        clock=utc_now,
+        random=new_secret,
+    )
+    return wire(installation, holder=f"{os.getpid()}-{new_secret(4).hex()}", clock=utc_now)
+
+
+def bind(host: str, port: int, *, or_free: bool) -> socket.socket:
+    """Return a listening socket on `port`; with `or_free`, on a free one where that is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if or_free:
+            return bind(host, 0, or_free=False)
+        raise SetupError(
+            f"can't listen: {error.strerror}",
+            where=f"{host} port {port}",
+            remedy="choose another port with PACKTRACE_PORT",
+        ) from None
+    return listener
+
+
+def make_server(services: Services, settings: Settings, listener: socket.socket) -> tuple[uvicorn.Server, Running]:
+    """Return a server that is not running yet, and the address it will answer at."""
+    app = create_app(services, checkpoint_seconds=settings.checkpoint_seconds)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return uvicorn.Server(config), Running(services, f"http://{shown}:{port}")
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Running]:
+    """Serve in a thread while the block runs, on the port of the settings or a free one."""
+    services = open_services(settings)
+    listener = bind(settings.host, settings.port, or_free=True)
+    server, running = make_server(services, settings, listener)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        yield running
+    finally:
+        server.should_exit = True
+        thread.join(timeout=_START_SECONDS)
+        listener.close()
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    for _attempt in range(_START_SECONDS * 20):
+        if server.started:
+            return
+        if not thread.is_alive():
+            break
+        thread.join(timeout=0.05)
+    raise SetupError("the server did not start", where="server", remedy="see the messages above")

@@ -1,0 +1,79 @@
+"""The settings: read once at the start by `app` and `cli`, from PACKTRACE_* variables or ``packtrace.toml``, and passed on."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+DEFAULT_PORT = 8551
+
+
+class Settings(BaseSettings):
+    """How one exchange runs. Each field's description is its help, in `packtrace serve --help` and docs/operations.md."""
+
+    model_config = SettingsConfigDict(env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True)
+
+    data: Path = Field(
+        default=Path(".packtrace"), description="Folder of keys, trust file, published log and SQLite database."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL URL (postgresql+psycopg://...); without it, SQLite in the data folder.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only until there are accounts.")
+    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    origin: str | None = Field(
+        default=None, max_length=200, description="The log's name, fixed when the log is founded; made up without it."
+    )
+    passphrase: SecretStr | None = Field(
+        default=None,
+        description="Passphrase of the operator's keys; without it, the one kept in the data folder (mode 0600).",
+    )
+    checkpoint_seconds: float = Field(default=1.0, ge=0.1, le=60, description="Seconds between published checkpoints.")
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        address = "127.0.0.1" if host == "localhost" else host
+        try:
+            loopback = ipaddress.ip_address(address).is_loopback
+        except ValueError:
+            loopback = False
+        if not loopback:
+            raise ValueError(
+                f"{host} is not a loopback address; until there are accounts the exchange serves this machine only"
+            )
+        return address
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("postgresql+psycopg://", "sqlite:///")):
+            raise ValueError("use postgresql+psycopg:// (PostgreSQL) or sqlite:/// (SQLite)")
+        return url
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before environment before packtrace.toml."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data / 'exchange.sqlite').absolute()}"

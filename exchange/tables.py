@@ -1,0 +1,26 @@
+"""Every table of the exchange's domains, gathered for migrations; nothing else imports this."""
+
+from sqlmodel import SQLModel
+
+from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.identity.tables import OrganisationRow, ReleaseRow
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from exchange.jobs import LeaseRow
+from exchange.sharing.tables import GrantRow
+from ledger.store import metadata as ledger_metadata
+
+#: What migrations compare the database with.
+METADATA = [ledger_metadata, SQLModel.metadata]
+
+__all__ = [
+    "METADATA",
+    "DisclosureRow",
+    "ExportRow",
+    "GrantRow",
+    "LeaseRow",
+    "OrganisationRow",
+    "ProductLinkRow",
+    "ReleaseRow",
+    "ResultRow",
+    "StatementRow",
+]

@@ -1,0 +1,83 @@
+"""The trust file: what a verifier believes before opening any evidence. Nothing inside an evidence file can add to it.
+
+It names the log (origin and key), the certificate authorities, and the digests of the rule sets, factor releases and policies that are
+accepted. How a verifier gets the first one safely: compare its fingerprint over two independent channels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from exchange.errors import EvidenceError
+from ledger import LedgerError, LogKey
+from signer import Trust
+
+MAX_TRUST_BYTES = 1024 * 1024
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class TrustFile(BaseModel):
+    """Anchors of one log. `authorities` are PEM certificates; digests are hex SHA-256 of the published files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["urn:packtrace:trust-file:1"] = "urn:packtrace:trust-file:1"
+    origin: Annotated[str, Field(min_length=1, max_length=500)]
+    log_key: str
+    authorities: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
+    rule_sets: frozenset[Digest]
+    factor_releases: frozenset[Digest]
+    policies: frozenset[Digest]
+
+    @classmethod
+    def read(cls, data: bytes, *, where: str = "trust file") -> TrustFile:
+        """Return the trust file in `data`; EvidenceError for anything else."""
+        try:
+            if len(data) > MAX_TRUST_BYTES:
+                raise ValueError(f"larger than {MAX_TRUST_BYTES} bytes")
+            found = cls.model_validate(json.loads(data))
+            if found.key.name != found.origin:
+                raise ValueError("the log key's name is not the origin")
+            if not found.signers.authorities:
+                raise ValueError("no authority is named")
+        except (ValueError, RecursionError, LedgerError) as error:
+            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise EvidenceError(
+                f"the trust file can't be read: {what}",
+                where=where,
+                remedy="fetch it again and compare its fingerprint",
+            ) from None
+        return found
+
+    def document(self) -> bytes:
+        """Return the file's bytes: the same anchors give the same bytes."""
+        members = self.model_dump(mode="json")
+        for name in ("rule_sets", "factor_releases", "policies"):
+            members[name] = sorted(members[name])
+        return (json.dumps(members, indent=1, sort_keys=True) + "\n").encode()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex SHA-256 of the file, in groups of eight, to read out over another channel."""
+        text = hashlib.sha256(self.document()).hexdigest()
+        return " ".join(text[n : n + 8] for n in range(0, len(text), 8))
+
+    @cached_property
+    def key(self) -> LogKey:
+        """The log's public key."""
+        return LogKey.parse(self.log_key)
+
+    @cached_property
+    def signers(self) -> Trust:
+        """The anchors of statement signatures."""
+        ders = tuple(
+            x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in self.authorities
+        )
+        return Trust(authorities=ders, pinned={}, origin=self.origin)

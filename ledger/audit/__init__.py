@@ -1,0 +1,111 @@
+"""Rebuilds a whole log from its entries and names the first difference.
+
+A public tool in the manner of Tessera's `fsck`: it trusts the log's key and the entries' bytes, nothing that was
+stored beside them. Memory does not grow with the log.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ledger.audit.differences import difference
+from ledger.audit.published import PublishedFiles
+from ledger.audit.rebuilding import Rebuilder, RebuiltTile, stored_entries
+from ledger.audit.stored import CheckpointComparison, compare_node, compare_node_count
+from ledger.chain import chain_start
+from ledger.errors import AuditError, LogInconsistentError
+from ledger.layout import TILE_WIDTH
+from ledger.notes import LogKey
+from ledger.store import files
+from ledger.store.reading import HeadState, head_state
+
+__all__ = ["AuditError", "AuditReport", "audit"]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """A log without differences: its size, root and last chain value, and how much was compared.
+
+    `checkpoints` counts stored checkpoints, `tiles` published tiles and bundles (0 without a folder).
+    """
+
+    size: int
+    root: bytes
+    chain: bytes
+    checkpoints: int
+    tiles: int
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
+
+
+def audit(
+    connection: Connection,
+    log_key: LogKey,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] = _silent,
+) -> AuditReport:
+    """Check every entry, leaf hash, chain value, stored node and checkpoint, and every published file.
+
+    `connection` is a fresh `ledger.store.snapshot`. With a folder, publication into it waits until the audit ends
+    (PublicationBusyError there, or here when one is under way); audit a copy where that is too long.
+    `progress(entries done, entries in all)` is called every 256 entries and at the end.
+
+    Raises AuditError, whose `where` is the place: `entry 17`, `leaf hash 17`, `chain at 17`, `node 1/0`,
+    `checkpoint of size 20`, `checkpoint number 3`, `head`, or the path of a published file. Raises NoLogError.
+    The time stored beside a checkpoint is the operator's word and not checked.
+    """
+    if folder is not None and not folder.is_dir():
+        raise difference("the folder is missing", folder.name)
+    with nullcontext() if folder is None else files.locked(folder, shared=True):
+        # 1. The head, and that it is this log's.
+        state = _head(connection, log_key)
+        published = None if folder is None else PublishedFiles(connection, folder)
+        checkpoints = CheckpointComparison(connection, log_key)
+        # 2. Every entry in order; nodes, checkpoints and files as the rebuilt tree reaches them.
+        rebuilt = Rebuilder(chain_start(log_key.name))
+        checkpoints.compare(rebuilt.edge)
+        for entry in stored_entries(connection, state.size):
+            for tile in rebuilt.add(entry):
+                _compare_tile(connection, published, tile)
+            checkpoints.compare(rebuilt.edge)
+            if rebuilt.edge.size % TILE_WIDTH == 0:
+                progress(rebuilt.edge.size, state.size)
+        for tile in rebuilt.rest():
+            _compare_tile(connection, published, tile)
+        # 3. The head's own values, and that nothing is left over.
+        _compare_head(state, rebuilt)
+        checkpoints.finish(state)
+        compare_node_count(connection, state.size)
+        if published is not None:
+            published.finish()
+        progress(rebuilt.edge.size, state.size)
+    tiles = 0 if published is None else published.compared
+    return AuditReport(rebuilt.edge.size, rebuilt.edge.root(), rebuilt.chain, checkpoints.count, tiles)
+
+
+def _head(connection: Connection, log_key: LogKey) -> HeadState:
+    try:
+        state = head_state(connection)
+    except LogInconsistentError as error:
+        raise difference(error.what, "head") from error
+    if state.origin != log_key.name:
+        raise difference("the log's origin is not the key's name", "head")
+    return state
+
+
+def _compare_tile(connection: Connection, published: PublishedFiles | None, tile: RebuiltTile) -> None:
+    compare_node(connection, tile)
+    if published is not None:
+        published.compare(tile)
+
+
+def _compare_head(state: HeadState, rebuilt: Rebuilder) -> None:
+    if state.chain != rebuilt.chain:
+        raise difference("the chain value is not that of the last entry", "head")
+    if state.edge.hashes != rebuilt.edge.hashes:
+        raise difference("the growing edge is not that of the entries", "head")

@@ -1,0 +1,112 @@
+"""Compares the published files with the rebuilt log: each that must be there, and no other."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from ledger.audit.differences import difference
+from ledger.audit.rebuilding import RebuiltTile
+from ledger.errors import BadTilePathError
+from ledger.layout import CHECKPOINT_PATH, TILE_WIDTH, TilePlace, is_full, parse_path
+from ledger.store import tables
+from ledger.store.signing import checkpoint_sizes, has_checkpoint_between, latest_checkpoint
+
+
+class PublishedFiles:
+    """The folder of a log whose newest stored checkpoint it may not have reached, when a publication was cut.
+
+    Up to the size of the folder's own checkpoint everything must be there; files of later stored checkpoints may.
+    """
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        latest = latest_checkpoint(connection)
+        self._signed = 0 if latest is None else latest.size
+        self._published = self._checkpoint_size(required=latest is not None)
+        self.compared = 0
+
+    def compare(self, tile: RebuiltTile) -> None:
+        """Check the files of a tile, and of the bundle under it at level 0. Raises AuditError naming the path."""
+        self._compare(TilePlace(tile.level, tile.number), tile)
+        if tile.level == 0:
+            self._compare(TilePlace(None, tile.number), tile)
+
+    def finish(self) -> None:
+        """No file stands in the folder that no stored checkpoint calls for."""
+        for path in _walk(self._folder):
+            if path != CHECKPOINT_PATH and not self._belongs(path):
+                raise difference("no checkpoint calls for this file", path)
+
+    def _checkpoint_size(self, *, required: bool) -> int:
+        found = self._read(CHECKPOINT_PATH)
+        if found is None:
+            if required:
+                raise difference("the file is missing", CHECKPOINT_PATH)
+            return 0
+        note = found.decode(errors="replace").replace("\0", "\ufffd")
+        size = self._connection.scalar(select(tables.checkpoint.c.size).where(tables.checkpoint.c.note == note))
+        if size is None:
+            raise difference("the published checkpoint is none that is stored", CHECKPOINT_PATH)
+        return int(size)
+
+    def _compare(self, place: TilePlace, tile: RebuiltTile) -> None:
+        whole = tile.width == TILE_WIDTH and self._matches(place, tile)
+        if is_full(place, self._published):
+            if not whole:
+                raise difference("the file is missing", place.path)
+            return
+        for width, required in self._widths(place).items():
+            partial = TilePlace(place.level, place.number, width)
+            if not self._matches(partial, tile) and required and not whole:
+                raise difference("the file is missing", partial.path)
+
+    def _matches(self, place: TilePlace, tile: RebuiltTile) -> bool:
+        """Whether the file is there; if it is, its bytes are right."""
+        found = self._read(place.path)
+        if found is None:
+            return False
+        expected = tile.bundle(place.width) if place.level is None else tile.hashes[: place.width * 32]
+        if found != expected:
+            raise difference("the file's bytes are not those of the entries", place.path)
+        self.compared += 1
+        return True
+
+    def _widths(self, place: TilePlace) -> dict[int, bool]:
+        """The partial widths that stored checkpoints call for, and whether one that was published does."""
+        shift = 8 * (place.level or 0)
+        start, stop = place.number * TILE_WIDTH << shift, (place.number + 1) * TILE_WIDTH << shift
+        widths: dict[int, bool] = {}
+        for size in checkpoint_sizes(self._connection, start - 1, stop - 1):
+            if width := (size >> shift) % TILE_WIDTH:
+                widths[width] = widths.get(width, False) or size <= self._published
+        return widths
+
+    def _belongs(self, path: str) -> bool:
+        try:
+            place = parse_path(path)
+        except BadTilePathError:
+            return False
+        if place.width == TILE_WIDTH:
+            return is_full(place, self._signed)
+        shift, position = 8 * (place.level or 0), place.number * TILE_WIDTH + place.width
+        called_for = has_checkpoint_between(self._connection, position << shift, (position + 1) << shift)
+        return called_for and not is_full(place, self._published)
+
+    def _read(self, path: str) -> bytes | None:
+        file = self._folder / path
+        try:
+            return file.read_bytes() if file.is_file() else None
+        except OSError as error:
+            raise difference(f"the file cannot be read: {error.strerror}", path) from error
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The paths of all that is not a folder, relative to the folder, in a fixed order."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in sorted([*names, *links]):
+            yield (Path(place) / name).relative_to(folder).as_posix()

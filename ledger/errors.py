@@ -1,0 +1,150 @@
+"""Everything that ledger raises, grouped by who has to act."""
+
+from typing import ClassVar
+
+
+class LedgerError(Exception):
+    """Base of all errors of this package: what is wrong, where, and what helps."""
+
+    code: ClassVar[str] = "ledger"
+
+    def __init__(self, what: str, *, where: str, remedy: str) -> None:
+        super().__init__(what, where, remedy)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} (at {self.where}); {self.remedy}"
+
+
+# The sender of the evidence has to act: what was handed over cannot be believed.
+
+
+class BadNoteError(LedgerError):
+    """A signed note breaks C2SP signed-note, or no trusted key signed it."""
+
+    code = "bad_note"
+
+
+class BadSignatureError(LedgerError):
+    """A trusted key's signature does not verify; the whole note is refused."""
+
+    code = "bad_signature"
+
+
+class BadCheckpointError(LedgerError):
+    """The text of a note is no checkpoint of the form that C2SP tlog-checkpoint gives, without extensions."""
+
+    code = "bad_checkpoint"
+
+
+class WrongOriginError(LedgerError):
+    """A checkpoint speaks for another log than the key it was opened with."""
+
+    code = "wrong_origin"
+
+
+class BadProofError(LedgerError):
+    """An inclusion or consistency proof does not lead to the root, or has the wrong length."""
+
+    code = "bad_proof"
+
+
+class BadProofFileError(LedgerError):
+    """A file breaks C2SP tlog-proof."""
+
+    code = "bad_proof_file"
+
+
+class BadBundleError(LedgerError):
+    """An entry bundle is cut, has bytes left over, or holds an entry that no log takes."""
+
+    code = "bad_bundle"
+
+
+class BadTilePathError(LedgerError):
+    """A path names no tile and no entry bundle of C2SP tlog-tiles."""
+
+    code = "bad_tile_path"
+
+
+class AuditError(LedgerError):
+    """The log is not what its entries and checkpoints say; `where` names the first difference."""
+
+    code = "audit_difference"
+
+
+# The caller has to act: the request is wrong.
+
+
+class BadKeyError(LedgerError):
+    """A verifier key, key name or private key has the wrong form."""
+
+    code = "bad_key"
+
+
+class EntryRefusedError(LedgerError):
+    """An entry is empty or longer than a bundle can carry."""
+
+    code = "entry_refused"
+
+
+class EntryUnknownError(LedgerError):
+    """The log has no entry with this index or leaf hash."""
+
+    code = "entry_unknown"
+
+
+class OutOfRangeError(LedgerError):
+    """An index, size, level or width lies outside what the tree or the format has."""
+
+    code = "out_of_range"
+
+
+class NoLogError(LedgerError):
+    """The database has no log yet."""
+
+    code = "no_log"
+
+
+class LogExistsError(LedgerError):
+    """The database already has a log; its origin is never replaced."""
+
+    code = "log_exists"
+
+
+class NotWritingError(LedgerError):
+    """A write was tried outside a transaction that `ledger.store.begin` opened."""
+
+    code = "not_writing"
+
+
+# Try again later.
+
+
+class PublicationBusyError(LedgerError):
+    """Another process signs or publishes, or an audit holds the folder."""
+
+    code = "publication_busy"
+
+
+# The operator has to act: nothing more is signed until somebody has looked.
+
+
+class LogBehindError(LedgerError):
+    """The database lacks entries that a published checkpoint commits to: it was lost or restored."""
+
+    code = "log_behind"
+
+
+class LogInconsistentError(LedgerError):
+    """Stored nodes, head and checkpoints contradict each other or what was published."""
+
+    code = "log_inconsistent"
+
+
+class DurableWriteError(LedgerError):
+    """A write, fsync or rename failed; the process must end, as a repeated fsync proves nothing."""
+
+    code = "durable_write_failed"

@@ -1,0 +1,46 @@
+"""Keeps a log in SQLite or PostgreSQL, and publishes its checkpoints and tiles.
+
+`metadata` names the tables (prefix `ledger_`); migrations create them. Every write runs in a transaction of
+`begin`; every answer that spans several queries in one of `snapshot`.
+"""
+
+from ledger.store.appending import Appended, append, create_log
+from ledger.store.publication import publish
+from ledger.store.reading import (
+    Entry,
+    Head,
+    consistency,
+    entries,
+    entry,
+    find,
+    head,
+    inclusion,
+    root_at,
+)
+from ledger.store.signing import SignedCheckpoint, checkpoint_at, latest_checkpoint
+from ledger.store.tables import metadata
+from ledger.store.transactions import begin, engine_for, snapshot, sqlite_engine
+
+__all__ = [
+    "Appended",
+    "Entry",
+    "Head",
+    "SignedCheckpoint",
+    "append",
+    "begin",
+    "checkpoint_at",
+    "consistency",
+    "create_log",
+    "engine_for",
+    "entries",
+    "entry",
+    "find",
+    "head",
+    "inclusion",
+    "latest_checkpoint",
+    "metadata",
+    "publish",
+    "root_at",
+    "snapshot",
+    "sqlite_engine",
+]

@@ -1,0 +1,138 @@
+"""How entries get in: under the lock on the head, numbered without gaps, each content once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger import chain
+from ledger.errors import LogExistsError
+from ledger.layout import require_entry
+from ledger.store import nodes, tables
+from ledger.store.reading import HeadState, head_state
+from ledger.store.transactions import require_writing
+from ledger.tree import leaf_hash
+
+_KNOWN = select(tables.entry.c.leaf_hash, tables.entry.c.index, tables.entry.c.chain).where(
+    tables.entry.c.leaf_hash.in_(bindparam("leaves", expanding=True))
+)
+_INSERT_UNLESS_KNOWN = {
+    name: dialect.insert(tables.entry)
+    .on_conflict_do_nothing(index_elements=[tables.entry.c.leaf_hash])
+    .execution_options(preserve_rowcount=True)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_ADVANCE = (
+    update(tables.head)
+    .where(tables.head.c.id == 1)
+    .values(size=bindparam("new_size"), chain=bindparam("new_chain"), frontier=bindparam("new_frontier"))
+)
+_LOOKUP = 500  # leaf hashes per query, well below what either database takes as parameters
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Where an entry stands; `existed` when the same bytes were in the log before."""
+
+    origin: str
+    index: int
+    leaf_hash: bytes
+    chain: bytes
+    existed: bool
+
+
+def create_log(connection: Connection, origin: str) -> None:
+    """Begin an empty log with this origin. Raises LogExistsError, BadKeyError for an unfit origin."""
+    require_writing(connection)
+    start = chain.chain_start(origin)
+    if connection.scalar(select(tables.head.c.id)) is not None:
+        raise LogExistsError(
+            "the database has a log already", where="ledger head", remedy="use it, or another database"
+        )
+    connection.execute(
+        insert(tables.head).values(id=1, origin=origin, size=0, chain=start, frontier=b"", checkpoints=0)
+    )
+
+
+def append(
+    connection: Connection,
+    entries: Sequence[bytes],
+    companions: Callable[[list[Appended]], None] | None = None,
+) -> list[Appended]:
+    """Append entries in the caller's transaction; one result for each, in order.
+
+    Bytes that the log has, or that stand earlier in the batch, get their first index and `existed`; they do not
+    stop the others. `companions` writes rows that belong to the entries in the same transaction; when it raises
+    and the transaction rolls back, nothing of either remains. Nothing is durable before the caller's commit.
+
+    Raises EntryRefusedError (an entry is empty or above 65,535 bytes; nothing is appended), NotWritingError,
+    NoLogError, LogInconsistentError.
+    """
+    require_writing(connection)
+    for entry in entries:
+        require_entry(entry)
+    # The lock comes before the look for duplicates, or two writers could both find none.
+    state = head_state(connection, locked=True)
+    appended = (_append_one if len(entries) == 1 else _append_batch)(connection, state, entries)
+    if companions is not None:
+        companions(appended)
+    return appended
+
+
+def _append_one(connection: Connection, state: HeadState, entries: Sequence[bytes]) -> list[Appended]:
+    """An entry alone: its insert finds the duplicate, which spares a query where each append has its own commit."""
+    entry, leaf = entries[0], leaf_hash(entries[0])
+    place = _place(state, [leaf], {})[0]
+    if connection.execute(_INSERT_UNLESS_KNOWN[connection.dialect.name], _row(place, entry)).rowcount == 0:
+        return list(_known(connection, state.origin, [leaf]).values())
+    _advance(connection, state, [place])
+    return [place]
+
+
+def _append_batch(connection: Connection, state: HeadState, entries: Sequence[bytes]) -> list[Appended]:
+    leaves = [leaf_hash(entry) for entry in entries]
+    appended = _place(state, leaves, _known(connection, state.origin, leaves))
+    fresh = [pair for pair in zip(appended, entries, strict=True) if not pair[0].existed]
+    if fresh:
+        connection.execute(insert(tables.entry), [_row(place, entry) for place, entry in fresh])
+        _advance(connection, state, [place for place, _ in fresh])
+    return appended
+
+
+def _known(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict[bytes, Appended]:
+    """The leaf hashes that the log has."""
+    known = {}
+    for start in range(0, len(leaves), _LOOKUP):
+        for leaf, index, value in connection.execute(_KNOWN, {"leaves": leaves[start : start + _LOOKUP]}):
+            known[leaf] = Appended(origin, index, leaf, value, existed=True)
+    return known
+
+
+def _place(state: HeadState, leaves: Sequence[bytes], known: dict[bytes, Appended]) -> list[Appended]:
+    """Where each leaf stands: at its old index, or at the next free one."""
+    origin, index, value = state.origin, state.size, state.chain
+    appended = []
+    for leaf in leaves:
+        if leaf in known:
+            appended.append(known[leaf])
+            continue
+        value = chain.chain_next(value, leaf)
+        appended.append(Appended(origin, index, leaf, value, existed=False))
+        known[leaf] = replace(appended[-1], existed=True)
+        index += 1
+    return appended
+
+
+def _row(place: Appended, entry: bytes) -> dict[str, object]:
+    return {"index": place.index, "leaf_hash": place.leaf_hash, "chain": place.chain, "data": entry}
+
+
+def _advance(connection: Connection, state: HeadState, fresh: Sequence[Appended]) -> None:
+    """Store the nodes that the new entries complete, and move the head over them."""
+    nodes.extend(connection, state.size, [place.leaf_hash for place in fresh])
+    for place in fresh:
+        state.edge.append(place.leaf_hash)
+    frontier = b"".join(state.edge.hashes)
+    head = {"new_size": state.edge.size, "new_chain": fresh[-1].chain, "new_frontier": frontier}
+    connection.execute(_ADVANCE, head)

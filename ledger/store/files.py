@@ -1,0 +1,87 @@
+"""Durable files: whole or absent after any crash, and in the order in which they were written.
+
+A file is written beside its place, synced, renamed over it, and then its folder is synced. An error of any of
+these is DurableWriteError: the kernel may have dropped the data and will not say so twice, so the process ends.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.errors import DurableWriteError, PublicationBusyError
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the folder alone (or with other readers). Raises PublicationBusyError when somebody else has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise PublicationBusyError(
+            "another process publishes into the folder or audits it", where=folder.name, remedy="try again"
+        ) from None
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, each durably named in the one above."""
+    with _durably(folder):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            _sync_folder(path.parent)
+
+
+def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write files; when this returns, all of them and their names are durable. Existing ones are replaced."""
+    folders: dict[Path, None] = {}
+    for path, data in files:
+        make_folder(path.parent)
+        with _durably(path):
+            _write(path, data)
+        folders[path.parent] = None
+    for folder in folders:
+        with _durably(folder):
+            _sync_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of files, if it is there. Not synced: what comes back after a crash is removed again."""
+    with _durably(folder):
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                path.unlink()
+            folder.rmdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    # One name for all tries: what a crash leaves behind is overwritten by the next publication.
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _durably(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DurableWriteError(
+            f"a durable write failed: {error.strerror}", where=path.name, remedy="end the process, look at the disk"
+        ) from error

@@ -1,0 +1,71 @@
+"""The tables of the log. Migrations create them; this package never does."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite makes only an INTEGER key the row's own number; a BIGINT would cost a second B-tree.
+_number = BigInteger().with_variant(Integer(), "sqlite")
+
+head: Final = Table(
+    "ledger_head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("origin", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("chain", LargeBinary(32), nullable=False),
+    Column("frontier", LargeBinary, nullable=False, comment="roots of the perfect subtrees, largest first"),
+    Column("checkpoints", BigInteger, nullable=False, comment="how many were signed; the signer's lock"),
+    CheckConstraint("id = 1", name="one_row"),
+    CheckConstraint("size >= 0", name="size"),
+)
+
+entry: Final = Table(
+    "ledger_entry",
+    metadata,
+    Column("index", _number, primary_key=True, autoincrement=False),
+    Column("leaf_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("chain", LargeBinary(32), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Tree nodes rest 256 to a row, as hash tiles, so that a proof reads a row or two per eight levels of the tree.
+# Level 0 has full tiles only: the right edge stands in ledger_entry. A row of a higher level grows by one hash
+# each time a tile below it becomes full.
+node: Final = Table(
+    "ledger_node",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+checkpoint: Final = Table(
+    "ledger_checkpoint",
+    metadata,
+    Column("number", _number, primary_key=True, autoincrement=False, comment="0, 1, 2, ... without gaps"),
+    Column("size", BigInteger, nullable=False, unique=True),
+    Column("note", Text, nullable=False),
+    Column("signed_at", BigInteger, nullable=False, comment="Unix seconds, on the operator's word"),
+)

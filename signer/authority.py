@@ -1,0 +1,137 @@
+"""A certificate authority: binds an organisation's URI to a key.
+
+The leaf certificates have an empty subject, so that no natural person appears in them; all they say is the URI.
+"""
+
+import dataclasses
+import hashlib
+from datetime import datetime
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from signer.certificates import organisation_of, require_aware
+from signer.errors import AlgorithmNotAllowedError, BadCertificateError, OrganisationMismatchError
+from signer.keys import KeyPair, PublicKey, uri_name, usable_key
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CertificateAuthority:
+    """An authority whose key pair carries the authority's own, self-signed certificate."""
+
+    key_pair: KeyPair
+
+    @classmethod
+    def create(cls, name: str, key_pair: KeyPair, not_before: datetime, not_after: datetime) -> Self:
+        """A root for the given period (aware datetimes). The key must be ES256: path validation refuses others."""
+        _check_period(not_before, not_after)
+        if key_pair.algorithm != "ES256":
+            remedy = "generate an ES256 key for it"
+            raise AlgorithmNotAllowedError("an authority signs with ES256", where="key pair", remedy=remedy)
+        subject = _subject(name)
+        builder = _builder(key_pair, key_pair.public_key, not_before, not_after)
+        builder = builder.subject_name(subject).issuer_name(subject)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(_key_usage(authority=True), critical=True)
+        return cls(key_pair.with_certificate(_sign(builder, key_pair)))
+
+    @property
+    def certificate(self) -> bytes:
+        """The authority's certificate in DER: what a trust file lists."""
+        return self.key_pair.certificate
+
+    def issue(self, csr_der: bytes, organisation_uri: str, not_before: datetime, not_after: datetime) -> bytes:
+        """A leaf certificate (DER) for the requested key and organisation.
+
+        Who may speak for the organisation is checked before this call; here the request must name the same
+        organisation, prove possession of its key and lie within the authority's own period.
+        Raises BadCertificateError, BadKeyError or OrganisationMismatchError.
+        """
+        authority = x509.load_der_x509_certificate(self.certificate)
+        _check_within(authority, not_before, not_after)
+        public_key = _requested_key(csr_der, organisation_uri)
+        builder = _builder(self.key_pair, public_key, not_before, not_after)
+        builder = builder.subject_name(x509.Name([])).issuer_name(authority.subject)
+        # RFC 5280, 4.2.1.6: critical, because the subject is empty.
+        san = x509.SubjectAlternativeName([uri_name(organisation_uri)])
+        builder = builder.add_extension(san, critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(_key_usage(authority=False), critical=True)
+        return _sign(builder, self.key_pair)
+
+
+def _requested_key(csr_der: bytes, organisation_uri: str) -> PublicKey:
+    try:
+        request = x509.load_der_x509_csr(csr_der)
+        organisation = organisation_of(request.extensions)
+        proven = request.is_signature_valid
+        public_key = usable_key(request.public_key())
+    except (ValueError, TypeError, x509.ExtensionNotFound, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise _bad_request("the request cannot be read, or names no organisation") from error
+    if not proven:
+        raise _bad_request("the request is not signed by the key that it names")
+    if organisation != organisation_uri:
+        remedy = "let the organisation ask for its own URI"
+        raise OrganisationMismatchError("the request names another organisation", where="request", remedy=remedy)
+    return public_key
+
+
+def _builder(
+    issuer: KeyPair, subject_key: PublicKey, not_before: datetime, not_after: datetime
+) -> x509.CertificateBuilder:
+    identifier = x509.SubjectKeyIdentifier.from_public_key(subject_key)
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key)
+    builder = x509.CertificateBuilder().public_key(subject_key)
+    builder = builder.not_valid_before(not_before).not_valid_after(not_after)
+    builder = builder.serial_number(_serial(identifier.digest, not_before, not_after))
+    return builder.add_extension(identifier, critical=False).add_extension(authority, critical=False)
+
+
+def _serial(key_identifier: bytes, not_before: datetime, not_after: datetime) -> int:
+    """126 bits that follow from what is certified, so that issuing needs no randomness. Never zero."""
+    content = f"{key_identifier.hex()} {not_before.timestamp()} {not_after.timestamp()}"
+    return int.from_bytes(hashlib.sha256(content.encode("ascii")).digest()[:16], "big") >> 2 | 1 << 126
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _subject(name: str) -> x509.Name:
+    try:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    except ValueError as error:
+        raise BadCertificateError("not a usable name", where="name", remedy="use 1 to 64 characters") from error
+
+
+def _sign(builder: x509.CertificateBuilder, key_pair: KeyPair) -> bytes:
+    certificate = builder.sign(key_pair.private_key, key_pair.x509_hash)
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _check_period(not_before: datetime, not_after: datetime) -> None:
+    if require_aware(not_before, "not_before") >= require_aware(not_after, "not_after"):
+        raise BadCertificateError("the period ends before it starts", where="validity", remedy="swap the times")
+
+
+def _check_within(authority: x509.Certificate, not_before: datetime, not_after: datetime) -> None:
+    _check_period(not_before, not_after)
+    if not_before < authority.not_valid_before_utc or not_after > authority.not_valid_after_utc:
+        remedy = "choose a period within the authority's own"
+        raise BadCertificateError("the period lies outside the authority's", where="validity", remedy=remedy)
+
+
+def _bad_request(what: str) -> BadCertificateError:
+    return BadCertificateError(what, where="request", remedy="make a new certificate signing request")

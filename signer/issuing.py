@@ -1,0 +1,172 @@
+"""Making a statement, and choosing what a reader gets of it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from signer.certificates import read_leaf, require_aware
+from signer.contents import CONTENTS, list_contents
+from signer.errors import (
+    BadClaimError,
+    BadDisclosureError,
+    KeyMismatchError,
+    OrganisationMismatchError,
+    RepeatedLineError,
+    UnknownPathError,
+)
+from signer.jws import open_envelope, seal
+from signer.keys import Signer
+from signer.open_claims import check_jti, peek, read_open_claims
+from signer.sdjwt import (
+    DIGEST_ALGORITHM,
+    Disclosure,
+    Salts,
+    arrange,
+    check_digests,
+    make_disclosure,
+    make_element,
+    padded,
+    placeholders,
+    refuse_reserved,
+)
+from signer.statements import WITH_DIGESTS, Issued, Profile
+from signer.strict_json import JSON, serialise
+from signer.verification import SMALLEST_DIGEST_LIST
+
+FULL = "full"
+SMALLEST_LIST = 8
+
+# Claims that `issue` sets itself, and the word that paths use for everything.
+_KEPT = WITH_DIGESTS | {CONTENTS, FULL}
+
+
+def issue(
+    signer: Signer,
+    profile: Profile,
+    *,
+    issuer: str,
+    audience: str,
+    jti: str,
+    issued_at: datetime,
+    claims: Mapping[str, JSON],
+    random: Callable[[int], bytes],
+) -> Issued:
+    """A signed statement of the profile's kind, in the layout of docs/formats/statement.md.
+
+    `claims` are all further claims; those that the profile does not open are hidden. A line of a list gets a random
+    `id` if it has none. `issued_at` is cut to whole seconds. `random` gives that many random bytes.
+    Raises BadClaimError, OrganisationMismatchError, KeyMismatchError, BadCertificateError, TokenTooLargeError, WeakRandomnessError.
+    """
+    _check_signer(signer, issuer)
+    payload: dict[str, JSON] = {
+        "iss": issuer,
+        "aud": audience,
+        "jti": check_jti(jti),
+        "iat": int(require_aware(issued_at, "issued_at").timestamp()),
+        "vct": profile.vct,
+    }
+    payload |= _open(claims, profile)
+    hidden = {name: value for name, value in claims.items() if name not in profile.open_claims}
+    disclosures: Sequence[Disclosure] = ()
+    if profile.selective:
+        salts = Salts(random)
+        named, lines = _hide(hidden, profile.lists, salts)
+        payload["_sd_alg"] = DIGEST_ALGORITHM
+        payload["_sd"] = padded((one.digest for one in named), SMALLEST_DIGEST_LIST, salts)
+        disclosures = [*named, *lines]
+    token = seal(signer, serialise(payload, "payload"))
+    # Read back: what is issued can be verified.
+    peek(token)
+    return Issued(token, tuple(one.text for one in disclosures))
+
+
+def disclose(token: str, disclosures: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
+    """The disclosures that `paths` need, in the order given.
+
+    A path is the name of a claim (a list with all its lines), `<list>/<id>` (one line, with its list), or `full`.
+    Verifies no signature. Raises UnknownPathError, or what reading the token and disclosures raises.
+    """
+    digests = check_digests(_digests(token), SMALLEST_DIGEST_LIST, "_sd")
+    given, (named, elements) = arrange(digests, disclosures)
+    at_path: dict[str, set[str]] = {}
+    for claim in named:
+        lines = elements.get(str(claim.name), [])
+        at_path[str(claim.name)] = {claim.digest, *(line.digest for line in lines)}
+        at_path |= {f"{claim.name}/{_line_id(line)}": {claim.digest, line.digest} for line in lines}
+    at_path[FULL] = {one.digest for one in given}
+    wanted = {digest for path in paths for digest in _at(at_path, path)}
+    return tuple(one.text for one in given if one.digest in wanted)
+
+
+def _at(at_path: Mapping[str, set[str]], path: str) -> set[str]:
+    if path not in at_path:
+        raise UnknownPathError("no disclosure at this path", where=repr(path), remedy="name a claim or <list>/<id>")
+    return at_path[path]
+
+
+def _digests(token: str) -> JSON:
+    return read_open_claims(open_envelope(token)).members.get("_sd")
+
+
+def _check_signer(signer: Signer, issuer: str) -> None:
+    leaf = read_leaf(signer.certificate)
+    if leaf.organisation != issuer:
+        remedy = "sign with a key certified for the issuer"
+        raise OrganisationMismatchError("the issuer is not the certified organisation", where="issuer", remedy=remedy)
+    if leaf.thumbprint != signer.thumbprint:
+        remedy = "use the certificate issued for this key"
+        raise KeyMismatchError("the certificate is for another key", where="signer", remedy=remedy)
+
+
+def _open(claims: Mapping[str, JSON], profile: Profile) -> dict[str, JSON]:
+    for name in claims:
+        if not isinstance(name, str) or not name or "/" in name or name in _KEPT:
+            remedy = "name the claim otherwise"
+            raise BadClaimError("a name that the format keeps for itself", where=repr(name), remedy=remedy)
+        if not profile.selective and name not in profile.open_claims:
+            raise BadClaimError("a claim that the kind does not have", where=repr(name), remedy="leave it out")
+    opened = {name: value for name, value in claims.items() if name in profile.open_claims}
+    for name, value in opened.items():
+        refuse_reserved(value, name)
+    return opened
+
+
+def _hide(hidden: Mapping[str, JSON], lists: frozenset[str], salts: Salts) -> tuple[list[Disclosure], list[Disclosure]]:
+    lines = {name: _hide_lines(name, hidden[name], salts) for name in sorted(lists & hidden.keys())}
+    counts = {name: len(elements) for name, elements in lines.items()}
+    named = [make_disclosure(salts, CONTENTS, list_contents(hidden, counts))]
+    for name, value in hidden.items():
+        if name in lines:
+            digests = padded((line.digest for line in lines[name]), SMALLEST_LIST, salts)
+            named.append(make_disclosure(salts, name, placeholders(digests)))
+        else:
+            named.append(_hide_claim(salts, name, value))
+    return named, [line for elements in lines.values() for line in elements]
+
+
+def _hide_claim(salts: Salts, name: str, value: JSON) -> Disclosure:
+    disclosure = make_disclosure(salts, name, value)
+    if disclosure.slots is not None:
+        raise BadDisclosureError("a list of digests in place of values", where=repr(name), remedy="give values")
+    return disclosure
+
+
+def _hide_lines(name: str, value: JSON, salts: Salts) -> list[Disclosure]:
+    if not isinstance(value, list | tuple) or not all(isinstance(line, Mapping) for line in value):
+        raise BadClaimError("not a list of objects", where=repr(name), remedy="make each line an object")
+    # The id comes first so that a reader of the raw disclosure finds it at once.
+    identified = [{"id": salts.draw(), **line} for line in value if isinstance(line, Mapping)]
+    ids = [line["id"] for line in identified]
+    if not all(isinstance(one, str) and one for one in ids):
+        raise BadClaimError("an id that is no text", where=repr(name), remedy="use text, or leave the id out")
+    if len(set(map(str, ids))) != len(ids):
+        raise RepeatedLineError("two lines with one id", where=repr(name), remedy="give each line its own id")
+    # Sorted by digest, which is random: the order of the lines tells nothing.
+    return sorted((make_element(salts, line, name) for line in identified), key=lambda line: line.digest)
+
+
+def _line_id(line: Disclosure) -> str:
+    match line.value:
+        case {"id": str(line_id)}:
+            return line_id
+        case _:
+            raise BadDisclosureError("a line without id", where="disclosures", remedy="send them as they were issued")

@@ -1,0 +1,78 @@
+"""The values that pass in and out: what a kind allows, what was issued, what was verified."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+
+from signer.certificates import Certificate
+from signer.strict_json import JSON
+
+ALWAYS_OPEN = frozenset({"iss", "aud", "jti", "iat", "vct"})
+WITH_DIGESTS = ALWAYS_OPEN | {"_sd_alg", "_sd"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What a kind of statement allows.
+
+    `open_claims` are further claims that may stand in the open. With `selective`, every other claim is a disclosure and
+    those named in `lists` are lists of lines; without it nothing is hidden and no digests are allowed.
+    """
+
+    vct: str
+    open_claims: frozenset[str]
+    selective: bool
+    lists: frozenset[str]
+
+    @functools.cached_property
+    def required(self) -> frozenset[str]:
+        """The open claims that every statement of the kind has."""
+        return WITH_DIGESTS if self.selective else ALWAYS_OPEN
+
+    @functools.cached_property
+    def allowed(self) -> frozenset[str]:
+        """The open claims that a statement of the kind may have."""
+        return self.required | self.open_claims
+
+
+@dataclasses.dataclass(frozen=True)
+class Issued:
+    """A new statement: the issuer-signed token (no `~`), and its disclosures, which are secret."""
+
+    token: str
+    disclosures: tuple[str, ...] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Peek:
+    """The open claims of a token that nobody has verified yet: good for choosing profile and trust only."""
+
+    vct: str
+    issuer: str
+    audience: str
+    jti: str
+    issued_at: datetime
+    thumbprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """A verified statement.
+
+    `claims` holds the open claims and the disclosed ones (lists with the disclosed lines only), without `_sd`,
+    `_sd_alg` and `contents`. A claim that was not disclosed is absent; only `contents`, where it was disclosed, tells
+    whether there is one. `signing_input` is what was signed: equal for two tokens that differ in their signatures.
+    """
+
+    token: str
+    vct: str
+    issuer: str
+    audience: str
+    jti: str
+    issued_at: datetime
+    claims: Mapping[str, JSON] = dataclasses.field(repr=False)
+    contents: Mapping[str, JSON] | None = dataclasses.field(repr=False)
+    certificate: Certificate
+    signing_input: bytes = dataclasses.field(repr=False)
+    disclosure_digests: tuple[str, ...]

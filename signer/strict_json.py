@@ -1,0 +1,131 @@
+"""JSON that can be read in one way only (RFC 8259 and the warnings of RFC 8725, section 2.4).
+
+Refused: duplicate members, NaN and infinities, numbers beyond a double, anything but UTF-8, lone surrogates, nesting
+deeper than `MAX_DEPTH`. Sizes are limited by the callers, which know what they read.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn, TypeAlias
+
+from signer.errors import BadClaimError, BadJsonError, DuplicateMemberError, TooDeepError
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+
+MAX_DEPTH = 32
+
+
+class _DuplicateError(ValueError):
+    """Raised inside the decoder, which knows no place to name."""
+
+
+def _members(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _DuplicateError
+    return members
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _not_a_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_not_a_number)
+
+
+def parse(data: bytes, where: str) -> JSON:
+    """The value that `data` spells; raises BadJsonError, DuplicateMemberError or TooDeepError."""
+    try:
+        text = data.decode("utf-8")
+        value = _decode(text)
+    except _DuplicateError as error:
+        raise DuplicateMemberError("a member is named twice", where=where, remedy="name each member once") from error
+    except RecursionError as error:
+        raise _too_deep(where) from error
+    except ValueError as error:
+        # Not chained: the decoder's error carries the whole text, which may be a secret disclosure.
+        raise BadJsonError(_reason(error), where=where, remedy="write strict JSON in UTF-8") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value, where)
+    if "\\u" in text:
+        _check_surrogates(value, where)
+    return value
+
+
+def _decode(text: str) -> JSON:
+    value: JSON
+    # Without white space around it, which is how all but a few write it, one pass does.
+    if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value
+    value = _DECODER.decode(text)
+    return value
+
+
+def parse_object(data: bytes, where: str) -> dict[str, JSON]:
+    """Like `parse`, for data that must be a JSON object."""
+    value = parse(data, where)
+    if not isinstance(value, dict):
+        raise BadJsonError("not a JSON object", where=where, remedy="write an object")
+    return value
+
+
+def serialise(value: JSON, where: str) -> bytes:
+    """Compact UTF-8 JSON; raises BadClaimError for what JSON cannot say."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError):
+        # Not chained: the encoder's error may carry the value.
+        raise BadClaimError("not a JSON value", where=where, remedy="use text, numbers, lists and objects") from None
+
+
+def quote_names(names: Iterable[str]) -> str:
+    """Up to three member names for an error message, cut and in ASCII, since they come from outside."""
+    return ", ".join(ascii(name[:40]) for name in sorted(names)[:3])
+
+
+def _reason(error: ValueError) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return "not UTF-8"
+        case json.JSONDecodeError():
+            return f"not JSON at character {error.pos}"
+        case _:
+            return "a number is out of range"
+
+
+def _check_depth(value: JSON, where: str) -> None:
+    level: list[JSON] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise _too_deep(where)
+
+
+def _inside(value: JSON) -> Iterable[JSON]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _check_surrogates(value: JSON, where: str) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        remedy = "escape characters in whole pairs"
+        raise BadJsonError("a surrogate stands alone", where=where, remedy=remedy) from None
+
+
+def _too_deep(where: str) -> TooDeepError:
+    return TooDeepError(f"nested deeper than {MAX_DEPTH} levels", where=where, remedy="flatten the value")

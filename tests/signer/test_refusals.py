@@ -1,0 +1,665 @@
+"""Statements that are badly made, each named after its defect, each refused by name.
+
+Cases `02` to `14` are the defects that other SD-JWT libraries were seen to accept (RFC 9901, sections 4.2 and 7.1).
+"""
+
+import contextlib
+import dataclasses
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from signer import (
+    AlgorithmNotAllowedError,
+    BadBase64Error,
+    BadCertificateError,
+    BadClaimError,
+    BadDigestListError,
+    BadDisclosureError,
+    BadHeaderError,
+    BadJsonError,
+    BadSignatureError,
+    CertificateAuthority,
+    CertificateNotTrustedError,
+    CertificateNotValidError,
+    ClaimNotOpenError,
+    ContentsMismatchError,
+    DuplicateMemberError,
+    IssuedOutsideValidityError,
+    KeyMismatchError,
+    KeyPair,
+    MalformedTokenError,
+    MissingClaimError,
+    NaiveTimeError,
+    OrganisationMismatchError,
+    OverwritingDisclosureError,
+    RepeatedDigestError,
+    RepeatedDisclosureError,
+    RepeatedLineError,
+    RepeatedSaltError,
+    ReservedClaimNameError,
+    SignerError,
+    TokenTooLargeError,
+    UnknownDigestAlgorithmError,
+    UnknownHeaderMemberError,
+    UnreferencedDisclosureError,
+    WrongAudienceError,
+    WrongKindError,
+    WrongTypeError,
+    disclose,
+    leaf_bytes,
+    peek,
+    split_presentation,
+    verify,
+)
+from signer.base64url import decode, encode, encode_padded
+from tests.signer.world import AT, END, JTI, OPEN_PROFILE, ORIGIN, PROFILE, START, Forger, World, to_json
+
+
+def test_a_good_forgery_passes(world: World, forger: Forger) -> None:
+    """Else the cases below would show nothing."""
+    disclosure = forger.disclosure("sub", "x")
+    assert world.verify(forger.token_for(disclosure), [disclosure]).claims["sub"] == "x"
+
+
+# --- The thirteen -------------------------------------------------------------------------------------------------
+
+
+def test_02_unreferenced_disclosure(world: World, forger: Forger) -> None:
+    with pytest.raises(UnreferencedDisclosureError):
+        world.verify(forger.token(), [forger.disclosure("sub", "x")])
+
+
+def test_03_altered_disclosure(world: World, maker: KeyPair) -> None:
+    issued = world.issue(maker)
+    altered = encode(decode(issued.disclosures[1], "disclosure").replace(b"cathode", b"anode"))
+    assert altered != issued.disclosures[1]
+    with pytest.raises(UnreferencedDisclosureError):
+        world.verify(issued.token, [altered])
+
+
+def test_04_repeated_disclosure(world: World, maker: KeyPair) -> None:
+    issued = world.issue(maker)
+    with pytest.raises(RepeatedDisclosureError):
+        world.verify(issued.token, [issued.disclosures[0], issued.disclosures[0]])
+
+
+def test_05_repeated_digest(world: World, forger: Forger) -> None:
+    decoys = forger.decoys(15)
+    with pytest.raises(RepeatedDigestError):
+        world.verify(forger.token(forger.payload(_sd=sorted([*decoys, decoys[3]]))))
+
+
+def test_05_digest_repeated_in_a_list(world: World, forger: Forger) -> None:
+    line = forger.disclosure({"id": "a"})
+    slots = forger.slots(line, size=8)
+    listed = forger.disclosure("inputs", [*slots[:7], slots[0]])
+    with pytest.raises(RepeatedDigestError):
+        world.verify(forger.token_for(listed), [listed])
+
+
+def test_05_line_in_two_lists(world: World, forger: Forger) -> None:
+    line = forger.disclosure({"id": "a"})
+    lists = [forger.disclosure(name, forger.slots(line)) for name in ("inputs", "stages")]
+    with pytest.raises(RepeatedDigestError):
+        world.verify(forger.token_for(*lists), [*lists, line])
+
+
+@pytest.mark.parametrize("name", ["iss", "aud", "jti", "iat", "vct", "_sd_alg", "target"])
+def test_06_disclosure_overwrites_an_open_claim(world: World, forger: Forger, name: str) -> None:
+    disclosure = forger.disclosure(name, "https://evil.example")
+    with pytest.raises(OverwritingDisclosureError):
+        world.verify(forger.token_for(disclosure), [disclosure])
+
+
+def test_06_two_disclosures_of_one_claim(world: World, forger: Forger) -> None:
+    disclosures = [forger.disclosure("sub", value) for value in ("a", "b")]
+    with pytest.raises(OverwritingDisclosureError):
+        world.verify(forger.token_for(*disclosures), disclosures)
+
+
+@pytest.mark.parametrize("name", ["_sd", "...", "exp", "nbf", "cnf"])
+def test_07_and_08_claim_with_a_reserved_name(world: World, forger: Forger, name: str) -> None:
+    disclosure = forger.disclosure(name, ["x"])
+    with pytest.raises(ReservedClaimNameError):
+        world.verify(forger.token_for(disclosure), [disclosure])
+
+
+@pytest.mark.parametrize(
+    "json_text",
+    ['{"a":{"_sd":["x"]}}', '[[{"...":"x"}]]', '[{"...":"x"},{"a":1}]', '{"\\u005fsd":[]}', '{"a":{".\\u002e.":1}}'],
+)
+def test_07_and_08_reserved_name_inside_a_claim(world: World, forger: Forger, json_text: str) -> None:
+    disclosure = encode(f'["{encode(random.randbytes(16))}","x",{json_text}]'.encode())
+    with pytest.raises(ReservedClaimNameError):
+        world.verify(forger.token_for(disclosure), [disclosure])
+
+
+def test_07_reserved_name_inside_a_line(world: World, forger: Forger) -> None:
+    line = forger.disclosure({"id": "a", "_sd": []})
+    listed = forger.disclosure("inputs", forger.slots(line))
+    with pytest.raises(ReservedClaimNameError):
+        world.verify(forger.token_for(listed), [listed, line])
+
+
+def test_07_reserved_name_inside_an_open_claim(world: World, forger: Forger) -> None:
+    with pytest.raises(ReservedClaimNameError):
+        world.verify(forger.token(forger.payload(target={"a": [{"_sd": []}]})))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "", "EdDSA", "HS256", "ES384", 1, ["ES256"]])
+def test_09_algorithm_not_allowed(world: World, forger: Forger, algorithm: object) -> None:
+    with pytest.raises(AlgorithmNotAllowedError):
+        world.verify(forger.token(header=forger.header(alg=algorithm)))
+
+
+def test_09_algorithm_none_without_signature(world: World, forger: Forger) -> None:
+    token = forger.token(header=forger.header(alg="none")).rpartition(".")[0] + "."
+    with pytest.raises(AlgorithmNotAllowedError):
+        world.verify(token)
+
+
+@pytest.mark.parametrize(("own", "claimed"), [("ES256", "Ed25519"), ("Ed25519", "ES256")])
+def test_09_algorithm_of_another_key(world: World, own: Any, claimed: str) -> None:
+    forger = Forger(world.certified(own))
+    with pytest.raises(AlgorithmNotAllowedError):
+        world.verify(forger.token(header=forger.header(alg=claimed)))
+
+
+@pytest.mark.parametrize("algorithm", ["sha-512", "SHA-256", "", 1, []])
+def test_10_unknown_digest_algorithm(world: World, forger: Forger, algorithm: object) -> None:
+    with pytest.raises(UnknownDigestAlgorithmError):
+        world.verify(forger.token(forger.payload(_sd_alg=algorithm)))
+
+
+@pytest.mark.parametrize("text", ["a.b.c", "", "a.b.c~d", "a.b.c~d~a.b.c"], ids=["bare", "empty", "cut", "key_binding"])
+def test_11_no_final_tilde(text: str) -> None:
+    with pytest.raises(MalformedTokenError):
+        split_presentation(text)
+
+
+def test_12_bit_flip_anywhere(world: World, key_pair: KeyPair) -> None:
+    token = world.issue(key_pair).token
+    for position in range(0, len(token), 11):
+        flipped = token[:position] + chr(ord(token[position]) ^ 1) + token[position + 1 :]
+        with pytest.raises(SignerError):
+            world.verify(flipped)
+
+
+@pytest.mark.parametrize("name", ["exp", "nbf", "sub", "cnf", "status"])
+def test_13_and_14_claim_that_the_kind_does_not_open(world: World, forger: Forger, name: str) -> None:
+    """Expired or not: a claim that we would have to judge by is not let in."""
+    with pytest.raises(ClaimNotOpenError, match=name):
+        world.verify(forger.token(forger.payload(**{name: 1})))
+
+
+@pytest.mark.parametrize("at", [START - timedelta(seconds=1), END + timedelta(seconds=1)])
+def test_13_and_14_certificate_not_valid(world: World, forger: Forger, at: Any) -> None:
+    with pytest.raises(CertificateNotValidError):
+        world.verify(forger.token(), at=at)
+
+
+@pytest.mark.parametrize("offset", [START - AT - timedelta(seconds=1), timedelta(minutes=5, seconds=1)])
+def test_14_issued_outside_validity(world: World, forger: Forger, offset: timedelta) -> None:
+    with pytest.raises(IssuedOutsideValidityError):
+        world.verify(forger.token(forger.payload(iat=int((AT + offset).timestamp()))))
+
+
+@pytest.mark.parametrize("offset", [START - AT, timedelta(minutes=5)])
+def test_the_edges_of_validity_pass(world: World, forger: Forger, offset: timedelta) -> None:
+    issued_at = AT + offset
+    assert world.verify(forger.token(forger.payload(iat=int(issued_at.timestamp())))).issued_at == issued_at
+
+
+# --- Envelope -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["crit", "jku", "jwk", "x5u", "x5t", "b64", "cty", "unheard_of"])
+def test_unknown_header_member(world: World, forger: Forger, name: str) -> None:
+    with pytest.raises(UnknownHeaderMemberError, match=name):
+        world.verify(forger.token(header=forger.header(**{name: "x"})))
+
+
+@pytest.mark.parametrize("typ", [None, "JWT", "vc+sd-jwt", "DC+SD-JWT", 1])
+def test_wrong_type(world: World, forger: Forger, typ: object) -> None:
+    with pytest.raises(WrongTypeError):
+        world.verify(forger.token(header=forger.header(typ=typ)))
+
+
+def test_kid_of_another_key(world: World, forger: Forger) -> None:
+    with pytest.raises(KeyMismatchError):
+        world.verify(forger.token(header=forger.header(kid=KeyPair.generate("ES256").thumbprint)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kid": None}, {"kid": 1}, {"x5c": None}, {"x5c": []}, {"x5c": "x"}, {"x5c": [1]}, {"x5c": ["", ""]}]
+)
+def test_bad_header(world: World, forger: Forger, changes: dict[str, object]) -> None:
+    with pytest.raises(BadHeaderError):
+        world.verify(forger.token(header=forger.header(**changes)))
+
+
+def test_x5c_with_intermediates(world: World, forger: Forger) -> None:
+    chain = [encode_padded(der) for der in (forger.key_pair.certificate, world.authority.certificate)]
+    with pytest.raises(BadHeaderError):
+        world.verify(forger.token(header=forger.header(x5c=chain)))
+
+
+def test_x5c_in_base64url(world: World, forger: Forger) -> None:
+    with pytest.raises(BadBase64Error):
+        world.verify(forger.token(header=forger.header(x5c=[encode(forger.key_pair.certificate + b"\xff\xff")])))
+
+
+@pytest.mark.parametrize("leaf", [b"", b"x", b"0" * 4200])
+def test_x5c_that_is_no_certificate(world: World, forger: Forger, leaf: bytes) -> None:
+    with pytest.raises(BadCertificateError):
+        world.verify(forger.token(header=forger.header(x5c=[encode_padded(leaf)])))
+
+
+def test_certificate_of_a_stranger(world: World) -> None:
+    forger = Forger(world.certified())
+    root = CertificateAuthority.create("Exchange root", KeyPair.generate("ES256"), START, END)
+    stranger = Forger(World(root, world.trust).certified())
+    assert world.verify(forger.token())
+    with pytest.raises(CertificateNotTrustedError):
+        world.verify(stranger.token())
+
+
+def test_signature_of_another_key(world: World, forger: Forger) -> None:
+    other = Forger(world.certified())
+    with pytest.raises(BadSignatureError):
+        world.verify(other.token(header=forger.header()))
+
+
+@pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"x" * 63, b"x" * 65, b"\xff" * 64])
+def test_bad_signature(world: World, key_pair: KeyPair, signature: bytes) -> None:
+    signed = Forger(key_pair).token().rpartition(".")[0]
+    with pytest.raises(BadSignatureError):
+        world.verify(f"{signed}.{encode(signature)}")
+
+
+def test_signature_in_der(world: World, forger: Forger) -> None:
+    signed, _, text = forger.token().rpartition(".")
+    raw = decode(text, "signature")
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    with pytest.raises(BadSignatureError):
+        world.verify(f"{signed}.{encode(der)}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: token + "~",
+        lambda token: token + ".x",
+        lambda token: token.replace(".", "", 1),
+        lambda token: token + "é",
+        lambda token: token + "\n",
+        lambda token: token + "=",
+        lambda token: " " + token,
+        lambda token: token.replace(".", ".=", 1),
+        lambda _: "",
+        lambda _: "..",
+        lambda token: token.encode(),
+        lambda _: None,
+    ],
+    ids=["tilde", "four_parts", "two_parts", "not_ascii", "newline", "padding", "space", "inner_padding", "empty", "dots",
+         "bytes", "none"],
+)  # fmt: skip
+def test_malformed_token(world: World, forger: Forger, change: Callable[[str], Any]) -> None:
+    with pytest.raises(MalformedTokenError):
+        world.verify(change(forger.token()))
+
+
+def test_spare_bits_in_the_signature(world: World, forger: Forger) -> None:
+    """86 characters hold four bits too many: sixteen spellings of one signature, one of which is allowed."""
+    token = forger.token()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    spare = alphabet[alphabet.index(token[-1]) ^ 1]
+    with pytest.raises(BadBase64Error):
+        world.verify(token[:-1] + spare)
+
+
+def test_token_too_large(world: World, forger: Forger) -> None:
+    with pytest.raises(TokenTooLargeError):
+        world.verify(forger.token(forger.payload(target="x" * 65_535)))
+
+
+def test_the_largest_token_passes() -> None:
+    assert len(leaf_bytes("a.b." + "c" * 65_531)) == 65_535
+    with pytest.raises(TokenTooLargeError):
+        leaf_bytes("a.b." + "c" * 65_532)
+
+
+def test_header_too_large(world: World, forger: Forger) -> None:
+    with pytest.raises(TokenTooLargeError):
+        world.verify(forger.token(header=forger.header(kid="x" * 9000)))
+
+
+# --- Open claims --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd"])
+def test_missing_claim(world: World, forger: Forger, name: str) -> None:
+    with pytest.raises(MissingClaimError, match=name):
+        world.verify(forger.token(forger.payload(**{name: None})))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"iat": value} for value in (1.0, "1", True, -1, 10**12, 10**4000)),
+        *({"jti": value} for value in (1, "", JTI.upper(), JTI.replace("-", ""), JTI + "\n", JTI.replace("-7", "-4"))),
+        *({"iss": value} for value in (1, "", ["a"])),
+        *({"aud": value} for value in (1, "", [ORIGIN])),
+        *({"vct": value} for value in (1, "")),
+    ],
+    ids=lambda changes: ascii(changes)[:30],
+)
+def test_bad_claim(world: World, forger: Forger, changes: dict[str, object]) -> None:
+    with pytest.raises(BadClaimError):
+        world.verify(forger.token(forger.payload(**changes)))
+    with pytest.raises(BadClaimError):
+        peek(forger.token(forger.payload(**changes)))
+
+
+def test_duplicate_claim(world: World, forger: Forger) -> None:
+    payload = to_json(forger.payload())[:-1] + b', "iss": "https://evil.example"}'
+    with pytest.raises(DuplicateMemberError):
+        world.verify(forger.token(payload))
+
+
+def test_duplicate_header_member(world: World, forger: Forger) -> None:
+    header = to_json(forger.header())[:-1] + b', "alg": "none"}'
+    with pytest.raises(DuplicateMemberError):
+        world.verify(forger.token(header=header))
+
+
+def test_wrong_kind(world: World, forger: Forger) -> None:
+    with pytest.raises(WrongKindError):
+        world.verify(forger.token(forger.payload(vct="urn:packtrace:delivery:1")))
+
+
+def test_wrong_audience(world: World, forger: Forger) -> None:
+    with pytest.raises(WrongAudienceError):
+        world.verify(forger.token(forger.payload(aud="ledger.example/2025")))
+
+
+def test_issuer_is_another_organisation(world: World, forger: Forger) -> None:
+    with pytest.raises(OrganisationMismatchError):
+        world.verify(forger.token(forger.payload(iss="https://victim.example")))
+
+
+def test_digests_in_a_kind_without_hidden_claims(world: World, forger: Forger) -> None:
+    payload = forger.payload(vct=OPEN_PROFILE.vct, role="x", holder="y")
+    with pytest.raises(ClaimNotOpenError, match="_sd"):
+        world.verify(forger.token(payload), profile=OPEN_PROFILE)
+
+
+def test_disclosure_for_a_kind_without_hidden_claims(world: World, maker: KeyPair) -> None:
+    token = world.issue(maker, {"role": "verifier"}, OPEN_PROFILE).token
+    with pytest.raises(UnreferencedDisclosureError):
+        world.verify(token, [Forger.disclosure("sub", "x")], profile=OPEN_PROFILE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda digests: digests[:15],
+        lambda digests: digests[::-1],
+        lambda digests: [*digests[:15], 7],
+        lambda digests: [*digests[:15], digests[15][:-1]],
+        lambda digests: [*digests[:15], "~" * 43],
+        lambda digests: [*digests[:15], None],
+        lambda _: [],
+        lambda _: {},
+        lambda _: "x" * 16,
+    ],
+    ids=["not_padded", "not_sorted", "number", "short", "not_base64url", "null", "empty", "object", "text"],
+)
+def test_bad_digest_list(world: World, forger: Forger, change: Callable[[list[str]], object]) -> None:
+    with pytest.raises(BadDigestListError):
+        world.verify(forger.token(forger.payload(_sd=change(forger.decoys(16)))))
+
+
+@pytest.mark.parametrize("size", [24, 17, 48])
+def test_digest_list_of_an_odd_size(world: World, forger: Forger, size: int) -> None:
+    with pytest.raises(BadDigestListError):
+        world.verify(forger.token(forger.payload(_sd=forger.decoys(size))))
+
+
+def test_time_without_zone(world: World, forger: Forger) -> None:
+    with pytest.raises(NaiveTimeError):
+        world.verify(forger.token(), at=AT.replace(tzinfo=None))
+
+
+# --- Disclosures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        (b"{}", BadDisclosureError),
+        (b'"x"', BadDisclosureError),
+        (b"[]", BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA"]', BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA","a",1,2]', BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA",1,2]', BadDisclosureError),
+        (b'[1,"a",2]', BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAA","a",1]', BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAA.","a",1]', BadDisclosureError),
+        (b'["","a",1]', BadDisclosureError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA","a",NaN]', BadJsonError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA","a",{"b":1,"b":2}]', DuplicateMemberError),
+        (b'["AAAAAAAAAAAAAAAAAAAAAA","a","\xff"]', BadJsonError),
+    ],
+    ids=["object", "text", "empty", "salt_only", "four_parts", "name_not_text", "salt_not_text", "short_salt",
+         "salt_not_base64url", "no_salt", "nan", "duplicate_member", "not_utf8"],
+)  # fmt: skip
+def test_bad_disclosure(world: World, forger: Forger, parts: bytes, error: type[SignerError]) -> None:
+    disclosure = encode(parts)
+    with pytest.raises(error):
+        world.verify(forger.token_for(disclosure), [disclosure])
+
+
+@pytest.mark.parametrize("disclosure", ["=", "é", "a b", "", 7, None, b"x"])
+def test_disclosure_that_is_no_base64url_text(world: World, forger: Forger, disclosure: Any) -> None:
+    with pytest.raises(SignerError):
+        world.verify(forger.token(), [disclosure])
+
+
+def test_disclosure_too_large(world: World, forger: Forger) -> None:
+    disclosure = forger.disclosure("x", "y" * 800_000)
+    with pytest.raises(TokenTooLargeError):
+        world.verify(forger.token_for(disclosure), [disclosure])
+
+
+def test_repeated_salt(world: World, forger: Forger) -> None:
+    disclosures = [forger.disclosure(name, 1, salt="A" * 22) for name in ("a", "b")]
+    with pytest.raises(RepeatedSaltError):
+        world.verify(forger.token_for(*disclosures), disclosures)
+
+
+def test_element_where_a_claim_is_due(world: World, forger: Forger) -> None:
+    element = forger.disclosure({"id": "a"})
+    with pytest.raises(BadDisclosureError):
+        world.verify(forger.token_for(element), [element])
+
+
+def test_claim_where_an_element_is_due(world: World, forger: Forger) -> None:
+    claim = forger.disclosure("sub", "x")
+    listed = forger.disclosure("inputs", forger.slots(claim))
+    with pytest.raises(BadDisclosureError):
+        world.verify(forger.token_for(listed), [listed, claim])
+
+
+def test_line_without_its_list(world: World, forger: Forger) -> None:
+    line = forger.disclosure({"id": "a"})
+    listed = forger.disclosure("inputs", forger.slots(line))
+    with pytest.raises(UnreferencedDisclosureError):
+        world.verify(forger.token_for(listed), [line])
+
+
+@pytest.mark.parametrize("value", [[], [{"id": "a"}], None, "x", {"...": "x" * 43}])
+def test_list_in_plain_values(world: World, forger: Forger, value: object) -> None:
+    listed = forger.disclosure("inputs", value)
+    with pytest.raises(BadDisclosureError):
+        world.verify(forger.token_for(listed), [listed])
+
+
+def test_list_of_digests_where_the_kind_has_no_list(world: World, forger: Forger) -> None:
+    listed = forger.disclosure("components", forger.slots())
+    with pytest.raises(BadDisclosureError):
+        world.verify(forger.token_for(listed), [listed])
+
+
+@pytest.mark.parametrize("size", [1, 7, 9, 12])
+def test_list_not_padded(world: World, forger: Forger, size: int) -> None:
+    listed = forger.disclosure("inputs", forger.slots(size=size))
+    with pytest.raises(BadDigestListError):
+        world.verify(forger.token_for(listed), [listed])
+
+
+@pytest.mark.parametrize("digest", [1, None, "short", ["x"], {"...": "x"}])
+def test_list_of_something_else_than_digests(world: World, forger: Forger, digest: object) -> None:
+    listed = forger.disclosure("inputs", [*forger.slots(size=7), {"...": digest}])
+    with pytest.raises(BadDigestListError):
+        world.verify(forger.token_for(listed), [listed])
+
+
+@pytest.mark.parametrize("line", ["oxygen", {}, {"id": 1}, {"id": ""}, [], None])
+def test_line_without_id(world: World, forger: Forger, line: object) -> None:
+    element = forger.disclosure(line)
+    listed = forger.disclosure("inputs", forger.slots(element))
+    with pytest.raises(BadDisclosureError):
+        world.verify(forger.token_for(listed), [listed, element])
+
+
+def test_repeated_line(world: World, forger: Forger) -> None:
+    elements = [forger.disclosure({"id": "a", "n": n}) for n in range(2)]
+    listed = forger.disclosure("inputs", forger.slots(*elements))
+    with pytest.raises(RepeatedLineError):
+        world.verify(forger.token_for(listed), [listed, *elements])
+
+
+# --- Contents -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"claims": ["inputs"], "lists": {"inputs": 2}},
+        {"claims": ["sub"], "lists": {"inputs": 2}},
+        {"claims": ["sub", "inputs"], "lists": {}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": 1}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": 9}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": 2, "sub": 1}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": 2, "stages": 1}},
+        {"claims": ["sub", "inputs", "contents"], "lists": {"inputs": 2}},
+        {"claims": ["sub", "inputs", "sub"], "lists": {"inputs": 2}},
+        {"claims": ["sub", "inputs", 7], "lists": {"inputs": 2}},
+        {"claims": ["sub", "inputs", *(f"c{n}" for n in range(14))], "lists": {"inputs": 2}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": True}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": -1}},
+        {"claims": ["sub", "inputs"], "lists": {"inputs": "2"}},
+        {"claims": ["sub", "inputs"]},
+        {"lists": {}},
+        [],
+        None,
+    ],
+    ids=["claim_not_named", "list_not_named", "list_not_counted", "more_lines_than_counted", "more_counted_than_digests",
+         "counts_what_is_no_list", "counts_what_it_does_not_name", "names_itself", "names_twice", "names_a_number",
+         "names_more_than_digests", "boolean", "negative", "text", "no_lists", "no_claims", "a_list", "null"],
+)  # fmt: skip
+def test_contents_mismatch(world: World, forger: Forger, contents: object) -> None:
+    lines = [forger.disclosure({"id": str(n)}) for n in range(2)]
+    listed, sub = forger.disclosure("inputs", forger.slots(*lines)), forger.disclosure("sub", "x")
+    told = forger.disclosure("contents", contents)
+    shown = [told, listed, sub, *lines]
+    with pytest.raises(ContentsMismatchError):
+        world.verify(forger.token_for(told, listed, sub), shown)
+
+
+def test_contents_that_match_pass_with_further_members(world: World, forger: Forger) -> None:
+    told = forger.disclosure("contents", {"claims": ["sub"], "lists": {}, "note": "x"})
+    sub = forger.disclosure("sub", "x")
+    assert world.verify(forger.token_for(told, sub), [told, sub]).contents == {
+        "claims": ["sub"],
+        "lists": {},
+        "note": "x",
+    }
+
+
+# --- Whatever comes in --------------------------------------------------------------------------------------------
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+
+
+@fuzz
+@given(token=st.text(max_size=200) | st.text(alphabet="abcXYZ019-_.~=", max_size=200))
+def test_any_text_for_a_token(world: World, token: str) -> None:
+    for reading in (lambda: world.verify(token), lambda: peek(token), lambda: disclose(token, [], ["full"])):
+        with pytest.raises(SignerError):
+            reading()
+
+
+@fuzz
+@given(header=st.binary(max_size=80) | anything.map(to_json), payload=st.binary(max_size=80) | anything.map(to_json))
+def test_any_signed_structure(world: World, forger: Forger, header: bytes, payload: bytes) -> None:
+    for token in (forger.token(payload, header), forger.token(payload)):
+        with pytest.raises(SignerError):
+            world.verify(token)
+        with pytest.raises(SignerError):
+            peek(token)
+
+
+@fuzz
+@given(name=st.sampled_from(["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd"]), value=anything)
+def test_any_value_of_an_open_claim(world: World, forger: Forger, name: str, value: object) -> None:
+    with pytest.raises(SignerError):
+        world.verify(forger.token(forger.payload(**{name: value})))
+
+
+@fuzz
+@given(name=st.sampled_from(["alg", "typ", "kid", "x5c"]), value=anything)
+def test_any_value_of_a_header_member(world: World, forger: Forger, name: str, value: object) -> None:
+    with pytest.raises(SignerError):
+        world.verify(forger.token(header=forger.header(**{name: value})))
+
+
+@fuzz
+@given(parts=st.binary(max_size=60) | st.lists(anything, max_size=4).map(to_json))
+def test_any_disclosure(world: World, forger: Forger, parts: bytes) -> None:
+    disclosure = encode(parts)
+    token = forger.token_for(disclosure)
+    for reading in (lambda: world.verify(token, [disclosure]), lambda: disclose(token, [disclosure], ["full"])):
+        with contextlib.suppress(SignerError):
+            reading()
+
+
+@fuzz
+@given(value=anything)
+def test_any_contents_and_any_list(world: World, forger: Forger, value: object) -> None:
+    told, listed = forger.disclosure("contents", value), forger.disclosure("inputs", value)
+    for disclosure in (told, listed):
+        with pytest.raises(SignerError):
+            world.verify(forger.token_for(disclosure), [disclosure])
+
+
+def test_profile_and_trust_are_asked_not_the_token(world: World, forger: Forger) -> None:
+    token = forger.token()
+    other = dataclasses.replace(PROFILE, vct="urn:packtrace:delivery:1")
+    with pytest.raises(WrongKindError):
+        verify(token, (), profile=other, trust=world.trust, at=AT)
+    with pytest.raises(WrongAudienceError):
+        verify(token, (), profile=PROFILE, trust=dataclasses.replace(world.trust, origin="other"), at=AT)
