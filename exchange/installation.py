@@ -1,7 +1,7 @@
 """The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
 
-Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in use, and last the trust
-file that others may rely on. Each file is written whole or not at all; private ones have mode 0600.
+Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in
+use, and last the trust file that others may rely on. Each file is written whole or not at all; private ones have mode 0600.
 """
 
 from __future__ import annotations

@@ -115,11 +115,11 @@ def _place(state: HeadState, leaves: Sequence[bytes], known: dict[bytes, Appende
     appended = []
     for leaf in leaves:
         if leaf in known:
-            appended.append(known[leaf])
+            appended.append(replace(known[leaf], existed=True))
             continue
         value = chain.chain_next(value, leaf)
         appended.append(Appended(origin, index, leaf, value, existed=False))
-        known[leaf] = replace(appended[-1], existed=True)
+        known[leaf] = appended[-1]
         index += 1
     return appended
 

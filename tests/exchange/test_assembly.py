@@ -1,0 +1,569 @@
+"""From statements to a product system: what is taken, in which order, and what is refused or a gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bom_graph import BillOfMaterials, CycleError, RuleSet, load_release, load_rule_set
+from exchange.assembly import SEALED_STAGE, Demand, RefusedError, Result, compute
+from exchange.evidence import Entry
+from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT, load_policy
+from tests.simulator import OPERATOR, ORIGIN, Simulator
+
+EVERBATT = load_rule_set("everbatt-2023-cradle-to-gate")
+CHINA = load_rule_set("cn-miit-551-trial")
+EUROPE = load_rule_set("eu-cfb-draft-2024-partial")
+RELEASE = load_release("everbatt-2023")
+# kg CO2e: copper per kg, electricity per kWh, straight from the factor table.
+COPPER, US, CALIFORNIA = 4073352.041291 / 907185, 0.466497, 0.292721
+REFINER, MAKER, PACKER = "https://refiner.example", "https://maker.example", "https://packer.example"
+SALT, CELL, PACK = f"{REFINER}/salt", f"{MAKER}/cell", f"{PACKER}/pack"
+Claims = dict[str, Any]
+
+
+class World(Simulator):
+    """Three organisations and short ways to state things and to compute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.join(REFINER, "supplier")
+        self.join(MAKER, "supplier")
+        self.join(PACKER, "pack_maker")
+
+    def activity(self, product: str, *inputs: Claims, unit: str = "kg", formula: str = "", **more: Any) -> Entry:
+        """State one `unit` of `product` from `inputs`."""
+        output = line("1", unit, product=product, **({"composition": {"formula": formula}} if formula else {}))
+        claims = {
+            "sub": product,
+            "process_class": "material_production",
+            "period": {"start": "2026-01-01", "end": "2026-01-31"},
+            "outputs": [output],
+            "inputs": list(inputs),
+            **more,
+        }
+        return self.state(owner(product), ACTIVITY_DATA, claims)
+
+    def bill(self, product: str, *components: Claims, unit: str = "kg", **more: Any) -> Entry:
+        """State that one `unit` of `product` holds `components`."""
+        claims = {"sub": product, "per": line("1", unit), "components": list(components), **more}
+        return self.state(owner(product), BILL_OF_MATERIALS, claims)
+
+    def footprint(self, product: str, rule_set: RuleSet = EVERBATT, **more: Any) -> Entry:
+        """State a signed footprint of ten kilograms, four of them manufacturing."""
+        claims = {
+            "sub": product,
+            "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
+            "declared_unit": line("1", "kg"),
+            "total": "10",
+            "stages": [
+                {"stage": "material_acquisition", "kg_co2e": "6"},
+                {"stage": "manufacturing", "kg_co2e": "4"},
+            ],
+            "obtained": "calculated",
+            **more,
+        }
+        return self.state(owner(product), PRODUCT_FOOTPRINT, claims)
+
+    def pack(self, *components: Claims, unit: str = "piece") -> None:
+        """State one pack of `components` with its battery model."""
+        self.bill(PACK, *components, unit=unit)
+        self.activity(PACK, unit=unit, process_class="pack_assembly")
+        model = {
+            "sub": PACK,
+            "model": "P",
+            "plant": {"name": "plant", "country": "US"},
+            "chemistry": "NMC622",
+            "rated_energy": line("100", "kWh"),
+            "cycle_points": [{"cycles": "0", "retention": "1"}, {"cycles": "1000", "retention": "0.8"}],
+        }
+        self.state(PACKER, BATTERY_MODEL, model)
+
+    def compute(
+        self,
+        product: str,
+        rule_set: RuleSet = EVERBATT,
+        *,
+        flow: str | None = None,
+        sealed: dict[int, tuple[str, ...]] | None = None,
+    ) -> Result:
+        """The result of `product` for a reader who holds everything, but of `sealed` entries only those paths."""
+        evidence = self.evidence(sealed=sealed)
+        return compute(evidence, Demand(product, flow), rule_set, [RELEASE], load_policy())
+
+
+def owner(product: str) -> str:
+    return product.rpartition("/")[0]
+
+
+def line(amount: str, unit: str = "kg", obtained: str = "measured", **members: Any) -> Claims:
+    return {"amount": amount, "unit": unit, "obtained": obtained, **members}
+
+
+def copper(amount: str, unit: str = "kg", **members: Any) -> Claims:
+    return line(amount, unit, name="copper", flow="copper", **members)
+
+
+def of(product: str, amount: str, unit: str = "kg", **members: Any) -> Claims:
+    return line(amount, unit, name=product, product=product, **members)
+
+
+def power(amount: str, geography: str) -> Claims:
+    return line(amount, "kWh", supply="grid", geography=geography)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# -- order of resolution ---------------------------------------------------------------------------------------------
+
+
+def test_granted_activity_data_comes_before_a_signed_footprint(world: World) -> None:
+    cited = world.activity(SALT, copper("2"))
+    world.footprint(SALT)
+    world.activity(CELL, of(SALT, "3", citation=world.cite(cited)))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(6 * COPPER, rel=1e-12)
+    assert result.complete
+    assert result.gaps == ()
+
+
+def test_a_supplier_s_product_without_citation_is_found_by_its_uri(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(CELL, of(SALT, "3"))
+    assert world.compute(CELL).footprint.total == pytest.approx(6 * COPPER, rel=1e-12)
+
+
+def test_the_newest_statement_counts(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(SALT, copper("5"))
+    assert world.compute(SALT).footprint.total == pytest.approx(5 * COPPER, rel=1e-12)
+
+
+def test_a_signed_footprint_stands_in_where_activity_data_is_sealed(world: World) -> None:
+    cited = world.activity(SALT, copper("2"))
+    signed = world.footprint(SALT, primary_data_share="25")
+    world.activity(CELL, of(SALT, "3", citation=world.cite(cited)))
+    result = world.compute(CELL, sealed={cited.index: ()})
+    assert result.footprint.total == 30
+    assert result.footprint.stages == {"material_acquisition": 18, "manufacturing": 12}
+    assert result.footprint.activity_primary_share == pytest.approx(0.25)
+    assert result.complete
+    assert signed.index in [entry.index for entry in result.inputs]
+
+
+def test_a_signed_footprint_comes_before_a_bill_without_activity_data(world: World) -> None:
+    """A bill of materials alone lacks the plant's energy; the footprint holds it."""
+    sealed = world.activity(CELL, electricity=[power("100", "US")])
+    world.bill(CELL, copper("1"))
+    world.footprint(CELL)
+    world.pack(of(CELL, "1"))
+    result = world.compute(PACK, sealed={sealed.index: ()})
+    assert result.footprint.total == 10
+
+
+@pytest.mark.parametrize("paths", [(), ("sub",), ("sub", "contents"), ("sub", "contents", "outputs", "process_class")])
+def test_a_partial_grant_never_counts_as_whole(world: World, paths: tuple[str, ...]) -> None:
+    cited = world.activity(SALT, copper("2"))
+    world.activity(CELL, of(SALT, "3", citation=world.cite(cited)), copper("1"))
+    result = world.compute(CELL, sealed={cited.index: paths})
+    assert not result.complete
+    (gap,) = result.gaps
+    assert SALT in gap.what
+    assert result.footprint.total == pytest.approx(COPPER, rel=1e-12)
+
+
+def test_nothing_known_of_a_supplier_is_a_gap_and_not_zero(world: World) -> None:
+    world.activity(CELL, of(SALT, "3"), copper("1"))
+    result = world.compute(CELL)
+    assert not result.complete
+    assert [(CELL in gap.where, SALT in gap.what) for gap in result.gaps] == [(True, True)]
+
+
+def test_a_citation_of_an_entry_that_is_not_at_hand_is_a_gap(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    citation = {"origin": ORIGIN, "index": 1, "leaf_hash": "ab" * 32}
+    world.activity(CELL, of(SALT, "3", citation=citation), copper("1"))
+    (gap,) = world.compute(CELL).gaps
+    assert "cited entry 1 is not at hand" in gap.what
+
+
+def test_a_bill_without_activity_data_lacks_the_energy(world: World) -> None:
+    world.bill(CELL, copper("2", **{"yield": "0.8"}))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(2.5 * COPPER, rel=1e-12)
+    assert [gap.where for gap in result.gaps] == [CELL]
+
+
+@pytest.mark.parametrize("paths", [(), ("sub",), ("sub", "contents", "per")])
+def test_activity_data_beside_a_sealed_bill_of_materials_is_not_whole(world: World, paths: tuple[str, ...]) -> None:
+    """Else the materials would count as zero, and the result as complete."""
+    bill = world.bill(CELL, copper("2"))
+    world.activity(CELL, electricity=[power("1", "US")])
+    result = world.compute(CELL, sealed={bill.index: paths})
+    assert result.footprint.total == pytest.approx(US)
+    assert not result.complete
+    (gap,) = result.gaps
+    assert f"entry {bill.index}" in gap.what
+    assert bill.index in [entry.index for entry in result.inputs]
+
+
+def test_worked_example_f_a_yield_divides(world: World) -> None:
+    world.bill(CELL, copper("1", **{"yield": "0.95"}))
+    world.activity(CELL)
+    result = world.compute(CELL)
+    assert result.footprint.total / COPPER == pytest.approx(1.052632, abs=5e-7)
+
+
+# -- sealed branches -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": CHINA.id, "version": CHINA.version, "digest": CHINA.digest},
+        {"version": "2025-01-01"},
+        {"digest": "00" * 32},
+    ],
+    ids=["another rule set", "another version", "another digest"],
+)
+def test_a_footprint_of_another_rule_set_is_a_gap(world: World, change: Claims) -> None:
+    name = {"id": EVERBATT.id, "version": EVERBATT.version, "digest": EVERBATT.digest, **change}
+    world.footprint(SALT, rule_set=EVERBATT, **{})
+    world.activity(CELL, of(f"{REFINER}/other", "3"), copper("1"))
+    claims = {
+        "sub": f"{REFINER}/other",
+        "rule_set": name,
+        "declared_unit": line("1", "kg"),
+        "total": "10",
+        "stages": [{"stage": "manufacturing", "kg_co2e": "10"}],
+        "obtained": "calculated",
+    }
+    world.state(REFINER, PRODUCT_FOOTPRINT, claims)
+    result = world.compute(CELL)
+    assert [gap.what for gap in result.gaps] == [f"nothing is known of {REFINER}/other under this rule set"]
+
+
+def test_of_a_total_alone_the_split_is_sealed(world: World) -> None:
+    signed = world.footprint(SALT)
+    world.activity(CELL, of(SALT, "3"), copper("1"))
+    paths = ("sub", "contents", "rule_set", "declared_unit", "total", "obtained")
+    result = world.compute(CELL, sealed={signed.index: paths})
+    assert result.footprint.stages == pytest.approx({SEALED_STAGE: 30, "material_acquisition": COPPER})
+
+
+@pytest.mark.parametrize("missing", ["rule_set", "declared_unit", "total"])
+def test_a_footprint_without_what_arithmetic_needs_is_a_gap(world: World, missing: str) -> None:
+    signed = world.footprint(SALT)
+    world.activity(CELL, of(SALT, "3"), copper("1"))
+    paths = {"sub", "contents", "rule_set", "declared_unit", "total", "obtained"} - {missing}
+    result = world.compute(CELL, sealed={signed.index: tuple(paths)})
+    assert len(result.gaps) == 1
+    assert result.footprint.total == pytest.approx(COPPER)
+
+
+def test_a_footprint_per_other_declared_unit(world: World) -> None:
+    world.footprint(SALT, declared_unit=line("0.5", "t"))
+    world.activity(CELL, of(SALT, "3000", "g"))
+    assert world.compute(CELL).footprint.total == pytest.approx(0.06, rel=1e-12)
+
+
+def test_a_footprint_with_a_stage_that_the_rule_set_lacks_is_refused(world: World) -> None:
+    world.footprint(SALT, stages=[{"stage": "use", "kg_co2e": "10"}])
+    world.activity(CELL, of(SALT, "3"))
+    with pytest.raises(RefusedError, match="stages that rule set .* doesn't have: use"):
+        world.compute(CELL)
+
+
+def test_findings_that_the_supplier_passed_on_are_shown(world: World) -> None:
+    passed_on = {"gate": "element_balance", "level": "hard", "what": "Li 176.8 %"}
+    signed = world.footprint(SALT, findings=[passed_on])
+    world.activity(CELL, of(SALT, "3"))
+    (finding,) = world.compute(CELL).findings
+    assert (finding.gate, finding.level, finding.refuses) == ("element_balance", "hard", False)
+    assert finding.what == f"passed on by {REFINER}: Li 176.8 %"
+    assert f"entry {signed.index}" in finding.where
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def refused(world: World, product: str, rule_set: RuleSet = EVERBATT) -> tuple[str, str, str]:
+    """Gate, place and text of the one refusing finding."""
+    with pytest.raises(RefusedError) as caught:
+        world.compute(product, rule_set)
+    (finding,) = caught.value.findings
+    assert finding.level == "hard"
+    return finding.gate, finding.where, finding.what
+
+
+def test_a_citation_of_another_product_is_refused(world: World) -> None:
+    other = world.activity(f"{REFINER}/other", copper("2"))
+    world.activity(SALT, copper("2"))
+    entry = world.activity(CELL, of(SALT, "3", citation=world.cite(other), id="a"))
+    gate, where, what = refused(world, CELL)
+    assert (gate, where) == ("citation", f"{CELL} (entry {entry.index}) inputs/a")
+    assert "another product" in what
+
+
+def test_a_missing_factor_is_refused_with_flow_and_place(world: World) -> None:
+    entry = world.activity(CELL, line("1", name="unobtainium", flow="unobtainium", id="u"))
+    gate, where, what = refused(world, CELL)
+    assert (gate, where) == ("missing_factor", f"{CELL} (entry {entry.index}) inputs/u")
+    assert "'unobtainium'" in what
+    assert "everbatt-2023" in what
+
+
+def test_electricity_of_a_place_without_factor_is_refused(world: World) -> None:
+    world.activity(CELL, electricity=[{**power("1", "JP-13"), "id": "e"}])
+    gate, where, what = refused(world, CELL)
+    assert gate == "missing_factor"
+    assert "electricity/e" in where
+    assert "JP-13" in what
+
+
+def test_a_hydrate_with_the_factor_of_the_anhydrous_salt_is_refused(world: World) -> None:
+    """Worked example E: misread, it would add 5.06 kg per kilogram of cathode."""
+    composition = {"formula": "NiSO4.6H2O"}
+    world.activity(CELL, line("1.627", name="nickel", flow="nickel-sulfate", composition=composition))
+    gate, _, what = refused(world, CELL)
+    assert gate == "composition"
+    assert "NiSO4.6H2O" in what
+    assert "per kg of NiSO4" in what
+
+
+def test_a_hydrate_of_a_supplier_s_anhydrous_salt_is_refused(world: World) -> None:
+    world.activity(SALT, copper("1"), formula="NiSO4")
+    world.activity(CELL, of(SALT, "1.627", composition={"formula": "NiSO4.6H2O"}))
+    gate, _, what = refused(world, CELL)
+    assert gate == "composition"
+    assert what == "the amount is stated as NiSO4.6H2O, the supplier's product is NiSO4"
+
+
+def test_a_hydrate_of_a_sealed_anhydrous_salt_is_refused(world: World) -> None:
+    world.footprint(SALT, composition={"formula": "NiSO4"})
+    world.activity(CELL, of(SALT, "1.627", composition={"formula": "NiSO4.6H2O"}))
+    assert refused(world, CELL)[0] == "composition"
+
+
+def test_the_stated_composition_may_be_the_factor_s(world: World) -> None:
+    world.activity(CELL, line("2", name="nickel", flow="nickel-sulfate", composition={"formula": "NiSO4"}))
+    assert world.compute(CELL).footprint.total == pytest.approx(2 * 6866536.486182 / 907185, rel=1e-12)
+
+
+def test_a_component_counted_otherwise_than_its_supplier_makes_it_is_refused(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(CELL)
+    world.bill(CELL, of(SALT, "3", "piece", id="c"))
+    gate, where, what = refused(world, CELL)
+    assert gate == "units"
+    assert where.endswith("components/c")
+    assert what == "piece is pieces, kg is mass"
+
+
+def test_a_flow_in_another_dimension_than_its_factor_is_refused(world: World) -> None:
+    world.activity(CELL, copper("3", "L", id="c"))
+    gate, where, _ = refused(world, CELL)
+    assert gate == "units"
+    assert where.endswith("inputs/c")
+
+
+def test_a_bill_per_piece_beside_activity_data_per_kilogram_is_refused(world: World) -> None:
+    world.activity(CELL)
+    world.bill(CELL, copper("3"), unit="piece")
+    assert refused(world, CELL)[0] == "units"
+
+
+def test_a_pack_counted_in_kilograms_is_refused(world: World) -> None:
+    """The denominator is the energy of one pack."""
+    world.pack(copper("3"), unit="kg")
+    gate, where, what = refused(world, PACK)
+    assert (gate, where) == ("units", PACK)
+    assert "one pack" in what
+
+
+def test_supplier_shares_are_refused_and_not_ignored(world: World) -> None:
+    share = {"component": "c", "product": SALT, "share": "1"}
+    world.activity(CELL)
+    world.bill(CELL, copper("3", id="c"), supplier_shares=[share])
+    assert refused(world, CELL)[0] == "supplier_shares"
+
+
+def test_a_battery_model_without_what_the_rule_set_divides_by_is_refused(world: World) -> None:
+    world.pack(copper("3"))
+    gate, where, what = refused(world, PACK, EUROPE)
+    assert (gate, where) == ("delivered_energy", "usable_energy")
+    assert "missing" in what
+
+
+def test_all_refusals_come_at_once(world: World) -> None:
+    world.activity(CELL, line("1", name="x", flow="x"), line("1", name="y", flow="y"), copper("1", "L"))
+    with pytest.raises(RefusedError) as caught:
+        world.compute(CELL)
+    assert sorted(finding.gate for finding in caught.value.findings) == ["missing_factor", "missing_factor", "units"]
+
+
+def test_an_unknown_product_is_refused(world: World) -> None:
+    with pytest.raises(RefusedError, match="no statement about this product"):
+        world.compute(CELL)
+
+
+def test_a_release_that_the_rule_set_does_not_name_is_refused(world: World) -> None:
+    world.activity(CELL, copper("1"))
+    other = RELEASE.model_copy(update={"id": "other-2024"})
+    with pytest.raises(RefusedError, match="other-2024"):
+        compute(world.evidence(), Demand(CELL), EVERBATT, [other], load_policy())
+
+
+def test_amounts_beyond_all_bounds_are_refused(world: World) -> None:
+    products = [f"{REFINER}/{n}" for n in range(4)]
+    world.activity(products[0], copper("9E99"))
+    for lower, upper in zip(products, products[1:], strict=False):
+        world.activity(upper, of(lower, "9E99"))
+    gate, _, what = refused(world, products[-1])
+    assert gate == "units"
+    assert "too large" in what
+
+
+def test_a_cycle_through_two_bills_is_refused_with_its_path(world: World) -> None:
+    other = f"{REFINER}/part"
+    world.bill(CELL, of(other, "1"))
+    world.bill(other, of(CELL, "1"))
+    world.pack(of(CELL, "1"))
+    with pytest.raises(CycleError) as caught:
+        world.compute(PACK)
+    path = caught.value.what.removeprefix("a product is made from itself: ")
+    assert path in (f"{CELL} -> {other} -> {CELL}", f"{other} -> {CELL} -> {other}")
+
+
+# -- electricity, precedence, published factors ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule_set", [CHINA, EUROPE], ids=["China", "Europe"])
+def test_the_regulations_take_the_national_average_and_say_so(world: World, rule_set: RuleSet) -> None:
+    entry = world.activity(CELL, electricity=[power("10", "US-CA"), power("2", "US")])
+    result = world.compute(CELL, rule_set)
+    assert result.footprint.total == pytest.approx(12 * US, rel=1e-12)
+    (note,) = result.findings
+    assert (note.gate, note.level, note.refuses) == ("electricity", "note", False)
+    assert note.where == f"{CELL} (entry {entry.index})"
+    assert note.what == "US-CA is calculated with the national average of US"
+
+
+def test_everbatt_takes_the_grid_as_stated(world: World) -> None:
+    world.activity(CELL, electricity=[power("10", "US-CA"), power("2", "US")])
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(10 * CALIFORNIA + 2 * US, rel=1e-12)
+    assert result.findings == ()
+
+
+def test_activity_data_comes_before_the_bill_of_materials_with_a_note(world: World) -> None:
+    world.activity(CELL, copper("5"))
+    world.bill(CELL, copper("2"), line("1", name="steel", flow="steel"))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(5 * COPPER + 2223657.560104 / 907185, rel=1e-12)
+    (note,) = result.findings
+    assert (note.gate, note.level) == ("precedence", "note")
+    assert note.what.startswith("copper is taken from the activity data")
+
+
+def test_direct_emissions_count_as_they_are(world: World) -> None:
+    gas = line("250", "g", "calculated", gas="CO2", origin="fossil")
+    world.activity(CELL, process_class="cell_manufacturing", direct_emissions=[gas])
+    footprint = world.compute(CELL).footprint
+    assert footprint.stages == {"manufacturing": 0.25}
+    assert (footprint.activity_primary_share, footprint.factor_primary_share) == (1, 1)
+
+
+@pytest.mark.parametrize("obtained", ["modelled", "estimated", "assumed"])
+def test_a_modelled_direct_emission_is_no_primary_data(world: World, obtained: str) -> None:
+    gas = line("250", "g", obtained, gas="CO2", origin="fossil")
+    world.activity(CELL, direct_emissions=[gas])
+    footprint = world.compute(CELL).footprint
+    assert (footprint.activity_primary_share, footprint.factor_primary_share) == (0, 0)
+
+
+def test_a_measured_amount_with_a_modelled_factor_is_primary_in_part(world: World) -> None:
+    world.activity(CELL, copper("1"), line("3", obtained="modelled", name="c", flow="copper"))
+    footprint = world.compute(CELL).footprint
+    assert footprint.activity_primary_share == pytest.approx(0.25)
+    assert footprint.factor_primary_share == 0
+
+
+def test_a_published_factor_represents_a_product(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    result = world.compute(SALT, flow="cathode-lfp")
+    assert result.footprint.total == pytest.approx(8568861.362638 / 907185, rel=1e-12)
+    assert result.footprint.stages.keys() == {"material_acquisition"}
+    assert (result.unit, result.inputs, result.complete) == ("kg", (), True)
+
+
+def test_a_published_factor_that_is_missing_is_refused(world: World) -> None:
+    with pytest.raises(RefusedError, match="unobtainium"):
+        world.compute(SALT, flow="unobtainium")
+
+
+def test_a_published_factor_per_kilogram_is_no_pack(world: World) -> None:
+    world.pack(copper("3"))
+    with pytest.raises(RefusedError, match="one pack"):
+        world.compute(PACK, flow="copper")
+
+
+def test_a_proxy_is_an_assumption(world: World) -> None:
+    world.activity(CELL, line("1", name="carbon black", flow="carbon-black"))
+    assert "carbon black: proxy: EverBatt counts carbon black as graphite" in world.compute(CELL).assumptions
+
+
+# -- the whole -------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_names_what_it_was_made_from(world: World) -> None:
+    unused = world.activity(f"{REFINER}/other", copper("1"))
+    used = [world.activity(SALT, copper("2")), world.bill(CELL, of(SALT, "1")), world.activity(CELL)]
+    result = world.compute(CELL)
+    assert [entry.index for entry in result.inputs] == [entry.index for entry in used]
+    assert unused.index not in [entry.index for entry in result.inputs]
+    assert (result.origin, result.snapshot) == (ORIGIN, len(world.entries))
+    assert result.policy_digest == load_policy().digest
+
+
+def test_a_result_can_be_made_again_from_its_inputs_alone(world: World) -> None:
+    sealed = world.bill(CELL, copper("2"))
+    world.activity(f"{REFINER}/other", copper("1"))
+    world.activity(CELL, electricity=[power("1", "US")])
+    first = world.compute(CELL, sealed={sealed.index: ()})
+    evidence = type(world.evidence())(first.origin, first.snapshot, first.inputs)
+    again = compute(evidence, first.demand, EVERBATT, [RELEASE], load_policy())
+    assert again == first
+
+
+def test_a_pack_without_distribution_and_recycling_is_partial(world: World) -> None:
+    world.pack(copper("3"))
+    result = world.compute(PACK)
+    assert result.footprint.total == pytest.approx(3 * COPPER)
+    assert result.denominator_kwh == 100
+    assert result.computed_stages == ("material_acquisition",)
+    assert [gap.where for gap in result.gaps] == ["manufacturing", "distribution", "recycling"]
+    assert not result.complete
+
+
+def test_a_deep_chain_of_suppliers(world: World) -> None:
+    products = [f"{REFINER}/{n}" for n in range(60)]
+    world.activity(products[0], copper("1"))
+    for lower, upper in zip(products, products[1:], strict=False):
+        world.activity(upper, of(lower, "1"))
+    assert world.compute(products[-1]).footprint.total == pytest.approx(COPPER, rel=1e-12)
+
+
+def test_the_simulator_s_reader_sees_what_was_granted(world: World) -> None:
+    """Guards the tests above: `sealed` hides, and the operator has no product of its own."""
+    entry = world.bill(CELL, copper("1"))
+    evidence = world.evidence(sealed={entry.index: ("sub",)})
+    record = evidence[entry.leaf_hash].record
+    assert isinstance(record, BillOfMaterials)
+    assert record.sub == CELL
+    assert not record.is_whole
+    assert all(found.statement.issuer != OPERATOR for found, _ in evidence.about(CELL, BillOfMaterials))
