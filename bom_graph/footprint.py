@@ -59,12 +59,15 @@ class Footprint:
 def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
     """Return the footprint of `demand` (process index -> amount in product units).
 
-    Raises CycleError where the system has a loop. The sum runs over the burdens in their given order.
+    Raises CycleError where the system has a loop. The sum runs over the burdens in their given order. The total is infinite or NaN
+    where the amounts are too large for a double.
     """
     wanted = np.zeros(len(system.processes))
     for process, amount in demand.items():
         wanted[process] = amount
-    scaling = compile_system(system.processes, system.links).scale(wanted)
+    # Amounts beyond all bounds end in an infinite total, which the caller has to refuse.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaling = compile_system(system.processes, system.links).scale(wanted)
     contributions = tuple(
         Contribution(burden, float(scaling[burden.process]), float(scaling[burden.process]) * burden.kg_co2e)
         for burden in system.burdens
