@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
@@ -37,7 +38,8 @@ def _random_system(processes: int, edges: int) -> System:
     pairs = np.sort(random.integers(0, processes, (2, edges + edges // 50)), axis=0)
     pairs = pairs[:, pairs[0] != pairs[1]][:, :edges]
     # Small amounts: with ten inputs each, the products along the paths stay finite.
-    return processes, pairs[0], pairs[1], random.random(pairs.shape[1]) / 16
+    amounts: Amounts = random.random((pairs.shape[1],)) / 16
+    return processes, pairs[0], pairs[1], amounts
 
 
 def _pass(system: System) -> Row:
@@ -69,7 +71,7 @@ def _bare_pass(system: System, demand: Amounts) -> Callable[[], Amounts]:
     number[by_level] = np.arange(processes)
     taken = csr_array((amounts, (number[suppliers], number[consumers])), shape=(processes, processes))
     bounds = np.searchsorted(level[by_level], np.arange(level.max() + 2)).tolist()
-    slices = [(begin, end, taken[begin:end, :begin]) for begin, end in zip(bounds[1:-1], bounds[2:], strict=True)]
+    slices = [(begin, end, taken[begin:end, :begin]) for begin, end in pairwise(bounds[1:])]
 
     def run() -> Amounts:
         scaling = demand[by_level]

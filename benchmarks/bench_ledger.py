@@ -17,7 +17,7 @@ ENTRY_BYTES = 1_000
 TREE_HEIGHT = 20
 
 
-def benchmarks() -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     """Measure each operation of the ledger that a service does often."""
     for batch in (1, 64):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from exchange.demo.play import Pack, Played
@@ -73,59 +73,58 @@ def _result(rule_set: str, digest: str, found: dict[str, Any]) -> dict[str, Any]
 
 
 def print_summary(played: Played, verdict: Verdict, commands: dict[str, str], write: Callable[[str], None]) -> None:
-    """Write the summary for people: a table, what is modelled, assumed and missing, the verdict, and what to do next."""
-    _table(played, write)
-    example = next(pack for pack in played.packs if pack.electricity == "China" and pack.cathode == "published_factor")
-    found = example.results[CHINA_RULES][1]
-    write(f"\nOne of them in full, {example.model} under {CHINA_RULES} ({found['heading']}):")
-    for stage in found["stages"]:
-        value = "gap: not known, not zero" if stage["value"] is None else f"{float(stage['value']):.6f} {stage['unit']}"
-        write(f"  {stage['name']:<24} {value}")
-    write(f"  divided by {found['denominator']['formula']}")
-    write(f"\nModelled: all of it (primary data share {float(found['primary_data_share']['activity_percent']):.0f} %).")
-    write("Assumed:")
-    for text in dict.fromkeys(
-        text for pack in played.packs for _d, r in pack.results.values() for text in r["assumptions"]
-    ):
-        write(f"  - {text}")
-    write("Missing (gaps, not zero):")
-    for text in dict.fromkeys(
-        f"{g['where']}: {g['what']}" for p in played.packs for _d, r in p.results.values() for g in r["gaps"]
-    ):
-        write(f"  - {text}")
-    _findings(played, write)
-    there = f"{played.there_before} of {len(played.receipts)} statements were there already"
+    """Write the summary for people: tables by stage, what is modelled, assumed and missing, the verdict, and what to do next."""
+    for rule_set in (CAPACITY_RULES, CHINA_RULES, EU_RULES):
+        _table(played, rule_set, write)
+    results = [found for pack in played.packs for _digest, found in pack.results.values()]
+    modelled = min(float(found["obtained_percent"].get("modelled", "0")) for found in results)
+    primary = max(float(found["primary_data_share"]["activity_percent"]) for found in results)
     write(
-        f"\n{there}; the rest is new." if played.there_before < len(played.receipts) else f"\n{there}: nothing was new."
+        f"\nModelled: {modelled:.0f} % of the emissions of every result or more; primary data share {primary:.0f} % or less."
     )
-    write(f"\nEvidence, verified offline: {verdict.text}")
-    for limit in verdict.limits:
-        write(f"  - {limit}")
+    _listed("Assumed:", (text for found in results for text in found["assumptions"]), write)
+    missing = (f"{gap['where'].replace('_', ' ')}: {gap['what']}" for found in results for gap in found["gaps"])
+    _listed("Missing (gaps, not zero):", missing, write)
+    refused = (
+        f"{refusal.maker}, own recipe under {refusal.rule_set}: {finding['what']}"
+        for refusal in played.refusals
+        for finding in refusal.findings
+    )
+    _listed("Refused, as the maker alone sees it:", refused, write)
+    findings = (f"{item['level']}: {item['what']}" for found in results for item in found["findings"])
+    _listed("Findings, as the pack maker sees them:", findings, write)
+    fresh = len(played.receipts) - played.there_before
+    write(f"\n{fresh} statements were signed and admitted, {played.there_before} were there already.")
+    _listed(f"Evidence, verified offline: {verdict.text}", verdict.limits, write)
+    write("")
     for name, command in commands.items():
         write(f"{name}: {command}")
 
 
-def _table(played: Played, write: Callable[[str], None]) -> None:
-    write("\nkg CO2e per kWh                                  of capacity    delivered       delivered")
-    write("pack                electricity  cathode          EverBatt       CN 551 trial    EU draft 2024")
-    for pack in played.packs:
-        cells = [pack.results[name][1]["headline"]["printed"] for name in (CAPACITY_RULES, CHINA_RULES, EU_RULES)]
-        cathode = pack.cathode.replace("_", " ")
-        write(f"{pack.model:<19} {pack.electricity:<12} {cathode:<16} {cells[0]:<14} {cells[1]:<15} {cells[2]}")
-
-
-def _findings(played: Played, write: Callable[[str], None]) -> None:
-    if played.refusals:
-        write("Refused, as the maker alone sees it:")
-    for refusal in played.refusals:
-        for finding in refusal.findings:
-            write(f"  - {refusal.maker}, own recipe under {refusal.rule_set}: {finding['what']}")
-    write("Findings, as the pack maker sees them:")
-    seen = [
-        f"{finding['level']}: {finding['what']}"
-        for pack in played.packs
-        for _digest, found in pack.results.values()
-        for finding in found["findings"]
-    ]
-    for text in dict.fromkeys(seen):
+def _listed(title: str, texts: Iterable[str], write: Callable[[str], None]) -> None:
+    """Write each different text once, under a title; nothing where there is none."""
+    different = list(dict.fromkeys(texts))
+    if different:
+        write(title)
+    for text in different:
         write(f"  - {text}")
+
+
+def _table(played: Played, rule_set: str, write: Callable[[str], None]) -> None:
+    """Write one row a pack: the headline and its stages, all in the rule set's unit."""
+    first = played.packs[0].results[rule_set][1]
+    unit = "kg CO2e per kWh of capacity" if rule_set == CAPACITY_RULES else "kg CO2e per kWh delivered"
+    write(f"\n{rule_set}: {unit} ({first['heading']})")
+    names = [stage["id"].removesuffix("_acquisition").replace("_", " ") for stage in first["stages"]]
+    write(_row(["pack", "electricity", "cathode", "total", *names]))
+    for pack in played.packs:
+        found = pack.results[rule_set][1]
+        stages = ["gap" if stage["value"] is None else f"{float(stage['value']):.6f}" for stage in found["stages"]]
+        cathode = pack.cathode.replace("_", " ")
+        write(_row([pack.model, pack.electricity, cathode, found["headline"]["printed"], *stages]))
+    write(f"divided by {first['denominator']['formula']}")
+
+
+def _row(cells: list[str]) -> str:
+    widths = (20, 13, 18, 11, *([15] * (len(cells) - 4)))
+    return "".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
