@@ -12,27 +12,37 @@ from alembic.config import Config
 from sqlalchemy import Dialect, Engine, String, TypeDecorator
 from sqlmodel import SQLModel
 
-from ledger.store import begin, engine_for
+from ledger.store import begin
+from ledger.store import engine_for as ledger_engine_for
 from ledger.store import metadata as ledger_metadata
 
 __all__ = ["DecimalText", "UtcTime", "begin", "engine_for", "migrate"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_DECIMAL_CHARACTERS = 64
 
 # Constraint names that Alembic can refer to on both databases; set before any table of ours is declared.
 SQLModel.metadata.naming_convention = ledger_metadata.naming_convention
 
 
 class DecimalText(TypeDecorator[Decimal]):
-    """A decimal kept as text: SQLite's number type is a float and would change digits."""
+    """A decimal kept as text, digits and exponent as they are: SQLite's number type is a float and would change digits.
 
-    impl = String(64)
+    ValueError for what no figure is, on both databases alike: infinities, NaN, more than 64 characters.
+    """
+
+    impl = String(_DECIMAL_CHARACTERS)
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
-        """Write the plain decimal form."""
+        """Write the decimal's own form, with an exponent where it has one."""
         del dialect
-        return None if value is None else format(value, "f")
+        if value is None:
+            return None
+        text = str(value)
+        if not value.is_finite() or len(text) > _DECIMAL_CHARACTERS:
+            raise ValueError("not a finite decimal of a figure's length")
+        return text
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Read exactly what was written."""
@@ -53,12 +63,19 @@ class UtcTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without time zone can't be stored")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read back with time zone UTC."""
         del dialect
         return None if value is None else datetime.fromisoformat(value)
+
+
+def engine_for(url: str) -> Engine:
+    """The ledger's engine for `url`, whose errors don't show what was being written: disclosures and keys' certificates."""
+    engine = ledger_engine_for(url)
+    engine.hide_parameters = True
+    return engine
 
 
 def migrate(engine: Engine) -> None:

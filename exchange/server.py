@@ -56,6 +56,7 @@ def bind(host: str, port: int, *, or_free: bool) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # here, not in the server: of two that start at once the second finds the port taken
     except OSError as error:
         listener.close()
         if or_free:
@@ -92,6 +93,7 @@ def serving(settings: Settings) -> Iterator[Running]:
         server.should_exit = True
         thread.join(timeout=_START_SECONDS)
         listener.close()
+        services.installation.engine.dispose()
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -19,13 +19,14 @@ DEFAULT_PORT = 8551
 class Settings(BaseSettings):
     """How one exchange runs. Each field's description is its help, in `packtrace serve --help` and docs/operations.md."""
 
-    model_config = SettingsConfigDict(env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data: Path = Field(
         default=Path(".packtrace"), description="Folder of keys, trust file, published log and SQLite database."
     )
     database_url: str | None = Field(
         default=None,
+        repr=False,  # it may hold a password
         description="PostgreSQL URL (postgresql+psycopg://...); without it, SQLite in the data folder.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only until there are accounts.")

@@ -80,7 +80,7 @@ def print_summary(played: Played, verdict: Verdict, commands: dict[str, str], wr
     modelled = min(float(found["obtained_percent"].get("modelled", "0")) for found in results)
     primary = max(float(found["primary_data_share"]["activity_percent"]) for found in results)
     write(
-        f"\nModelled: {modelled:.0f} % of the emissions of every result or more; primary data share {primary:.0f} % or less."
+        f"\nModelled: {modelled:.0f} % of the emissions, primary data share {primary:.0f} % (least and most of any result)."
     )
     _listed("Assumed:", (text for found in results for text in found["assumptions"]), write)
     missing = (f"{gap['where'].replace('_', ' ')}: {gap['what']}" for found in results for gap in found["gaps"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, func
+from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
 from exchange.access import FULL, Grant, visible_paths
@@ -31,7 +31,7 @@ class _Seen:
 
     reader: str
     size: int
-    grants: int
+    grants: frozenset[Grant]
 
 
 class Sharing:
@@ -46,7 +46,7 @@ class Sharing:
         self._kept: dict[_Seen, Evidence] = {}
 
     def grant(self, owner: str, reader: str, leaf_hash: str, paths: Collection[str], purpose: Purpose) -> None:
-        """Record that `owner` lets `reader` see `paths` of its statement. The same grant again changes nothing.
+        """Record that `owner` lets `reader` see `paths` of its statement, besides those it may see already.
 
         Raises NotFoundError (no such statement of this owner), RightsError (a grant to oneself), UnknownPathError (no such claim).
         """
@@ -63,8 +63,9 @@ class Sharing:
                 )
             token, disclosures = _statement(connection, row)
             disclose(token, disclosures, paths)
-            stated = " ".join(sorted(paths))
             there = session.get(GrantRow, (reader, leaf_hash))
+            before = there.paths.split() if there is not None else []
+            stated = " ".join(sorted({*before, *paths}))
             if there is not None and (there.paths, there.purpose) == (stated, purpose):
                 return
             session.merge(
@@ -84,8 +85,7 @@ class Sharing:
         """Return every entry of the ledger with the disclosures that `reader` may see, verified again on the way."""
         with snapshot(self._engine) as connection:
             session = Session(connection)
-            count = session.exec(select(func.count()).select_from(GrantRow)).one()
-            seen = _Seen(reader, head(connection).size, count)
+            seen = _Seen(reader, head(connection).size, frozenset(_grants(session, reader)))
             with self._lock:
                 if seen in self._kept:
                     return self._kept[seen]
@@ -96,25 +96,20 @@ class Sharing:
             self._kept[seen] = evidence
         return evidence
 
-    def disclosed(self, reader: str, leaf_hash: str) -> tuple[str, ...]:
-        """Return the disclosures of one statement that `reader` may see."""
-        with snapshot(self._engine) as connection:
-            session = Session(connection)
-            row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-            if row is None:
-                raise NotFoundError(
-                    "no such statement", where="leaf_hash", remedy="take it from the statement's receipt"
-                )
-            grants = _grants(session, reader)
-            return _visible(connection, row, reader, grants)
+    def disclosed(self, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
+        """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
+        session = Session(connection)
+        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
+        if row is None:
+            raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
+        return _visible(connection, row, reader, _grants(session, reader))
 
     def _read(self, connection: Connection, session: Session, seen: _Seen) -> Evidence:
         admission = Admission(self._trust, self._policy)
-        grants = _grants(session, seen.reader)
         rows = {row.index: row for row in session.exec(select(StatementRow)).all()}
         found = []
         for stored in entries(connection, 0, seen.size):
-            given = _visible(connection, rows[stored.index], seen.reader, grants)
+            given = _visible(connection, rows[stored.index], seen.reader, seen.grants)
             found.append(admission.admit(stored.index, stored.data.decode("ascii"), given, at=None))
         return Evidence(self._trust.origin, seen.size, found)
 

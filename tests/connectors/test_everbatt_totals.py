@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bom_graph import Contribution, FactorRelease, Lines, look_up
+from bom_graph import Contribution, FactorRelease, Lines, look_up, mass_fractions
 from connectors.everbatt import Tables, factor_release
 from exchange.assembly import RefusedError, Result
 from exchange.report import document
@@ -177,6 +177,14 @@ def test_a_short_ton_read_as_a_tonne_is_nine_per_cent_low() -> None:
 def factor_of(flow: str, source: Tables) -> float:
     release = FactorRelease.read(factor_release(source))
     return float(look_up([release], flow, None, "co2e_life_cycle", where="test").row.value)
+
+
+def test_worked_example_e_misread_hydrate_adds_eight_kilograms_per_kwh(chain: SupplyChain, packs: Packs) -> None:
+    """0.957928 kg NiSO4 per kg of cathode, stated as hexahydrate and read as anhydrous."""
+    parts = chain.result(packs["NMC622", "China", "recipe"]).footprint.contributions
+    (nickel,) = [part for part in parts if part.burden.origin["name"] == "nickel-sulfate"]
+    ratio = mass_fractions("NiSO4")["Ni"] / mass_fractions("NiSO4.6H2O")["Ni"]
+    assert nickel.kg_co2e / 100 * (ratio - 1) == pytest.approx(8.26858, rel=1e-5)
 
 
 def test_the_recipe_meets_the_cathode_factor(chain: SupplyChain, packs: Packs) -> None:
