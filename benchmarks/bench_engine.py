@@ -25,7 +25,7 @@ Amounts = NDArray[np.float64]
 System = tuple[int, Indices, Indices, Amounts]
 
 
-def benchmarks() -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     """Passes per second, and pack footprints per second."""
     yield _pass(_random_system(100_000, 1_000_000))
     yield _compile_and_pass(_random_system(2_000, 6_000))

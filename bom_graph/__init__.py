@@ -39,6 +39,7 @@ from bom_graph.records import (
     RuleSetName,
     Sealed,
     Site,
+    Vehicle,
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
@@ -84,6 +85,7 @@ __all__ = [
     "Site",
     "StatedSumError",
     "UnitError",
+    "Vehicle",
     "Warranty",
     "compile_arrays",
     "compile_system",

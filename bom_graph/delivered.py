@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from bom_graph.errors import DeliveredEnergyError
-from bom_graph.records import BatteryModel, CycleLife, CyclePoint, Lines, Measure, Sealed, Warranty
+from bom_graph.records import BatteryModel, CycleLife, CyclePoint, Lines, Measure, Sealed, Vehicle, Warranty
 from bom_graph.rules import Denominator
 
 
@@ -91,18 +91,18 @@ def _points(model: BatteryModel) -> list[CyclePoint]:
 
 def _service_life(model: BatteryModel, denominator: Denominator) -> DeliveredEnergy:
     usable = _energy(model, "usable_energy")
-    vehicle_class = model.vehicle_class
-    cycles = denominator.full_cycles_per_year.get(vehicle_class) if isinstance(vehicle_class, str) else None
+    vehicle_class = model.vehicle.category if isinstance(model.vehicle, Vehicle) else None
+    cycles = denominator.full_cycles_per_year.get(vehicle_class) if vehicle_class is not None else None
     if cycles is None:
         raise DeliveredEnergyError(
             f"no full cycles a year are given for vehicle class {vehicle_class}",
-            where="vehicle_class",
+            where="vehicle/class",
             remedy=f"state one of {', '.join(denominator.full_cycles_per_year)}",
         )
     years, how = _service_years(model)
     formula = f"usable energy {_plain(usable)} kWh x {_plain(cycles)} full cycles a year ({vehicle_class}) x {_plain(years)} years ({how})"
-    assumed = _assumed(model, "usable_energy", "warranty")
-    return DeliveredEnergy(usable * cycles * years, formula, (*assumed, "vehicle_class"))
+    assumed = _assumed(model, "usable_energy", "vehicle", "warranty")
+    return DeliveredEnergy(usable * cycles * years, formula, assumed)
 
 
 def _service_years(model: BatteryModel) -> tuple[Decimal, str]:

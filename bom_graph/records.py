@@ -487,6 +487,15 @@ class Warranty(Part):
     obtained: Obtained
 
 
+class Vehicle(Part):
+    """What the pack drives: the vehicle category of UNECE R.E.3, and how that is known (a pack may be sold for several)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=False)
+
+    category: Annotated[Literal["L", "M1", "M2", "M3", "N1", "N2", "N3"], Field(alias="class")]
+    obtained: Obtained
+
+
 class BatteryModel(Record):
     """A pack model as one plant makes it, by the pack maker: what the denominators need."""
 
@@ -502,7 +511,7 @@ class BatteryModel(Record):
     cycle_life: Maybe[CycleLife] = None
     cycle_points: ListOf = None
     cumulative_discharge_energy: Maybe[Measure] = None
-    vehicle_class: Maybe[Literal["L", "M1", "M2", "M3", "N1", "N2", "N3"]] = None
+    vehicle: Maybe[Vehicle] = None
     warranty: Maybe[Warranty] = None
     note: Maybe[Text] = None
 
@@ -525,7 +534,7 @@ class RuleSetName(Part):
 class ProductFootprint(Record):
     """The footprint of a declared unit under one rule set, signed by the tier that computed it."""
 
-    required = frozenset({"sub", "rule_set", "declared_unit", "total", "stages", "obtained"})
+    required = frozenset({"sub", "rule_set", "declared_unit", "total", "stages", "complete", "obtained"})
     lists = {"stages": StageAmount, "findings": StatedFinding}
 
     rule_set: Maybe[RuleSetName] = None
@@ -533,6 +542,7 @@ class ProductFootprint(Record):
     declared_unit: Maybe[Measure] = None
     total: Maybe[Amount] = None
     stages: ListOf = None
+    complete: Maybe[Annotated[bool, Field(strict=True)]] = None
     primary_data_share: Maybe[Amount] = None
     obtained: Maybe[Obtained] = None
     basis: Maybe[Literal["activity_data", "published_factor"]] = None
@@ -581,5 +591,6 @@ __all__ = [
     "RuleSetName",
     "Sealed",
     "Site",
+    "Vehicle",
     "Warranty",
 ]

@@ -250,7 +250,7 @@ def battery_model(tables: Tables, chemistry: str, product: str, *, model: str, p
             {"cycles": "0", "retention": "1"},
             {"cycles": "1000", "retention": "0.8"},
         ],
-        "vehicle_class": "M1",
+        "vehicle": {"class": "M1", "obtained": "assumed"},
         "warranty": {"years": "8", "obtained": "assumed"},
         "note": "Assumed, not tested: cycle life, usable energy, vehicle class and warranty.",
     }

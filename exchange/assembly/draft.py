@@ -307,6 +307,8 @@ class ProductSystemDraft:
                 f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}",
                 "ask the maker of this product for a corrected footprint",
             )
+        if record.complete is not True:
+            self.gaps.append(Gap(product, "its maker's footprint is partial, or doesn't show that it is complete"))
         for stage, kg in parts:
             origin = {
                 "product": product,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
 
@@ -16,23 +16,36 @@ def program() -> str:
 
 
 def say(text: str) -> None:
-    """Write a line of the result."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Write a line of the result, or several."""
+    _write(sys.stdout, "\n".join(map(shown, text.split("\n"))))
 
 
 def tell(text: str) -> None:
-    """Write a line about progress or trouble."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Write a line about progress or trouble, or several."""
+    _write(sys.stderr, "\n".join(map(shown, text.split("\n"))))
 
 
 def say_json(found: Any) -> None:
     """Write one JSON object."""
-    say(json.dumps(found, ensure_ascii=False, indent=1))
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(found, indent=1)
+    _write(sys.stdout, text)
+
+
+def shown(text: str) -> str:
+    """Return `text` as one line without control characters: others wrote parts of it, and must not write on the reader's screen."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding) + "\n")
+    stream.flush()
 
 
 def fail(error: Any, code: int) -> int:
     """Write an error of ours in one line; return the exit code."""
-    tell(f"error: {error}")
+    tell(shown(f"error: {error}"))
     return code

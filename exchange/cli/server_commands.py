@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Any
 
 from exchange.cli.output import DONE, REJECTED, USAGE, fail, program, say, say_json, tell
@@ -130,13 +131,15 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
     """Run a command with its settings; an error of ours becomes one line and an exit code."""
     try:
         from pydantic import ValidationError
+        from sqlalchemy.exc import SQLAlchemyError
 
         from exchange.errors import ExchangeError, SetupError
         from exchange.settings import Settings
         from ledger import LedgerError
         from signer import SignerError
     except ModuleNotFoundError as error:
-        return fail(f"{error.name} is not installed (at this command); install packtrace[server]", USAGE)
+        missing = f"this command needs the server's half of the install (at {error.name})"
+        return fail(f"{missing}; install packtrace[server]", USAGE)
     given: dict[str, Any] = {name: value for name, value in (("data", data), ("port", port)) if value is not None}
     code = USAGE
     try:
@@ -144,13 +147,20 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "PACKTRACE_" + "_".join(str(step) for step in first["loc"]).upper()
-        trouble = f"{first['msg']} (at {name}); correct the setting"
+        trouble = f"{first['msg'].removeprefix('Value error, ')} (at {name}); correct the setting"
     except SetupError as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:
         code, trouble = REJECTED, str(error)
-    except (OSError, UnicodeDecodeError) as error:
-        trouble = f"{error} (at {data or 'the data folder'}); name a folder that this command can use"
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        trouble = f"the database can't be used: {reason} (at PACKTRACE_DATABASE_URL); check that it runs and may be written"
+    except TOMLDecodeError as error:
+        trouble = f"not TOML: {error} (at packtrace.toml); correct the file"
+    except OSError as error:
+        trouble = f"{error.strerror} (at {error.filename or data}); name a file or folder that this command can use"
+    except UnicodeDecodeError:
+        trouble = "the file is not text (at its bytes); name a signed statement or a folder of this program"
     except KeyboardInterrupt:
         return DONE
     return fail(trouble, code)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.cli.output import REJECTED, USAGE, fail, say, say_json, tell
+from exchange.cli.output import USAGE, fail, say, say_json, shown, tell
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 def run(file: Path, trust: Path | None, *, as_json: bool) -> int:
     """Verify `file` and print the verdict; return the exit code."""
     from exchange.errors import EvidenceError
+    from exchange.evidence_file import MAX_FILE_BYTES
     from exchange.verification import verify_evidence
 
     try:
         anchors = None if trust is None else _trust(trust)
-        data = file.read_bytes()
+        data = _read(file, MAX_FILE_BYTES)
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
     except EvidenceError as error:
-        return fail(error, REJECTED)
+        # Without anchors nothing is said about the evidence: that isn't a rejection.
+        return fail(error, USAGE)
     verdict = verify_evidence(
         data, anchors, None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
     )
@@ -33,9 +35,15 @@ def run(file: Path, trust: Path | None, *, as_json: bool) -> int:
 
 
 def _trust(path: Path) -> TrustFile:
-    from exchange.trust import TrustFile
+    from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
-    return TrustFile.read(path.read_bytes(), where=str(path))
+    return TrustFile.read(_read(path, MAX_TRUST_BYTES), where=str(path))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """Return the file's bytes, or one more than `limit`, which the parser refuses."""
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:
@@ -48,16 +56,15 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
     for step in verdict.steps:
-        say(f"ok {step.number}. {step.name}: {step.evidence}")
+        say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
     for found in verdict.results:
         name = found["model"] or found["demand"]["product"]
         sealed = sum(float(branch["percent"]) for branch in found["sealed"])
         note = f", sealed {sealed:.1f} % (unverified)" if sealed else ""
         headline = found["headline"]
-        say(
-            f"   {name} under {found['rule_set']['id']}: {headline['printed']} {headline['unit']} ({found['heading']}{note})"
-        )
+        figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
+        say(shown(f"   {name} under {found['rule_set']['id']}: {figure}"))
     for limit in verdict.limits:
-        say(f"   note: {limit}")
+        say(shown(f"   note: {limit}"))
     place = f" (at {verdict.where}); {verdict.remedy}" if verdict.where else ""
-    say(f"{verdict.text}{place}")
+    say(shown(f"{verdict.text}{place}"))

@@ -218,6 +218,7 @@ def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[
         "declared_unit": {"amount": "1", "unit": found["demand"]["declared_unit"].split()[1], "obtained": "modelled"},
         "total": found["total"]["value"],
         "stages": stages,
+        "complete": found["complete"],
         "primary_data_share": found["primary_data_share"]["activity_percent"],
         "obtained": "modelled",
         "basis": "published_factor" if found["demand"]["flow"] else "activity_data",

@@ -78,7 +78,7 @@ def model() -> dict[str, Any]:
         "usable_energy": {"amount": "92", "unit": "kWh", "obtained": "assumed"},
         "cycle_life": {"standard": "GB/T 31484-2015", "object": "pack", "basis": "Wh", "obtained": "measured"},
         "cycle_points": [{"cycles": "0", "retention": "1"}, {"cycles": "1000", "retention": "0.8"}],
-        "vehicle_class": "M1",
+        "vehicle": {"class": "M1", "obtained": "assumed"},
         "warranty": {"years": "8", "obtained": "measured"},
     }
 
@@ -91,6 +91,7 @@ def footprint() -> dict[str, Any]:
         "rule_set": {"id": "cn-miit-551-trial", "version": "2026-11-01", "digest": "cd" * 32},
         "declared_unit": {"amount": "1", "unit": "kg", "obtained": "calculated"},
         "total": "9.5",
+        "complete": True,
         "stages": [
             {"stage": "material_acquisition", "kg_co2e": "7.25"},
             {"stage": "manufacturing", "kg_co2e": "2.25"},

@@ -96,7 +96,7 @@ CHINESE_DEFECTS: dict[str, tuple[Callable[[Claims], object], str]] = {
 EUROPEAN_DEFECTS: dict[str, tuple[Callable[[Claims], object], str]] = {
     "no warranty": (without("warranty"), "warranty"),
     "no usable energy": (without("usable_energy"), "usable_energy"),
-    "no vehicle class": (without("vehicle_class"), "vehicle_class"),
+    "no vehicle class": (without("vehicle"), "vehicle/class"),
     "kilometres without kilometres a year": (
         lambda claims: claims["warranty"].update(km="120000"),
         "warranty/km_per_year",

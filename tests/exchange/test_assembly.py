@@ -60,6 +60,7 @@ class World(Simulator):
             "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
             "declared_unit": line("1", "kg"),
             "total": "10",
+            "complete": True,
             "stages": [
                 {"stage": "material_acquisition", "kg_co2e": "6"},
                 {"stage": "manufacturing", "kg_co2e": "4"},
@@ -155,7 +156,8 @@ def test_a_signed_footprint_stands_in_where_activity_data_is_sealed(world: World
     assert result.footprint.stages == {"material_acquisition": 18, "manufacturing": 12}
     assert result.footprint.activity_primary_share == pytest.approx(0.25)
     assert result.complete
-    assert signed.index in [entry.index for entry in result.inputs]
+    # The cited entry is named too: without it at hand, the same calculation would end in a gap.
+    assert {cited.index, signed.index} <= {entry.index for entry in result.inputs}
 
 
 def test_a_signed_footprint_comes_before_a_bill_without_activity_data(world: World) -> None:
@@ -244,7 +246,7 @@ def test_a_footprint_of_another_rule_set_is_a_gap(world: World, change: Claims) 
 def test_of_a_total_alone_the_split_is_sealed(world: World) -> None:
     signed = world.footprint(SALT)
     world.activity(CELL, of(SALT, "3"), copper("1"))
-    paths = ("sub", "contents", "rule_set", "declared_unit", "total", "obtained")
+    paths = ("sub", "contents", "rule_set", "declared_unit", "total", "complete", "obtained")
     result = world.compute(CELL, sealed={signed.index: paths})
     assert result.footprint.stages == pytest.approx({SEALED_STAGE: 30, "material_acquisition": COPPER})
 
@@ -253,7 +255,7 @@ def test_of_a_total_alone_the_split_is_sealed(world: World) -> None:
 def test_a_footprint_without_what_arithmetic_needs_is_a_gap(world: World, missing: str) -> None:
     signed = world.footprint(SALT)
     world.activity(CELL, of(SALT, "3"), copper("1"))
-    paths = {"sub", "contents", "rule_set", "declared_unit", "total", "obtained"} - {missing}
+    paths = {"sub", "contents", "rule_set", "declared_unit", "total", "complete", "obtained"} - {missing}
     result = world.compute(CELL, sealed={signed.index: tuple(paths)})
     assert len(result.gaps) == 1
     assert result.footprint.total == pytest.approx(COPPER)
@@ -280,6 +282,17 @@ def test_findings_that_the_supplier_passed_on_are_shown(world: World) -> None:
     assert (finding.gate, finding.level, finding.refuses) == ("element_balance", "hard", False)
     assert finding.what == f"passed on by {REFINER}: Li 176.8 %"
     assert f"entry {signed.index}" in finding.where
+
+
+@pytest.mark.parametrize("stated", [False, None], ids=["partial", "not shown"])
+def test_a_gap_of_the_supplier_s_own_travels_with_its_footprint(world: World, stated: bool | None) -> None:
+    signed = world.footprint(SALT, complete=stated is None)
+    world.activity(CELL, of(SALT, "3"))
+    shown = ("sub", "contents", "rule_set", "declared_unit", "total", "obtained")
+    result = world.compute(CELL, sealed={signed.index: shown if stated is None else ("full",)})
+    assert [gap.where for gap in result.gaps] == [SALT]
+    assert not result.complete
+    assert result.footprint.total == pytest.approx(30)
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------

@@ -166,11 +166,12 @@ def signed_footprint(chain: SupplyChain, pack: str, sealed: int) -> Document:
         "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
         "declared_unit": {"amount": "1", "unit": "kg", "obtained": "calculated"},
         "total": "22.5",
+        "complete": True,
         "stages": [{"stage": "material_acquisition", "kg_co2e": "22.5"}],
         "obtained": "modelled",
     }
     signed = chain.simulator.state("https://cathodes.example", PRODUCT_FOOTPRINT, claims)
-    paths = ("sub", "contents", "rule_set", "declared_unit", "total", "obtained")
+    paths = ("sub", "contents", "rule_set", "declared_unit", "total", "complete", "obtained")
     evidence = chain.simulator.evidence(sealed={sealed: (), signed.index: paths})
     return document(compute(evidence, Demand(pack), rule_set, [load_release("everbatt-2023")], load_policy()))
 
