@@ -1,0 +1,250 @@
+"""One result as a page shows it: stages, what is missing, what was found and assumed, and where every kilogram comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exchange.web.figures import (
+    decimals_for,
+    decimals_of,
+    fixed,
+    grouped,
+    host,
+    percent,
+    round_percent,
+    short,
+    tail,
+    unit_text,
+)
+from exchange.web.overview import Badge, badges
+from exchange.web.stages import Bar, StageName, bar_width, gap_slots, stage_bar, stage_names
+
+Document = dict[str, Any]
+LINES_SHOWN = 25
+LEVELS = ("hard", "soft", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A stage with its figures; where it is a gap there are none and `reason` says why."""
+
+    stage: StageName
+    status: str
+    value: str
+    total: str
+    share: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A contribution. Amount / made x used x factor = kg CO2e; where a step was not disclosed it says so."""
+
+    name: str
+    product: str
+    maker: str
+    stage: StageName
+    amount: str
+    made: str
+    per_made: str
+    used: str
+    factor: str
+    factor_row: str
+    factor_reason: str
+    factor_source: str
+    obtained: str
+    kg: str
+    percent: str
+    width: str
+    signer: str
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The lines beyond the first, summed up."""
+
+    lines: tuple[Line, ...]
+    kg: str
+    percent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBranch:
+    """A branch of which only the maker's signed figure is known."""
+
+    product: str
+    maker: str
+    kg: str
+    percent: str
+    verification: str
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """What the page of a result shows; `document` has the texts that are shown as they are."""
+
+    digest: str
+    name: str
+    product: str
+    maker: str
+    document: Document
+    headline: str
+    unit: str
+    badges: tuple[Badge, ...]
+    total: str
+    total_unit: str
+    kwh: str | None
+    bar: Bar
+    stages: tuple[StageRow, ...]
+    gaps: tuple[tuple[str, str], ...]
+    sealed: tuple[SealedBranch, ...]
+    findings: tuple[Document, ...]
+    obtained: tuple[tuple[str, str], ...]
+    primary_activity: str
+    primary_factor: str
+    lines: tuple[Line, ...]
+    rest: Rest | None
+
+
+def result_view(digest: str, found: Document) -> ResultView:
+    """Return the page of the result document `found`."""
+    names = stage_names([found])
+    parts = _by_size(found)
+    lines = _lines(found, parts, names)
+    headline, total, product = found["headline"], found["total"], found["demand"]["product"]
+    kwh, share = found["denominator"]["kwh"], found["primary_data_share"]
+    return ResultView(
+        digest=digest,
+        name=found["model"] or tail(product),
+        product=product,
+        maker=host(product),
+        document=found,
+        headline=grouped(headline["printed"]),
+        unit=unit_text(headline["unit"]),
+        badges=badges(found),
+        total=fixed(total["value"], decimals_for(total["value"])),
+        total_unit=unit_text(total["unit"]),
+        kwh=None if kwh is None else short(kwh),
+        bar=stage_bar(found, names, bar_width([found]), gap_slots([found])),
+        stages=tuple(_stage(found, stage, names) for stage in found["stages"]),
+        gaps=tuple((_place(gap["where"], names), gap["what"]) for gap in found["gaps"]),
+        sealed=tuple(_sealed(branch, decimals_for(total["value"])) for branch in found["sealed"]),
+        findings=tuple(sorted(found["findings"], key=lambda finding: LEVELS.index(finding["level"]))),
+        obtained=tuple((name, round_percent(value)) for name, value in found["obtained_percent"].items()),
+        primary_activity=round_percent(share["activity_percent"]),
+        primary_factor=round_percent(share["factor_percent"]),
+        lines=lines[:LINES_SHOWN],
+        rest=_rest(found, parts[LINES_SHOWN:], lines[LINES_SHOWN:]),
+    )
+
+
+def _place(where: str, names: dict[str, StageName]) -> str:
+    return names[where].name if where in names else where
+
+
+def _stage(found: Document, stage: Document, names: dict[str, StageName]) -> StageRow:
+    if stage["value"] is None:
+        reasons = [gap["what"] for gap in found["gaps"] if gap["where"] == stage["id"]]
+        return StageRow(names[stage["id"]], "gap", "", "", "", "; ".join(reasons))
+    total = float(found["total"]["value"])
+    share = 100 * float(stage["total_kg_co2e"]) / total if total else 0.0
+    return StageRow(
+        stage=names[stage["id"]],
+        status=stage["status"],
+        value=fixed(stage["value"], decimals_of(found["headline"]["printed"])),
+        total=fixed(stage["total_kg_co2e"], decimals_for(found["total"]["value"])),
+        share=percent(str(share)),
+        reason="",
+    )
+
+
+def _sealed(branch: Document, decimals: int) -> SealedBranch:
+    return SealedBranch(
+        product=branch["product"],
+        maker=host(branch["signer"]),
+        kg=fixed(branch["kg_co2e"], decimals),
+        percent=percent(branch["percent"]),
+        verification=branch["verification"],
+        entry=branch["entry"],
+    )
+
+
+def _by_size(found: Document) -> list[Document]:
+    """Return the contributions, the largest first; equal ones in the order of the document."""
+    return sorted(found["contributions"], key=lambda part: -abs(float(part["kg_co2e"])))
+
+
+def _lines(found: Document, parts: Sequence[Document], names: dict[str, StageName]) -> tuple[Line, ...]:
+    largest = max((abs(float(part["kg_co2e"])) for part in parts), default=0.0)
+    decimals = decimals_for(found["total"]["value"])
+    return tuple(_line(part, names, largest, decimals) for part in parts)
+
+
+def _line(part: Document, names: dict[str, StageName], largest: float, decimals: int) -> Line:
+    factor, row, reason, source = _factor(part)
+    size = abs(float(part["kg_co2e"]))
+    return Line(
+        name=_name(part),
+        product=tail(part["product"]),
+        maker=host(part["product"]),
+        stage=names[part["stage"]],
+        amount=_amount(part),
+        made=short(part["divided_by"]) if "divided_by" in part else "–",
+        per_made=_per_made(part),
+        used=short(part["units_in_demand"]),
+        factor=factor,
+        factor_row=row,
+        factor_reason=reason,
+        factor_source=source,
+        obtained=part["obtained"],
+        kg=fixed(part["kg_co2e"], decimals),
+        percent=percent(part["percent"]),
+        width=f"{100 * size / largest:.2f}%" if largest else "0%",
+        signer=host(part["signer"]) if "signer" in part else "",
+        entry=part.get("entry"),
+    )
+
+
+def _name(part: Document) -> str:
+    if part.get("sealed"):
+        return "signed footprint"
+    return "direct emission" if "gas" in part else str(part["name"])
+
+
+def _per_made(part: Document) -> str:
+    """Return the quotient of amount and what is made, in the unit that the factor is per."""
+    if "amount_per_unit" not in part:
+        return ""
+    unit = part["factor"]["unit"].partition("/")[2] if "factor" in part else "kg"
+    return f"= {short(part['amount_per_unit'])} {unit_text(unit)}"
+
+
+def _amount(part: Document) -> str:
+    if "amount" in part:
+        return f"{short(part['amount'])} {unit_text(part['unit'])}"
+    return "sealed" if part.get("sealed") else "one declared unit"
+
+
+def _factor(part: Document) -> tuple[str, str, str, str]:
+    """Return what the amount is multiplied by: figure with unit, row and release, reason, source."""
+    if "factor" in part:
+        factor = part["factor"]
+        figure = f"{short(factor['value'])} {unit_text(factor['unit'])}"
+        return figure, f"{factor['row']} ({factor['release']})", factor["reason"], factor["source"]
+    if part.get("sealed"):
+        figure = f"{short(part['kg_co2e_per_unit'])} kg CO₂e per declared unit"
+        basis = f"basis: {part['basis'].replace('_', ' ')}"
+        return figure, "signed footprint", basis, "the maker's own figure, unverified"
+    return "none: emitted by the process itself", f"direct emission of {unit_text(part['gas'])}", "", ""
+
+
+def _rest(found: Document, parts: Sequence[Document], lines: Sequence[Line]) -> Rest | None:
+    if not lines:
+        return None
+    kg = sum(float(part["kg_co2e"]) for part in parts)
+    share = sum(float(part["percent"]) for part in parts)
+    return Rest(tuple(lines), fixed(str(kg), decimals_for(found["total"]["value"])), percent(str(share)))
