@@ -37,7 +37,8 @@ def document(result: Result) -> Document:
         "format": FORMAT,
         "engine": ENGINE,
         "demand": {"product": result.demand.product, "flow": result.demand.flow, "declared_unit": f"1 {result.unit}"},
-        "model": result.model.model if result.model is not None else None,
+        "model": _of_model(result, "model"),
+        "chemistry": _of_model(result, "chemistry"),
         "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
         "releases": [{"id": r.id, "version": r.version, "digest": r.digest} for r in result.releases],
         "policy": result.policy_digest,
@@ -86,7 +87,7 @@ def heading(result: Result) -> str:
     stages = result.rule_set.stages
     covered = [stage.id for stage in stages if stage.id in result.footprint.stages and stage.id not in missing]
     branches = len(missing - {stage.id for stage in stages})
-    lacking = f", {branches} branches missing" if branches else ""
+    lacking = f", {branches} branch{'es' if branches > 1 else ''} missing" if branches else ""
     return f"partial: {len(covered)} of {len(stages)} stages{lacking}"
 
 
@@ -136,6 +137,14 @@ def _is_close(stated: Any, recomputed: Any) -> bool:
     except ValueError:
         return False
     return abs(a - b) <= REPLAY_TOLERANCE * max(abs(a), abs(b))
+
+
+def _of_model(result: Result, name: str) -> str | None:
+    """Return a text of the battery model as this reader holds it; None for what is no pack."""
+    if result.model is None:
+        return None
+    value = getattr(result.model, name)
+    return value if isinstance(value, str) else "sealed"
 
 
 def _stages(result: Result, units: float, unit: str) -> list[Document]:

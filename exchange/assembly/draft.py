@@ -320,7 +320,7 @@ class ProductSystemDraft:
                 "obtained": _word(record.obtained),
                 "basis": _word(record.basis),
             }
-            self.burdens.append(Burden(number, stage, float(kg) / per, share, 0.0, origin))
+            self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
         for line in _items(record.findings):
             where = f"{product}, signed footprint (entry {entry.index})"
             text = f"passed on by {entry.statement.issuer}: {line.what}"
@@ -360,7 +360,7 @@ class ProductSystemDraft:
         origin = {**unit.origin(line, path), "gas": line.gas, "amount_per_unit": stored(kg)}
         # No factor stands between the line and its kilograms: both shares are the line's own.
         primary = _primary(line.obtained)
-        self.burdens.append(Burden(unit.number, stage, kg, primary, primary, origin))
+        self._emit(unit.number, stage, kg, primary=(primary, primary), origin=origin)
 
     def _burden(
         self, number: int, classes: tuple[str, str], amount: float, factor: Factor, origin: Mapping[str, object]
@@ -383,9 +383,16 @@ class ProductSystemDraft:
         factor_primary = 1.0 if row.nature == "measured" else 0.0
         activity_primary = _primary(str(origin["obtained"]))
         kg = amount * float(row.value)
-        self.burdens.append(
-            Burden(number, self.rule_set.stage_of(*classes), kg, activity_primary, factor_primary, explained)
-        )
+        primary = (activity_primary, factor_primary)
+        self._emit(number, self.rule_set.stage_of(*classes), kg, primary=primary, origin=explained)
+
+    def _emit(
+        self, number: int, stage: str, kg: float, *, primary: tuple[float, float], origin: Mapping[str, object]
+    ) -> None:
+        """Add what a process emits per unit of its product; `primary` is the share by activity and by factor."""
+        activity, factor = primary
+        explained = {**origin, "product_unit": self.units[number]}
+        self.burdens.append(Burden(number, stage, kg, activity, factor, explained))
 
     def _link(self, consumer: int, line: Input, share: float, where: str) -> None:
         product = str(line.product)

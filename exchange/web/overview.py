@@ -51,6 +51,7 @@ class Row:
     """A product, by the name people call it and its full URI; None where a rule set has no result."""
 
     name: str
+    chemistry: str
     product: str
     maker: str
     cells: tuple[Cell | None, ...]
@@ -96,12 +97,16 @@ def _table(results: Results) -> Table:
         full, slots = bar_width(documents), gap_slots(documents)
         for digest, found in mine:
             cells[found["demand"]["product"], rule_set] = _cell(digest, found, stage_bar(found, names, full, slots))
-    products = {found["demand"]["product"]: found["model"] or tail(found["demand"]["product"]) for _, found in results}
+    products = {found["demand"]["product"]: (_name(found), found["chemistry"] or "") for _, found in results}
     rows = [
-        Row(name, product, host(product), tuple(cells.get((product, column.rule_set)) for column in columns))
-        for product, name in sorted(products.items(), key=lambda item: (item[1], item[0]))
+        Row(name, chemistry, product, host(product), tuple(cells.get((product, column.rule_set)) for column in columns))
+        for product, (name, chemistry) in sorted(products.items(), key=lambda item: (item[1], item[0]))
     ]
     return Table(tuple(columns), tuple(rows))
+
+
+def _name(found: Document) -> str:
+    return found["model"] or tail(found["demand"]["product"])
 
 
 def _column(rule_set: str, documents: Sequence[Document], stages: tuple[StageName, ...]) -> Column:

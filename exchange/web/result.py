@@ -193,9 +193,9 @@ def _line(part: Document, names: dict[str, StageName], largest: float, decimals:
         maker=host(part["product"]),
         stage=names[part["stage"]],
         amount=_amount(part),
-        made=short(part["divided_by"]) if "divided_by" in part else "–",
+        made=_of_product(part, "divided_by") if "divided_by" in part else "–",
         per_made=_per_made(part),
-        used=short(part["units_in_demand"]),
+        used=_of_product(part, "units_in_demand"),
         factor=factor,
         factor_row=row,
         factor_reason=reason,
@@ -207,6 +207,11 @@ def _line(part: Document, names: dict[str, StageName], largest: float, decimals:
         signer=host(part["signer"]) if "signer" in part else "",
         entry=part.get("entry"),
     )
+
+
+def _of_product(part: Document, member: str) -> str:
+    """Return an amount of the line's product, with the product's unit."""
+    return f"{short(part[member])} {unit_text(part['product_unit'])}"
 
 
 def _name(part: Document) -> str:
@@ -236,7 +241,7 @@ def _factor(part: Document) -> tuple[str, str, str, str]:
         figure = f"{short(factor['value'])} {unit_text(factor['unit'])}"
         return figure, f"{factor['row']} ({factor['release']})", factor["reason"], factor["source"]
     if part.get("sealed"):
-        figure = f"{short(part['kg_co2e_per_unit'])} kg CO₂e per declared unit"
+        figure = f"{short(part['kg_co2e_per_unit'])} kg CO₂e/{unit_text(part['product_unit'])}"
         basis = f"basis: {part['basis'].replace('_', ' ')}"
         return figure, "signed footprint", basis, "the maker's own figure, unverified"
     return "none: emitted by the process itself", f"direct emission of {unit_text(part['gas'])}", "", ""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bom_graph import load_release, load_rule_set
+from bom_graph import BatteryModel, load_release, load_rule_set
 from exchange.assembly import Demand, Result, compute
 from exchange.kinds import PRODUCT_FOOTPRINT, load_policy
 from exchange.report import digest, document, document_bytes, first_difference, heading, lines_of_text
@@ -273,3 +273,14 @@ def test_printed_and_stated_figures_and_names_must_be_equal(found: Document, pat
 @pytest.mark.parametrize(("stated", "recomputed"), [(1, 2), ("a", "b"), ([], [1]), (True, 1), ({}, [])])
 def test_a_difference_at_the_top_is_one(stated: object, recomputed: object) -> None:
     assert first_difference(stated, recomputed)
+
+
+def test_a_sealed_model_name_is_printed_as_sealed() -> None:
+    chain = SupplyChain()
+    pack = chain.pack("LFP", "China", "published_factor")
+    index = next(entry.index for entry in chain.simulator.entries if isinstance(entry.record, BatteryModel))
+    rule_set = load_rule_set("everbatt-2023-cradle-to-gate")
+    evidence = chain.simulator.evidence(sealed={index: ("sub", "contents", "rated_energy")})
+    made = document(compute(evidence, Demand(pack), rule_set, [load_release("everbatt-2023")], load_policy()))
+    assert (made["model"], made["chemistry"]) == ("sealed", "sealed")
+    assert json.loads(document_bytes(made)) == made
