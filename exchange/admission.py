@@ -11,6 +11,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -70,6 +71,13 @@ class Admission:
         entry = self.check(index, token, disclosures, at=at)
         self.take(entry)
         return entry
+
+    def narrow(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
+        """Return an entry that was admitted as somebody sees it who holds only `disclosures` of it."""
+        seen = entry.statement
+        profile = kind_of(seen.vct).profile
+        statement = verify(seen.token, disclosures, profile=profile, trust=self.trust, at=seen.issued_at)
+        return replace(entry, statement=statement, record=read_record(statement))
 
     def _check_rights(self, index: int, statement: Statement) -> None:
         if index == 0 and statement.vct != KEY_EVENT.vct:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -22,15 +23,19 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_MEMBERS = 400_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,3}", re.ASCII)
 _TIME = (1980, 1, 1, 0, 0, 0)
+_MANIFEST_MEMBERS: dict[str, type] = {"format": str, "origin": str, "reader": str, "size": int, "files": dict}
+#: What zipfile raises over an archive that it can't read; OverflowError for offsets beyond what can be addressed.
+_ZIP_ERRORS = (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError, OverflowError, struct.error)
 _REMEDY = "ask its maker for the file again"
 
 
 def write_evidence(members: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
-    """Return the bytes of an evidence file with `members` (name -> content) and a manifest that holds `about` and their digests."""
+    """Return the bytes of an evidence file with `members` (name -> content) and a manifest of their digests.
+
+    `about` is the rest of the manifest: `origin` of the log, `reader` that the file is made for, `size` of the checkpoint.
+    """
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = {"format": FORMAT, **about, "files": digests}
-    text = (json.dumps(manifest, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
-    return _zip({**members, MANIFEST: text})
+    return _zip({**members, MANIFEST: _manifest_bytes({"format": FORMAT, **about, "files": digests})})
 
 
 def read_evidence(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -70,7 +75,7 @@ def _unzip(data: bytes) -> dict[str, bytes]:
             _check_directory(archive.infolist())
             for info in archive.infolist():
                 members[info.filename] = _content(archive, info)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
+    except _ZIP_ERRORS as error:
         raise EvidenceError(f"not an evidence file: {error}", where="archive", remedy=_REMEDY) from None
     if (again := _zip(members)) != data:
         at = next((n for n, (a, b) in enumerate(zip(again, data, strict=False)) if a != b), min(len(again), len(data)))
@@ -102,7 +107,7 @@ def _check_directory(infos: list[zipfile.ZipInfo]) -> None:
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+    except _ZIP_ERRORS as error:
         raise EvidenceError(f"the file was changed: {error}", where=info.filename, remedy=_REMEDY) from None
 
 
@@ -111,10 +116,17 @@ def _manifest(data: bytes | None) -> dict[str, Any]:
         raise EvidenceError("there is no manifest", where=MANIFEST, remedy=_REMEDY)
     try:
         manifest = json.loads(data)
+        is_written_so = _manifest_bytes(manifest) == data
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"the manifest can't be read: {error}", where=MANIFEST, remedy=_REMEDY) from None
-    known = isinstance(manifest, dict) and manifest.get("format") == FORMAT and isinstance(manifest.get("files"), dict)
-    if not known:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise EvidenceError("the manifest is not of this format", where=MANIFEST, remedy="use a version that reads it")
+    # Exact types (bool is a kind of int), exact members, one spelling: nobody reads another manifest than the next reader does.
+    if not is_written_so or {name: type(value) for name, value in manifest.items()} != _MANIFEST_MEMBERS:
+        raise EvidenceError("the manifest is not in its one written form", where=MANIFEST, remedy=_REMEDY)
     found: dict[str, Any] = manifest
     return found
+
+
+def _manifest_bytes(manifest: Any) -> bytes:
+    return (json.dumps(manifest, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from exchange.errors import EvidenceError
 from ledger import LedgerError, LogKey
@@ -42,15 +43,17 @@ class TrustFile(BaseModel):
         try:
             if len(data) > MAX_TRUST_BYTES:
                 raise ValueError(f"larger than {MAX_TRUST_BYTES} bytes")
-            found = cls.model_validate(json.loads(data))
+            members = json.loads(data.decode(), object_pairs_hook=_members)
+            if not isinstance(members, dict) or "format" not in members:
+                raise ValueError("no format is named")
+            found = cls.model_validate(members)
             if found.key.name != found.origin:
                 raise ValueError("the log key's name is not the origin")
             if not found.signers.authorities:
                 raise ValueError("no authority is named")
-        except (ValueError, RecursionError, LedgerError) as error:
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except (ValueError, TypeError, RecursionError, LedgerError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
             raise EvidenceError(
-                f"the trust file can't be read: {what}",
+                f"the trust file can't be read: {_reason(error)}",
                 where=where,
                 remedy="fetch it again and compare its fingerprint",
             ) from None
@@ -81,3 +84,19 @@ class TrustFile(BaseModel):
             x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in self.authorities
         )
         return Trust(authorities=ders, pinned={}, origin=self.origin)
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line why a trust file was refused, with the member where pydantic names one."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'/'.join(str(step) for step in first['loc'])}: {first['msg']}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a member that occurs twice: two readers would trust two things."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return found

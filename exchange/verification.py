@@ -1,40 +1,47 @@
 """Offline verification of an evidence file: redoes every arrow from the bytes to the printed figure. Pure.
 
 Steps, in the order of the code:
-1. file: the archive is exactly what its manifest says.
+1. file: the archive is exactly what its manifest says, and holds nothing that the steps below don't read.
 2. anchors: log key, authorities and accepted digests come from the trust file, never from the evidence.
 3. ledger: the checkpoint is the log's; every entry is included in it at its index.
-4. statements: signature, certificate, disclosures, key, role, record, citations of every entry.
+4. statements: signature, certificate, disclosures, key, role, record, citations of every entry; no statement twice.
 5. rules: rule sets, factor releases and policy are accepted ones.
-6. results: every figure is computed again from the entries and agrees.
+6. results: every figure is computed again, from exactly the entries and disclosures that the result names, and agrees.
 7. report: the text is the text of the results.
 
-What it can't show is said in `limits`: absence of later key events or corrections rests on the operator's word.
+What it can't show is said in `limits`: that nothing was left out rests on the word of the operator and of the file's maker.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from bom_graph import BomGraphError, FactorRelease, RuleSet
+from bom_graph import BomGraphError, FactorRelease, RuleSet, stored
 from exchange.admission import Admission
 from exchange.assembly import ENGINE, Demand, RefusedError, compute
 from exchange.errors import EvidenceError, ExchangeError, RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
-from exchange.evidence_file import read_evidence
+from exchange.evidence_file import MANIFEST, read_evidence
 from exchange.kinds import Policy
-from exchange.report import Document, document, first_difference, lines_of_text
+from exchange.report import Document, document, document_bytes, first_difference, lines_of_text
 from exchange.trust import TrustFile
-from ledger import LedgerError, leaf_hash, parse_proof, verify_proof
+from ledger import Checkpoint, LedgerError, format_proof, leaf_hash, open_checkpoint, parse_proof, verify_inclusion
 from signer import SignerError
 
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
 POLICY = "policy.json"
+_PLACES = re.compile(
+    r"policy\.json|report\.txt|trust\.json|(rules|factors)/[^/]+\.json|results/[0-9a-f]{64}\.json"
+    r"|entries/[0-9]{12}/(token|disclosures|proof)"
+)
 _REMEDY = "do not rely on it; ask its maker for the file again and report the place"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class _Verification:
         self.given = trust
         self.progress = progress
         self.steps: list[Step] = []
+        self._at = ""
 
     def run(self) -> Verdict:
         self._open()
@@ -105,8 +113,10 @@ class _Verification:
         size = self._ledger(trust)
         policy = self._policy(trust)
         evidence = self._statements(trust, policy, size)
-        results = self._results(evidence, self._rules(trust, policy))
-        self._report(results)
+        rules = self._rules(trust, policy)
+        stated = self._stated_results()
+        results = self._results(stated, evidence, rules)
+        self._report(list(stated.values()))
         return self._conclude(trust, results, size)
 
     def verdict(self, code: str, text: str, error: Any = None, **more: Any) -> Verdict:
@@ -118,11 +128,12 @@ class _Verification:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._at = ""
         self.progress(1, "file")
         self.manifest, self.members = read_evidence(self.data)
-        reader = self.manifest.get("reader")
-        self._passed(1, "file", f"{len(self.members)} files as their digests say, made for {reader}")
+        for name in sorted(self.members):
+            if not _PLACES.fullmatch(name):
+                raise RejectedError("a file that has no place in evidence", where=name, remedy=_REMEDY)
+        self._passed(1, "file", f"{len(self.members)} files as their digests say, made for {self.manifest['reader']}")
 
     def _anchors(self) -> TrustFile:
         self.progress(2, "anchors")
@@ -135,19 +146,24 @@ class _Verification:
 
     def _ledger(self, trust: TrustFile) -> int:
         self.progress(3, "ledger")
-        self.indices = sorted({_index(name) for name in self.members if name.startswith("entries/")})
-        sizes = set()
-        for index in self.indices:
-            self._at = entry_folder(index)
-            proof = parse_proof(self._member(f"{self._at}/proof"))
+        self.indices = sorted({int(name.split("/")[1]) for name in self._below("entries/")})
+        # All proofs lead to one checkpoint: its signature is checked once.
+        opened: dict[str, Checkpoint] = {}
+        for folder, index in self._each((entry_folder(index), index) for index in self.indices):
+            text = self._member(f"{folder}/proof")
+            proof = parse_proof(text)
             if proof.index != index:
                 raise RejectedError(f"the proof is for entry {proof.index}", where="proof", remedy=_REMEDY)
-            checkpoint = verify_proof(proof, leaf_hash(self._member(f"{self._at}/token")), trust.key)
-            sizes.add((checkpoint.size, checkpoint.root))
-        self._at = ""
-        if len(sizes) != 1:
+            if proof.checkpoint not in opened:
+                opened[proof.checkpoint] = open_checkpoint(proof.checkpoint, trust.key)
+            size, root = opened[proof.checkpoint].size, opened[proof.checkpoint].root
+            verify_inclusion(leaf_hash(self._member(f"{folder}/token")), index, size, proof.proof, root)
+            if format_proof(index, proof.proof, proof.checkpoint).encode() != text:
+                raise RejectedError("it holds something that nothing vouches for", where="proof", remedy=_REMEDY)
+        if len({(checkpoint.size, checkpoint.root) for checkpoint in opened.values()}) != 1:
             raise RejectedError("the proofs are not to one checkpoint", where="entries", remedy=_REMEDY)
-        size, root = sizes.pop()
+        if (self.manifest["origin"], self.manifest["size"]) != (trust.origin, size):
+            raise RejectedError("it names another log or size than the checkpoint", where=MANIFEST, remedy=_REMEDY)
         self._passed(
             3,
             "ledger",
@@ -156,113 +172,167 @@ class _Verification:
         return size
 
     def _policy(self, trust: TrustFile) -> Policy:
+        self._at = POLICY
         policy = Policy.read(self._member(POLICY))
+        self._at = ""
         if policy.digest not in trust.policies:
             raise self._unaccepted("policy", policy.id, POLICY)
         return policy
 
     def _statements(self, trust: TrustFile, policy: Policy, size: int) -> Evidence:
         self.progress(4, "statements")
-        admission = Admission(trust.signers, policy)
+        self.admission = Admission(trust.signers, policy)
+        self.disclosures: dict[str, dict[str, str]] = {}
         entries: list[Entry] = []
-        for index in self.indices:
-            self._at = entry_folder(index)
-            token = self._text(f"{self._at}/token")
-            disclosures = self._text(f"{self._at}/disclosures").split("\n")
-            entries.append(admission.admit(index, token, [line for line in disclosures if line], at=None))
-        self._at = ""
+        seen: dict[tuple[str, str], int] = {}
+        for folder, index in self._each((entry_folder(index), index) for index in self.indices):
+            lines = self._lines(f"{folder}/disclosures")
+            entry = self.admission.admit(index, self._text(f"{folder}/token"), lines, at=None)
+            first = seen.setdefault((entry.statement.issuer, entry.statement.jti), index)
+            if first != index:
+                raise RejectedError(f"the statement of entry {first} a second time", where="token", remedy=_REMEDY)
+            self.disclosures[entry.leaf_hash] = dict(zip(entry.statement.disclosure_digests, lines, strict=True))
+            entries.append(entry)
         signers = {entry.statement.issuer for entry in entries}
-        self._passed(
-            4, "statements", f"{len(entries)} statements of {len(signers)} organisations, keys, roles and citations"
-        )
+        found = f"{len(entries)} statements of {len(signers)} organisations: signatures, keys, roles and citations"
+        self._passed(4, "statements", f"{found}; the operator by entry 0 is {self.admission.keys.operator}")
         return Evidence(trust.origin, size, entries)
 
     def _rules(self, trust: TrustFile, policy: Policy) -> _Rules:
         self.progress(5, "rules")
         rule_sets = {}
-        for name in self._below("rules/"):
-            rule_set = RuleSet.read(self.members[name])
+        for name, data in self._each((name, self.members[name]) for name in self._below("rules/")):
+            rule_set = RuleSet.read(data)
             if rule_set.digest not in trust.rule_sets:
                 raise self._unaccepted("rule set", rule_set.id, name)
+            self._check_name(name, f"rules/{rule_set.id}.json")
             rule_sets[rule_set.digest] = rule_set
         releases = {}
-        for name in self._below("factors/"):
-            release = FactorRelease.read(self.members[name])
+        for name, data in self._each((name, self.members[name]) for name in self._below("factors/")):
+            release = FactorRelease.read(data)
             if release.digest not in trust.factor_releases:
                 raise self._unaccepted("factor release", release.id, name)
+            self._check_name(name, f"factors/{release.id}.json")
             releases[release.digest] = release
         self._passed(
             5, "rules", f"{len(rule_sets)} rule sets, {len(releases)} factor releases, policy: accepted digests"
         )
         return _Rules(rule_sets, releases, policy)
 
-    def _results(self, evidence: Evidence, rules: _Rules) -> list[Document]:
+    def _stated_results(self) -> dict[str, Document]:
+        """The results as the file states them, by member; each is named by the digest of its one written form."""
         self.progress(6, "results")
-        found = []
-        for name in self._below("results/"):
-            stated = self._json(name)
-            if stated.get("engine") != ENGINE:
-                raise UndecidableError(
-                    f"the result was computed by {stated.get('engine')}, this is {ENGINE}",
-                    where=name,
-                    remedy="use that version",
-                )
-            again = self._recompute(name, stated, evidence, rules)
-            if place := first_difference(stated, again):
-                raise RejectedError("the figure is not what the entries give", where=f"{name}{place}", remedy=_REMEDY)
-            found.append(again)
-        if not found:
+        stated: dict[str, Document] = {}
+        for name, data in self._each((name, self.members[name]) for name in self._below("results/")):
+            self._check_name(name, f"results/{hashlib.sha256(data).hexdigest()}.json")
+            found = _json(data, name)
+            if found.get("engine") != ENGINE:
+                what = f"the result was computed by {found.get('engine')!r}, this is {ENGINE}"
+                raise UndecidableError(what, where=name, remedy="use that version")
+            stated[name] = found
+        if not stated:
             raise EvidenceError("there is no result in the file", where="results", remedy=_REMEDY)
+        return stated
+
+    def _results(self, stated: dict[str, Document], evidence: Evidence, rules: _Rules) -> list[Document]:
+        found = []
+        for name, result in self._each(stated.items()):
+            again = self._recompute(name, result, evidence, rules)
+            if document_bytes(again) != self.members[name]:
+                _check_agrees(name, result, again)
+            found.append(again)
         self._passed(6, "results", f"{len(found)} results computed again, every figure within 1e-9")
         return found
 
     def _recompute(self, name: str, stated: Document, evidence: Evidence, rules: _Rules) -> Document:
-        """Compute a result again from exactly the entries that it names, as of the size that it names."""
+        """Compute a result again from exactly the entries and disclosures that it names, as of the size that it names."""
         try:
-            demand = Demand(stated["demand"]["product"], stated["demand"]["flow"])
+            product, flow = stated["demand"]["product"], stated["demand"]["flow"]
+            demand = Demand(_string(product), None if flow is None else _string(flow))
             rule_set = rules.rule_sets[stated["rule_set"]["digest"]]
             used = [rules.releases[release["digest"]] for release in stated["releases"]]
-            named = [evidence[item["leaf_hash"]] for item in stated["inputs"]]
-            known = Evidence(evidence.origin, int(stated["snapshot"]["size"]), named)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RejectedError(
-                f"the result names something that is not in the file: {error}", where=name, remedy=_REMEDY
-            ) from None
-        if known.size > evidence.size:
+            named = [self._narrow(evidence[item["leaf_hash"]], item["disclosures"]) for item in stated["inputs"]]
+            size = stated["snapshot"]["size"]
+            if type(size) is not int:
+                raise TypeError("the size of the ledger")
+        except (KeyError, TypeError) as error:
+            what = f"the result names something that is not in the file: {error}"
+            raise RejectedError(what, where=name, remedy=_REMEDY) from None
+        if not 0 < size <= evidence.size:
             raise RejectedError("the result is of a larger ledger than the checkpoint", where=name, remedy=_REMEDY)
+        if any(entry.index >= size for entry in named):
+            raise RejectedError("the result rests on entries that came after it", where=name, remedy=_REMEDY)
         try:
-            return document(compute(known, demand, rule_set, used, rules.policy))
+            return document(compute(Evidence(evidence.origin, size, named), demand, rule_set, used, rules.policy))
         except RefusedError as error:
             raise RejectedError(f"the rule set refuses this result: {error}", where=name, remedy=_REMEDY) from None
+        except ArithmeticError:
+            raise RejectedError("the amounts are beyond what can be calculated", where=name, remedy=_REMEDY) from None
 
-    def _report(self, results: list[Document]) -> None:
+    def _narrow(self, entry: Entry, digests: list[str]) -> Entry:
+        """Return `entry` as it is seen with the disclosures `digests` alone; KeyError where the file lacks one of them."""
+        held = self.disclosures[entry.leaf_hash]
+        given = [held[digest] for digest in dict.fromkeys(digests)]
+        return entry if len(given) == len(held) else self.admission.narrow(entry, given)
+
+    def _report(self, stated: list[Document]) -> None:
+        """The text is that of the results as stated: within the tolerance their last digit may differ from the recomputed one."""
         self.progress(7, "report")
-        if self._text(REPORT) != report_text(results):
+        if self._text(REPORT) != report_text(stated):
             raise RejectedError("the text is not that of the results", where=REPORT, remedy=_REMEDY)
-        self._passed(7, "report", f"{len(results)} results as printed")
+        self._passed(7, "report", f"{len(stated)} results as printed")
 
     def _conclude(self, trust: TrustFile, results: list[Document], size: int) -> Verdict:
-        limits = (
-            f"no later key event, correction or withdrawal is known at size {size}, on the operator's word, recomputed by nobody",
-            "times are the issuers' claims: no independent timestamp or witness in this file",
-            f"verified, not complete: {sum(not found['complete'] for found in results)} of {len(results)} results are partial",
-        )
+        limits = self._limits(results, size)
         if self.given is None:
             text = f"trust on first use: consistent in itself; compare the fingerprint over another channel: {trust.fingerprint}"
             return self.verdict("trust_on_first_use", text, results=tuple(results), limits=limits)
-        sealed = max((sum(float(branch["percent"]) for branch in found["sealed"]) for found in results), default=0.0)
-        if sealed > 0:
+        if any(found["sealed"] for found in results):
+            # Absolute, so that a sealed credit can't cancel a sealed burden; a sealed branch of 0 % is sealed all the same.
+            sealed = max(sum(abs(float(branch["percent"])) for branch in found["sealed"]) for found in results)
             text = f"verified except sealed: up to {sealed:.1f} % of a total rests on signed footprints whose inputs are sealed"
             return self.verdict("verified_except_sealed", text, results=tuple(results), limits=limits)
         return self.verdict("verified", "verified", results=tuple(results), limits=limits)
 
+    def _limits(self, results: list[Document], size: int) -> tuple[str, ...]:
+        partial = sum(not found["complete"] for found in results)
+        left_out = (
+            "revocations, changes of roles, corrections, withdrawals and newer statements that this file leaves out"
+        )
+        return (
+            f"{left_out}: none known at size {size}, on the operator's word, recomputed by nobody",
+            f"nobody signed this file as a whole: its maker chose its entries and wrote that it is for {self.manifest['reader']}",
+            "that others are shown the same log rests on the operator's word: no witness cosigned the checkpoint",
+            "times are the issuers' claims: no independent timestamp; a stolen key counts until its revocation is logged",
+            "signed is not the same as measured: that a statement is true is not checked here",
+            f"verified is not the same as complete: {partial} of {len(results)} results are partial",
+        )
+
     # -- members ---------------------------------------------------------------------------------------------------
+
+    def _each(self, places: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+        """Yield what is checked place by place; an error in between is told with its place."""
+        for place, found in places:
+            self._at = place
+            yield place, found
+        self._at = ""
+
+    def _check_name(self, name: str, due: str) -> None:
+        if name != due:
+            raise RejectedError(f"the file's name is not that of its content, {due}", where=name, remedy=_REMEDY)
+
+    def _lines(self, name: str) -> list[str]:
+        """The disclosures of an entry, each ended by a line feed; nothing else."""
+        *lines, rest = self._text(name).split("\n")
+        if rest or "" in lines:
+            raise RejectedError("not a disclosure on each line", where=name, remedy=_REMEDY)
+        return lines
 
     def _passed(self, number: int, name: str, evidence: str) -> None:
         self.steps.append(Step(number, name, evidence))
 
     def _place(self, where: str) -> str:
-        return f"{self._at}: {where}" if self._at else where
+        return where if where.startswith(self._at) else f"{self._at}: {where}"
 
     def _below(self, folder: str) -> list[str]:
         return sorted(name for name in self.members if name.startswith(folder))
@@ -278,15 +348,6 @@ class _Verification:
             return self._member(name).decode()
         except UnicodeDecodeError:
             raise RejectedError("the file is not UTF-8", where=name, remedy=_REMEDY) from None
-
-    def _json(self, name: str) -> Document:
-        try:
-            found = json.loads(self._member(name))
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise RejectedError("not a JSON object", where=name, remedy=_REMEDY)
-        return found
 
     def _unaccepted(self, what: str, name: str, where: str) -> RejectedError:
         return RejectedError(
@@ -306,8 +367,38 @@ def entry_folder(index: int) -> str:
     return f"entries/{index:012d}"
 
 
-def _index(name: str) -> int:
-    part = name.split("/")[1]
-    if len(part) != 12 or not part.isdigit():
-        raise RejectedError("not the folder of an entry", where=name, remedy=_REMEDY)
-    return int(part)
+def _json(data: bytes, name: str) -> Document:
+    """The result document in `data`, which is its one written form: no member twice, no free white space."""
+    try:
+        found = json.loads(data)
+        is_written_so = isinstance(found, dict) and document_bytes(found) == data
+    except (ValueError, RecursionError):
+        is_written_so = False
+    if not is_written_so:
+        raise RejectedError("not a result document in its one written form", where=name, remedy=_REMEDY)
+    document_found: Document = found
+    return document_found
+
+
+def _check_agrees(name: str, stated: Document, again: Document) -> None:
+    """Check that two results differ in the last digits of figures at most, written as figures are."""
+    if place := first_difference(stated, again):
+        raise RejectedError("the figure is not what the entries give", where=f"{name}{place}", remedy=_REMEDY)
+    for figure, recomputed in zip(_leaves(stated), _leaves(again), strict=True):
+        if figure != recomputed and stored(float(figure)) != figure:
+            raise RejectedError(f"a figure in another form: {figure!r}", where=name, remedy=_REMEDY)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What is neither an object nor a list inside `value`, members by name."""
+    if isinstance(value, dict | list):
+        for inner in [value[name] for name in sorted(value)] if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    else:
+        yield value
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("something that is no text")
+    return value

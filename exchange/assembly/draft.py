@@ -193,10 +193,7 @@ class ProductSystemDraft:
 
     def _add_hidden_bills(self, product: str, issuer: str) -> None:
         """Name as a gap each bill of materials by `issuer` that may be `product`'s and isn't wholly disclosed."""
-        for entry in self.evidence.values():
-            bill = entry.record
-            if not isinstance(bill, BillOfMaterials) or bill.is_whole or entry.statement.issuer != issuer:
-                continue
+        for entry, bill in self.evidence.partly_held(issuer, BillOfMaterials):
             if isinstance(bill.sub, Sealed) or bill.sub == product:
                 # Named among the inputs, so that whoever replays the result meets the same gap.
                 self._use(entry)
@@ -321,8 +318,11 @@ class ProductSystemDraft:
                 "basis": _word(record.basis),
             }
             self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
+        where = f"{product}, signed footprint (entry {entry.index})"
+        if isinstance(record.findings, Sealed) or (isinstance(record.findings, Lines) and not record.findings.complete):
+            text = "the findings of its maker's own calculation are not all disclosed"
+            self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
         for line in _items(record.findings):
-            where = f"{product}, signed footprint (entry {entry.index})"
             text = f"passed on by {entry.statement.issuer}: {line.what}"
             self.findings.append(Finding(line.gate, line.level, where, text, "ask the maker of this product"))
         return number

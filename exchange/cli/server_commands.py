@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,7 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
         with serving(settings) as running:
             code = _demo(running, settings, leave=leave, as_json=as_json)
             if not leave:
-                tell(f"serving {running.page} until Ctrl-C")
-                _wait()
+                _wait(f"serving {running.page} until Ctrl-C")
             return code
 
     return _run(data, port, command)
@@ -39,8 +39,7 @@ def run_serve(data: Path | None, port: int | None) -> int:
 
         with serving(settings) as running:
             say(running.page)
-            tell("serving until Ctrl-C")
-            _wait()
+            _wait("serving until Ctrl-C")
         return DONE
 
     return _run(data, port, command)
@@ -154,7 +153,9 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
         code, trouble = REJECTED, str(error)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        trouble = f"the database can't be used: {reason} (at PACKTRACE_DATABASE_URL); check that it runs and may be written"
+        trouble = (
+            f"the database can't be used: {reason} (at PACKTRACE_DATABASE_URL); check that it runs and may be written"
+        )
     except TOMLDecodeError as error:
         trouble = f"not TOML: {error} (at packtrace.toml); correct the file"
     except OSError as error:
@@ -173,10 +174,12 @@ def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:
         say(text)
 
 
-def _wait() -> None:
-    """Wait for Ctrl-C."""
+def _wait(told: str) -> None:
+    """Say what runs and wait for Ctrl-C, or for a service manager's SIGTERM, which ends the server as gently."""
     with_no_end = threading.Event()
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        tell(told)
         with_no_end.wait()
     except KeyboardInterrupt:
         tell("stopping")

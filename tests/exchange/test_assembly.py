@@ -284,6 +284,15 @@ def test_findings_that_the_supplier_passed_on_are_shown(world: World) -> None:
     assert f"entry {signed.index}" in finding.where
 
 
+def test_findings_that_the_supplier_keeps_to_itself_are_missed(world: World) -> None:
+    passed_on = {"gate": "element_balance", "level": "hard", "what": "Li 176.8 %"}
+    signed = world.footprint(SALT, findings=[passed_on])
+    world.activity(CELL, of(SALT, "3"))
+    shown = ("sub", "contents", "rule_set", "declared_unit", "total", "stages", "complete", "obtained")
+    (finding,) = world.compute(CELL, sealed={signed.index: shown}).findings
+    assert (finding.gate, finding.level) == ("sealed_findings", "soft")
+
+
 @pytest.mark.parametrize("stated", [False, None], ids=["partial", "not shown"])
 def test_a_gap_of_the_supplier_s_own_travels_with_its_footprint(world: World, stated: bool | None) -> None:
     signed = world.footprint(SALT, complete=stated is None)

@@ -1,0 +1,45 @@
+"""Good evidence files, made once: the demo's chain with a sealed branch, and the smallest file there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.assembly import Demand
+from exchange.trust import TrustFile
+from tests.exchange.dossier import EVERBATT, LITHIUM, Dossier, EverBatt, small_dossier
+
+
+@pytest.fixture(scope="session")
+def everbatt() -> EverBatt:
+    """The demo's chain; treat it as frozen."""
+    return EverBatt()
+
+
+@pytest.fixture(scope="session")
+def good_file(everbatt: EverBatt) -> bytes:
+    """Evidence of three packs under three rule sets, for the pack maker, from whom the LFP recipe is sealed."""
+    return everbatt.dossier.file(list(everbatt.results.values()))
+
+
+@pytest.fixture(scope="session")
+def trust(everbatt: EverBatt) -> TrustFile:
+    """The trust file of the log of `good_file`."""
+    return everbatt.dossier.trust()
+
+
+@pytest.fixture(scope="session")
+def small() -> Dossier:
+    """One supplier's product in a log of four entries; treat it as frozen."""
+    return small_dossier()
+
+
+@pytest.fixture(scope="session")
+def small_file(small: Dossier) -> bytes:
+    """Evidence of one result from one statement."""
+    return small.file([small.compute(Demand(f"{LITHIUM}/salt"), EVERBATT)])
+
+
+@pytest.fixture(scope="session")
+def small_trust(small: Dossier) -> TrustFile:
+    """The trust file of the log of `small_file`."""
+    return small.trust()

@@ -1,0 +1,234 @@
+"""Offline verification: a good file passes each step, no byte is free, and the trust file alone is the anchor."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bom_graph import load_rule_set
+from exchange.assembly import Demand
+from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
+from exchange.report import document_bytes
+from exchange.trust import TrustFile
+from exchange.verification import verify_evidence
+from ledger import NoteSigner
+from tests.exchange.dossier import (
+    EVERBATT,
+    LFP,
+    LITHIUM,
+    METALS,
+    READER,
+    RELEASE,
+    SALT,
+    Dossier,
+    EverBatt,
+    other_authority,
+    refuse,
+    salt_claims,
+    small_dossier,
+    with_results,
+)
+from tests.simulator import OPERATOR, ORIGIN
+
+STEPS = ["file", "anchors", "ledger", "statements", "rules", "results", "report"]
+
+# -- good files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_good_file_passes_every_step(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
+    told: list[tuple[int, str]] = []
+    verdict = verify_evidence(good_file, trust, lambda number, name: told.append((number, name)))
+    assert verdict.code == "verified_except_sealed"
+    assert verdict.exit_code == 0
+    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5, 6, 7]
+    assert [step.name for step in verdict.steps] == STEPS
+    assert [name for _, name in told] == STEPS
+    assert (verdict.where, verdict.remedy) == (None, None)
+    found = sorted(verdict.results, key=document_bytes)
+    assert found == sorted(everbatt.results.values(), key=document_bytes)
+
+
+def test_the_steps_name_their_evidence(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
+    file, anchors, ledger, statements, rules, results, report = verify_evidence(good_file, trust).steps
+    size = len(everbatt.dossier.simulator.issued)
+    assert READER in file.evidence
+    assert trust.fingerprint.startswith(anchors.evidence.partition("trust file ")[2].partition(",")[0])
+    assert f"checkpoint of size {size}" in ledger.evidence
+    assert f"the operator by entry 0 is {OPERATOR}" in statements.evidence
+    assert rules.evidence.startswith("3 rule sets, 1 factor releases")
+    assert results.evidence.startswith("9 results computed again")
+    assert report.evidence.startswith("9 results")
+
+
+def test_what_is_sealed_is_said_in_per_cent(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
+    """LFP's cathode over the pack's total, as the engine has it before anything was signed."""
+    verdict = verify_evidence(good_file, trust)
+    pack = everbatt.results["LFP recipe", EVERBATT]
+    kg = sum(float(part["kg_co2e"]) for part in pack["contributions"] if part["signer"] == LFP)
+    percent = 100 * kg / float(pack["total"]["value"])
+    assert 30 < percent < 40
+    assert f"up to {percent:.1f} % of a total" in verdict.text
+    assert {branch["signer"] for found in verdict.results for branch in found["sealed"]} == {LFP}
+
+
+def test_nothing_sealed_is_verified(small_file: bytes, small_trust: TrustFile) -> None:
+    verdict = verify_evidence(small_file, small_trust)
+    assert (verdict.code, verdict.text, verdict.exit_code) == ("verified", "verified", 0)
+    assert verdict.results[0]["complete"] is True
+
+
+@pytest.mark.parametrize("total", ["0", "-5"])
+def test_a_sealed_branch_without_weight_is_sealed_all_the_same(total: str) -> None:
+    """A supplier that signs nothing, or a credit, isn't verified by that."""
+    made = small_dossier()
+    rules = load_rule_set(EVERBATT)
+    claims = {
+        "sub": f"{METALS}/tin",
+        "rule_set": {"id": rules.id, "version": rules.version, "digest": rules.digest},
+        "declared_unit": {"amount": "1", "unit": "kg", "obtained": "modelled"},
+        "total": total,
+        "stages": [{"stage": "material_acquisition", "kg_co2e": total}],
+        "complete": True,
+        "obtained": "modelled",
+    }
+    made.simulator.join(METALS, "supplier")
+    made.simulator.state(METALS, PRODUCT_FOOTPRINT, claims)
+    used = {"amount": "1", "unit": "kg", "obtained": "measured", "name": "tin", "product": f"{METALS}/tin"}
+    copper = salt_claims()["inputs"][0]
+    made.simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims(f"{LITHIUM}/mix", inputs=[used, copper]))
+    verdict = verify_evidence(made.file([made.compute(Demand(f"{LITHIUM}/mix"), EVERBATT)]), made.trust())
+    assert verdict.code == "verified_except_sealed"
+    assert ("up to 0.0 %" in verdict.text) == (total == "0")
+
+
+def test_without_a_trust_file_nothing_is_verified(good_file: bytes, trust: TrustFile) -> None:
+    verdict = verify_evidence(good_file, None)
+    assert (verdict.code, verdict.exit_code) == ("trust_on_first_use", 3)
+    assert trust.fingerprint in verdict.text
+    assert "UNCHECKED" in verdict.steps[1].evidence
+    assert len(verdict.results) == 9
+
+
+def test_the_limits_say_what_no_file_can_show(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
+    limits = verify_evidence(good_file, trust).limits
+    size = len(everbatt.dossier.simulator.issued)
+    assert any(f"none known at size {size}, on the operator's word, recomputed by nobody" in text for text in limits)
+    for left_out in ("revocations", "changes of roles", "corrections", "withdrawals", "newer statements"):
+        assert left_out in limits[0]
+    for text in (
+        "nobody signed this file as a whole",
+        "no witness",
+        "no independent timestamp",
+        "not the same as measured",
+    ):
+        assert any(text in limit for limit in limits), text
+    assert "9 of 9 results are partial" in limits[-1]
+
+
+def test_a_growing_log_leaves_old_results_verifiable(small: Dossier) -> None:
+    made = small_dossier()
+    old = made.compute(Demand(SALT), EVERBATT)
+    made.simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims(copper="3"))
+    new = made.compute(Demand(SALT), EVERBATT)
+    verdict = verify_evidence(made.file([old, new]), made.trust())
+    assert verdict.code == "verified"
+    assert {found["snapshot"]["size"] for found in verdict.results} == {4, 5}
+
+
+def test_a_reader_who_holds_more_replays_with_what_the_result_names(everbatt: EverBatt, trust: TrustFile) -> None:
+    """The sealed recipe was granted later: the old result stands as it was, a new one may stand beside it."""
+    dossier, product = everbatt.dossier, everbatt.packs["LFP recipe"]
+    granted = replace(dossier, sealed={})
+    sealed = everbatt.results["LFP recipe", EVERBATT]
+    opened = granted.compute(Demand(product), EVERBATT)
+    assert opened["sealed"] == []
+    verdict = verify_evidence(granted.file([sealed, opened]), trust)
+    assert verdict.code == "verified_except_sealed"
+    refuse(dossier.file([sealed, opened]), trust, "results/", "not in the file")
+
+
+def test_another_engine_is_not_decidable(small: Dossier, small_trust: TrustFile) -> None:
+    found = small.compute(Demand(SALT), EVERBATT)
+    data = small.written(with_results(small.members([found]), [{**found, "engine": "packtrace-engine-2"}]))
+    verdict = verify_evidence(data, small_trust)
+    assert (verdict.code, verdict.exit_code) == ("not_decidable", 3)
+    assert "packtrace-engine-2" in verdict.text
+    assert "results/" in str(verdict.where)
+
+
+def test_figures_agree_within_the_tolerance_and_are_printed_as_stated(small: Dossier, small_trust: TrustFile) -> None:
+    """Another machine's last digit is no lie; the report is the text of the figures as stated."""
+    found = small.compute(Demand(SALT), EVERBATT)
+    for factor, code in ((1 + 5e-10, "verified"), (1 + 5e-9, "rejected")):
+        other = copy.deepcopy(found)
+        other["total"]["value"] = f"{float(found['total']['value']) * factor:.11f}"
+        data = small.written(with_results(small.members([found]), [other]))
+        assert verify_evidence(data, small_trust).code == code
+
+
+# -- one byte --------------------------------------------------------------------------------------------------------
+
+
+def test_every_byte_of_a_small_file_counts(small_file: bytes, small_trust: TrustFile) -> None:
+    changed = bytearray(small_file)
+    for place in range(len(small_file)):
+        changed[place] ^= 1 << place % 8
+        verdict = verify_evidence(bytes(changed), small_trust)
+        assert (verdict.code, bool(verdict.where)) == ("rejected", True), place
+        changed[place] = small_file[place]
+
+
+@settings(deadline=None)
+@given(st.integers(min_value=0), st.integers(1, 255))
+def test_a_changed_byte_is_rejected(good_file: bytes, trust: TrustFile, place: int, mask: int) -> None:
+    changed = bytearray(good_file)
+    changed[place % len(changed)] ^= mask
+    verdict = verify_evidence(bytes(changed), trust)
+    assert verdict.code == "rejected"
+    assert verdict.where
+
+
+# -- anchors ---------------------------------------------------------------------------------------------------------
+
+
+def pem(der: bytes) -> str:
+    return load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode()
+
+
+OTHER_ANCHORS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
+    "log key": (lambda: {"log_key": str(NoteSigner(ORIGIN, bytes(32)).log_key)}, "entries/000000000000: signed note"),
+    "another log": (
+        lambda: {"origin": "other.example", "log_key": str(NoteSigner("other.example", bytes(range(32))).log_key)},
+        "entries/000000000000: signed note",
+    ),
+    "authority": (lambda: {"authorities": (pem(other_authority().certificate),)}, "entries/000000000000: certificate"),
+    "rule sets": (lambda: {"rule_sets": frozenset({"0" * 64})}, "rules/"),
+    "factor releases": (lambda: {"factor_releases": frozenset()}, f"factors/{RELEASE}.json"),
+    "policies": (lambda: {"policies": frozenset()}, "policy.json"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_ANCHORS)
+def test_the_trust_file_decides(everbatt: EverBatt, good_file: bytes, case: str) -> None:
+    changes, where = OTHER_ANCHORS[case]
+    refuse(good_file, everbatt.dossier.trust(**changes()), where)
+
+
+def test_a_forger_s_own_world_is_never_verified(small: Dossier, small_trust: TrustFile) -> None:
+    """Own log, own CA, own statements under the real names, and a trust suggestion that vouches for them."""
+    forged = small_dossier(copper="0.001")
+    forged.log_signer = NoteSigner(ORIGIN, bytes(32))
+    data = forged.file([forged.compute(Demand(SALT), EVERBATT)])
+    refuse(data, small_trust, "entries/000000000000: signed note", "no trusted key")
+    first_use = verify_evidence(data, None)
+    assert first_use.code == "trust_on_first_use"
+    assert forged.trust().fingerprint in first_use.text
+    assert small_trust.fingerprint not in first_use.text
