@@ -46,7 +46,7 @@ def rows() -> Iterator[Row]:
             submit,
             bare,
             reference_name="append of as many bytes",
-            goal=">=0.3",
+            goal=">=0.15",
             unit="statements per second",
         )
         yield compare(

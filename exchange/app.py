@@ -6,16 +6,17 @@ The cookie opens reads only, so that no other site's page can write with it.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from exchange.api import install_problems, ledger_router, router
-from exchange.api.problems import problem
+from exchange.api.problems import SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
@@ -23,13 +24,6 @@ from exchange.web import STATIC, page_router
 COOKIE = "packtrace_token"
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -63,35 +57,58 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
         return {"status": "ok"}
 
     app.middleware("http")(_guard(services.installation.token))
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     return app
 
 
 def _guard(token: str) -> Callable[[Request, Next], Awaitable[Response]]:
     async def guard(request: Request, call_next: Next) -> Response:
-        if request.url.path != "/healthz":
-            given = request.query_params.get("token")
-            if given is not None and request.method == "GET" and _same(given, token):
-                return _signed_in(request, token)
-            if not _may_pass(request, token):
-                return problem(
-                    401,
-                    "unauthenticated",
-                    "this needs the token of the data folder",
-                    headers={"WWW-Authenticate": "Bearer", **_HEADERS},
-                    where="Authorization",
-                    remedy="send it as a bearer token, or open the address that the server printed",
-                )
-            if _too_large(request):
-                return problem(
-                    413, "too_large", f"more than {MAX_BODY_BYTES} bytes", where="body", remedy="send less at once"
-                )
-        response = await call_next(request)
-        for name, value in _HEADERS.items():
+        if (answer := _refused(request, token)) is not None:
+            return answer
+        try:
+            response = await call_next(request)
+        except Exception as error:  # noqa: BLE001 - the last door: what comes out of it is logged, not shown
+            return await unforeseen(request, error)
+        for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     return guard
+
+
+def _refused(request: Request, token: str) -> Response | None:
+    """Return the answer to a request that goes no further; None for one that may."""
+    if not _is_this_machine(request.headers.get("host", "")):
+        return problem(
+            400,
+            "host",
+            "this exchange answers to loopback addresses only",
+            where="Host",
+            remedy="use the address that the server printed",
+        )
+    if request.url.path == "/healthz":
+        return None
+    given = request.query_params.get("token")
+    if given is not None and request.method == "GET" and _same(given, token):
+        return _signed_in(request, token)
+    if not _may_pass(request, token):
+        return problem(
+            401,
+            "unauthenticated",
+            "this needs the token of the data folder",
+            headers={"WWW-Authenticate": "Bearer"},
+            where="Authorization",
+            remedy="send it as a bearer token, or open the address that the server printed",
+        )
+    return None if request.method in _READS else _bad_length(request)
+
+
+def _is_this_machine(host: str) -> bool:
+    """A foreign name in Host means that a page elsewhere had its name resolved to this machine (DNS rebinding)."""
+    name = re.sub(r":[0-9]{0,5}\Z", "", host)
+    try:
+        return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _may_pass(request: Request, token: str) -> bool:
@@ -101,17 +118,23 @@ def _may_pass(request: Request, token: str) -> bool:
     return request.method in _READS and _same(request.cookies.get(COOKIE, ""), token)
 
 
-def _too_large(request: Request) -> bool:
+def _bad_length(request: Request) -> Response | None:
     """Bodies need a stated length, so that nothing unbounded is read."""
-    if request.method in _READS:
-        return False
-    length = request.headers.get("content-length", "")
-    return not length.isdigit() or int(length) > MAX_BODY_BYTES
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or re.fullmatch(r"[0-9]{1,18}", length) is None:
+        return problem(
+            411, "length_required", "the body's length isn't stated", where="Content-Length", remedy="state it in bytes"
+        )
+    if int(length) > MAX_BODY_BYTES:
+        return problem(413, "too_large", f"more than {MAX_BODY_BYTES} bytes", where="body", remedy="send less at once")
+    return None
 
 
 def _signed_in(request: Request, token: str) -> Response:
     """Take the token out of the address: into a cookie for this browser, and on to the page without it."""
-    response = RedirectResponse(request.url.path, status_code=303, headers=_HEADERS)
+    # One slash: a path that begins with two would lead to another host.
+    path = "/" + request.url.path.lstrip("/")
+    response = RedirectResponse(path, status_code=303, headers=SECURITY_HEADERS)
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
     return response
 

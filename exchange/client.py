@@ -14,6 +14,7 @@ from exchange.errors import ExchangeError
 from signer import join_presentation
 
 _RETRIES = 30
+_NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
 
 class AnswerError(ExchangeError):
@@ -28,6 +29,12 @@ class AnswerError(ExchangeError):
         )
         self.status = status
         self.problem = problem
+
+
+class UnreachableError(ExchangeError):
+    """Nobody answered at the address, or somebody who isn't an exchange. What was sent may have been done: repeat it."""
+
+    code = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,10 @@ class Client:
 
     def __init__(self, address: str, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx2.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
+        try:
+            self._http = httpx2.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
+        except httpx2.InvalidURL as error:
+            raise UnreachableError(f"not an address: {error}", where="server", remedy=_NOT_OURS) from None
         self._sleep = sleep
 
     def __enter__(self) -> Self:
@@ -98,15 +108,25 @@ class Client:
         """Fetch the evidence file of results, waiting until their entries are published (a second or so)."""
         body = {"reader": reader, "results": list(results)}
         for _attempt in range(_RETRIES):
-            answer = self._http.post("/api/v1/evidence", json=body)
+            answer = self._send("POST", "/api/v1/evidence", body)
             if answer.status_code != httpx2.codes.CONFLICT:
                 break
             self._sleep(float(answer.headers.get("retry-after", "1")) / 2)
         return self._checked(answer).content
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._http.request(method, path, json=body)
-        return self._checked(answer).json()
+        answer = self._checked(self._send(method, path, body))
+        try:
+            return answer.json()
+        except ValueError:
+            raise UnreachableError("the answer is not JSON", where=path, remedy=_NOT_OURS) from None
+
+    def _send(self, method: str, path: str, body: Any) -> httpx2.Response:
+        try:
+            return self._http.request(method, path, json=body)
+        except httpx2.HTTPError as error:
+            what = f"no answer: {error or type(error).__name__}"
+            raise UnreachableError(what, where=str(self._http.base_url), remedy=_NOT_OURS) from None
 
     @staticmethod
     def _checked(answer: httpx2.Response) -> httpx2.Response:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Dialect, Engine, String, TypeDecorator
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import SQLModel
 
+from exchange.errors import SetupError
 from ledger.store import begin
 from ledger.store import engine_for as ledger_engine_for
 from ledger.store import metadata as ledger_metadata
@@ -40,6 +42,9 @@ class DecimalText(TypeDecorator[Decimal]):
         if value is None:
             return None
         text = str(value)
+        if len(text) > _DECIMAL_CHARACTERS:
+            # Zeros become an exponent; with this precision no digit is rounded away.
+            text = str(value.normalize(Context(prec=len(value.as_tuple().digits))))
         if not value.is_finite() or len(text) > _DECIMAL_CHARACTERS:
             raise ValueError("not a finite decimal of a figure's length")
         return text
@@ -72,8 +77,16 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 def engine_for(url: str) -> Engine:
-    """The ledger's engine for `url`, whose errors don't show what was being written: disclosures and keys' certificates."""
-    engine = ledger_engine_for(url)
+    """The ledger's engine for `url`, whose errors don't show what was being written: disclosures, for instance. SetupError: no URL."""
+    try:
+        engine = ledger_engine_for(url)
+    except (ArgumentError, ValueError):
+        # Not chained: the parser's error quotes the URL, which may hold a password.
+        raise SetupError(
+            "not a database URL",
+            where="PACKTRACE_DATABASE_URL",
+            remedy="write it as postgresql+psycopg://user:password@host:5432/name",
+        ) from None
     engine.hide_parameters = True
     return engine
 

@@ -1,17 +1,20 @@
 """The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
 
 Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in
-use, and last the trust file that others may rely on. Each file is written whole or not at all; private ones have mode 0600.
+use, and last the trust file that others may rely on. Each file is written whole or not at all; private ones have mode 0600. One
+process opens a folder at a time.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,9 +30,9 @@ from exchange.identity import Operator
 from exchange.intake import Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
-from ledger import NoLogError, NoteSigner
-from ledger.store import begin, create_log, head, snapshot
-from signer import CertificateAuthority, KeyPair, Trust
+from ledger import LedgerError, NoLogError, NoteSigner, open_checkpoint
+from ledger.store import begin, create_log, head, latest_checkpoint, snapshot
+from signer import CertificateAuthority, KeyPair, SignerError, Trust
 from signer.keystore import load_authority, load_key, save_authority, save_key
 
 OPERATOR_URI = "https://operator.packtrace.example"
@@ -50,7 +53,7 @@ class Installation:
     policy: Policy
     trust: Trust
     trust_file: TrustFile
-    token: str
+    token: str = field(repr=False)
 
     @property
     def published(self) -> Path:
@@ -69,22 +72,27 @@ def open_installation(
 ) -> Installation:
     """Open the data folder, making what isn't there yet. Raises SetupError, KeyStoreError or LedgerError, each with the remedy."""
     make_private_folder(folder)
-    secret = passphrase or kept_secret(folder / "passphrase", random)
-    operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
-    migrate(engine)
-    origin = _log(engine, origin, random)
-    trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
-    policy = load_policy()
-    intake = Intake(engine, Admissions(trust, policy), clock)
-    operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
-    operator.found()
-    _publish_releases(operator, policy)
-    if not isinstance(log_key.private_key, Ed25519PrivateKey):
-        raise SetupError("the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key")
-    note_signer = NoteSigner(origin, log_key.private_key.private_bytes_raw())
-    trust_file = _trust_file(origin, note_signer, authority, policy)
-    write_private(folder / "trust", trust_file.document(), mode=0o644)
-    token = kept_secret(folder / "token", random)
+    with _alone(folder):
+        secret = passphrase or kept_secret(folder / "passphrase", random)
+        operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
+        migrate(engine)
+        origin = _log(engine, origin, random)
+        trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
+        policy = load_policy()
+        admissions = Admissions(trust, policy)
+        intake = Intake(engine, admissions, clock)
+        operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
+        if not isinstance(log_key.private_key, Ed25519PrivateKey):
+            raise SetupError(
+                "the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key"
+            )
+        note_signer = NoteSigner(origin, log_key.private_key.private_bytes_raw())
+        operator.found()
+        _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
+        _publish_releases(operator, policy)
+        trust_file = _trust_file(origin, note_signer, authority, policy)
+        write_private(folder / "trust", trust_file.document(), mode=0o644)
+        token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
 
 
@@ -131,6 +139,27 @@ def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from opening `folder` meanwhile: two first starts would make two passphrases and two sets of keys."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, CertificateAuthority, KeyPair]:
@@ -146,6 +175,7 @@ def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, Certificat
         save_key(fresh / "operator", pair.with_certificate(leaf), secret)
         save_key(fresh / "log", KeyPair.generate("Ed25519"), secret)
         fresh.rename(folder)
+        _flush_folder(folder.parent)
     return (
         load_key(folder / "operator", secret),
         load_authority(folder / "authority", secret),
@@ -175,6 +205,30 @@ def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes]) -> 
             remedy="leave it unset, or use another database",
         )
     return found
+
+
+def _check_belongs(
+    engine: Engine, operator: Operator, admissions: Admissions, note_signer: NoteSigner, keys: Path
+) -> None:
+    """Refuse keys that are not this log's, before anything is signed with them: one origin never has two log keys."""
+    try:
+        with snapshot(engine) as connection:
+            admission, _seen = admissions.current(connection)
+            newest = latest_checkpoint(connection)
+        if admission.keys.operator != operator.uri or operator.key.thumbprint not in admission.keys.enrolments:
+            raise _foreign_keys(keys, "the operator's key is not enrolled")
+        if newest is not None:
+            open_checkpoint(newest.note, note_signer.log_key)
+    except (SignerError, LedgerError) as error:
+        raise _foreign_keys(keys, error.what) from error
+
+
+def _foreign_keys(keys: Path, what: str) -> SetupError:
+    return SetupError(
+        f"the keys are not those of the log in the database: {what}",
+        where=str(keys),
+        remedy="use this database's own data folder, or an empty database",
+    )
 
 
 def _publish_releases(operator: Operator, policy: Policy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Connection, Engine, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Field, SQLModel, col
 
 from exchange.database import UtcTime
-from ledger import LedgerError, NoteSigner
+from ledger import DurableWriteError, LedgerError, NoteSigner
 from ledger.store import SignedCheckpoint, begin, publish
 
 log = logging.getLogger("packtrace.jobs")
@@ -72,9 +74,12 @@ class Publisher:
         return publish(self._engine, self._signer, self._folder, now)
 
     def stop(self) -> None:
-        """Give the lease back."""
-        with begin(self._engine) as connection:
-            release_lease(connection, PUBLISH, self._holder, self._clock())
+        """Give the lease back; where the database is out of reach, it ends by itself."""
+        try:
+            with begin(self._engine) as connection:
+                release_lease(connection, PUBLISH, self._holder, self._clock())
+        except SQLAlchemyError as error:
+            log.warning("lease not given back: %s", _reason(error))
 
 
 def start_clock(publisher: Publisher, seconds: float) -> BackgroundScheduler:
@@ -87,10 +92,26 @@ def start_clock(publisher: Publisher, seconds: float) -> BackgroundScheduler:
 
 
 def _guarded(publisher: Publisher) -> Callable[[], None]:
+    """Return the tick that logs errors in a line: a traceback would repeat each second."""
+    broken = threading.Event()
+
     def tick() -> None:
+        if broken.is_set():
+            return
         try:
             publisher.tick()
+        except DurableWriteError as error:
+            # What the disk dropped it won't report twice, so this process writes no more; another may take the lease.
+            broken.set()
+            log.critical("publishing has ended in this process: %s", error)
         except LedgerError as error:
-            log.error("checkpoint not published: %s", error)  # noqa: TRY400 - the message says all, a traceback would repeat each second
+            log.error("checkpoint not published: %s", error)  # noqa: TRY400
+        except SQLAlchemyError as error:
+            log.error("checkpoint not published: %s", _reason(error))  # noqa: TRY400
 
     return tick
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Return the database's own words, without the statement."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]

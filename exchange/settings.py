@@ -19,7 +19,9 @@ DEFAULT_PORT = 8551
 class Settings(BaseSettings):
     """How one exchange runs. Each field's description is its help, in `packtrace serve --help` and docs/operations.md."""
 
-    model_config = SettingsConfigDict(env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     data: Path = Field(
         default=Path(".packtrace"), description="Folder of keys, trust file, published log and SQLite database."

@@ -60,5 +60,5 @@ def compute(
         model=model,
         gaps=tuple(gaps),
         findings=tuple(assembly.findings),
-        assumptions=tuple(dict.fromkeys([*rule_set.assumptions, *assembly.assumptions])),
+        assumptions=tuple(dict.fromkeys([*rule_set.assumptions, *sorted(assembly.assumptions)])),
     )

@@ -323,7 +323,7 @@ class ProductSystemDraft:
             text = "the findings of its maker's own calculation are not all disclosed"
             self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
         for line in _items(record.findings):
-            text = f"passed on by {entry.statement.issuer}: {line.what}"
+            text = f"{entry.statement.issuer} says of its footprint: {line.what}"
             self.findings.append(Finding(line.gate, line.level, where, text, "ask the maker of this product"))
         return number
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -23,7 +23,8 @@ from exchange.sharing import Sharing
 from exchange.trust import TrustFile
 from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, entry_folder, report_text
 from ledger import format_proof
-from ledger.store import SignedCheckpoint, begin, entry, inclusion, latest_checkpoint, snapshot
+from ledger.store import Entry, SignedCheckpoint, begin, entry, inclusion, latest_checkpoint, snapshot
+from signer import digest_of
 
 
 class NotPublishedError(ExchangeError):
@@ -86,24 +87,41 @@ class Exporter:
     def _entries(
         self, connection: Connection, reader: str, results: dict[str, Document], checkpoint: SignedCheckpoint
     ) -> dict[str, bytes]:
-        needed = {item["index"]: item for found in results.values() for item in found["inputs"]}
+        needed = _named(results.values())
         indices = sorted(set(needed) | _governing(connection, checkpoint.size))
         members: dict[str, bytes] = {}
         for index in indices:
             found = entry(connection, index)
-            disclosures = self._sharing.disclosed(reader, found.leaf_hash.hex()) if index in needed else ()
-            if index in needed and len(disclosures) < len(needed[index]["disclosures"]):
-                raise RightsError(
-                    f"{reader} may not see all that a result rests on",
-                    where=f"entry {index}",
-                    remedy="compute the result for this reader",
-                )
+            disclosures = self._disclosures(connection, reader, found, needed.get(index, frozenset()))
             folder = entry_folder(index)
             proof = inclusion(connection, index, checkpoint.size)
             members[f"{folder}/token"] = found.data
             members[f"{folder}/disclosures"] = "".join(f"{text}\n" for text in disclosures).encode()
             members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.note).encode()
         return members
+
+    def _disclosures(self, connection: Connection, reader: str, found: Entry, needed: frozenset[str]) -> Sequence[str]:
+        """Return the disclosures with the digests `needed`, which `reader` has to be allowed, and no others."""
+        if not needed:
+            return ()
+        seen = self._sharing.disclosed(connection, reader, found.leaf_hash.hex())
+        given = [text for text in seen if digest_of(text) in needed]
+        if len(given) < len(needed):
+            raise RightsError(
+                f"{reader} may not see all that a result rests on",
+                where=f"entry {found.index}",
+                remedy="compute the result for this reader",
+            )
+        return given
+
+
+def _named(results: Iterable[Document]) -> dict[int, frozenset[str]]:
+    """Return the digests of the disclosures that the results rest on, by entry; a result is replayed from its own alone."""
+    named: dict[int, frozenset[str]] = {}
+    for found in results:
+        for item in found["inputs"]:
+            named[item["index"]] = named.get(item["index"], frozenset()) | frozenset(item["disclosures"])
+    return named
 
 
 def _governing(connection: Connection, size: int) -> set[int]:

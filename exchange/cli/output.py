@@ -12,7 +12,9 @@ DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
 
 def program() -> str:
     """Return how this program is called from here, for commands that are printed."""
-    return os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "packtrace"
+    if os.sep not in sys.argv[0]:
+        return "packtrace"
+    return min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
 
 
 def say(text: str) -> None:

@@ -234,5 +234,5 @@ def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[
 
 
 def _without_figures(finding: dict[str, Any], *, refused: bool) -> str:
-    what = f"{finding['gate'].replace('_', ' ')} of the maker's own data is outside the {finding['level']} limit (figures sealed)"
+    what = f"the {finding['gate'].replace('_', ' ')} of its own data is outside the {finding['level']} limit (figures sealed)"
     return f"{what}; the published factor is used instead" if refused else f"{what}; reported, not refused"

@@ -91,12 +91,12 @@ def print_summary(played: Played, verdict: Verdict, commands: dict[str, str], wr
         for finding in refusal.findings
     )
     _listed("Refused, as the maker alone sees it:", refused, write)
-    findings = (f"{item['level']}: {item['what']}" for found in results for item in found["findings"])
-    _listed("Findings, as the pack maker sees them:", findings, write)
     fresh = len(played.receipts) - played.there_before
     write(f"\n{fresh} statements were signed and admitted, {played.there_before} were there already.")
     _listed(f"Evidence, verified offline: {verdict.text}", verdict.limits, write)
-    write("")
+    partial = sum(not found["complete"] for found in results)
+    short = f"{len(played.packs)} packs, {len(results)} results, {partial} of them partial; evidence {verdict.code.replace('_', ' ')}."
+    write(f"\nIn short: {short}")
     for name, command in commands.items():
         write(f"{name}: {command}")
 
@@ -123,6 +123,18 @@ def _table(played: Played, rule_set: str, write: Callable[[str], None]) -> None:
         cathode = pack.cathode.replace("_", " ")
         write(_row([pack.model, pack.electricity, cathode, found["headline"]["printed"], *stages]))
     write(f"divided by {first['denominator']['formula']}")
+    for (level, what), models in _findings(played, rule_set).items():
+        write(f"{level} for {', '.join(models)}: {what}")
+
+
+def _findings(played: Played, rule_set: str) -> dict[tuple[str, str], list[str]]:
+    """Return the findings of a rule set's results, as the pack maker sees them, with the packs that have them."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for pack in played.packs:
+        for item in pack.results[rule_set][1]["findings"]:
+            level = "note" if item["level"] == "note" else f"{item['level']} finding"
+            found.setdefault((level, item["what"]), {})[pack.model] = None
+    return {finding: list(models) for finding, models in found.items()}
 
 
 def _row(cells: list[str]) -> str:

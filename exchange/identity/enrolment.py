@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
+from exchange.errors import RightsError, StatementError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake import Companion, Intake, Receipt
 from exchange.kinds import KEY_EVENTS, ROLE_GRANT, Kind
@@ -64,8 +65,17 @@ class Operator:
     def enrol(self, application: Application) -> Enrolled:
         """Certify the applicant's key, enrol it and grant its roles; a call that was cut short is completed by the next.
 
-        Raises SignerError for a bad request (CSR, possession) and StatementError for an unknown role.
+        Raises SignerError for a bad request (CSR, possession), StatementError for an unknown role, and RightsError where it would
+        make a second operator or take the operator's role away.
         """
+        if application.uri.rstrip("/") == self.uri or "operator" in application.roles:
+            raise RightsError(
+                "the log has one operator, named by entry 0",
+                where="uri" if "operator" not in application.roles else "roles",
+                remedy="apply for another organisation and another role",
+            )
+        if application.uri.endswith("/"):
+            raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
         now = self.clock()
         certificate = self.authority.issue(
             application.csr, application.uri, now - timedelta(minutes=5), now + CERTIFICATE_LIFE

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 
-from sqlalchemy import Connection
-from sqlmodel import Session, col, select
+from sqlalchemy import Connection, bindparam, func, select
+from sqlmodel import col
 
 from exchange.admission import GOVERNING_KINDS, Admission
 from exchange.intake.tables import StatementRow
 from exchange.kinds import Policy
 from ledger.store import entry
 from signer import Trust
+
+# Built once: every statement asks them.
+_GOVERNS = col(StatementRow.vct).in_(GOVERNING_KINDS)
+_LAST = select(func.max(col(StatementRow.index))).where(_GOVERNS)
+_ABOVE = (
+    select(col(StatementRow.index))
+    .where(_GOVERNS, col(StatementRow.index) > bindparam("above"))
+    .order_by(col(StatementRow.index))
+)
 
 
 class Admissions:
@@ -26,7 +34,7 @@ class Admissions:
     def current(self, connection: Connection) -> tuple[Admission, int]:
         """Return the admission after all governing entries that `connection` sees, and the index of the last of them."""
         with self._lock:
-            for index in _governing(connection, above=self._seen):
+            for index in connection.scalars(_ABOVE, {"above": self._seen}).all():
                 token = entry(connection, index).data.decode("ascii")
                 self._admission.admit(index, token, (), at=None)
                 self._seen = index
@@ -35,13 +43,5 @@ class Admissions:
     @staticmethod
     def last(connection: Connection) -> int:
         """Return the index of the last governing entry, -1 where there is none."""
-        return max(_governing(connection, above=-1), default=-1)
-
-
-def _governing(connection: Connection, *, above: int) -> Sequence[int]:
-    query = (
-        select(StatementRow.index)
-        .where(col(StatementRow.vct).in_(GOVERNING_KINDS), StatementRow.index > above)
-        .order_by(col(StatementRow.index))
-    )
-    return Session(connection).exec(query).all()
+        last = connection.scalar(_LAST)
+        return -1 if last is None else int(last)

@@ -8,31 +8,45 @@ entries, cycles) and the companion rows. Anything that fails rolls back all of i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Executable, bindparam, sql
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import CycleError, Input, Lines, Record
+from bom_graph import CycleError, Lines, Record
 from exchange.admission import citations
 from exchange.errors import CitationError, JtiReusedError, StatementError
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
-from ledger import EntryUnknownError
+from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, append, begin, entry, head
 from signer import Statement, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
+MAX_URI = 512
+_QUERY = 500  # products asked for at once, well below what either database takes as parameters
 
 
 #: Writes rows of a domain's own in the transaction of a fresh entry, given its index.
 Companion = Callable[[Session, int], None]
+
+
+# Built once: every statement asks them.
+_BY_LEAF: Executable = (
+    sql.select(col(StatementRow.index).label("number"), col(DisclosureRow.disclosures))
+    .outerjoin(DisclosureRow, col(DisclosureRow.leaf_hash) == col(StatementRow.leaf_hash))
+    .where(col(StatementRow.leaf_hash) == bindparam("leaf"))
+)
+_BY_JTI: Executable = sql.select(
+    col(StatementRow.index).label("number"), col(StatementRow.leaf_hash), col(StatementRow.signing_input)
+).where(col(StatementRow.issuer) == bindparam("issuer"), col(StatementRow.jti) == bindparam("jti"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +70,14 @@ class Intake:
     def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
-        The same signing input again returns the entry it already has. Raises what `Admission.check` raises, StatementError (not whole),
-        JtiReusedError, CitationError, CycleError; then nothing was written.
+        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
+        Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
+        was written.
         """
         _check_size(disclosures)
         with self._engine.connect() as connection:
+            if (known := _repeated(connection, token, disclosures)) is not None:
+                return known
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
         now = self._clock()
@@ -130,6 +147,10 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
     if record is None:
         return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
+    if any(len(product) > MAX_URI for product in (str(record.sub), *_components(record))):
+        raise StatementError(
+            f"a product URI has more than {MAX_URI} characters", where="product", remedy="shorten the product's URI"
+        )
     if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
         raise StatementError(
             "not all disclosures were handed over",
@@ -138,19 +159,27 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
         )
 
 
+def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
+    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+    leaf = leaf_hash(leaf_bytes(token)).hex()
+    row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
+    if row is None or sorted(disclosures) != sorted(row.disclosures.split("~") if row.disclosures else []):
+        return None
+    return Receipt(head(connection).origin, row.number, leaf, existed=True)
+
+
 def _known(connection: Connection, statement: Statement) -> Receipt | None:
     """Return the receipt that (iss, jti) has already; JtiReusedError where it was for other content."""
-    query = select(StatementRow).where(StatementRow.issuer == statement.issuer, StatementRow.jti == statement.jti)
-    row = Session(connection).exec(query).one_or_none()
+    row = connection.execute(_BY_JTI, {"issuer": statement.issuer, "jti": statement.jti}).one_or_none()
     if row is None:
         return None
     if row.signing_input != _signing_input(statement):
         raise JtiReusedError(
-            f"jti {statement.jti} was used for entry {row.index} with other content",
+            f"jti {statement.jti} was used for entry {row.number} with other content",
             where="jti",
             remedy="sign again with a new jti",
         )
-    return Receipt(head(connection).origin, row.index, row.leaf_hash, existed=True)
+    return Receipt(head(connection).origin, row.number, row.leaf_hash, existed=True)
 
 
 def _check_cited(connection: Connection, record: Record) -> None:
@@ -179,15 +208,23 @@ def _check_cycle(session: Session, record: Record) -> None:
                 remedy="correct this bill of materials, or ask the maker of that component to correct its own",
             )
         seen |= waiting.keys()
-        query = select(ProductLinkRow).where(col(ProductLinkRow.product).in_(sorted(waiting)))
-        rows = session.exec(query).all()
+        rows = [row for some in _batches(sorted(waiting)) for row in session.exec(_links(some)).all()]
         waiting = {row.component: waiting[row.product] for row in rows if row.component not in seen}
 
 
+def _links(products: Sequence[str]) -> SelectOfScalar[ProductLinkRow]:
+    return select(ProductLinkRow).where(col(ProductLinkRow.product).in_(products))
+
+
 def _components(record: Record) -> set[str]:
-    lists = [getattr(record, name) for name in ("inputs", "components") if name in record.lists]
+    lists = [getattr(record, name) for name in ("inputs", "components", "supplier_shares") if name in record.lists]
     lines = [line for found in lists if isinstance(found, Lines) for line in found]
-    return {line.product for line in lines if isinstance(line, Input) and line.product is not None}
+    return {line.product for line in lines if getattr(line, "product", None) is not None}
+
+
+def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(products), _QUERY):
+        yield products[start : start + _QUERY]
 
 
 def _write_rows(session: Session, index: int, submission: _Submission) -> None:

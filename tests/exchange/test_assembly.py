@@ -280,7 +280,7 @@ def test_findings_that_the_supplier_passed_on_are_shown(world: World) -> None:
     world.activity(CELL, of(SALT, "3"))
     (finding,) = world.compute(CELL).findings
     assert (finding.gate, finding.level, finding.refuses) == ("element_balance", "hard", False)
-    assert finding.what == f"passed on by {REFINER}: Li 176.8 %"
+    assert finding.what == f"{REFINER} says of its footprint: Li 176.8 %"
     assert f"entry {signed.index}" in finding.where
 
 

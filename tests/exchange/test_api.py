@@ -1,0 +1,226 @@
+"""The interface's manners: every route of its document is guarded, refusals have one form, proofs can be checked."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.routing import Mount, Route
+
+from exchange.api.problems import SECURITY_HEADERS
+from exchange.app import create_app
+from exchange.kinds import ACTIVITY_DATA
+from ledger import (
+    CHECKPOINT_PATH,
+    layout,
+    leaf_hash,
+    open_checkpoint,
+    parse_proof,
+    verify_consistency,
+    verify_proof,
+)
+from signer import leaf_bytes
+from tests.flow.test_bad_input import check_problem
+from tests.flow.world import Exchange, activity, salt
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+OPEN = {"/healthz"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """An exchange with one statement and one result, that the tests only read."""
+    folder = tmp_path_factory.mktemp("shared")
+    opened = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}")
+    maker = opened.member("maker")
+    salt(maker)
+    assert opened.footprint(maker.product("salt"), maker.uri).status_code == 201
+    opened.publish()
+    salt(maker, "more")
+    opened.clock.advance(1)
+    opened.publish()
+    yield opened
+    opened.close()
+
+
+def routes(exchange: Exchange) -> list[tuple[str, str]]:
+    """Method and path of every route of the application, with parameters filled in; a new route joins by itself."""
+    app = create_app(exchange.services, checkpoint_seconds=60)
+    values = {"index": "0", "digest": "00" * 32, "path": "checkpoint"}
+    found = []
+    for route in _flat(app.routes):
+        if isinstance(route, Mount):
+            found.append(("GET", f"{route.path}/style.css"))
+        elif isinstance(route, Route):
+            path = re.sub(r"{(\w+)(:\w+)?}", lambda name: values.get(name[1], "0"), route.path)
+            found += [(method, path) for method in sorted(route.methods or ())]
+    return found
+
+
+def _flat(found: Iterable[Any]) -> Iterator[Any]:
+    """The routes with those of included routers, which FastAPI keeps as they are."""
+    for route in found:
+        router = getattr(route, "original_router", None)
+        yield from [route] if router is None else _flat(router.routes)
+
+
+def documented(exchange: Exchange) -> list[tuple[str, str]]:
+    """Method and path of every operation in the OpenAPI document."""
+    document = exchange.http.get("/api/v1/openapi.json").json()
+    return [(method.upper(), path) for path, operations in document["paths"].items() for method in operations]
+
+
+def without_token(exchange: Exchange, method: str, path: str, **headers: str) -> httpx2.Response:
+    kept = exchange.http.headers.pop("Authorization")
+    try:
+        return exchange.http.request(method, path, headers=headers, follow_redirects=False)
+    finally:
+        exchange.http.headers["Authorization"] = kept
+
+
+def test_every_route_needs_the_token(shared: Exchange, subtests: pytest.Subtests) -> None:
+    found = routes(shared)
+    assert len(found) > 15
+    for method, path in found:
+        if path not in OPEN:
+            with subtests.test(f"{method} {path}"):
+                for headers in ({}, {"Authorization": "Bearer 0"}, {"Cookie": "packtrace_token=0"}):
+                    answer = without_token(shared, method, path, **headers)
+                    if method != "HEAD":
+                        check_problem(answer, 401, "unauthenticated")
+                    assert answer.status_code == 401
+                    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_documented_operation_is_guarded(shared: Exchange, subtests: pytest.Subtests) -> None:
+    found = documented(shared)
+    assert {("POST", "/api/v1/statements"), ("POST", "/api/v1/evidence"), ("GET", "/api/v1/checkpoint")} <= set(found)
+    for method, path in found:
+        with subtests.test(f"{method} {path}"):
+            check_problem(without_token(shared, method, path), 401, "unauthenticated")
+
+
+def test_every_operation_says_what_it_does(shared: Exchange, subtests: pytest.Subtests) -> None:
+    document = shared.http.get("/api/v1/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            with subtests.test(f"{method} {path}"):
+                assert len(operation["description"]) > 10
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"])
+def test_no_page_that_loads_from_elsewhere(shared: Exchange, path: str) -> None:
+    assert shared.http.get(path).status_code == 404
+
+
+def test_every_answer_carries_the_security_headers(shared: Exchange, subtests: pytest.Subtests) -> None:
+    for method, path in routes(shared):
+        with subtests.test(f"{method} {path}"):
+            answer = shared.http.request(method, path, follow_redirects=False)
+            for name in SECURITY_HEADERS:
+                assert answer.headers.get(name), name
+            assert "server" not in answer.headers
+    assert "default-src 'none'" in SECURITY_HEADERS["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_that_a_route_has_not_is_a_problem(shared: Exchange, method: str, subtests: pytest.Subtests) -> None:
+    allowed: dict[str, set[str]] = {}
+    for known, path in documented(shared):
+        if "{" not in path:
+            allowed.setdefault(path, set()).add(known)
+    for path, methods in allowed.items():
+        if method not in methods:
+            with subtests.test(path):
+                answer = shared.http.request(method, path)
+                assert answer.status_code == 405
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert set(answer.headers["allow"].split(", ")) <= methods
+
+
+def test_health_needs_nothing_and_says_nothing(shared: Exchange) -> None:
+    answer = without_token(shared, "GET", "/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_an_entry_is_found_by_index_and_by_leaf_hash(shared: Exchange) -> None:
+    by_index = shared.http.get("/api/v1/entries/8").json()
+    by_hash = shared.http.get(f"/api/v1/entries?leaf_hash={by_index['leaf_hash']}").json()
+    assert by_index == by_hash
+    assert leaf_hash(leaf_bytes(by_index["token"])).hex() == by_index["leaf_hash"]
+
+
+def test_inclusion_is_proven_to_each_published_size(shared: Exchange) -> None:
+    key = shared.services.installation.trust_file.key
+    sizes = published_sizes(shared)
+    assert len(sizes) == 2
+    for size in sizes:
+        for index in range(size):
+            leaf = bytes.fromhex(shared.http.get(f"/api/v1/entries/{index}").json()["leaf_hash"])
+            answer = shared.http.get(f"/api/v1/proofs/inclusion?index={index}&size={size}")
+            proof = parse_proof(answer.content)
+            assert verify_proof(proof, leaf, key).size == size
+
+
+def published_sizes(exchange: Exchange) -> list[int]:
+    newest = open_checkpoint(
+        exchange.http.get("/api/v1/checkpoint").text, exchange.services.installation.trust_file.key
+    )
+    return [newest.size - 1, newest.size]
+
+
+def test_consistency_is_proven_between_published_sizes(shared: Exchange) -> None:
+    key = shared.services.installation.trust_file.key
+    old, new = published_sizes(shared)
+    body = shared.http.get(f"/api/v1/proofs/consistency?old={old}&new={new}").json()
+    roots = []
+    for size in (old, new):
+        proof = parse_proof(shared.http.get(f"/api/v1/proofs/inclusion?index=0&size={size}").content)
+        roots.append(open_checkpoint(proof.checkpoint, key).root)
+    verify_consistency(old, new, roots[0], roots[1], [base64.b64decode(node) for node in body["proof"]])
+
+
+def test_the_published_log_is_served_as_files(shared: Exchange) -> None:
+    folder = shared.services.installation.published
+    answer = shared.http.get(f"/ledger/{CHECKPOINT_PATH}")
+    assert answer.content == (folder / CHECKPOINT_PATH).read_bytes()
+    assert answer.headers["cache-control"] == "no-cache"
+    for place in layout.partial_tiles(shared.size):
+        tile = shared.http.get(f"/ledger/{place.path}")
+        assert tile.content == (folder / place.path).read_bytes()
+        assert "immutable" in tile.headers["cache-control"]
+
+
+def test_nothing_is_published_before_the_first_checkpoint(sqlite_exchange: Exchange) -> None:
+    for path in ("/api/v1/checkpoint", "/ledger/checkpoint", "/api/v1/proofs/inclusion?index=0"):
+        check_problem(sqlite_exchange.http.get(path), 404, "not_found")
+
+
+def test_the_list_of_footprints_is_a_summary(shared: Exchange) -> None:
+    (found,) = shared.http.get("/api/v1/footprints").json()
+    whole: dict[str, Any] = shared.http.get(f"/api/v1/footprints/{found['digest']}").json()
+    assert found["headline"] == whole["headline"]
+    assert found["product"] == "https://maker.example/products/salt"
+    assert found["complete"] is whole["complete"]
+
+
+def test_a_statement_of_several_megabytes_is_taken(sqlite_exchange: Exchange) -> None:
+    maker = sqlite_exchange.member("maker")
+    claims = activity(maker.product("x"), **{f"remark_{n}": "r" * 30_000 for n in range(100)})
+    answer = sqlite_exchange.post(maker.sign(ACTIVITY_DATA, claims))
+    assert answer.status_code == 201, answer.text
+
+
+def test_the_log_s_name_and_key_are_those_of_the_trust_file(shared: Exchange) -> None:
+    trust_file = shared.services.installation.trust_file
+    assert shared.http.get("/api/v1/log").json() == {
+        "origin": trust_file.origin,
+        "log_key": trust_file.log_key,
+        "fingerprint": trust_file.fingerprint,
+    }
+    assert Path(shared.services.installation.folder / "trust").read_bytes() == trust_file.document()

@@ -1,0 +1,162 @@
+"""Results that never change, and evidence files for those who may see what a result rests on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import httpx2
+import pytest
+from sqlmodel import Session, select
+
+from exchange.calculation import ExportRow, ResultRow
+from exchange.evidence_file import read_evidence
+from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
+from exchange.verification import Verdict, verify_evidence
+from ledger.store import snapshot
+from tests.flow.world import Exchange, Member, activity, bill, line
+
+#: Claims of activity data without which nothing can be computed from it.
+ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "site", "period")
+
+
+@pytest.fixture
+def maker(exchange: Exchange) -> Member:
+    return exchange.member("maker")
+
+
+@pytest.fixture
+def supplied(exchange: Exchange, maker: Member) -> dict[str, Any]:
+    """A supplier's statement that the maker's product holds; its citation."""
+    supplier = exchange.member("supplier")
+    cited = supplier.state(
+        ACTIVITY_DATA,
+        activity(
+            supplier.product("salt"),
+            line(name="ore", flow="nickel-sulfate"),
+            aside="another one",
+            remark="a claim that this version doesn't know",
+        ),
+    )
+    maker.state(BILL_OF_MATERIALS, bill(maker.product("part"), supplier.product("salt")))
+    return cited
+
+
+def evidence(exchange: Exchange, reader: Member, *digests: str) -> httpx2.Response:
+    return exchange.http.post("/api/v1/evidence", json={"reader": reader.uri, "results": list(digests)})
+
+
+def result(exchange: Exchange, reader: Member, product: str) -> dict[str, Any]:
+    answer = exchange.footprint(product, reader.uri)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def verified(exchange: Exchange, answer: httpx2.Response) -> Verdict:
+    assert answer.status_code == 200, answer.text
+    return verify_evidence(answer.content, exchange.services.installation.trust_file)
+
+
+def test_the_same_inputs_find_the_stored_result(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    first, again = (result(exchange, maker, maker.product("part")) for _time in range(2))
+    assert first == again
+    assert exchange.http.get(f"/api/v1/footprints/{first['digest']}").json() == first["result"]
+    with snapshot(exchange.services.installation.engine) as connection:
+        assert len(Session(connection).exec(select(ResultRow)).all()) == 1
+
+
+def test_a_new_statement_gives_a_new_result_beside_the_old_one(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    old = result(exchange, maker, maker.product("part"))
+    maker.state(BILL_OF_MATERIALS, bill(maker.product("part"), maker.product("nothing-known")))
+    exchange.clock.advance(1)
+    new = result(exchange, maker, maker.product("part"))
+    assert new["digest"] != old["digest"]
+    assert exchange.http.get(f"/api/v1/footprints/{old['digest']}").json() == old["result"]
+    (listed,) = exchange.http.get("/api/v1/footprints").json()
+    assert listed["digest"] == new["digest"]
+
+
+def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> None:
+    """Figures keep their exponent: written out, this one would not fit into PostgreSQL's column."""
+    much = {"amount": "1" + "0" * 40}
+    names = [maker.product(name) for name in "abc"]
+    maker.state(ACTIVITY_DATA, activity(names[0], {**line(name="salt", flow="nickel-sulfate"), **much}))
+    for part, whole in pairwise(names):
+        maker.state(BILL_OF_MATERIALS, bill(whole, components=[{**line(name="part", product=part), **much}]))
+    found = result(exchange, maker, names[-1])
+    value = float(found["result"]["headline"]["value"])
+    assert value > 1e120
+    with snapshot(exchange.services.installation.engine) as connection:
+        row = Session(connection).get_one(ResultRow, found["digest"])
+        assert float(row.headline) == value
+
+
+def test_an_evidence_file_waits_for_the_checkpoint(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    digest = result(exchange, maker, maker.product("part"))["digest"]
+    early = evidence(exchange, maker, digest)
+    assert (early.status_code, early.headers["retry-after"], early.json()["code"]) == (409, "1", "not_published")
+    exchange.publish()
+    answer = evidence(exchange, maker, digest)
+    assert verified(exchange, answer).code == "verified"
+    assert answer.headers["content-type"] == "application/zip"
+
+
+def test_each_export_is_logged(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    digest = result(exchange, maker, maker.product("part"))["digest"]
+    exchange.publish()
+    for _time in range(2):
+        evidence(exchange, maker, digest)
+    evidence(exchange, exchange.member("stranger"), digest)
+    with snapshot(exchange.services.installation.engine) as connection:
+        rows = Session(connection).exec(select(ExportRow)).all()
+        assert [(row.reader, row.results, row.exported_at) for row in rows] == [(maker.uri, 1, exchange.clock())] * 2
+
+
+def test_the_holder_of_other_parts_of_a_statement_gets_no_evidence(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    """As many disclosures, but others: a count would let it pass."""
+    supplier, other = exchange.member("supplier"), exchange.member("other")
+    supplier.grant(supplied, maker, *ENOUGH, "aside")
+    supplier.grant(supplied, other, *ENOUGH, "remark")
+    digest = result(exchange, maker, maker.product("part"))["digest"]
+    exchange.publish()
+    own = evidence(exchange, maker, digest)
+    assert own.status_code == 200
+    answer = evidence(exchange, other, digest)
+    assert (answer.status_code, answer.json()["code"]) == (403, "rights")
+
+
+def test_evidence_holds_what_the_result_used_though_more_was_granted_since(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    supplier = exchange.member("supplier")
+    supplier.grant(supplied, maker, *ENOUGH)
+    old = result(exchange, maker, maker.product("part"))
+    assert supplied["index"] in [item["index"] for item in old["result"]["inputs"]]
+    supplier.grant(supplied, maker)
+    new = result(exchange, maker, maker.product("part"))
+    assert old["digest"] != new["digest"]
+    exchange.publish()
+    given: list[list[bytes]] = []
+    for digest in (old["digest"], new["digest"]):
+        answer = evidence(exchange, maker, digest)
+        assert verified(exchange, answer).code == "verified"
+        _manifest, members = read_evidence(answer.content)
+        given.append(members[f"entries/{supplied['index']:012d}/disclosures"].split())
+    assert set(given[0]) < set(given[1])
+    both = evidence(exchange, maker, old["digest"], new["digest"])
+    assert verified(exchange, both).code == "verified", "each result is replayed from its own disclosures"
+
+
+def test_nothing_of_other_entries_is_in_the_file(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    secret = maker.state(ACTIVITY_DATA, activity(maker.product("other"), note="nobody's business"))
+    digest = result(exchange, maker, maker.product("part"))["digest"]
+    exchange.publish()
+    manifest, members = read_evidence(evidence(exchange, maker, digest).content)
+    assert f"entries/{secret['index']:012d}/token" not in members
+    assert f"entries/{supplied['index']:012d}/token" not in members, "not granted, so not used"
+    assert manifest["reader"] == maker.uri

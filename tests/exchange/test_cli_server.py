@@ -1,0 +1,157 @@
+"""The server's commands: one line and an exit code for whatever is wrong, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.cli.server_commands import run_audit, run_demo, run_push, run_serve
+from exchange.kinds import ACTIVITY_DATA
+from exchange.server import serving
+from exchange.settings import Settings
+from signer import join_presentation
+from tests.flow.world import Exchange, activity
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without packtrace.toml, and no variables of ours."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"PACKTRACE_{name.upper()}", raising=False)
+    return tmp_path
+
+
+def one_line(captured: pytest.CaptureFixture[str]) -> str:
+    """What a failed command wrote: one line on standard error, with place and remedy, and nothing on standard output."""
+    written = captured.readouterr()
+    assert written.out == ""
+    (line,) = written.err.splitlines()
+    assert line.startswith("error: ")
+    assert "(at " in line
+    assert ";" in line
+    return line
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])  # noqa: S104
+def test_any_address_but_loopback_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    monkeypatch.setenv("PACKTRACE_HOST", host)
+    assert run_serve(None, None) == 2
+    line = one_line(capsys)
+    assert host in line
+    assert "PACKTRACE_HOST" in line
+    assert not Path(".packtrace").exists()
+
+
+def test_a_settings_file_that_is_not_toml(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "packtrace.toml").write_text("port: 1")
+    assert run_serve(None, None) == 2
+    assert "packtrace.toml" in one_line(capsys)
+
+
+def test_a_setting_that_does_not_exist(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "packtrace.toml").write_text("prot = 1")
+    assert run_serve(None, None) == 2
+    assert "PROT" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://user:hunter2@127.0.0.1:1/nowhere",
+        "postgresql+psycopg://user:hunter2@127.0.0.1:port/nowhere",
+        "mysql://user:hunter2@127.0.0.1/nowhere",
+        "sqlite:////proc/nowhere/x.sqlite",
+    ],
+)
+def test_a_database_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], elsewhere: Path, url: str
+) -> None:
+    monkeypatch.setenv("PACKTRACE_DATABASE_URL", url)
+    assert run_serve(elsewhere / "data", 0) == 2
+    line = one_line(capsys)
+    assert "PACKTRACE_DATABASE_URL" in line
+    assert "hunter2" not in line
+
+
+def test_a_data_folder_that_is_a_file(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "data").write_bytes(b"")
+    assert run_demo(elsewhere / "data", 0, leave=True, as_json=True) == 2
+    one_line(capsys)
+
+
+def test_an_audit_without_a_data_folder(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_audit(elsewhere / "nothing", as_json=False) == 2
+    one_line(capsys)
+
+
+def test_a_statement_is_pushed_and_a_bad_one_refused(
+    sqlite_exchange: Exchange, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker, folder = sqlite_exchange.member("maker"), sqlite_exchange.services.installation.folder
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("salt")))
+    good, bad, text = elsewhere / "good", elsewhere / "bad", elsewhere / "text"
+    good.write_text(join_presentation(issued.token, issued.disclosures) + "\n")
+    bad.write_text(join_presentation(issued.token, issued.disclosures[1:]))
+    text.write_bytes("签名".encode())
+    settings = {
+        "data": folder,
+        "port": 0,
+        "database_url": sqlite_exchange.url,
+        "passphrase": "correct horse battery staple",
+    }
+    with serving(Settings.model_validate(settings)) as running:
+        for existed in (False, True):
+            assert run_push(good, running.address, folder, as_json=True) == 0
+            found = json.loads(capsys.readouterr().out)
+            assert found["existed"] is existed
+        assert run_push(bad, running.address, folder, as_json=False) == 1
+        assert "disclosures" in one_line(capsys)
+        for file in (text, elsewhere / "nothing"):
+            assert run_push(file, running.address, folder, as_json=False) == 2
+            one_line(capsys)
+        assert run_push(good, running.address, elsewhere / "other", as_json=False) == 2
+        assert "other" in one_line(capsys)
+    assert run_push(good, running.address, folder, as_json=False) == 1
+    assert "no answer" in one_line(capsys)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_gently(elsewhere: Path, number: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from exchange.cli import main; main()",
+            "serve",
+            "--data",
+            str(elsewhere / "data"),
+            "--port",
+            "0",
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = process.stdout.readline()
+        assert process.stderr.readline() == "serving until Ctrl-C\n"
+        process.send_signal(number)
+        rest = process.communicate(timeout=30)
+    assert address.startswith("http://127.0.0.1:")
+    assert (elsewhere / "data" / "token").read_text().strip() in address
+    assert (process.returncode, rest) == (0, ("", "stopping\n"))

@@ -1,0 +1,325 @@
+"""Intake under attack: writes that fail, writers that race, and what changes between a check and its append."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, func, select
+from sqlmodel import Session, col
+
+from bom_graph import CycleError
+from exchange.errors import ExchangeError, JtiReusedError, StatementError
+from exchange.intake import Admissions, Intake
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, KEY_EVENTS, ROLE_GRANT
+from exchange.tables import METADATA
+from ledger.audit import audit
+from ledger.store import snapshot
+from signer import Issued, KeyRevokedError, join_presentation, revocation_claims
+from tests.flow.world import Exchange, Member, activity, bill
+
+ROOT = Path(__file__).resolve().parents[2]
+JTI = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+class CutError(Exception):
+    """The fault that is injected."""
+
+
+def rows(engine: Engine) -> dict[str, int]:
+    """How many rows each table has."""
+    with snapshot(engine) as connection:
+        return {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for metadata in METADATA
+            for table in metadata.sorted_tables
+        }
+
+
+def operator(exchange: Exchange) -> Member:
+    """The operator as somebody who signs."""
+    found = exchange.services.installation.operator
+    return Member(exchange, found.uri, found.key)
+
+
+def revoke(exchange: Exchange, member: Member) -> None:
+    claims = revocation_claims(member.uri, member.key.thumbprint, "lost")
+    assert exchange.post(operator(exchange).sign(KEY_EVENTS, claims)).status_code == 201
+
+
+def interrupted(exchange: Exchange, meanwhile: Callable[[], object]) -> Intake:
+    """An intake of another process, in which `meanwhile` happens after a statement's check and before its append."""
+    installation = exchange.services.installation
+
+    def clock() -> object:
+        meanwhile()
+        return exchange.clock()
+
+    return Intake(installation.engine, Admissions(installation.trust, installation.policy), clock)  # type: ignore[arg-type]
+
+
+@contextmanager
+def failing(engine: Engine, kind: str, number: int) -> Iterator[list[str]]:
+    """Raise at the `number`-th statement that is executed (or commit); yields what was executed."""
+    executed: list[str] = []
+
+    def before(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        executed.append(statement)
+        if kind == "statement" and len(executed) == number:
+            raise CutError
+
+    def commit(_connection: object) -> None:
+        if kind == "commit":
+            raise CutError
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "commit", commit)
+    yield executed
+    event.remove(engine, "before_cursor_execute", before)
+    event.remove(engine, "commit", commit)
+
+
+def test_a_fault_at_any_write_leaves_nothing(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(BILL_OF_MATERIALS, bill(maker.product("x"), maker.product("y")))
+    engine, intake = exchange.services.installation.engine, exchange.services.installation.intake
+    before = rows(engine)
+    number, last = 0, ""
+    while True:
+        number += 1
+        with failing(engine, "statement", number) as executed:
+            try:
+                receipt = intake.submit(issued.token, issued.disclosures)
+            except CutError:
+                last = executed[-1]
+                assert rows(engine) == before, f"after a cut at: {last}"
+            else:
+                break
+    assert number > 8
+    assert "exchange_" in last, "the last write is a companion row"
+    assert not receipt.existed
+    assert rows(engine)["exchange_product_link"] == before["exchange_product_link"] + 1
+
+
+def test_a_commit_that_fails_leaves_nothing(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    engine, intake = exchange.services.installation.engine, exchange.services.installation.intake
+    before = rows(engine)
+    with failing(engine, "commit", 0), pytest.raises(CutError):
+        intake.submit(issued.token, issued.disclosures)
+    assert rows(engine) == before
+    assert not intake.submit(issued.token, issued.disclosures).existed
+
+
+def test_a_companion_that_fails_leaves_nothing(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    engine, intake = exchange.services.installation.engine, exchange.services.installation.intake
+    before = rows(engine)
+
+    def companion(_session: Session, index: int) -> None:
+        assert index == exchange.size
+        raise CutError
+
+    with pytest.raises(CutError):
+        intake.submit(issued.token, issued.disclosures, companion)
+    assert rows(engine) == before
+
+
+def test_what_is_stored_is_what_was_sent(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(BILL_OF_MATERIALS, bill(maker.product("x"), maker.product("y"), maker.product("z")))
+    receipt = exchange.post(issued).json()
+    with snapshot(exchange.services.installation.engine) as connection:
+        session = Session(connection)
+        row = session.get_one(StatementRow, receipt["index"])
+        kept = session.get_one(DisclosureRow, receipt["leaf_hash"])
+        links = connection.scalars(select(col(ProductLinkRow.component))).all()
+        assert (row.issuer, row.product, row.leaf_hash) == (maker.uri, maker.product("x"), receipt["leaf_hash"])
+        assert row.admitted_at == exchange.clock()
+        assert tuple(kept.disclosures.split("~")) == issued.disclosures
+        assert sorted(links) == [maker.product("y"), maker.product("z")]
+    assert exchange.http.get(f"/api/v1/entries/{receipt['index']}").json()["token"] == issued.token
+
+
+def test_a_key_revoked_between_check_and_append_signs_nothing(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    sizes: list[int] = []
+
+    def meanwhile() -> None:
+        revoke(exchange, maker)
+        sizes.append(exchange.size)
+
+    with pytest.raises(KeyRevokedError):
+        interrupted(exchange, meanwhile).submit(issued.token, issued.disclosures)
+    assert sizes == [exchange.size]
+
+
+def test_a_role_taken_between_check_and_append_signs_nothing(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    claims = {"organisation": maker.uri, "roles": ["verifier"]}
+    with pytest.raises(StatementError):
+        interrupted(exchange, lambda: operator(exchange).state(ROLE_GRANT, claims)).submit(
+            issued.token, issued.disclosures
+        )
+
+
+def test_a_cycle_closed_between_check_and_append_is_refused(exchange: Exchange) -> None:
+    first, second = exchange.member("first"), exchange.member("second")
+    one = first.sign(BILL_OF_MATERIALS, bill(first.product("x"), second.product("y")))
+    other = bill(second.product("y"), first.product("x"))
+    with pytest.raises(CycleError):
+        interrupted(exchange, lambda: second.state(BILL_OF_MATERIALS, other)).submit(one.token, one.disclosures)
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other content"])
+def test_a_jti_taken_between_check_and_append_makes_no_second_entry(exchange: Exchange, same: bool) -> None:
+    maker = exchange.member("maker")
+    one = maker.sign(ACTIVITY_DATA, activity(maker.product("x")), jti=JTI)
+    other = one if same else maker.sign(ACTIVITY_DATA, activity(maker.product("y")), jti=JTI)
+    intake, size = interrupted(exchange, lambda: exchange.post(other)), exchange.size
+    if same:
+        assert intake.submit(one.token, one.disclosures).existed
+    else:
+        with pytest.raises(JtiReusedError):
+            intake.submit(one.token, one.disclosures)
+    assert exchange.size == size + 1
+
+
+def test_an_answer_that_was_lost_is_given_again_after_the_key_was_revoked(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    first = exchange.post(issued).json()
+    revoke(exchange, maker)
+    again = exchange.post(issued)
+    assert (again.status_code, again.json()["index"]) == (200, first["index"])
+    assert exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("z")))).json()["code"] == "key_revoked"
+
+
+def test_a_key_event_sent_again_is_answered_with_its_entry(sqlite_exchange: Exchange) -> None:
+    """An organisation that revokes its own key may lose the answer too."""
+    maker = sqlite_exchange.member("maker")
+    issued = maker.sign(KEY_EVENTS, revocation_claims(maker.uri, maker.key.thumbprint, "stolen"))
+    first, again = sqlite_exchange.post(issued), sqlite_exchange.post(issued)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["index"] == again.json()["index"]
+
+
+def test_known_bytes_with_other_disclosures_are_not_a_repetition(sqlite_exchange: Exchange) -> None:
+    maker = sqlite_exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    assert sqlite_exchange.post(issued).status_code == 201
+    answer = sqlite_exchange.post(Issued(issued.token, issued.disclosures[1:]))
+    assert (answer.status_code, answer.json()["code"]) == (400, "statement")
+
+
+def test_many_threads_get_contiguous_indices(exchange: Exchange) -> None:
+    """Half of the statements are sent twice, and one jti is used by all threads."""
+    maker, threads = exchange.member("maker"), 8
+    shared = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"s{n}"))) for n in range(8)]
+    own = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"o{n}"))) for n in range(threads)]
+    raced = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"r{n}")), jti=JTI) for n in range(threads)]
+    intake, start = exchange.services.installation.intake, exchange.size
+    ready = threading.Barrier(threads)
+
+    def send(number: int) -> list[int | str]:
+        ready.wait()
+        answers: list[int | str] = []
+        for issued in (raced[number], *shared, own[number]):
+            try:
+                answers.append(intake.submit(issued.token, issued.disclosures).index)
+            except ExchangeError as error:
+                answers.append(error.code)
+        return answers
+
+    with ThreadPoolExecutor(threads) as pool:
+        answers = list(pool.map(send, range(threads)))
+    check_answers(exchange, start, answers, distinct=len(shared) + threads + 1, raced=threads)
+
+
+PROCESS = """
+import json, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from exchange.errors import ExchangeError
+from signer import split_presentation
+from tests.flow.world import open_services
+
+folder, url, sent, go, ready = sys.argv[1:]
+intake = open_services(Path(folder), url, holder=ready).installation.intake
+
+def send(statement):
+    try:
+        return intake.submit(*split_presentation(statement)).index
+    except ExchangeError as error:
+        return error.code
+
+Path(ready).touch()
+while not Path(go).exists():
+    time.sleep(0.01)
+with ThreadPoolExecutor(4) as pool:
+    print(json.dumps(list(pool.map(send, json.loads(Path(sent).read_text())))))
+"""
+
+
+def test_two_processes_on_one_database_get_contiguous_indices(exchange: Exchange, tmp_path: Path) -> None:
+    maker, start = exchange.member("maker"), exchange.size
+    shared = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"s{n}"))) for n in range(12)]
+    sent = []
+    for process in range(2):
+        raced = maker.sign(ACTIVITY_DATA, activity(maker.product(f"r{process}")), jti=JTI)
+        own = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"o{process}-{n}"))) for n in range(12)]
+        sent.append([raced, *shared, *own])
+    running = []
+    for process, statements in enumerate(sent):
+        file = tmp_path / f"sent-{process}"
+        file.write_text(json.dumps([join_presentation(one.token, one.disclosures) for one in statements]))
+        arguments = [
+            str(exchange.services.installation.folder),
+            exchange.url,
+            str(file),
+            str(tmp_path / "go"),
+            str(tmp_path / f"ready-{process}"),
+        ]
+        running.append(
+            subprocess.Popen([sys.executable, "-c", PROCESS, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        )
+    wait_for([tmp_path / "ready-0", tmp_path / "ready-1"])
+    (tmp_path / "go").touch()
+    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    check_answers(exchange, start, answers, distinct=12 + 2 * 12 + 1, raced=2)
+
+
+def wait_for(files: list[Path]) -> None:
+    waiting = threading.Event()
+    for _attempt in range(600):
+        if all(file.exists() for file in files):
+            return
+        waiting.wait(0.05)
+    raise AssertionError(f"no {files} after 30 seconds")
+
+
+def check_answers(exchange: Exchange, start: int, answers: list[list[int | str]], *, distinct: int, raced: int) -> None:
+    """Check that every content has one entry, the raced jti one winner, and that the log is whole."""
+    assert exchange.size == start + distinct
+    firsts = Counter(answer[0] for answer in answers)
+    assert firsts["jti_reused"] == raced - 1
+    indices = {answer for one in answers for answer in one if isinstance(answer, int)}
+    assert indices == set(range(start, start + distinct))
+    exchange.publish()
+    installation = exchange.services.installation
+    with snapshot(installation.engine) as connection:
+        report = audit(connection, installation.trust_file.key, installation.published)
+    assert report.size == start + distinct

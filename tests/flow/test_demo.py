@@ -1,0 +1,337 @@
+"""The demo as a newcomer gets it: the real command, in a process of its own, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from ledger import layout
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKTRACE = [sys.executable, "-c", "from exchange.cli import main; main()"]
+EVERBATT, CHINA, EU = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
+PLACES = ("US", "California", "China", "Korea")
+EXACT, WITH_RECIPE = 1e-6, 1e-4
+#: reference/worked-examples: kg CO2e per kWh delivered of the pack whose cells are made in China, to the printed digits.
+WORKED = {
+    ("NMC622", CHINA): "0.084232",
+    ("NMC622", EU): "0.171669",
+    ("LFP", CHINA): "0.071454",
+    ("LFP", EU): "0.145625",
+}
+
+
+def packtrace(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command; `variables` are settings."""
+    return subprocess.run(
+        [*PACKTRACE, *arguments],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
+    return clean | {f"PACKTRACE_{name.upper()}": value for name, value in variables.items()}
+
+
+@dataclass
+class Demo:
+    """A data folder, its database, and what the first run printed."""
+
+    data: Path
+    url: str
+    variables: dict[str, str]
+    summary: dict[str, Any]
+
+    @classmethod
+    def run(cls, data: Path, url: str | None) -> Demo:
+        """Play the demo; `url` None: SQLite, as without any setting."""
+        variables = {} if url is None else {"database_url": url}
+        summary = cls.again(data, variables)
+        return cls(data, url or f"sqlite:///{data / 'exchange.sqlite'}", variables, summary)
+
+    @staticmethod
+    def again(data: Path, variables: dict[str, str]) -> dict[str, Any]:
+        run = packtrace("demo", "--exit", "--json", "--data", str(data), **variables)
+        assert run.returncode == 0, run.stderr
+        found = json.loads(run.stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def audit(self, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        return packtrace("ledger", "audit", "--data", str(folder or self.data), **(self.variables | variables))
+
+    def verify(self, file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return packtrace("verify", str(file), *arguments)
+
+    @property
+    def evidence(self) -> Path:
+        return Path(self.summary["evidence"]["file"])
+
+    @property
+    def trust(self) -> Path:
+        return self.data / "trust"
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One run of the demo on SQLite, which the tests share; they change copies only."""
+    return Demo.run(tmp_path_factory.mktemp("sqlite") / "data", None)
+
+
+@pytest.fixture
+def copied(on_sqlite: Demo, tmp_path: Path) -> Demo:
+    """A copy of the SQLite demo that a test may damage."""
+    data = tmp_path / "data"
+    shutil.copytree(on_sqlite.data, data)
+    return Demo(data, f"sqlite:///{data / 'exchange.sqlite'}", {}, on_sqlite.summary)
+
+
+def check_figures(summary: dict[str, Any]) -> None:
+    """Check every figure of a run against the published table, the worked examples, and what has to be said about it."""
+    with (ROOT / "examples" / "everbatt" / "expected_totals.csv").open(encoding="utf-8") as file:
+        expected = {(row["chemistry"], row["electricity"]): row["pack_kg_co2e_per_kwh"] for row in csv.DictReader(file)}
+    packs = {(pack["chemistry"], pack["electricity"], pack["cathode"]): pack for pack in summary["packs"]}
+    assert len(packs) == len(summary["packs"]) == 2 * len(PLACES) * 2
+    for (chemistry, place, cathode), pack in packs.items():
+        tolerance = EXACT if cathode == "published_factor" else WITH_RECIPE
+        published = float(expected[chemistry, place])
+        assert pack["kg_co2e_per_kwh_capacity"] == pytest.approx(published, rel=tolerance, abs=0), pack["model"]
+        assert set(pack["rule_sets"]) == {EVERBATT, CHINA, EU}
+        for rule_set, found in pack["rule_sets"].items():
+            check_said(rule_set, found)
+    for (chemistry, rule_set), printed in WORKED.items():
+        delivered = packs[chemistry, "China", "published_factor"]["rule_sets"][rule_set]["kg_co2e_per_kwh_delivered"]
+        assert f"{delivered:.6f}" == printed
+
+
+def check_said(rule_set: str, found: dict[str, Any]) -> None:
+    """Check what every result says of itself: partial, modelled, with gaps instead of zeros."""
+    assert {"kg_co2e_per_kwh_delivered", "complete", "stages", "gaps", "findings", "primary_data_share"} <= set(found)
+    assert found["complete"] is False
+    assert found["primary_data_share"] == 0
+    assert found["heading"].startswith("partial")
+    assert (found["kg_co2e_per_kwh_delivered"] is None) is (rule_set == EVERBATT)
+    missing = {stage: part["value"] for stage, part in found["stages"].items() if part["value"] is None}
+    assert len(missing) == 2
+    assert {"distribution"} < set(missing) <= {"distribution", "recycling", "end_of_life"}
+    assert set(missing) <= {gap["where"] for gap in found["gaps"]}
+    computed = [part["value"] for part in found["stages"].values() if part["value"] is not None]
+    headline = found["kg_co2e_per_kwh_delivered"] or found["kg_co2e_per_kwh_capacity"]
+    assert sum(computed) == pytest.approx(headline, rel=1e-9)
+
+
+def test_every_pack_on_sqlite(on_sqlite: Demo) -> None:
+    check_figures(on_sqlite.summary)
+    statements = on_sqlite.summary["statements"]
+    assert statements["there_before"] == 0
+    assert statements["total"] > 80
+
+
+def test_every_pack_on_postgresql_with_the_same_figures(on_sqlite: Demo, tmp_path: Path, postgres_url: str) -> None:
+    demo = Demo.run(tmp_path / "data", postgres_url)
+    check_figures(demo.summary)
+    assert figures(demo.summary) == figures(on_sqlite.summary)
+    assert not (demo.data / "exchange.sqlite").exists()
+    assert demo.verify(demo.evidence, "--trust", str(demo.trust)).returncode == 0
+    assert demo.audit().returncode == 0
+    change_an_entry(demo, 20)
+    run = demo.audit()
+    assert (run.returncode, "20" in run.stderr) == (1, True), run.stderr
+
+
+def figures(summary: dict[str, Any]) -> list[Any]:
+    """The packs without what differs between two logs: digests, entry numbers, and the order of lines, which are shuffled."""
+    return [
+        {**pack, "rule_sets": {name: _figures(found) for name, found in pack["rule_sets"].items()}}
+        for pack in summary["packs"]
+    ]
+
+
+def _figures(found: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in found.items() if key not in ("result", "sealed")}
+    return kept | {"assumptions": sorted(found["assumptions"])}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("rule_set", [CHINA, EU])
+def test_where_the_lfp_recipe_is_refused_the_published_factor_stands_in(
+    on_sqlite: Demo, place: str, rule_set: str
+) -> None:
+    by_cathode = {
+        pack["cathode"]: pack["rule_sets"][rule_set]
+        for pack in on_sqlite.summary["packs"]
+        if (pack["chemistry"], pack["electricity"]) == ("LFP", place)
+    }
+    recipe, factor = by_cathode["recipe"], by_cathode["published_factor"]
+    assert recipe["kg_co2e_per_kwh_delivered"] == pytest.approx(factor["kg_co2e_per_kwh_delivered"], rel=1e-9)
+    (finding,) = [found for found in recipe["findings"] if found["gate"] == "element_balance"]
+    assert finding["level"] == "hard"
+    assert not any(found["gate"] == "element_balance" for found in factor["findings"])
+    refused = [item for item in on_sqlite.summary["refused"] if item["rule_set"] == rule_set]
+    assert [finding["level"] for item in refused for finding in item["findings"]] == ["hard"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_everbatt_s_own_rules_report_the_imbalance_without_refusing(on_sqlite: Demo, place: str) -> None:
+    (pack,) = [
+        pack
+        for pack in on_sqlite.summary["packs"]
+        if (pack["chemistry"], pack["electricity"], pack["cathode"]) == ("LFP", place, "recipe")
+    ]
+    (finding,) = [f for f in pack["rule_sets"][EVERBATT]["findings"] if f["gate"] == "element_balance"]
+    assert "reported, not refused" in finding["what"]
+    assert not [item for item in on_sqlite.summary["refused"] if item["rule_set"] == EVERBATT]
+
+
+def test_a_second_run_finds_everything_there(copied: Demo) -> None:
+    """And a port that is taken is no obstacle."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        summary = Demo.again(copied.data, {"port": port})
+    statements = summary["statements"]
+    assert statements["there_before"] == statements["total"] == copied.summary["statements"]["total"]
+    assert summary["packs"] == copied.summary["packs"]
+    assert f":{port}/" not in summary["page"]
+    assert summary["page"].startswith("http://127.0.0.1:")
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A data folder whose demo was killed at several moments, and the last line that each run told."""
+    moments = ("companies enrolled", "pack NMC622-100-CN stated", "pack LFP-100-KR-R stated", "results computed")
+    told = []
+    for moment in moments:
+        with subprocess.Popen(
+            [*PACKTRACE, "demo", "--exit", "--json", "--data", str(tmp_path / "data")],
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if moment in line:
+                    # A moment later, so that the kill comes in the middle of the next step.
+                    threading.Event().wait(0.05)
+                    break
+            process.send_signal(signal.SIGKILL)
+            told.append(line.strip())
+    return tmp_path / "data", told
+
+
+def test_runs_that_were_killed_are_resumed(killed: tuple[Path, list[str]], on_sqlite: Demo) -> None:
+    data, told = killed
+    assert len(told) == 4
+    summary = Demo.again(data, {})
+    check_figures(summary)
+    assert figures(summary) == figures(on_sqlite.summary)
+    assert summary["statements"]["there_before"] == summary["statements"]["total"]
+    log = {int(row) for (row,) in rows(f"sqlite:///{data / 'exchange.sqlite'}", 'SELECT "index" FROM ledger_entry')}
+    assert log == set(range(len(log)))
+    whole = rows(on_sqlite.url, "SELECT count(*) FROM ledger_entry")[0][0]
+    assert len(log) == whole, "nothing is there twice"
+    assert packtrace("ledger", "audit", "--data", str(data)).returncode == 0
+
+
+def rows(url: str, query: str) -> list[Any]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = list(connection.execute(text(query)).all())
+    engine.dispose()
+    return found
+
+
+def test_the_evidence_is_verified_offline(on_sqlite: Demo) -> None:
+    stated = on_sqlite.summary["evidence"]
+    assert on_sqlite.evidence.is_file()
+    assert stated["verdict"].startswith("verified")
+    assert stated["exit_code"] == 0
+    run = on_sqlite.verify(on_sqlite.evidence, "--trust", str(on_sqlite.trust), "--json")
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["verdict"] == stated["verdict"]
+    assert len(found["results"]) == 48
+
+
+def test_without_a_trust_file_it_is_trust_on_first_use(on_sqlite: Demo) -> None:
+    run = on_sqlite.verify(on_sqlite.evidence)
+    assert run.returncode == 3
+    assert "trust on first use" in run.stdout
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_one_changed_byte_in_the_evidence_is_found_and_its_place_named(
+    on_sqlite: Demo, tmp_path: Path, share: float
+) -> None:
+    data = bytearray(on_sqlite.evidence.read_bytes())
+    place = int(len(data) * share)
+    data[place] ^= 1
+    (tmp_path / "changed").write_bytes(data)
+    run = on_sqlite.verify(tmp_path / "changed", "--trust", str(on_sqlite.trust))
+    assert run.returncode == 1
+    assert "rejected" in run.stdout
+    assert any(name in run.stdout for name in ("entries/", "results/", "archive", "manifest", "rules/", "factors/"))
+
+
+def change_an_entry(demo: Demo, index: int) -> None:
+    """Change one byte of an entry in the database."""
+    engine = create_engine(demo.url)
+    where = {"index": index}
+    with engine.begin() as connection:
+        data = bytearray(
+            connection.execute(text('SELECT data FROM ledger_entry WHERE "index" = :index'), where).scalar_one()
+        )
+        data[len(data) // 2] ^= 1
+        connection.execute(
+            text('UPDATE ledger_entry SET data = :data WHERE "index" = :index'), {**where, "data": bytes(data)}
+        )
+    engine.dispose()
+
+
+def test_the_ledger_passes_its_audit(on_sqlite: Demo) -> None:
+    run = on_sqlite.audit()
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("consistent: ")
+
+
+def test_one_changed_byte_in_the_database_is_found_and_its_entry_named(copied: Demo) -> None:
+    change_an_entry(copied, 42)
+    run = copied.audit()
+    assert run.returncode == 1
+    assert "42" in run.stderr
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["hashes", "entries"])
+def test_one_changed_byte_in_a_published_tile_is_found_and_its_path_named(copied: Demo, number: int) -> None:
+    size = rows(copied.url, "SELECT max(size) FROM ledger_checkpoint")[0][0]
+    tiles = [place.path for place in layout.partial_tiles(size)]
+    path = next(path for path in tiles if path.startswith("tile/entries") is bool(number))
+    file = copied.data / "log" / path
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    run = copied.audit()
+    assert run.returncode == 1
+    assert path in run.stderr
