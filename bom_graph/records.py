@@ -50,7 +50,7 @@ PartT = TypeVar("PartT", bound="Part")
 
 #: A field as a reader holds it.
 Maybe: TypeAlias = T | Sealed | None
-Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]{0,31}:[!-~]{1,500}$", strict=True)]
+Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512, strict=True)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
 Obtained = Literal["measured", "calculated", "estimated", "modelled", "assumed"]

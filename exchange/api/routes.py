@@ -22,7 +22,7 @@ from signer import peek, split_presentation
 router = APIRouter(prefix="/api/v1")
 MAX_INT = 2**53
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
-Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]{0,31}:[!-~]{1,500}$", max_length=512)]
+Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512)]
 #: Text that every database keeps and every terminal shows: no control characters.
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -30,7 +30,6 @@ from signer import Statement, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
-MAX_URI = 512
 _QUERY = 500  # products asked for at once, well below what either database takes as parameters
 
 
@@ -147,10 +146,6 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
     if record is None:
         return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
-    if any(len(product) > MAX_URI for product in (str(record.sub), *_components(record))):
-        raise StatementError(
-            f"a product URI has more than {MAX_URI} characters", where="product", remedy="shorten the product's URI"
-        )
     if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
         raise StatementError(
             "not all disclosures were handed over",

@@ -213,7 +213,7 @@ STATEMENTS: dict[str, tuple[Defect, int, str]] = {
     "amount that is no number": (lambda s: amount(s, "NaN"), 400, "record"),
     "amount beyond all bounds": (lambda s: amount(s, "1e999999999"), 400, "record"),
     "amount as a JSON number": (lambda s: amount(s, 1), 400, "record"),
-    "product URI longer than a column": (lambda s: holds(s.first, "x", "u" * 600 + ":x"), 400, "statement"),
+    "product URI longer than a column": (lambda s: holds(s.first, "x", "u" * 600 + ":x"), 400, "record"),
     "disclosure held back": (lambda s: s.exchange.post(without(s.sign(), 1)), 400, "statement"),
     "line held back": (lambda s: s.exchange.post(without(s.sign(), -1)), 400, "statement"),
     "no disclosure at all": (lambda s: s.text(f"{s.sign().token}~"), 400, "statement"),
