@@ -30,7 +30,7 @@ from exchange.identity import Operator
 from exchange.intake import Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
-from ledger import LedgerError, NoLogError, NoteSigner, open_checkpoint
+from ledger import CHECKPOINT_PATH, LedgerError, NoLogError, NoteSigner, open_checkpoint
 from ledger.store import begin, create_log, head, latest_checkpoint, snapshot
 from signer import CertificateAuthority, KeyPair, SignerError, Trust
 from signer.keystore import load_authority, load_key, save_authority, save_key
@@ -76,7 +76,7 @@ def open_installation(
         secret = passphrase or kept_secret(folder / "passphrase", random)
         operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
         migrate(engine)
-        origin = _log(engine, origin, random)
+        origin = _log(engine, origin, random, folder / "log")
         trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
         policy = load_policy()
         admissions = Admissions(trust, policy)
@@ -189,12 +189,22 @@ def _new_authority(now: datetime) -> CertificateAuthority:
     )
 
 
-def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes]) -> str:
-    """Return the log's origin, founding the log if there is none. SetupError where it has another name than the setting."""
+def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], published: Path) -> str:
+    """Return the log's origin, founding the log if there is none.
+
+    SetupError where it has another name than the setting, or where a log was published and its database is gone: after such a
+    loss the old origin stays frozen as it is, and a new log starts beside it.
+    """
     try:
         with snapshot(engine) as connection:
             found = head(connection).origin
     except NoLogError:
+        if (published / CHECKPOINT_PATH).exists():
+            raise SetupError(
+                "the database has no log, but one was published here",
+                where=str(published),
+                remedy="restore the database; if it is lost, keep that folder elsewhere and start again for a new log",
+            ) from None
         found = origin or f"packtrace.example/{random(4).hex()}"
         with begin(engine) as connection:
             create_log(connection, found)

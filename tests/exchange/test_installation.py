@@ -227,6 +227,19 @@ def test_an_operator_s_key_that_was_never_enrolled_is_refused(sqlite_exchange: E
     assert installation.operator.key.thumbprint
 
 
+def test_after_the_loss_of_its_database_a_published_log_is_not_founded_anew(
+    sqlite_exchange: Exchange, tmp_path: Path
+) -> None:
+    """Two logs under one folder's keys would look like a fork to whoever saw the first."""
+    sqlite_exchange.publish()
+    lost = engine_for(f"sqlite:///{tmp_path / 'other.sqlite'}")
+    with pytest.raises(SetupError, match="one was published here"):
+        opened(sqlite_exchange.services.installation.folder, lost, passphrase=PASSPHRASE)
+    shutil.move(sqlite_exchange.services.installation.published, tmp_path / "old-log")
+    opened(sqlite_exchange.services.installation.folder, lost, passphrase=PASSPHRASE)
+    lost.dispose()
+
+
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, sqlite: Engine) -> None:
     (tmp_path / "data").write_bytes(b"")
     with pytest.raises(SetupError):
