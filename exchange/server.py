@@ -38,14 +38,19 @@ def open_services(settings: Settings) -> Services:
     """Open (and on first use make) the data folder and database that `settings` name."""
     make_private_folder(settings.data)
     secret = settings.passphrase.get_secret_value() if settings.passphrase else None
-    installation = open_installation(
-        settings.data,
-        engine_for(settings.url),
-        origin=settings.origin,
-        passphrase=secret,
-        clock=utc_now,
-        random=new_secret,
-    )
+    engine = engine_for(settings.url)
+    try:
+        installation = open_installation(
+            settings.data,
+            engine,
+            origin=settings.origin,
+            passphrase=secret,
+            clock=utc_now,
+            random=new_secret,
+        )
+    except BaseException:
+        engine.dispose()
+        raise
     return wire(installation, holder=f"{os.getpid()}-{new_secret(4).hex()}", clock=utc_now)
 
 

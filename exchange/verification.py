@@ -226,8 +226,10 @@ class _Verification:
         for name, data in self._each((name, self.members[name]) for name in self._below("results/")):
             self._check_name(name, f"results/{hashlib.sha256(data).hexdigest()}.json")
             found = _json(data, name)
-            if found.get("engine") != ENGINE:
-                what = f"the result was computed by {found.get('engine')!r}, this is {ENGINE}"
+            if not isinstance(found.get("engine"), str):
+                raise RejectedError("the result doesn't name its engine", where=name, remedy=_REMEDY)
+            if found["engine"] != ENGINE:
+                what = f"the result was computed by {found['engine']!r}, this is {ENGINE}"
                 raise UndecidableError(what, where=name, remedy="use that version")
             stated[name] = found
         if not stated:

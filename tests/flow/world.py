@@ -46,9 +46,14 @@ def open_services(
 ) -> Services:
     """Open a data folder as `exchange.server` does, with a clock and keys from a passphrase of ours."""
     clock = clock or Clock()
-    installation = open_installation(
-        folder, engine_for(url), origin=origin, passphrase=PASSPHRASE, clock=clock, random=random.randbytes
-    )
+    engine = engine_for(url)
+    try:
+        installation = open_installation(
+            folder, engine, origin=origin, passphrase=PASSPHRASE, clock=clock, random=random.randbytes
+        )
+    except BaseException:
+        engine.dispose()
+        raise
     return wire(installation, holder=holder, clock=clock)
 
 

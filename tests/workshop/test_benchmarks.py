@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -39,11 +40,19 @@ def failing() -> Iterator[Row]:
 
 
 def test_twice_the_work_is_half_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "SAMPLE_NS", 2_000_000)
-    ours, reference = (lambda: sum(range(4000))), (lambda: sum(range(8000)))
+    """On a clock that the work itself moves: a real one would let the machine's load decide."""
+    now = 0
+
+    def work(nanoseconds: int) -> None:
+        nonlocal now
+        now += nanoseconds
+
+    monkeypatch.setattr(measure.time, "perf_counter_ns", lambda: now)
+    ours, reference = partial(work, 2000), partial(work, 4000)
     row = compare("sum", ours, reference, reference_name="twice", goal=">=1", operations=10)
-    assert 1.3 < row.ratio < 3
-    assert row.ours > row.reference > 0
+    assert row.ratio == pytest.approx(2)
+    assert row.ours == pytest.approx(5e6)
+    assert row.reference == pytest.approx(2.5e6)
 
 
 def test_operations_scale_the_rates_alone(monkeypatch: pytest.MonkeyPatch) -> None:
