@@ -29,7 +29,8 @@ from exchange.kinds import Policy
 from exchange.report import Document, document, first_difference, lines_of_text
 from exchange.trust import TrustFile
 from ledger import LedgerError, leaf_hash, parse_proof, verify_proof
-from signer import SignerError
+from signer import KEY_EVENT, UNDATED, Interval, SignerError, judge
+from signer import Verdict as Standing
 
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
@@ -48,7 +49,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected."""
+    """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected.
+
+    `policy` is the digest (hex SHA-256) of the policy by which signers were judged; None where it came to none.
+    """
 
     code: str
     text: str
@@ -57,6 +61,7 @@ class Verdict:
     limits: tuple[str, ...] = ()
     where: str | None = None
     remedy: str | None = None
+    policy: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -98,6 +103,8 @@ class _Verification:
         self.given = trust
         self.progress = progress
         self.steps: list[Step] = []
+        self.policy: str | None = None
+        self.standings: list[Standing] = []
 
     def run(self) -> Verdict:
         self._open()
@@ -113,7 +120,7 @@ class _Verification:
         where = remedy = None
         if error is not None:
             where, remedy = self._place(str(error.where)), error.remedy
-        return Verdict(code, text, steps=tuple(self.steps), where=where, remedy=remedy, **more)
+        return Verdict(code, text, steps=tuple(self.steps), where=where, remedy=remedy, policy=self.policy, **more)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -159,6 +166,7 @@ class _Verification:
         policy = Policy.read(self._member(POLICY))
         if policy.digest not in trust.policies:
             raise self._unaccepted("policy", policy.id, POLICY)
+        self.policy = policy.digest
         return policy
 
     def _statements(self, trust: TrustFile, policy: Policy, size: int) -> Evidence:
@@ -171,10 +179,12 @@ class _Verification:
             disclosures = self._text(f"{self._at}/disclosures").split("\n")
             entries.append(admission.admit(index, token, [line for line in disclosures if line], at=None))
         self._at = ""
+        # Judged once all key events of the file are known: a later one may say that a key was not its owner's alone. Key events
+        # themselves count through the keys that they brought in; those of uninvolved organisations are here too.
+        self.standings = [_standing(entry, admission) for entry in entries if entry.statement.vct != KEY_EVENT.vct]
         signers = {entry.statement.issuer for entry in entries}
-        self._passed(
-            4, "statements", f"{len(entries)} statements of {len(signers)} organisations, keys, roles and citations"
-        )
+        what = f"{len(entries)} statements of {len(signers)} organisations, keys, roles and citations"
+        self._passed(4, "statements", f"{what}, by policy {policy.digest}")
         return Evidence(trust.origin, size, entries)
 
     def _rules(self, trust: TrustFile, policy: Policy) -> _Rules:
@@ -242,11 +252,15 @@ class _Verification:
         self._passed(7, "report", f"{len(results)} results as printed")
 
     def _conclude(self, trust: TrustFile, results: list[Document], size: int) -> Verdict:
-        limits = (
+        limits: tuple[str, ...] = (
             f"no later key event, correction or withdrawal is known at size {size}, on the operator's word, recomputed by nobody",
             "times are the issuers' claims: no independent timestamp or witness in this file",
             f"verified, not complete: {sum(not found['complete'] for found in results)} of {len(results)} results are partial",
         )
+        limits += self._known_of_keys()
+        if suspect := [found for found in self.standings if found.word == "suspect"]:
+            text = f"not decidable: {len(suspect)} entries are suspect, the first is entry {suspect[0].index}"
+            return self.verdict("not_decidable", text, results=tuple(results), limits=limits)
         if self.given is None:
             text = f"trust on first use: consistent in itself; compare the fingerprint over another channel: {trust.fingerprint}"
             return self.verdict("trust_on_first_use", text, results=tuple(results), limits=limits)
@@ -255,6 +269,15 @@ class _Verification:
             text = f"verified except sealed: up to {sealed:.1f} % of a total rests on signed footprints whose inputs are sealed"
             return self.verdict("verified_except_sealed", text, results=tuple(results), limits=limits)
         return self.verdict("verified", "verified", results=tuple(results), limits=limits)
+
+    def _known_of_keys(self) -> tuple[str, ...]:
+        """What the key events say against entries, or beside them; that no time is attested is said once for all."""
+        lines = []
+        for found in self.standings:
+            said = [reason.what for reason in found.reasons if reason.word != "time not decidable"]
+            said += [note for note in found.notes if note != UNDATED]
+            lines += [f"entry {found.index}: {what}" for what in said]
+        return tuple(lines)
 
     # -- members ---------------------------------------------------------------------------------------------------
 
@@ -294,6 +317,13 @@ class _Verification:
             where=where,
             remedy="compare its digest with the publisher's; accept it in the trust file if it is right",
         )
+
+
+def _standing(entry: Entry, admission: Admission) -> Standing:
+    """What the file's key events say about an entry; its time is open, since no timestamps travel in the file."""
+    return judge(
+        entry.statement, admission.trust, Interval(), admission.keys, index=entry.index, policy=admission.policy.digest
+    )
 
 
 def report_text(results: list[Document]) -> str:
