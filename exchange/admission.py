@@ -5,7 +5,7 @@ Rules kept here:
 2. A token is verified strictly: signature, certificate, claim layout, disclosures (signer).
 3. Its key counts at its index (key register), and one of its organisation's roles may sign its kind (policy).
 4. Its record can be read; what it states of itself adds up; it speaks of its issuer's own products.
-5. It cites smaller indices of this log only.
+5. It cites smaller indices of this log only, or entries of the log's named predecessor (signer.citations).
 """
 
 from __future__ import annotations
@@ -15,12 +15,25 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from bom_graph import Citation, Input, Lines, Record
-from exchange.errors import CitationError, StatementError
+from exchange.errors import StatementError
 from exchange.evidence import Entry
 from exchange.kinds import ROLE_GRANT, Policy, RoleGrant, kind_of, read_open, read_record
 from ledger import leaf_hash
-from signer import KEY_EVENT, KeyRegister, Statement, Trust, leaf_bytes, peek, verify
+from signer import (
+    KEY_EVENT,
+    CitableLog,
+    Citation,
+    KeyRegister,
+    Statement,
+    Trust,
+    check_citation,
+    check_vouched,
+    citations_of,
+    leaf_bytes,
+    peek,
+    read_key_event,
+    verify,
+)
 
 #: Kinds whose entries change who may sign what; admission has to see every one of them.
 GOVERNING_KINDS = (KEY_EVENT.vct, ROLE_GRANT.vct)
@@ -29,9 +42,10 @@ GOVERNING_KINDS = (KEY_EVENT.vct, ROLE_GRANT.vct)
 class Admission:
     """What governs the next entry: the keys and roles after the entries seen so far."""
 
-    def __init__(self, trust: Trust, policy: Policy) -> None:
+    def __init__(self, trust: Trust, policy: Policy, *, predecessor: CitableLog | None = None) -> None:
         self.trust = trust
         self.policy = policy
+        self.log = CitableLog(trust.origin, predecessor=predecessor)
         self.keys = KeyRegister.empty()
         self._roles: dict[str, frozenset[str]] = {}
 
@@ -44,15 +58,21 @@ class Admission:
         """Return the entry that `token` makes at `index`; nothing changes here yet.
 
         `at` is the time of admission, for certificate validity and `iat`; None: the time the issuer claims, for a token that the ledger
-        holds already. Raises SignerError, StatementError, CitationError or a BomGraphError, each naming the place.
+        holds already. Raises SignerError, StatementError or a BomGraphError, each naming the place.
         """
         seen = peek(token)
         kind = kind_of(seen.vct)
-        statement = verify(token, disclosures, profile=kind.profile, trust=self.trust, at=at or seen.issued_at)
+        # The intermediates that came with the key's enrolment lead to the trust file's authorities, and count for nothing else.
+        trust = self.keys.trusting(self.trust, seen.thumbprint)
+        statement = verify(token, disclosures, profile=kind.profile, trust=trust, at=at or seen.issued_at)
         self._check_rights(index, statement)
+        if at is not None and statement.vct == KEY_EVENT.vct:
+            # A key that nobody vouches for would lock its organisation out: refused when it comes in, not when it is used.
+            event = read_key_event(index, statement)
+            check_vouched(event, self.keys.trusting(self.trust, event.thumbprint), at)
+        for path, citation in citations(statement):
+            check_citation(citation, log=self.log, index=index, where=path)
         record = read_record(statement)
-        if record is not None:
-            self._check_citations(index, record)
         return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, record)
 
     def take(self, entry: Entry) -> None:
@@ -76,7 +96,8 @@ class Admission:
         """Return an entry that was admitted as somebody sees it who holds only `disclosures` of it."""
         seen = entry.statement
         profile = kind_of(seen.vct).profile
-        statement = verify(seen.token, disclosures, profile=profile, trust=self.trust, at=seen.issued_at)
+        trust = self.keys.trusting(self.trust, seen.certificate.thumbprint)
+        statement = verify(seen.token, disclosures, profile=profile, trust=trust, at=seen.issued_at)
         return replace(entry, statement=statement, record=read_record(statement))
 
     def _check_rights(self, index: int, statement: Statement) -> None:
@@ -93,27 +114,7 @@ class Admission:
         self.keys.admit(index, statement)
         self.policy.may_sign(statement.vct, self._roles.get(statement.issuer, frozenset()), issuer=statement.issuer)
 
-    def _check_citations(self, index: int, record: Record) -> None:
-        for path, citation in citations(record):
-            if citation.origin != self.trust.origin:
-                raise CitationError(
-                    f"the citation is to another log, {citation.origin}",
-                    where=path,
-                    remedy=f"cite entries of {self.trust.origin}",
-                )
-            if citation.index >= index:
-                raise CitationError(
-                    f"entry {index} cites entry {citation.index}, which isn't before it",
-                    where=path,
-                    remedy="cite an entry that the ledger holds already",
-                )
 
-
-def citations(record: Record) -> Iterator[tuple[str, Citation]]:
-    """Yield the path and citation of each line that `record` discloses."""
-    for name in record.lists:
-        lines = getattr(record, name)
-        if isinstance(lines, Lines):
-            for line in lines:
-                if isinstance(line, Input) and line.citation is not None:
-                    yield f"{name}/{line.id}/citation", line.citation
+def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:
+    """Yield the path and citation of each line that `statement` discloses. Raises MalformedCitationError."""
+    return citations_of(statement.claims, kind_of(statement.vct).profile.lists)

@@ -29,10 +29,10 @@ class RightsError(ExchangeError):
     code = "rights"
 
 
-class CitationError(ExchangeError):
-    """A statement cites an entry that isn't there or isn't before it."""
+class FormError(ExchangeError):
+    """The supplier has to correct the form that was to be signed; `where` names file, line and claim path."""
 
-    code = "citation"
+    code = "form"
 
 
 class JtiReusedError(ExchangeError):
@@ -63,6 +63,12 @@ class UndecidableError(ExchangeError):
     """Verification can't decide with what it was given; `what` says what is missing."""
 
     code = "not_decidable"
+
+
+class UsageError(ExchangeError):
+    """The caller of a command has to call it otherwise."""
+
+    code = "usage"
 
 
 class SetupError(ExchangeError):

@@ -119,13 +119,18 @@ def read_record(statement: Statement) -> Record | None:
         return None
     claims = {name: value for name, value in statement.claims.items() if name not in _ENVELOPE}
     record = kind.record.read(claims, statement.contents)
-    if isinstance(record.sub, str) and not record.sub.startswith(statement.issuer.rstrip("/") + "/"):
+    check_own_product(record, statement.issuer)
+    return record
+
+
+def check_own_product(record: Record, issuer: str) -> None:
+    """Check that the record, as far as it tells, is about a product below its issuer's URI; StatementError otherwise."""
+    if isinstance(record.sub, str) and not record.sub.startswith(issuer.rstrip("/") + "/"):
         raise StatementError(
-            f"{statement.issuer} speaks for a product that isn't its own: {record.sub}",
+            f"{issuer} speaks for a product that isn't its own: {record.sub}",
             where="sub",
             remedy="state a product URI below the issuer's own URI",
         )
-    return record
 
 
 _ENVELOPE = frozenset({"iss", "aud", "jti", "iat", "vct", "contents"})

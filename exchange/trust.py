@@ -25,7 +25,10 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class TrustFile(BaseModel):
-    """Anchors of one log. `authorities` are PEM certificates; digests are hex SHA-256 of the published files."""
+    """Anchors of one log. `authorities` are PEM certificates; digests are hex SHA-256 of the published files.
+
+    `pinned` are authorities of one organisation, by its URI, which speak for that organisation only; `intermediates` lead to either.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,6 +39,8 @@ class TrustFile(BaseModel):
     rule_sets: frozenset[Digest]
     factor_releases: frozenset[Digest]
     policies: frozenset[Digest]
+    intermediates: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    pinned: Annotated[dict[str, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, data: bytes, *, where: str = "trust file") -> TrustFile:
@@ -64,6 +69,10 @@ class TrustFile(BaseModel):
         members = self.model_dump(mode="json")
         for name in ("rule_sets", "factor_releases", "policies"):
             members[name] = sorted(members[name])
+        for name in ("intermediates", "pinned"):
+            # A file from before these members has the same bytes, and so the same fingerprint.
+            if not members[name]:
+                del members[name]
         return (json.dumps(members, indent=1, sort_keys=True) + "\n").encode()
 
     @property
@@ -80,10 +89,12 @@ class TrustFile(BaseModel):
     @cached_property
     def signers(self) -> Trust:
         """The anchors of statement signatures."""
-        ders = tuple(
-            x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in self.authorities
-        )
-        return Trust(authorities=ders, pinned={}, origin=self.origin)
+        pinned = {organisation: _ders(texts) for organisation, texts in self.pinned.items()}
+        return Trust(_ders(self.authorities), pinned, self.origin, _ders(self.intermediates))
+
+
+def _ders(texts: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in texts)
 
 
 def _reason(error: Exception) -> str:

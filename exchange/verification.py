@@ -31,7 +31,8 @@ from exchange.kinds import Policy
 from exchange.report import Document, document, document_bytes, first_difference, lines_of_text
 from exchange.trust import TrustFile
 from ledger import Checkpoint, LedgerError, format_proof, leaf_hash, open_checkpoint, parse_proof, verify_inclusion
-from signer import SignerError
+from signer import KEY_EVENT, UNDATED, Interval, SignerError, judge
+from signer import Verdict as Standing
 
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
@@ -55,7 +56,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected."""
+    """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected.
+
+    `policy` is the digest (hex SHA-256) of the policy by which signers were judged; None where it came to none.
+    """
 
     code: str
     text: str
@@ -64,6 +68,7 @@ class Verdict:
     limits: tuple[str, ...] = ()
     where: str | None = None
     remedy: str | None = None
+    policy: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -106,6 +111,8 @@ class _Verification:
         self.progress = progress
         self.steps: list[Step] = []
         self._at = ""
+        self.policy: str | None = None
+        self.standings: list[Standing] = []
 
     def run(self) -> Verdict:
         self._open()
@@ -123,7 +130,7 @@ class _Verification:
         where = remedy = None
         if error is not None:
             where, remedy = self._place(str(error.where)), error.remedy
-        return Verdict(code, text, steps=tuple(self.steps), where=where, remedy=remedy, **more)
+        return Verdict(code, text, steps=tuple(self.steps), where=where, remedy=remedy, policy=self.policy, **more)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -177,6 +184,7 @@ class _Verification:
         self._at = ""
         if policy.digest not in trust.policies:
             raise self._unaccepted("policy", policy.id, POLICY)
+        self.policy = policy.digest
         return policy
 
     def _statements(self, trust: TrustFile, policy: Policy, size: int) -> Evidence:
@@ -193,9 +201,16 @@ class _Verification:
                 raise RejectedError(f"the statement of entry {first} a second time", where="token", remedy=_REMEDY)
             self.disclosures[entry.leaf_hash] = dict(zip(entry.statement.disclosure_digests, lines, strict=True))
             entries.append(entry)
+        # Judged once all key events of the file are known: a later one may say that a key was not its owner's alone. Key events
+        # themselves count through the keys that they brought in; those of uninvolved organisations are here too.
+        self.standings = [_standing(entry, self.admission) for entry in entries if entry.statement.vct != KEY_EVENT.vct]
         signers = {entry.statement.issuer for entry in entries}
         found = f"{len(entries)} statements of {len(signers)} organisations: signatures, keys, roles and citations"
-        self._passed(4, "statements", f"{found}; the operator by entry 0 is {self.admission.keys.operator}")
+        self._passed(
+            4,
+            "statements",
+            f"{found}, by policy {policy.digest}; the operator by entry 0 is {self.admission.keys.operator}",
+        )
         return Evidence(trust.origin, size, entries)
 
     def _rules(self, trust: TrustFile, policy: Policy) -> _Rules:
@@ -285,7 +300,10 @@ class _Verification:
         self._passed(7, "report", f"{len(stated)} results as printed")
 
     def _conclude(self, trust: TrustFile, results: list[Document], size: int) -> Verdict:
-        limits = self._limits(results, size)
+        limits = (*self._limits(results, size), *self._known_of_keys())
+        if suspect := [found for found in self.standings if found.word == "suspect"]:
+            text = f"not decidable: {len(suspect)} entries are suspect, the first is entry {suspect[0].index}"
+            return self.verdict("not_decidable", text, results=tuple(results), limits=limits)
         if self.given is None:
             text = f"trust on first use: consistent in itself; compare the fingerprint over another channel: {trust.fingerprint}"
             return self.verdict("trust_on_first_use", text, results=tuple(results), limits=limits)
@@ -309,6 +327,15 @@ class _Verification:
             "signed is not the same as measured: that a statement is true is not checked here",
             f"verified is not the same as complete: {partial} of {len(results)} results are partial",
         )
+
+    def _known_of_keys(self) -> tuple[str, ...]:
+        """What the key events say against entries, or beside them; that no time is attested is said once for all."""
+        lines = []
+        for found in self.standings:
+            said = [reason.what for reason in found.reasons if reason.word != "time not decidable"]
+            said += [note for note in found.notes if note != UNDATED]
+            lines += [f"entry {found.index}: {what}" for what in said]
+        return tuple(lines)
 
     # -- members ---------------------------------------------------------------------------------------------------
 
@@ -357,6 +384,13 @@ class _Verification:
             where=where,
             remedy="compare its digest with the publisher's; accept it in the trust file if it is right",
         )
+
+
+def _standing(entry: Entry, admission: Admission) -> Standing:
+    """What the file's key events say about an entry; its time is open, since no timestamps travel in the file."""
+    return judge(
+        entry.statement, admission.trust, Interval(), admission.keys, index=entry.index, policy=admission.policy.digest
+    )
 
 
 def report_text(results: list[Document]) -> str:

@@ -4,12 +4,17 @@ Token bytes are what the ledger hashes, so two spellings of the same bytes would
 """
 
 import binascii
+from collections.abc import Sequence
 
 from signer.errors import BadBase64Error
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 # The standard alphabet's own two characters become one that is in neither.
 _FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+# By the number of padding characters left out: the last characters that leave no bit unused.
+_LAST = (ALPHABET.translate(_FROM_URL), b"AEIMQUYcgkosw048", b"AQgw", b"")
 
 
 def encode(data: bytes) -> str:
@@ -17,15 +22,28 @@ def encode(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
+def encode_each(pieces: Sequence[bytes], size: int) -> list[str]:
+    """The spelling of each of many short pieces of `size` bytes, at a third of the cost of one by one.
+
+    Zeros after a piece up to a multiple of three bytes make it a whole number of characters, the first of which spell
+    the piece alone.
+    """
+    zeros = -size % 3
+    spelt = encode(b"".join([piece + bytes(zeros) for piece in pieces]))
+    step = (size + zeros) // 3 * 4
+    return [spelt[start : start + step - zeros] for start in range(0, len(spelt), step)]
+
+
 def decode(text: str, where: str) -> bytes:
     """The bytes that `text` spells; raises BadBase64Error for any spelling but the one `encode` gives."""
     try:
         spelling = text.encode("ascii").translate(_FROM_URL)
-        data = binascii.a2b_base64(spelling + b"==")
+        padding = -len(spelling) % 4
+        data = binascii.a2b_base64(spelling + b"==="[:padding], strict_mode=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise _not_canonical("base64url", where) from error
-    # The decoder skips foreign characters and ignores spare bits; comparing the spelling catches both.
-    if binascii.b2a_base64(data, newline=False).rstrip(b"=") != spelling:
+    # The strict decoder still takes padding that we add ourselves, and ignores spare bits.
+    if spelling[-1:] not in _LAST[padding]:
         raise _not_canonical("base64url", where)
     return data
 

@@ -6,7 +6,7 @@ A reader cannot tell an undisclosed claim from a decoy. Only this disclosure let
 from collections.abc import Iterable, Mapping, Sequence
 
 from signer.errors import ContentsMismatchError
-from signer.sdjwt import Arrangement, Disclosure
+from signer.sdjwt import Arrangement
 from signer.strict_json import JSON
 
 CONTENTS = "contents"
@@ -33,37 +33,36 @@ def check_contents(arrangement: Arrangement, digests: Sequence[str]) -> Mapping[
 
 
 def _read(value: JSON) -> tuple[set[str], dict[str, int]]:
-    match value:
-        case {"claims": list(names), "lists": dict(lists)}:
-            claims = {name for name in names if isinstance(name, str)}
-            counts = {name: n for name, n in lists.items() if type(n) is int and n >= 0}
-        case _:
-            raise _mismatch("not {claims: [...], lists: {...}}")
+    members = value if isinstance(value, dict) else {}
+    names, lists = members.get("claims"), members.get("lists")
+    if not isinstance(names, list) or not isinstance(lists, dict) or not set(map(type, names)) <= {str}:
+        raise _mismatch("not {claims: [names], lists: {...}}")
+    claims = set(names)
+    counts = {name: n for name, n in lists.items() if type(n) is int and n >= 0}
     if len(claims) != len(names) or len(counts) != len(lists):
         raise _mismatch("a claim is named twice, or a number of lines is no number")
     return claims, counts
 
 
 def _check_claims(arrangement: Arrangement, claims: set[str], lists: dict[str, int], digests: int) -> None:
-    disclosed = {claim.name for claim in arrangement.named} - {CONTENTS}
     if CONTENTS in claims or not lists.keys() <= claims:
         raise _mismatch("it names itself, or counts a list that it does not name")
-    if not disclosed <= claims:
+    if not {claim.name for claim in arrangement.named} <= claims | {CONTENTS}:
         raise _mismatch("a disclosed claim is not named")
     if len(claims) + 1 > digests:
         raise _mismatch("more claims are named than there are digests")
 
 
 def _check_counts(arrangement: Arrangement, lists: dict[str, int]) -> None:
+    if {claim.name for claim in arrangement.named} & lists.keys() != arrangement.elements.keys():
+        raise _mismatch("a list is not counted, or what is counted is no list")
     for claim in arrangement.named:
-        if (claim.slots is None) == (claim.name in lists):
-            raise _mismatch("a list is not counted, or what is counted is no list")
         if claim.slots is not None and claim.name is not None:
-            _check_count(claim, len(arrangement.elements[claim.name]), lists[claim.name])
+            _check_count(len(arrangement.elements[claim.name]), lists[claim.name], len(claim.slots))
 
 
-def _check_count(claim: Disclosure, disclosed: int, counted: int) -> None:
-    if not disclosed <= counted <= len(claim.slots or ()):
+def _check_count(disclosed: int, counted: int, slots: int) -> None:
+    if not disclosed <= counted <= slots:
         raise _mismatch("more lines are disclosed than counted, or counted than there are digests")
 
 

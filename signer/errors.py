@@ -118,6 +118,12 @@ class WrongAudienceError(BadClaimError):
     code = "wrong_audience"
 
 
+class TokenNotValidError(BadClaimError):
+    """`exp` or `nbf` says that the token is not valid at the time in question."""
+
+    code = "token_not_valid"
+
+
 class UnknownDigestAlgorithmError(BadClaimError):
     """`_sd_alg` is not `sha-256`."""
 
@@ -283,6 +289,12 @@ class AlreadyEnrolledError(BadKeyEventError):
     code = "already_enrolled"
 
 
+class CompromiseInFutureError(BadKeyEventError):
+    """A key is declared compromised from an entry on that is not there yet."""
+
+    code = "compromise_in_future"
+
+
 class KeyNotEnrolledError(SignerError):
     """The signing key and certificate were not enrolled before this entry."""
 
@@ -293,6 +305,84 @@ class KeyRevokedError(SignerError):
     """The signing key was revoked at or before this entry."""
 
     code = "key_revoked"
+
+
+# --- Citations: the citing organisation has to issue something else -----------------------------------------------
+
+
+class CitationError(SignerError):
+    """A citation does not lead to an entry that the statement may cite."""
+
+    code = "citation"
+
+
+class MalformedCitationError(CitationError):
+    """Not {origin, index, leaf_hash}."""
+
+    code = "malformed_citation"
+
+
+class CitationNotEarlierError(CitationError):
+    """The citation is to the citing entry itself or to a later one."""
+
+    code = "citation_not_earlier"
+
+
+class CitationToUnknownLogError(CitationError):
+    """The citation is to a log that is neither this one nor its named predecessor."""
+
+    code = "citation_to_unknown_log"
+
+
+class CitationOutOfBoundsError(CitationError):
+    """The citation is to an entry that the predecessor never had."""
+
+    code = "citation_out_of_bounds"
+
+
+class CitationMismatchError(CitationError):
+    """The entry at the cited index is not the cited one."""
+
+    code = "citation_mismatch"
+
+
+# --- Time: whoever holds the timestamps has to get others ---------------------------------------------------------
+
+
+class TimestampError(SignerError):
+    """A timestamp that proves nothing about the digest in question."""
+
+    code = "bad_timestamp"
+
+
+class MalformedTimestampError(TimestampError):
+    """Not a granted RFC 3161 response in DER."""
+
+    code = "malformed_timestamp"
+
+
+class TimestampMismatchError(TimestampError):
+    """The timestamp is over another digest, or over none of SHA-256."""
+
+    code = "timestamp_mismatch"
+
+
+class TimestampNotTrustedError(TimestampError):
+    """The signature does not verify, or no path leads from the signer to a timestamping authority that is trusted."""
+
+    code = "timestamp_not_trusted"
+
+
+class BadIntervalError(SignerError):
+    """A negative size or index, or an interval that ends before it starts."""
+
+    code = "bad_interval"
+
+
+class BadPolicyDigestError(SignerError):
+    """What is to stand in a verdict is not the hexadecimal SHA-256 of a policy."""
+
+    code = "bad_policy_digest"
 
 
 # --- The key store: the owner of the machine has to act -----------------------------------------------------------
@@ -314,3 +404,21 @@ class KeyFileUnreadableError(KeyStoreError):
     """Wrong passphrase, not encrypted, or not a key file."""
 
     code = "key_file_unreadable"
+
+
+class KeyExistsError(KeyStoreError):
+    """There is a file where a new key was to be written."""
+
+    code = "key_exists"
+
+
+class KeyAddressError(KeyStoreError):
+    """Not the address of a key that can be used here."""
+
+    code = "key_address"
+
+
+class PassphraseError(KeyStoreError):
+    """There is no passphrase, or not one that can be used."""
+
+    code = "passphrase"

@@ -15,15 +15,16 @@ from signer.errors import (
 )
 from signer.jws import open_envelope, seal
 from signer.keys import Signer
-from signer.open_claims import check_jti, peek, read_open_claims
+from signer.open_claims import check_jti, open_claims_of, read_open_claims
+from signer.rfc9901 import DIGEST_ALGORITHM
 from signer.sdjwt import (
-    DIGEST_ALGORITHM,
+    SMALLEST_LIST,
     Disclosure,
     Salts,
     arrange,
     check_digests,
-    make_disclosure,
-    make_element,
+    make_claims,
+    make_elements,
     padded,
     placeholders,
     refuse_reserved,
@@ -33,7 +34,6 @@ from signer.strict_json import JSON, serialise
 from signer.verification import SMALLEST_DIGEST_LIST
 
 FULL = "full"
-SMALLEST_LIST = 8
 
 # Claims that `issue` sets itself, and the word that paths use for everything.
 _KEPT = WITH_DIGESTS | {CONTENTS, FULL}
@@ -73,10 +73,10 @@ def issue(
         payload["_sd_alg"] = DIGEST_ALGORITHM
         payload["_sd"] = padded((one.digest for one in named), SMALLEST_DIGEST_LIST, salts)
         disclosures = [*named, *lines]
-    token = seal(signer, serialise(payload, "payload"))
+    text = serialise(payload, "payload")
     # Read back: what is issued can be verified.
-    peek(token)
-    return Issued(token, tuple(one.text for one in disclosures))
+    open_claims_of(text)
+    return Issued(seal(signer, text), tuple(one.text for one in disclosures))
 
 
 def disclose(token: str, disclosures: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
@@ -133,35 +133,31 @@ def _open(claims: Mapping[str, JSON], profile: Profile) -> dict[str, JSON]:
 def _hide(hidden: Mapping[str, JSON], lists: frozenset[str], salts: Salts) -> tuple[list[Disclosure], list[Disclosure]]:
     lines = {name: _hide_lines(name, hidden[name], salts) for name in sorted(lists & hidden.keys())}
     counts = {name: len(elements) for name, elements in lines.items()}
-    named = [make_disclosure(salts, CONTENTS, list_contents(hidden, counts))]
-    for name, value in hidden.items():
-        if name in lines:
-            digests = padded((line.digest for line in lines[name]), SMALLEST_LIST, salts)
-            named.append(make_disclosure(salts, name, placeholders(digests)))
-        else:
-            named.append(_hide_claim(salts, name, value))
+    claims: dict[str, JSON] = {CONTENTS: list_contents(hidden, counts), **hidden}
+    for name, elements in lines.items():
+        claims[name] = placeholders(padded((line.digest for line in elements), SMALLEST_LIST, salts))
+    named = make_claims(salts, claims)
+    for claim in named:
+        if claim.slots is not None and claim.name not in lines:
+            remedy = "give values"
+            raise BadDisclosureError("a list of digests in place of values", where=repr(claim.name), remedy=remedy)
     return named, [line for elements in lines.values() for line in elements]
 
 
-def _hide_claim(salts: Salts, name: str, value: JSON) -> Disclosure:
-    disclosure = make_disclosure(salts, name, value)
-    if disclosure.slots is not None:
-        raise BadDisclosureError("a list of digests in place of values", where=repr(name), remedy="give values")
-    return disclosure
-
-
 def _hide_lines(name: str, value: JSON, salts: Salts) -> list[Disclosure]:
-    if not isinstance(value, list | tuple) or not all(isinstance(line, Mapping) for line in value):
+    lines = [line for line in value if isinstance(line, Mapping)] if isinstance(value, list | tuple) else []
+    if not isinstance(value, list | tuple) or len(lines) != len(value):
         raise BadClaimError("not a list of objects", where=repr(name), remedy="make each line an object")
+    drawn = salts.texts(len(lines))
     # The id comes first so that a reader of the raw disclosure finds it at once.
-    identified = [{"id": salts.draw(), **line} for line in value if isinstance(line, Mapping)]
+    identified: list[dict[str, JSON]] = [{"id": new, **line} for new, line in zip(drawn, lines, strict=True)]
     ids = [line["id"] for line in identified]
     if not all(isinstance(one, str) and one for one in ids):
         raise BadClaimError("an id that is no text", where=repr(name), remedy="use text, or leave the id out")
     if len(set(map(str, ids))) != len(ids):
         raise RepeatedLineError("two lines with one id", where=repr(name), remedy="give each line its own id")
     # Sorted by digest, which is random: the order of the lines tells nothing.
-    return sorted((make_element(salts, line, name) for line in identified), key=lambda line: line.digest)
+    return sorted(make_elements(salts, identified, name), key=lambda line: line.digest)
 
 
 def _line_id(line: Disclosure) -> str:

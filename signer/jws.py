@@ -45,24 +45,30 @@ class Envelope(NamedTuple):
 
 def leaf_bytes(token: str) -> bytes:
     """The bytes that the ledger hashes: the token in ASCII, without disclosures. Raises MalformedTokenError."""
+    token_parts(token)
+    return token.encode("ascii")
+
+
+def token_parts(token: str) -> list[str]:
+    """Header, payload and signature as they are spelt; raises MalformedTokenError."""
     if not isinstance(token, str) or not token.isascii():
         raise _malformed("not ASCII text")
     if len(token) > MAX_TOKEN:
         raise TokenTooLargeError(f"more than {MAX_TOKEN} bytes", where="token", remedy="disclose less in the open")
-    if token.count(".") != 2 or "~" in token:
+    parts = token.split(".")
+    if len(parts) != 3 or "~" in token:
         raise _malformed("not three parts separated by dots")
-    return token.encode("ascii")
+    return parts
 
 
 def open_envelope(token: str) -> Envelope:
     """The parts of a token, each in canonical base64url, with a header as above. Verifies no signature."""
-    data = leaf_bytes(token)
-    header, payload, signature = token.split(".")
+    header, payload, signature = token_parts(token)
     return Envelope(
         read_header(header),
         base64url.decode(payload, "payload"),
         base64url.decode(signature, "signature"),
-        data[: -len(signature) - 1],
+        token[: -len(signature) - 1].encode("ascii"),
     )
 
 
@@ -83,16 +89,22 @@ def read_header(segment: str) -> Header:
 
 def seal(signer: Signer, payload: bytes) -> str:
     """The signed token over `payload`; raises TokenTooLargeError."""
-    header: JSON = {
-        "alg": signer.algorithm,
-        "typ": TYPE,
-        "kid": signer.thumbprint,
-        "x5c": [base64url.encode_padded(signer.certificate)],
-    }
-    signing_input = f"{base64url.encode(serialise(header, 'header'))}.{base64url.encode(payload)}"
+    header = _header(signer.algorithm, signer.thumbprint, signer.certificate)
+    signing_input = f"{header}.{base64url.encode(payload)}"
     token = f"{signing_input}.{base64url.encode(signer.sign(signing_input.encode('ascii')))}"
     leaf_bytes(token)
     return token
+
+
+@functools.lru_cache(maxsize=64)
+def _header(algorithm: Algorithm, thumbprint: str, certificate: bytes) -> str:
+    members: JSON = {
+        "alg": algorithm,
+        "typ": TYPE,
+        "kid": thumbprint,
+        "x5c": [base64url.encode_padded(certificate)],
+    }
+    return base64url.encode(serialise(members, "header"))
 
 
 def _algorithm(members: dict[str, JSON]) -> Algorithm:

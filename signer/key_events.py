@@ -1,48 +1,66 @@
-"""Which key spoke for whom, and from which entry to which: key events and the register they add up to.
+"""Key events: what a statement of this kind says about a signing key, read and checked for itself.
 
-Entry 0 of a log enrols its operator, signed by the key it enrols and anchored by the trust file. From then on keys are
-enrolled and revoked by the operator, or by an organisation for keys of its own. A key counts from the entry after its
-enrolment and no longer at the entry of its revocation; nothing here looks at a clock.
+Whether its signer may say so, and what follows from it, is the register's matter (signer.key_register). The format is
+in docs/formats/key-event.md.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Self
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias, cast
+
+from cryptography import x509
 
 from signer import base64url
-from signer.certificates import Certificate, read_leaf
+from signer.certificates import Certificate, Trust, read_leaf, verify_certificate
 from signer.errors import (
-    AlreadyEnrolledError,
+    BadCertificateError,
     BadKeyEventError,
     BadPossessionError,
     BadSignatureError,
-    KeyNotEnrolledError,
-    KeyRevokedError,
-    NotAuthorisedError,
+    CompromiseInFutureError,
     OrganisationMismatchError,
     WrongKindError,
 )
 from signer.keys import Signer, verify_signature
-from signer.statements import Profile, Statement
-from signer.strict_json import JSON
+from signer.statements import ALWAYS_OPEN, Profile, Statement
+from signer.strict_json import JSON, quote_names
+
+Action: TypeAlias = Literal["enrol", "replace", "revoke", "compromise"]
+
+_NAMES = frozenset({"action", "organisation", "thumbprint"})
+_NEW_KEY = _NAMES | {"certificate", "certificate_sha256", "proof_of_possession"}
+_REQUIRED: Mapping[str, frozenset[str]] = {
+    "enrol": _NEW_KEY,
+    "replace": _NEW_KEY | {"replaces"},
+    "revoke": _NAMES | {"reason"},
+    "compromise": _NAMES | {"reason", "since"},
+}
+_OPTIONAL: Mapping[str, frozenset[str]] = {"enrol": frozenset({"chain"}), "replace": frozenset({"chain"})}
+_MAX_CHAIN = 4
+_MAX_INTERMEDIATE = 4096
 
 KEY_EVENT = Profile(
     vct="urn:packtrace:key-event:1",
-    open_claims=frozenset(
-        {
-            "action",
-            "organisation",
-            "thumbprint",
-            "certificate_sha256",
-            "certificate",
-            "proof_of_possession",
-            "reason",
-        }
-    ),
+    open_claims=frozenset().union(*_REQUIRED.values(), *_OPTIONAL.values()),
     selective=False,
     lists=frozenset(),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyEvent:
+    """What one event says. `certificate` and `chain` (DER of intermediates) belong to the key that it brings in."""
+
+    index: int
+    action: Action
+    organisation: str
+    thumbprint: str
+    certificate: Certificate | None = None
+    chain: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
+    replaces: str | None = None
+    reason: str | None = None
+    since: int | None = None
 
 
 def proof_of_possession(signer: Signer, origin: str, organisation: str) -> str:
@@ -50,10 +68,13 @@ def proof_of_possession(signer: Signer, origin: str, organisation: str) -> str:
     return base64url.encode(signer.sign(_possession_message(origin, organisation, signer.thumbprint)))
 
 
-def enrolment_claims(certificate_der: bytes, possession: str) -> dict[str, JSON]:
-    """The claims of the event that enrols the certificate's key for its organisation."""
+def enrolment_claims(certificate_der: bytes, possession: str, chain: Sequence[bytes] = ()) -> dict[str, JSON]:
+    """The claims of the operator's event that enrols the certificate's key for its organisation.
+
+    `chain` are the intermediates (DER) that lead from the certificate to an authority, where the trust file lacks them.
+    """
     certificate = read_leaf(certificate_der)
-    return {
+    claims: dict[str, JSON] = {
         "action": "enrol",
         "organisation": certificate.organisation,
         "thumbprint": certificate.thumbprint,
@@ -61,140 +82,111 @@ def enrolment_claims(certificate_der: bytes, possession: str) -> dict[str, JSON]
         "certificate": base64url.encode_padded(certificate_der),
         "proof_of_possession": possession,
     }
+    if chain:
+        claims["chain"] = [base64url.encode_padded(der) for der in chain]
+    return claims
+
+
+def replacement_claims(
+    certificate_der: bytes, possession: str, replaces: str, chain: Sequence[bytes] = ()
+) -> dict[str, JSON]:
+    """The claims of the event by which the key of thumbprint `replaces`, which signs it, hands over to a new one."""
+    return enrolment_claims(certificate_der, possession, chain) | {"action": "replace", "replaces": replaces}
 
 
 def revocation_claims(organisation: str, thumbprint: str, reason: str) -> dict[str, JSON]:
-    """The claims of the event that revokes a key."""
+    """The claims of the operator's event that revokes a key."""
     return {"action": "revoke", "organisation": organisation, "thumbprint": thumbprint, "reason": reason}
 
 
-@dataclasses.dataclass(frozen=True)
-class Enrolment:
-    """One certificate's life in a log. Indices are ledger entries; `revoked` is None while it lasts."""
-
-    organisation: str
-    thumbprint: str
-    certificate_digest: str
-    enrolled: int
-    enrolled_by: str
-    revoked: int | None = None
-    reason: str | None = None
+def compromise_claims(organisation: str, thumbprint: str, since: int, reason: str) -> dict[str, JSON]:
+    """The claims of the event by which an organisation says that others may have had its key from entry `since` on."""
+    claims = revocation_claims(organisation, thumbprint, reason)
+    return claims | {"action": "compromise", "since": since}
 
 
-@dataclasses.dataclass(frozen=True)
-class KeyRegister:
-    """The keys of a log after the key events up to entry `last`. Applying an event gives a new register.
+def read_key_event(index: int, statement: Statement) -> KeyEvent:
+    """What the verified statement at entry `index` says about a key.
 
-    `enrolments` holds, by thumbprint, the certificates enrolled for the key, oldest first.
+    Raises WrongKindError, BadKeyEventError or a kind of it, BadCertificateError, BadKeyError, BadBase64Error or
+    OrganisationMismatchError. Whether an authority vouches for the certificate is not asked here.
     """
-
-    operator: str | None
-    last: int
-    enrolments: Mapping[str, tuple[Enrolment, ...]]
-
-    @classmethod
-    def empty(cls) -> Self:
-        """The register before entry 0."""
-        return cls(None, -1, MappingProxyType({}))
-
-    def apply(self, index: int, statement: Statement, certificate_der: bytes | None = None) -> Self:
-        """The register after the key event at entry `index`; the statement must be a verified one.
-
-        `certificate_der` is the enrolled certificate where the caller has it at hand; it must be the one in the event.
-        Whether an authority vouches for it is asked when its statements are verified, not here.
-        Raises BadKeyEventError or a kind of it, KeyNotEnrolledError, KeyRevokedError, WrongKindError.
-        """
-        if statement.vct != KEY_EVENT.vct:
-            raise WrongKindError("not a key event", where="vct", remedy="apply key events only")
-        if index <= self.last:
-            raise _bad_event("out of order", index, "apply events in the order of the log")
-        match _text(statement, "action", index):
-            case "enrol":
-                return self._enrol(index, statement, certificate_der)
-            case "revoke":
-                return self._revoke(index, statement)
-            case _:
-                raise _bad_event("neither enrol nor revoke", index, "set action to one of them")
-
-    def admit(self, index: int, statement: Statement) -> None:
-        """Raises KeyNotEnrolledError or KeyRevokedError unless the statement's key and certificate count at entry `index`.
-
-        The entries before `index` must have been applied. Entry 0 counts as signed by an enrolled key: its own.
-        """
-        certificate = statement.certificate
-        for enrolment in self.enrolments.get(certificate.thumbprint, ()):
-            # The digest stands for the organisation too: verification made iss and certificate agree.
-            if enrolment.certificate_digest != certificate.digest or not _counts(enrolment, index):
-                continue
-            if enrolment.revoked is not None and index >= enrolment.revoked:
-                what = f"the key was revoked at entry {enrolment.revoked}"
-                raise KeyRevokedError(what, where=f"entry {index}", remedy="sign with another enrolled key")
-            return
-        remedy = "let the operator enrol the key with this certificate first"
-        raise KeyNotEnrolledError("key and certificate were not enrolled before", where=f"entry {index}", remedy=remedy)
-
-    def _enrol(self, index: int, statement: Statement, certificate_der: bytes | None) -> Self:
-        certificate = _enrolled_certificate(statement, certificate_der, index)
-        _check_possession(statement, certificate, index)
-        operator = self._check_authority(index, statement, certificate)
-        earlier = self.enrolments.get(certificate.thumbprint, ())
-        _check_new(certificate, earlier, index)
-        enrolment = Enrolment(
-            certificate.organisation, certificate.thumbprint, certificate.digest, index, statement.issuer
-        )
-        return self._with(index, operator, (*earlier, enrolment))
-
-    def _revoke(self, index: int, statement: Statement) -> Self:
-        organisation = _text(statement, "organisation", index)
-        reason = _text(statement, "reason", index)
-        self.admit(index, statement)
-        self._check_speaks_for(index, statement.issuer, organisation)
-        enrolments = self.enrolments.get(_text(statement, "thumbprint", index), ())
-        if not enrolments or enrolments[0].organisation != organisation:
-            remedy = "name an enrolled key and its organisation"
-            raise KeyNotEnrolledError("no such key of this organisation", where=f"entry {index}", remedy=remedy)
-        if enrolments[0].revoked is not None:
-            raise KeyRevokedError("revoked already", where=f"entry {index}", remedy="nothing is left to revoke")
-        revoked = (dataclasses.replace(one, revoked=index, reason=reason) for one in enrolments)
-        return self._with(index, self.operator, tuple(revoked))
-
-    def _check_authority(self, index: int, statement: Statement, certificate: Certificate) -> str:
-        """The operator's URI, once the signer of an enrolment may make it."""
-        if index == 0:
-            if statement.certificate.digest != certificate.digest:
-                raise _not_authorised("entry 0 is signed by the key that it enrols", index)
-            return statement.issuer
-        self.admit(index, statement)
-        return self._check_speaks_for(index, statement.issuer, certificate.organisation)
-
-    def _check_speaks_for(self, index: int, issuer: str, organisation: str) -> str:
-        if self.operator is None or issuer not in (self.operator, organisation):
-            raise _not_authorised("neither the operator nor the key's organisation", index)
-        return self.operator
-
-    def _with(self, index: int, operator: str | None, enrolments: tuple[Enrolment, ...]) -> Self:
-        changed = {**self.enrolments, enrolments[0].thumbprint: enrolments}
-        return type(self)(operator, index, MappingProxyType(changed))
+    if statement.vct != KEY_EVENT.vct:
+        raise WrongKindError("not a key event", where="vct", remedy="apply key events only")
+    action = _action(statement, index)
+    event = KeyEvent(index, action, _text(statement, "organisation", index), _text(statement, "thumbprint", index))
+    if action in ("revoke", "compromise"):
+        since = _since(statement, index) if action == "compromise" else None
+        return dataclasses.replace(event, reason=_text(statement, "reason", index), since=since)
+    certificate = _certificate(statement, index)
+    _check_possession(statement, certificate, index)
+    replaces = _text(statement, "replaces", index) if action == "replace" else None
+    return dataclasses.replace(event, certificate=certificate, chain=_chain(statement, index), replaces=replaces)
 
 
-def _counts(enrolment: Enrolment, index: int) -> bool:
-    return enrolment.enrolled < index or enrolment.enrolled == index == 0
+def check_vouched(event: KeyEvent, trust: Trust, at: datetime) -> None:
+    """Raises what `verify_certificate` raises unless, at the time, a trusted authority vouches for the key brought in."""
+    if event.certificate is not None:
+        verify_certificate(event.certificate.der, trust.with_intermediates(event.chain), at)
 
 
-def _enrolled_certificate(statement: Statement, certificate_der: bytes | None, index: int) -> Certificate:
+def _action(statement: Statement, index: int) -> Action:
+    action = _text(statement, "action", index)
+    if action not in _REQUIRED:
+        raise _bad_event(f"not one of {', '.join(_REQUIRED)}", index, "action", "set action to one of them")
+    claims = statement.claims.keys() - ALWAYS_OPEN
+    if missing := _REQUIRED[action] - claims:
+        raise _bad_event(f"missing: {quote_names(missing)}", index, action, "state it")
+    if unknown := claims - _REQUIRED[action] - _OPTIONAL.get(action, frozenset()):
+        raise _bad_event(f"not part of this action: {quote_names(unknown)}", index, action, "leave it out")
+    return cast("Action", action)
+
+
+def _since(statement: Statement, index: int) -> int:
+    since = statement.claims.get("since")
+    if type(since) is not int or since < 0:  # bool is a kind of int in Python
+        raise _bad_event("not the index of an entry", index, "since", "state the first entry in doubt")
+    if since > index:
+        what = f"the compromise begins at entry {since}, which is not there yet"
+        remedy = "state the first entry in doubt, at most the event's own"
+        raise CompromiseInFutureError(what, where=f"entry {index} since", remedy=remedy)
+    return since
+
+
+def _certificate(statement: Statement, index: int) -> Certificate:
     """The certificate that the event carries, once all that the event says about it is so."""
     where = f"entry {index} certificate"
-    der = base64url.decode_padded(_text(statement, "certificate", index), where)
-    if certificate_der is not None and certificate_der != der:
-        raise _bad_event("carries another certificate than expected", index, "check the certificate")
-    certificate = read_leaf(der)
+    certificate = read_leaf(base64url.decode_padded(_text(statement, "certificate", index), where))
     if _text(statement, "organisation", index) != certificate.organisation:
         remedy = "enrol a certificate of the organisation"
         raise OrganisationMismatchError("the certificate names another organisation", where=where, remedy=remedy)
     said = _text(statement, "thumbprint", index), _text(statement, "certificate_sha256", index)
     if said != (certificate.thumbprint, certificate.digest):
-        raise _bad_event("thumbprint or digest of another certificate", index, "take both from the certificate")
+        what = "thumbprint or digest of another certificate"
+        raise _bad_event(what, index, "certificate", "take both from the certificate")
     return certificate
+
+
+def _chain(statement: Statement, index: int) -> tuple[bytes, ...]:
+    given = statement.claims.get("chain", [])
+    if not isinstance(given, list) or len(given) > _MAX_CHAIN:
+        raise _bad_event(f"not a list of at most {_MAX_CHAIN}", index, "chain", "list the intermediates")
+    return tuple(_intermediate(value, f"entry {index} chain/{place}") for place, value in enumerate(given))
+
+
+def _intermediate(value: JSON, where: str) -> bytes:
+    der = base64url.decode_padded(value, where) if isinstance(value, str) else b""
+    try:
+        if not 0 < len(der) <= _MAX_INTERMEDIATE:
+            raise ValueError("absent or too long")
+        extensions = x509.load_der_x509_certificate(der).extensions
+        is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        is_authority = False
+    if not is_authority:
+        remedy = "list authorities' certificates in DER"
+        raise BadCertificateError("not an authority's certificate", where=where, remedy=remedy)
+    return der
 
 
 def _check_possession(statement: Statement, certificate: Certificate, index: int) -> None:
@@ -216,29 +208,12 @@ def _possession_message(origin: str, organisation: str, thumbprint: str) -> byte
     return f"packtrace-key-possession:1\n{origin}\n{organisation}\n{thumbprint}\n".encode("ascii")
 
 
-def _check_new(certificate: Certificate, earlier: tuple[Enrolment, ...], index: int) -> None:
-    for enrolment in earlier:
-        if enrolment.revoked is not None:
-            remedy = "enrol a new key"
-            raise KeyRevokedError("a revoked key does not come back", where=f"entry {index}", remedy=remedy)
-        if enrolment.organisation != certificate.organisation:
-            remedy = "generate a key of its own"
-            raise AlreadyEnrolledError("the key is another organisation's", where=f"entry {index}", remedy=remedy)
-        if enrolment.certificate_digest == certificate.digest:
-            remedy = "nothing is left to enrol"
-            raise AlreadyEnrolledError("the certificate is enrolled", where=f"entry {index}", remedy=remedy)
-
-
 def _text(statement: Statement, name: str, index: int) -> str:
     value = statement.claims.get(name)
     if not isinstance(value, str):
-        raise _bad_event(f"{name} is absent or no text", index, f"state {name}")
+        raise _bad_event(f"{name} is absent or no text", index, name, f"state {name}")
     return value
 
 
-def _bad_event(what: str, index: int, remedy: str) -> BadKeyEventError:
-    return BadKeyEventError(what, where=f"entry {index}", remedy=remedy)
-
-
-def _not_authorised(what: str, index: int) -> NotAuthorisedError:
-    return NotAuthorisedError(what, where=f"entry {index}", remedy="let the operator sign the event")
+def _bad_event(what: str, index: int, place: str, remedy: str) -> BadKeyEventError:
+    return BadKeyEventError(what, where=f"entry {index} {place}", remedy=remedy)

@@ -12,7 +12,8 @@ from signer.errors import (
     WrongKindError,
 )
 from signer.jws import Envelope, open_envelope
-from signer.sdjwt import DIGEST_ALGORITHM, refuse_reserved
+from signer.rfc9901 import DIGEST_ALGORITHM
+from signer.sdjwt import refuse_reserved
 from signer.statements import ALWAYS_OPEN, WITH_DIGESTS, Peek, Profile
 from signer.strict_json import JSON, parse_object, quote_names
 
@@ -43,8 +44,13 @@ def peek(token: str) -> Peek:
 
 
 def read_open_claims(envelope: Envelope) -> OpenClaims:
-    """The open claims, each in its form; raises BadJsonError, MissingClaimError or BadClaimError."""
-    members = parse_object(envelope.payload, "payload")
+    """The open claims of a token, each in its form; raises BadJsonError, MissingClaimError or BadClaimError."""
+    return open_claims_of(envelope.payload)
+
+
+def open_claims_of(payload: bytes) -> OpenClaims:
+    """The open claims in a payload, likewise."""
+    members = parse_object(payload, "payload")
     if missing := ALWAYS_OPEN - members.keys():
         raise _missing(missing)
     return OpenClaims(

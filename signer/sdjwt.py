@@ -1,12 +1,11 @@
-"""Selective disclosure, RFC 9901: salted disclosures, digests that stand for them, decoys.
+"""Selective disclosure in our form of RFC 9901: where digests may stand, how they are padded, how salts are drawn.
 
-This layer knows one shape more than the standard needs: digests stand in the top-level `_sd` and in lists whose
-elements are all `{"...": digest}`. `_sd` and `...` anywhere else are refused, so that no other verifier can see claims
-where we see none.
+Digests stand in the top-level `_sd` and in disclosures of lists whose elements are all `{"...": digest}`. `_sd` and `...`
+anywhere else are refused, so that no other verifier can see claims where we see none. The standard without these rules is
+`signer.rfc9901`.
 """
 
-import hashlib
-import re
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,22 +19,27 @@ from signer.errors import (
     RepeatedDisclosureError,
     RepeatedSaltError,
     ReservedClaimNameError,
-    TokenTooLargeError,
     UnreferencedDisclosureError,
     WeakRandomnessError,
 )
+from signer.rfc9901 import (
+    DIGESTS,
+    MAX_DISCLOSURE,
+    PLACEHOLDER,
+    Content,
+    digests_of,
+    disclosure_content,
+    open_disclosure,
+    too_large,
+)
 from signer.strict_json import JSON, parse, serialise
 
-DIGEST_ALGORITHM = "sha-256"
-MAX_DISCLOSURE = 1_048_576
 SALT_BYTES = 16
+SMALLEST_LIST = 8
 
-_PLACEHOLDER = "..."
-_DIGESTS = "_sd"
 # Never hidden: names that the format uses, and claims that limit validity (a reader might not see that they are there).
-_NEVER_HIDDEN = frozenset({_DIGESTS, _PLACEHOLDER, "exp", "nbf", "cnf"})
-_SALT = re.compile(r"[A-Za-z0-9_-]{22,}")
-_DIGESTS_JOINED = re.compile(r"[A-Za-z0-9_-]+")
+_NEVER_HIDDEN = frozenset({DIGESTS, PLACEHOLDER, "exp", "nbf", "cnf"})
+_SALT_LENGTH = 22
 _DIGEST_LENGTH = 43
 
 
@@ -60,11 +64,6 @@ class Arrangement(NamedTuple):
     elements: dict[str, list[Disclosure]]
 
 
-def digest_of(text: str) -> str:
-    """The digest that stands for a disclosure: SHA-256 of its ASCII bytes (RFC 9901, section 4.2.3)."""
-    return base64url.encode(hashlib.sha256(text.encode("ascii")).digest())
-
-
 def split_presentation(text: str) -> tuple[str, tuple[str, ...]]:
     """Token and disclosures of `token~disclosure~...~`; raises MalformedTokenError.
 
@@ -85,34 +84,40 @@ def join_presentation(token: str, disclosures: Iterable[str]) -> str:
 # --- Reading ------------------------------------------------------------------------------------------------------
 
 
-def read_disclosure(text: str, where: str) -> Disclosure:
-    """A disclosure in strict form; raises BadDisclosureError, BadBase64Error, BadJsonError or a kind of them."""
-    if not isinstance(text, str):
-        raise BadDisclosureError("not text", where=where, remedy="send disclosures as base64url text")
-    if len(text) > MAX_DISCLOSURE:
-        raise TokenTooLargeError(f"more than {MAX_DISCLOSURE} bytes", where=where, remedy="split the claim")
-    data = base64url.decode(text, where)
-    salt, name, value = _parts(parse(data, where), where)
-    if name in _NEVER_HIDDEN:
-        raise _reserved("a name that is never hidden", where)
-    if not _SALT.fullmatch(salt):
-        raise BadDisclosureError("the salt has less than 128 bits", where=where, remedy="use 16 random bytes")
-    slots = _slots(data, name, value, where)
-    return Disclosure(text, digest_of(text), salt, name, value, slots)
+def read_disclosures(texts: Iterable[str]) -> list[Disclosure]:
+    """Disclosures in strict form; raises BadDisclosureError, BadBase64Error, BadJsonError or a kind of them."""
+    received = list(texts)
+    opened = [open_disclosure(text, f"disclosure {n}") for n, text in enumerate(received)]
+    return _accept(received, opened)
+
+
+def _accept(texts: Sequence[str], opened: Sequence[tuple[Content, bytes]]) -> list[Disclosure]:
+    """The disclosures with digests and slots, once names and salts are what we allow."""
+    if not _NEVER_HIDDEN.isdisjoint([name for (_, name, _), _ in opened]):
+        raise _reserved("a name that is never hidden", "disclosures")
+    salts = [salt for (salt, _, _), _ in opened]
+    if min(map(len, salts), default=_SALT_LENGTH) < _SALT_LENGTH or _has_foreign_characters(salts):
+        remedy = "use 16 random bytes"
+        raise BadDisclosureError("a salt has less than 128 bits", where="disclosures", remedy=remedy)
+    digests = digests_of([text.encode("ascii") for text in texts])
+    return [
+        Disclosure(text, digest, salt, name, value, _slots(name, value, data))
+        for text, digest, ((salt, name, value), data) in zip(texts, digests, opened, strict=True)
+    ]
 
 
 def arrange(digests: Sequence[str], disclosures: Iterable[str]) -> tuple[list[Disclosure], Arrangement]:
     """All disclosures as given, and where they belong under the top-level `digests`.
 
     RFC 9901, section 7.1, steps 3 to 5: every disclosure is referenced once, no digest stands twice. Raises
-    BadDisclosureError or a kind of it, RepeatedDigestError, and what `read_disclosure` raises.
+    BadDisclosureError or a kind of it, RepeatedDigestError, and what `read_disclosures` raises.
     """
-    given = [read_disclosure(text, f"disclosure {n}") for n, text in enumerate(disclosures)]
+    given = read_disclosures(disclosures)
     waiting = _by_digest(given)
     named = [waiting.pop(digest) for digest in digests if digest in waiting]
     _check_names(named)
-    lists = {str(claim.name): claim.slots for claim in named if claim.slots is not None}
-    _check_unique([*digests, *(slot for slots in lists.values() for slot in slots)])
+    lists: dict[str, Sequence[str]] = {str(claim.name): claim.slots for claim in named if claim.slots is not None}
+    _check_unique([*digests, *itertools.chain.from_iterable(lists.values())])
     elements = {name: [waiting.pop(slot) for slot in slots if slot in waiting] for name, slots in lists.items()}
     if waiting:
         what = f"{len(waiting)} disclosures that no digest stands for"
@@ -124,13 +129,18 @@ def arrange(digests: Sequence[str], disclosures: Iterable[str]) -> tuple[list[Di
 
 def check_digests(value: JSON, smallest: int, where: str) -> Sequence[str]:
     """A padded list of digests, itself; raises BadDigestListError. Sizes are `smallest` times a power of two."""
-    if not isinstance(value, list) or not all(type(digest) is str for digest in value):
+    if not isinstance(value, list) or set(map(type, value)) != {str}:
         raise _bad_digests("not a list of digests", where)
-    if set(map(len, value)) != {_DIGEST_LENGTH} or not _DIGESTS_JOINED.fullmatch("".join(value)):
+    if _has_foreign_characters(value) or set(map(len, value)) != {_DIGEST_LENGTH}:
         raise _bad_digests("holds something else than SHA-256 digests", where)
     if len(value) != padded_size(len(value), smallest):
         raise _bad_digests(f"{len(value)} digests: not padded", where)
     return value
+
+
+def _has_foreign_characters(texts: Iterable[str]) -> bool:
+    # What is left once base64url's alphabet is taken out; "?", which is not in it, stands for all beyond ASCII.
+    return bool("".join(texts).encode("ascii", "replace").translate(None, base64url.ALPHABET))
 
 
 def refuse_reserved(value: JSON, where: str) -> None:
@@ -139,36 +149,25 @@ def refuse_reserved(value: JSON, where: str) -> None:
     while pending:
         inner = pending.pop()
         if isinstance(inner, Mapping):
-            if _DIGESTS in inner or _PLACEHOLDER in inner:
+            if DIGESTS in inner or PLACEHOLDER in inner:
                 raise _reserved("`_sd` or `...` inside a claim", where)
             pending.extend(inner.values())
         elif isinstance(inner, list | tuple):
             pending.extend(inner)
 
 
-def _parts(disclosure: JSON, where: str) -> tuple[str, str | None, JSON]:
-    match disclosure:
-        case [str(salt), str(name), value]:
-            return salt, name, value
-        case [str(salt), value]:
-            return salt, None, value
-        case _:
-            remedy = "make it [salt, name, value] or [salt, value]"
-            raise BadDisclosureError("not a disclosure", where=where, remedy=remedy)
-
-
-def _slots(data: bytes, name: str | None, value: JSON, where: str) -> Sequence[str] | None:
-    # A cheap look at the bytes first: an escape may hide the names, all else shows them.
-    if b"..." not in data and b"_sd" not in data and b"\\u" not in data:
+def _slots(name: str | None, value: JSON, data: bytes) -> Sequence[str] | None:
+    if type(value) is str:
         return None
-    if name is not None and isinstance(value, list) and value and all(_is_placeholder(one) for one in value):
-        return check_digests([one[_PLACEHOLDER] for one in value], 8, where)
-    refuse_reserved(value, where)
+    # A cheap look at the bytes first: an escape may hide the names, all else shows them.
+    if data.find(b"...") < 0 and data.find(b"_sd") < 0 and data.find(b"\\") < 0:
+        return None
+    if name is not None and isinstance(value, list) and value:
+        digests = [one[PLACEHOLDER] for one in value if isinstance(one, dict) and len(one) == 1 and PLACEHOLDER in one]
+        if len(digests) == len(value):
+            return check_digests(digests, SMALLEST_LIST, "disclosures")
+    refuse_reserved(value, "disclosures")
     return None
-
-
-def _is_placeholder(value: JSON) -> bool:
-    return isinstance(value, dict) and value.keys() == {_PLACEHOLDER}
 
 
 def _by_digest(given: Sequence[Disclosure]) -> dict[str, Disclosure]:
@@ -206,33 +205,42 @@ class Salts:
         self._random = random
         self._seen: set[bytes] = set()
 
-    def draw(self) -> str:
-        """128 random bits in base64url; raises WeakRandomnessError."""
-        data = self._random(SALT_BYTES)
-        if len(data) != SALT_BYTES or data in self._seen:
+    def draw(self, count: int) -> list[bytes]:
+        """So many times 128 random bits; raises WeakRandomnessError."""
+        data = self._random(SALT_BYTES * count)
+        drawn = [data[start : start + SALT_BYTES] for start in range(0, len(data), SALT_BYTES)]
+        known = len(self._seen)
+        self._seen.update(drawn)
+        if len(data) != SALT_BYTES * count or len(self._seen) != known + count:
             remedy = "pass a cryptographic source such as os.urandom"
             raise WeakRandomnessError("random bytes came short or twice", where="random", remedy=remedy)
-        self._seen.add(data)
-        return base64url.encode(data)
+        return drawn
 
-    def decoy(self) -> str:
-        """A digest that stands for nothing (RFC 9901, section 4.2.5)."""
-        return digest_of(self.draw())
+    def texts(self, count: int) -> list[str]:
+        """So many salts in base64url."""
+        return base64url.encode_each(self.draw(count), SALT_BYTES)
 
-
-def make_disclosure(salts: Salts, name: str, value: JSON) -> Disclosure:
-    """The disclosure of a claim. Read back at once: what is issued can be verified."""
-    return _encode([salts.draw(), name, value], name)
+    def decoys(self, count: int) -> list[str]:
+        """Digests that stand for nothing (RFC 9901, section 4.2.5)."""
+        return digests_of(self.draw(count))
 
 
-def make_element(salts: Salts, value: JSON, where: str) -> Disclosure:
-    """The disclosure of a list's element."""
-    return _encode([salts.draw(), value], where)
+def make_claims(salts: Salts, claims: Mapping[str, JSON]) -> list[Disclosure]:
+    """The disclosures of claims. Read back at once: what is issued can be verified."""
+    drawn = salts.texts(len(claims))
+    parts: list[list[JSON]] = [[salt, name, value] for salt, (name, value) in zip(drawn, claims.items(), strict=True)]
+    return _make(parts, list(claims))
+
+
+def make_elements(salts: Salts, values: Sequence[JSON], where: str) -> list[Disclosure]:
+    """The disclosures of a list's elements."""
+    parts: list[list[JSON]] = [[salt, value] for salt, value in zip(salts.texts(len(values)), values, strict=True)]
+    return _make(parts, [where] * len(values))
 
 
 def placeholders(digests: Iterable[str]) -> JSON:
     """The value of a list whose elements are disclosures of their own (RFC 9901, section 4.2.4.2)."""
-    return [{_PLACEHOLDER: digest} for digest in digests]
+    return [{PLACEHOLDER: digest} for digest in digests]
 
 
 def padded(digests: Iterable[str], smallest: int, salts: Salts) -> list[str]:
@@ -241,8 +249,7 @@ def padded(digests: Iterable[str], smallest: int, salts: Salts) -> list[str]:
     Digests of salted values are random, so that their order tells nothing: sorting shuffles.
     """
     real = list(digests)
-    decoys = (salts.decoy() for _ in range(padded_size(len(real), smallest) - len(real)))
-    return sorted([*real, *decoys])
+    return sorted([*real, *salts.decoys(padded_size(len(real), smallest) - len(real))])
 
 
 def padded_size(count: int, smallest: int) -> int:
@@ -253,8 +260,15 @@ def padded_size(count: int, smallest: int) -> int:
     return size
 
 
-def _encode(parts: list[JSON], where: str) -> Disclosure:
-    return read_disclosure(base64url.encode(serialise(parts, where)), where)
+def _make(made: Sequence[JSON], places: Sequence[str]) -> list[Disclosure]:
+    datas = [serialise(parts, where) for parts, where in zip(made, places, strict=True)]
+    texts = [base64url.encode(data) for data in datas]
+    opened = []
+    for text, data, where in zip(texts, datas, places, strict=True):
+        if len(text) > MAX_DISCLOSURE:
+            raise too_large(where)
+        opened.append((disclosure_content(parse(data, where), where), data))
+    return _accept(texts, opened)
 
 
 def _reserved(what: str, where: str) -> ReservedClaimNameError:

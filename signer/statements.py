@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -63,6 +64,10 @@ class Statement:
     `claims` holds the open claims and the disclosed ones (lists with the disclosed lines only), without `_sd`,
     `_sd_alg` and `contents`. A claim that was not disclosed is absent; only `contents`, where it was disclosed, tells
     whether there is one. `signing_input` is what was signed: equal for two tokens that differ in their signatures.
+
+    An ES256 signature can be changed into another that verifies, and signing again gives other bytes too. So a log tells
+    statements apart by two values: `identity` is unique in it, and what has the same `identity` and `signing_digest` as
+    an entry is that entry.
     """
 
     token: str
@@ -76,3 +81,13 @@ class Statement:
     certificate: Certificate
     signing_input: bytes = dataclasses.field(repr=False)
     disclosure_digests: tuple[str, ...]
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Issuer and `jti`."""
+        return self.issuer, self.jti
+
+    @functools.cached_property
+    def signing_digest(self) -> str:
+        """The hexadecimal SHA-256 of `signing_input`."""
+        return hashlib.sha256(self.signing_input).hexdigest()

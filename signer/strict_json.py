@@ -38,14 +38,19 @@ def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
+_WHITE_SPACE = " \t\n\r"
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_not_a_number)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def parse(data: bytes, where: str) -> JSON:
     """The value that `data` spells; raises BadJsonError, DuplicateMemberError or TooDeepError."""
+    value: JSON
     try:
-        text = data.decode("utf-8")
-        value = _decode(text)
+        text = data.decode("utf-8").strip(_WHITE_SPACE)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
     except _DuplicateError as error:
         raise DuplicateMemberError("a member is named twice", where=where, remedy="name each member once") from error
     except RecursionError as error:
@@ -55,19 +60,9 @@ def parse(data: bytes, where: str) -> JSON:
         raise BadJsonError(_reason(error), where=where, remedy="write strict JSON in UTF-8") from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value, where)
-    if "\\u" in text:
+    # Only an escape can spell half a surrogate pair.
+    if "\\" in text:
         _check_surrogates(value, where)
-    return value
-
-
-def _decode(text: str) -> JSON:
-    value: JSON
-    # Without white space around it, which is how all but a few write it, one pass does.
-    if text[:1] in ("{", "[") and text[-1:] in ("}", "]"):
-        value, end = _DECODER.raw_decode(text)
-        if end == len(text):
-            return value
-    value = _DECODER.decode(text)
     return value
 
 
@@ -82,8 +77,7 @@ def parse_object(data: bytes, where: str) -> dict[str, JSON]:
 def serialise(value: JSON, where: str) -> bytes:
     """Compact UTF-8 JSON; raises BadClaimError for what JSON cannot say."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         # Not chained: the encoder's error may carry the value.
         raise BadClaimError("not a JSON value", where=where, remedy="use text, numbers, lists and objects") from None

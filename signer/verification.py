@@ -106,18 +106,19 @@ def _arrange(
     if digests != sorted(digests):
         raise BadDigestListError("not sorted", where="_sd", remedy="the issuer has to sort the digests")
     given, arrangement = arrange(digests, disclosures)
-    for claim in arrangement.named:
-        _check_claim(claim, claims, profile)
+    _check_claims(arrangement, profile)
     for name, lines in arrangement.elements.items():
         _check_lines(name, lines)
     return given, arrangement, digests
 
 
-def _check_claim(claim: Disclosure, claims: OpenClaims, profile: Profile) -> None:
-    if claim.name in claims.members or claim.name in profile.allowed:
+def _check_claims(arrangement: Arrangement, profile: Profile) -> None:
+    names = {claim.name for claim in arrangement.named}
+    # The open claims are among the allowed ones: step 5.
+    if not names.isdisjoint(profile.allowed):
         what = "a disclosure bears the name of an open claim"
         raise OverwritingDisclosureError(what, where="disclosures", remedy="the issuer has to issue it again")
-    if (claim.slots is not None) != (claim.name in profile.lists):
+    if arrangement.elements.keys() != names & profile.lists:
         what = "a list of the kind is not given as a list of digests, or another claim is"
         raise BadDisclosureError(what, where="disclosures", remedy="the issuer has to issue it again")
 
@@ -125,15 +126,14 @@ def _check_claim(claim: Disclosure, claims: OpenClaims, profile: Profile) -> Non
 def _check_lines(name: str, lines: Sequence[Disclosure]) -> None:
     seen: set[str] = set()
     for line in lines:
-        match line.value:
-            case {"id": str(line_id)} if line_id and line_id not in seen:
-                seen.add(line_id)
-            case {"id": str(line_id)} if line_id:
-                remedy = "the issuer has to give each line its own id"
-                raise RepeatedLineError("two lines with one id", where=name, remedy=remedy)
-            case _:
-                remedy = "make each line an object with an id"
-                raise BadDisclosureError("a line without id", where=name, remedy=remedy)
+        line_id = line.value.get("id") if isinstance(line.value, dict) else None
+        if not isinstance(line_id, str) or not line_id:
+            remedy = "make each line an object with an id"
+            raise BadDisclosureError("a line without id", where=name, remedy=remedy)
+        if line_id in seen:
+            remedy = "the issuer has to give each line its own id"
+            raise RepeatedLineError("two lines with one id", where=name, remedy=remedy)
+        seen.add(line_id)
 
 
 def _resolve(claims: OpenClaims, arrangement: Arrangement) -> dict[str, JSON]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,13 +15,29 @@ app = typer.Typer(
     help="Carbon-footprint data of the battery supply chain: signed, logged, computed, verified.",
 )
 ledger_app = typer.Typer(no_args_is_help=True, help="The transparency ledger.")
+key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
+statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(key_app, name="key")
+app.add_typer(statement_app, name="statement")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default .packtrace, or PACKTRACE_DATA).")]
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")
 ]
+
+KeyFile = Annotated[Path, typer.Argument(help="Key file; its certificate lies beside it as PATH.crt.")]
+Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
+Passphrase = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
+    ),
+]
+StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]
 
 
 def main() -> None:
@@ -83,3 +99,82 @@ def audit(data: Data = None, as_json: Json = False) -> None:
     from exchange.cli.server_commands import run_audit
 
     sys.exit(run_audit(data, as_json=as_json))
+
+
+@app.command()
+def attest(
+    file: Annotated[Path | None, typer.Argument(help="A filled form, YAML or JSON.")] = None,
+    *,
+    key: Annotated[str | None, typer.Option(help="Your key: file:PATH.")] = None,
+    audience: Annotated[str | None, typer.Option(help="The ledger that it is for, by its origin.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the statement (default: the form's name, .sd-jwt).")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of the form, if it doesn't name it.")] = None,
+    template: Annotated[str | None, typer.Option(help="Print a form of this kind to fill, and nothing else.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
+    passphrase_fd: Passphrase = None,
+) -> None:
+    """Check a filled form, show who would see what, and sign it. Exit 0 signed, 1 the form is refused, 2 usage."""
+    from exchange.cli.attest import Order, run, run_template
+
+    if template is not None:
+        sys.exit(run_template(template))
+    sys.exit(run(Order(file, key, audience, out, kind, passphrase_fd, yes)))
+
+
+@key_app.command("new")
+def key_new(
+    path: KeyFile,
+    organisation: Organisation,
+    algorithm: Annotated[Literal["ES256", "Ed25519"], typer.Option(help="Signature algorithm.")] = "ES256",
+    passphrase_fd: Passphrase = None,
+) -> None:
+    """Make a key, and beside it the request for its certificate (PATH.csr). Never overwrites."""
+    from exchange.cli.key import run_new
+
+    sys.exit(run_new(path, organisation, algorithm, passphrase_fd))
+
+
+@key_app.command("csr")
+def key_csr(
+    path: KeyFile,
+    organisation: Organisation,
+    audience: Annotated[
+        str | None, typer.Option(help="Also prove to this ledger (its origin) that the key is yours.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the request; else it is printed.")] = None,
+    passphrase_fd: Passphrase = None,
+) -> None:
+    """Make the request for a certificate again."""
+    from exchange.cli.key import run_csr
+
+    sys.exit(run_csr(path, organisation, audience, out, passphrase_fd))
+
+
+@key_app.command("show")
+def key_show(path: KeyFile, passphrase_fd: Passphrase = None, as_json: Json = False) -> None:
+    """Show algorithm, thumbprint and certificate of a key; nothing secret."""
+    from exchange.cli.key import run_show
+
+    sys.exit(run_show(path, passphrase_fd, as_json=as_json))
+
+
+@statement_app.command("show")
+def statement_show(file: StatementFile, as_json: Json = False) -> None:
+    """Show what a statement says, verifying nothing."""
+    from exchange.cli.statement import run_show
+
+    sys.exit(run_show(file, as_json=as_json))
+
+
+@statement_app.command("verify")
+def statement_verify(
+    file: StatementFile,
+    trust: Annotated[Path, typer.Option(help="Trust file of the ledger.")],
+    as_json: Json = False,
+) -> None:
+    """Verify a statement offline: signature, certificate, form. Exit 0 verified, 1 rejected, 3 not decidable."""
+    from exchange.cli.statement import run_verify
+
+    sys.exit(run_verify(file, trust, as_json=as_json))

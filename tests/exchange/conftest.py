@@ -1,11 +1,16 @@
-"""Good evidence files, made once: the demo's chain with a sealed branch, and the smallest file there is."""
+"""Good evidence files, made once: the demo's chain with a sealed branch, and the smallest file there is; and a supplier's desk."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
+import tests.simulator
 from exchange.assembly import Demand
 from exchange.trust import TrustFile
+from tests.exchange.desk import Desk
 from tests.exchange.dossier import EVERBATT, LITHIUM, Dossier, EverBatt, small_dossier
 
 
@@ -43,3 +48,10 @@ def small_file(small: Dossier) -> bytes:
 def small_trust(small: Dossier) -> TrustFile:
     """The trust file of the log of `small_file`."""
     return small.trust()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A supplier's desk today: the commands look at the clock."""
+    monkeypatch.setattr(tests.simulator, "START", datetime.now(UTC).replace(microsecond=0))
+    return Desk(tmp_path)

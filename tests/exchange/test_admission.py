@@ -8,7 +8,7 @@ import pytest
 
 from bom_graph import RecordError, UnitError
 from exchange.admission import Admission
-from exchange.errors import CitationError, StatementError
+from exchange.errors import StatementError
 from exchange.kinds import (
     ACTIVITY_DATA,
     BATTERY_MODEL,
@@ -18,7 +18,7 @@ from exchange.kinds import (
     RULE_SET_RELEASE,
     Kind,
 )
-from signer import Issued, Profile, SignerError, enrolment_claims, proof_of_possession
+from signer import CitationError, Issued, Profile, SignerError, enrolment_claims, proof_of_possession
 from tests.simulator import OPERATOR, ORIGIN, Simulator
 
 MAKER = "https://maker.example"
@@ -58,7 +58,7 @@ def citing(index: int, leaf_hash: str = "ab" * 32, origin: str = ORIGIN) -> Clai
 def refuse(world: Simulator, issued: Issued, *, index: int | None = None) -> Exception:
     """The error that admission raises; nothing of the statement may stay behind."""
     keys, roles = world.admission.keys, dict(world.admission.roles)
-    with pytest.raises((SignerError, StatementError, CitationError, RecordError, UnitError)) as caught:
+    with pytest.raises((SignerError, StatementError, RecordError, UnitError)) as caught:
         world.admission.admit(
             len(world.entries) if index is None else index, issued.token, issued.disclosures, at=world.now
         )

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from signer import CertificateAuthority, KeyPair, Trust
-from tests.signer.world import ORIGIN, START, Forger, World
+from signer import CertificateAuthority, KeyPair, KeyRegister, Trust
+from tests.signer.log import Log
+from tests.signer.world import OPERATOR, ORIGIN, START, Forger, TwoTier, World
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,17 @@ def world() -> World:
     key_pair = KeyPair.generate("ES256")
     authority = CertificateAuthority.create("Exchange root", key_pair, START, START + timedelta(days=3650))
     return World(authority, Trust((authority.certificate,), {}, ORIGIN))
+
+
+@pytest.fixture(scope="session")
+def two_tier() -> TwoTier:
+    end = START + timedelta(days=3650)
+    root = CertificateAuthority.create("Offline root", KeyPair.generate("ES256"), START, end)
+    key_pair = KeyPair.generate("ES256")
+    request = CertificateAuthority.request("Issuing authority", key_pair)
+    certificate = root.certify(request, "Issuing authority", START, START + timedelta(days=1800))
+    authority = CertificateAuthority(key_pair.with_certificate(certificate))
+    return TwoTier(authority, Trust((root.certificate,), {}, ORIGIN, (certificate,)), root)
 
 
 @pytest.fixture(scope="session", params=["ES256", "Ed25519"])
@@ -28,3 +40,12 @@ def maker(world: World) -> KeyPair:
 @pytest.fixture
 def forger(maker: KeyPair) -> Forger:
     return Forger(maker)
+
+
+@pytest.fixture
+def log(world: World) -> Log:
+    """Entry 0 enrols the operator."""
+    operator = world.certified("Ed25519", OPERATOR)
+    log = Log(world, operator, KeyRegister.empty())
+    log.enrol(0, operator, OPERATOR)
+    return log

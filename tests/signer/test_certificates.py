@@ -25,7 +25,8 @@ from signer import (
     Trust,
     verify_certificate,
 )
-from signer.certificates import _VerifiedChains, read_leaf
+from signer.certificates import read_leaf
+from signer.chains import Anchors, VerifiedChains
 from signer.keys import PublicKey
 from tests.signer.world import AT, END, MAKER, ORIGIN, START, World
 
@@ -195,10 +196,10 @@ def test_any_bytes_end_in_our_error(data: bytes) -> None:
 
 
 def test_the_memory_of_chains_is_bounded(world: World) -> None:
-    chains = _VerifiedChains(limit=2)
+    chains = VerifiedChains(limit=2)
     leaves = [world.certified().certificate for _ in range(3)]
     for leaf in (*leaves, *leaves):
-        chains.verify(leaf, world.trust.authorities, AT)
+        chains.verify(leaf, Anchors(world.trust.authorities), AT)
     assert {leaf for leaf, _ in chains._periods} == set(leaves[1:])
 
 

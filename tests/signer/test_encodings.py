@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signer import BadBase64Error, BadClaimError, BadJsonError, DuplicateMemberError, SignerError, TooDeepError
-from signer.base64url import decode, decode_padded, encode, encode_padded
+from signer.base64url import decode, decode_padded, encode, encode_each, encode_padded
 from signer.strict_json import MAX_DEPTH, parse, parse_object, serialise
 
 
@@ -103,3 +103,9 @@ def test_an_error_does_not_carry_the_secret_text() -> None:
 def test_any_bytes_end_in_a_value_or_our_error(data: bytes) -> None:
     with contextlib.suppress(BadJsonError):
         parse(data, "here")
+
+
+@given(size=st.integers(1, 40), count=st.integers(0, 5), data=st.data())
+def test_many_pieces_are_spelt_as_each_alone(size: int, count: int, data: st.DataObject) -> None:
+    pieces = data.draw(st.lists(st.binary(min_size=size, max_size=size), min_size=count, max_size=count))
+    assert encode_each(pieces, size) == [encode(piece) for piece in pieces]

@@ -8,6 +8,7 @@ import pytest
 from signer import KEY_EVENT, KeyStoreError, SignerError
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
+PAGES = ("statement.md", "key-event.md", "certificates.md", "time.md")
 
 
 def refusals(error: type[SignerError]) -> set[str]:
@@ -18,7 +19,7 @@ def refusals(error: type[SignerError]) -> set[str]:
 
 
 def test_every_code_is_on_a_page() -> None:
-    pages = "".join((FORMATS / name).read_text(encoding="utf-8") for name in ("statement.md", "key-event.md"))
+    pages = "".join((FORMATS / name).read_text(encoding="utf-8") for name in PAGES)
     documented = set(re.findall(r"`([a-z_0-9]+)`", pages))
     assert refusals(SignerError) - {"signer_error"} <= documented
 

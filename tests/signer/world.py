@@ -89,6 +89,18 @@ class World:
         return verify(token, disclosures, profile=profile, trust=self.trust, at=at)
 
 
+@dataclasses.dataclass(frozen=True)
+class TwoTier(World):
+    """A world whose `authority` is an intermediate, certified by a root that is known to the trust."""
+
+    root: CertificateAuthority
+
+    @property
+    def root_only(self) -> World:
+        """The same for somebody who was not given the intermediate."""
+        return World(self.authority, dataclasses.replace(self.trust, intermediates=()))
+
+
 class Forger:
     """Signs whatever it is told, with a certified key: what a careless or hostile member could send."""
 

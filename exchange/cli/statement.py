@@ -1,0 +1,202 @@
+"""``packtrace statement``: look into a statement, or verify it offline. Needs the base install only, and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exchange.cli.files import read_up_to
+from exchange.cli.guard import guarded
+from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, USAGE, fail, say, say_json, shown
+
+if TYPE_CHECKING:
+    from exchange.trust import TrustFile
+    from signer import CertificateNotValidError, Statement, Unverified
+
+MAX_STATEMENT_BYTES = 8 * 1024 * 1024
+UNVERIFIED = "UNVERIFIED: this is what the file says of itself; anybody may have written it"
+LIMITS = (
+    "whether the key was enrolled when it was admitted, and not revoked: the ledger knows",
+    "whether the organisation had a role that may sign this kind: the ledger knows",
+    "whether it was admitted, when, and whether it was superseded or withdrawn since: the ledger knows",
+    "whether the entries that it cites are there and are what it takes them for: the ledger knows",
+)
+
+
+def run_show(file: Path, *, as_json: bool) -> int:
+    """Print what a statement says, verifying nothing."""
+
+    def command() -> int:
+        from signer import citation_hash, read_unverified
+
+        token, disclosures = _read(file)
+        seen = read_unverified(token, disclosures)
+        members = {**_members(seen), "leaf_hash": citation_hash(token)}
+        if as_json:
+            say_json({"verified": False, "note": UNVERIFIED, **members})
+        else:
+            _print(members)
+        return DONE
+
+    return guarded(command)
+
+
+def run_verify(file: Path, trust: Path, *, as_json: bool) -> int:
+    """Verify a statement against a trust file; say what can't be known without the ledger."""
+
+    def command() -> int:
+        from exchange.errors import EvidenceError
+        from exchange.trust import MAX_TRUST_BYTES, TrustFile
+
+        try:
+            anchors = TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust))
+        except EvidenceError as error:
+            # Without anchors nothing is said about the statement: that isn't a rejection.
+            return fail(error, USAGE)
+        code, members = _verdict(file, anchors)
+        if as_json:
+            say_json(members)
+        else:
+            _print_verdict(members)
+        return code
+
+    return guarded(command)
+
+
+def _read(file: Path) -> tuple[str, tuple[str, ...]]:
+    """Token and disclosures of a presentation, or a token alone."""
+    from signer import MalformedTokenError, split_presentation
+
+    data = read_up_to(file, MAX_STATEMENT_BYTES).strip()
+    if len(data) > MAX_STATEMENT_BYTES or not data.isascii():
+        what = f"not ASCII text of at most {MAX_STATEMENT_BYTES} bytes"
+        raise MalformedTokenError(what, where=str(file), remedy="name a signed statement: <JWT>~<disclosure>~...~")
+    text = data.decode("ascii")
+    return split_presentation(text) if "~" in text else (text, ())
+
+
+def _verdict(file: Path, anchors: TrustFile) -> tuple[int, dict[str, Any]]:
+    from bom_graph import BomGraphError
+    from exchange.errors import ExchangeError
+    from signer import CertificateNotValidError, SignerError
+
+    try:
+        token, disclosures = _read(file)
+        try:
+            statement, whole = _checked(token, disclosures, anchors, datetime.now(UTC))
+        except CertificateNotValidError as error:
+            return _expired(token, disclosures, anchors, error)
+    except (SignerError, ExchangeError, BomGraphError) as error:
+        return REJECTED, _failed(error)
+    text = "verified: signature, certificate and form" + ("" if whole else "; part of it is not disclosed")
+    members = {"verdict": "verified", "exit_code": DONE, "text": text, **_said(statement), "whole": whole}
+    return DONE, {**members, "limits": list(LIMITS)}
+
+
+def _checked(token: str, disclosures: tuple[str, ...], anchors: TrustFile, at: datetime) -> tuple[Statement, bool]:
+    """The statement as verified at that time, and whether all of its record is disclosed."""
+    from exchange.kinds import kind_of, read_record
+    from signer import peek, verify
+
+    profile = kind_of(peek(token).vct).profile
+    statement = verify(token, disclosures, profile=profile, trust=anchors.signers, at=at)
+    record = read_record(statement)
+    return statement, record is None or record.is_whole
+
+
+def _expired(
+    token: str, disclosures: tuple[str, ...], anchors: TrustFile, error: CertificateNotValidError
+) -> tuple[int, dict[str, Any]]:
+    """A certificate that isn't valid today may have been at admission, which only the ledger dates."""
+    from signer import peek
+
+    issued_at = peek(token).issued_at
+    if issued_at > datetime.now(UTC):
+        raise error
+    statement, whole = _checked(token, disclosures, anchors, issued_at)
+    text = "not decidable: the certificate has expired since; it was valid at the time that the issuer claims"
+    members = {"verdict": "not_decidable", "exit_code": UNDECIDABLE, "text": text, **_said(statement), "whole": whole}
+    remedy = "ask for the ledger's proof of when it was admitted"
+    return UNDECIDABLE, {**members, "where": "certificate", "remedy": remedy, "limits": list(LIMITS)}
+
+
+def _failed(error: Any) -> dict[str, Any]:
+    members = {"verdict": "rejected", "exit_code": REJECTED, "text": f"rejected: {error.what}", "code": error.code}
+    return {**members, "where": error.where, "remedy": error.remedy}
+
+
+def _said(statement: Statement) -> dict[str, Any]:
+    from signer import citation_hash
+
+    return {
+        "issuer": statement.issuer,
+        "audience": statement.audience,
+        "kind": statement.vct,
+        "issued_at": _time(statement.issued_at),
+        "jti": statement.jti,
+        "thumbprint": statement.certificate.thumbprint,
+        "certificate_sha256": statement.certificate.digest,
+        "leaf_hash": citation_hash(statement.token),
+        "disclosures": len(statement.disclosure_digests),
+    }
+
+
+def _print_verdict(members: dict[str, Any]) -> None:
+    place = f" (at {members['where']}); {members['remedy']}" if "where" in members else ""
+    say(shown(f"{members['text']}{place}"))
+    for name in ("issuer", "audience", "kind", "issued_at", "thumbprint", "leaf_hash", "disclosures"):
+        if name in members:
+            say(shown(f"  {name:12} {members[name]}"))
+    for limit in members.get("limits", ()):
+        say(f"  not known here: {limit}")
+
+
+def _members(seen: Unverified) -> dict[str, Any]:
+    leaf = seen.certificate
+    return {
+        "header": {"alg": seen.algorithm, "kid": seen.thumbprint},
+        "certificate": {
+            "organisation": leaf.organisation,
+            "not_before": _time(leaf.not_before),
+            "not_after": _time(leaf.not_after),
+            "sha256": leaf.digest,
+        },
+        "open": dict(seen.open_claims),
+        "disclosed": dict(seen.disclosed),
+        "contents": seen.contents,
+        "undisclosed": seen.undisclosed,
+    }
+
+
+def _print(members: dict[str, Any]) -> None:
+    from exchange.attestation import in_words
+
+    say(UNVERIFIED)
+    for part in ("header", "certificate", "open"):
+        say(part)
+        for name, value in members[part].items():
+            say(shown(f"  {name}: {in_words(value)}"))
+    say(f"disclosed ({len(members['disclosed'])} claims)")
+    for name, value in members["disclosed"].items():
+        for line in _lines(name, value):
+            say(shown(f"  {line}"))
+    contents = members["contents"]
+    say(shown("contents: " + (in_words(contents) if contents is not None else "not disclosed")))
+    say(f"undisclosed: {members['undisclosed']} digests, each a hidden claim or a decoy")
+    say(f"leaf hash: {members['leaf_hash']}")
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    from exchange.attestation import in_words
+
+    if isinstance(value, list) and value and all(isinstance(line, Mapping) and "id" in line for line in value):
+        return [
+            f"{name}/{line['id']}: {in_words({key: one for key, one in line.items() if key != 'id'})}" for line in value
+        ]
+    return [f"{name}: {in_words(value)}"]
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
