@@ -93,17 +93,23 @@ def read_disclosures(texts: Iterable[str]) -> list[Disclosure]:
 
 def _accept(texts: Sequence[str], opened: Sequence[tuple[Content, bytes]]) -> list[Disclosure]:
     """The disclosures with digests and slots, once names and salts are what we allow."""
-    if not _NEVER_HIDDEN.isdisjoint([name for (_, name, _), _ in opened]):
-        raise _reserved("a name that is never hidden", "disclosures")
+    names = [name for (_, name, _), _ in opened]
     salts = [salt for (salt, _, _), _ in opened]
+    if not _NEVER_HIDDEN.isdisjoint(names):
+        raise _reserved("a name that is never hidden", _first(name in _NEVER_HIDDEN for name in names))
+    # All at once, which is cheaper; one by one only to name the place.
     if min(map(len, salts), default=_SALT_LENGTH) < _SALT_LENGTH or _has_foreign_characters(salts):
-        remedy = "use 16 random bytes"
-        raise BadDisclosureError("a salt has less than 128 bits", where="disclosures", remedy=remedy)
+        where = _first(len(salt) < _SALT_LENGTH or _has_foreign_characters(salt) for salt in salts)
+        raise BadDisclosureError("the salt has less than 128 bits", where=where, remedy="use 16 random bytes")
     digests = digests_of([text.encode("ascii") for text in texts])
     return [
         Disclosure(text, digest, salt, name, value, _slots(name, value, data))
         for text, digest, ((salt, name, value), data) in zip(texts, digests, opened, strict=True)
     ]
+
+
+def _first(defects: Iterable[bool]) -> str:
+    return f"disclosure {list(defects).index(True)}"
 
 
 def arrange(digests: Sequence[str], disclosures: Iterable[str]) -> tuple[list[Disclosure], Arrangement]:

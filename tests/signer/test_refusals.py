@@ -37,6 +37,7 @@ from signer import (
     OrganisationMismatchError,
     RepeatedLineError,
     RepeatedSaltError,
+    ReservedClaimNameError,
     SignerError,
     TokenTooLargeError,
     TooDeepError,
@@ -606,3 +607,18 @@ def test_an_error_says_what_where_and_what_to_do(world: World, forger: Forger) -
         world.verify(forger.token(forger.payload(sub="x")))
     assert caught.value.code == "claim_not_open"
     assert (caught.value.where, bool(caught.value.what), bool(caught.value.remedy)) == ("payload", True, True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [(("exp", 1, None), ReservedClaimNameError), (("b", 1, "A" * 21), BadDisclosureError), (("b", 1, "é" * 22), BadDisclosureError)],
+    ids=["name", "short_salt", "foreign_salt"],
+)  # fmt: skip
+def test_an_error_names_the_disclosure(
+    world: World, forger: Forger, bad: tuple[str, int, str | None], error: type[SignerError]
+) -> None:
+    name, value, salt = bad
+    disclosures = [forger.disclosure("a", 1), forger.disclosure(name, value, salt=salt)]
+    with pytest.raises(error) as caught:
+        world.verify(forger.token_for(*disclosures), disclosures)
+    assert caught.value.where == "disclosure 1"
