@@ -24,7 +24,7 @@ from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, KEY_EVENTS, ROLE_GR
 from exchange.tables import METADATA
 from ledger.audit import audit
 from ledger.store import snapshot
-from signer import Issued, KeyRevokedError, join_presentation, revocation_claims
+from signer import Issued, KeyRevokedError, compromise_claims, join_presentation, revocation_claims
 from tests.flow.world import Exchange, Member, activity, bill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,9 +209,9 @@ def test_an_answer_that_was_lost_is_given_again_after_the_key_was_revoked(exchan
 
 
 def test_a_key_event_sent_again_is_answered_with_its_entry(sqlite_exchange: Exchange) -> None:
-    """An organisation that revokes its own key may lose the answer too."""
+    """An organisation that reports its own key as compromised may lose the answer too."""
     maker = sqlite_exchange.member("maker")
-    issued = maker.sign(KEY_EVENTS, revocation_claims(maker.uri, maker.key.thumbprint, "stolen"))
+    issued = maker.sign(KEY_EVENTS, compromise_claims(maker.uri, maker.key.thumbprint, 1, "stolen"))
     first, again = sqlite_exchange.post(issued), sqlite_exchange.post(issued)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["index"] == again.json()["index"]
