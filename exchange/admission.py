@@ -26,6 +26,7 @@ from signer import (
     KeyRegister,
     Statement,
     Trust,
+    carried_chain,
     check_citation,
     check_vouched,
     citations_of,
@@ -64,6 +65,9 @@ class Admission:
         kind = kind_of(seen.vct)
         # The intermediates that came with the key's enrolment lead to the trust file's authorities, and count for nothing else.
         trust = self.keys.trusting(self.trust, seen.thumbprint)
+        if index == 0:
+            # The first key comes with this very entry, and so do its intermediates.
+            trust = trust.with_intermediates(carried_chain(token, index))
         statement = verify(token, disclosures, profile=kind.profile, trust=trust, at=at or seen.issued_at)
         self._check_rights(index, statement)
         if at is not None and statement.vct == KEY_EVENT.vct:

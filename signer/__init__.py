@@ -93,6 +93,7 @@ from signer.jws import MAX_TOKEN, leaf_bytes
 from signer.key_events import (
     KEY_EVENT,
     KeyEvent,
+    carried_chain,
     check_vouched,
     compromise_claims,
     enrolment_claims,
@@ -209,6 +210,7 @@ __all__ = [
     "WrongAudienceError",
     "WrongKindError",
     "WrongTypeError",
+    "carried_chain",
     "check_citation",
     "check_cited",
     "check_vouched",

@@ -60,7 +60,7 @@ class Operator:
             if head(connection).size > 0:
                 return
         possession = proof_of_possession(self.key, self.origin, self.uri)
-        self._state(KEY_EVENTS, enrolment_claims(self.key.certificate, possession))
+        self._state(KEY_EVENTS, enrolment_claims(self.key.certificate, possession, self.authority.chain))
 
     def enrol(self, application: Application) -> Enrolled:
         """Certify the applicant's key, enrol it and grant its roles; a call that was cut short is completed by the next.
@@ -80,7 +80,7 @@ class Operator:
         certificate = self.authority.issue(
             application.csr, application.uri, now - timedelta(minutes=5), now + CERTIFICATE_LIFE
         )
-        claims = enrolment_claims(certificate, application.possession)
+        claims = enrolment_claims(certificate, application.possession, self.authority.chain)
         row = self._organisation(application.uri)
         existed = row is not None and row.thumbprint == claims["thumbprint"]
         if row is None or not existed:
