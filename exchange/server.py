@@ -29,6 +29,11 @@ class Running:
     address: str
 
     @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.address.rpartition(":")[2])
+
+    @property
     def page(self) -> str:
         """The address that opens the pages in a browser; it holds the token."""
         return f"{self.address}/?token={self.services.installation.token}"

@@ -17,7 +17,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from signer.authority import CertificateAuthority
-from signer.errors import BadCertificateError, KeyFileExposedError, KeyFileUnreadableError, KeyStoreError
+from signer.errors import (
+    BadCertificateError,
+    KeyFileExposedError,
+    KeyFileUnreadableError,
+    KeyMismatchError,
+    KeyStoreError,
+)
 from signer.keys import KeyPair, PrivateKey
 
 __all__ = ["load_authority", "load_certificate", "load_key", "save_authority", "save_key"]
@@ -55,7 +61,11 @@ def load_key(path: Path, passphrase: str) -> KeyPair:
         return key_pair
     except OSError as error:
         raise _failed(error, _beside(path), "check path and rights") from error
-    return key_pair.with_certificate(_certificate(pem, _beside(path)))
+    try:
+        return key_pair.with_certificate(_certificate(pem, _beside(path)))
+    except KeyMismatchError as error:
+        remedy = "restore the key and the certificate that belong together"
+        raise KeyMismatchError(error.what, where=str(_beside(path)), remedy=remedy) from error
 
 
 def load_certificate(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exchange.cli.output import REJECTED, USAGE, fail, tell
+from exchange.cli.output import REJECTED, USAGE, fail, interrupted
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -22,5 +22,4 @@ def guarded(command: Callable[[], int]) -> int:
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that this command can use", USAGE)
     except KeyboardInterrupt:
-        tell("interrupted; nothing was written")
-        return REJECTED
+        return interrupted("nothing was written")

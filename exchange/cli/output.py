@@ -8,6 +8,8 @@ import sys
 from typing import Any, TextIO
 
 DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
+#: As shells say it of a process that Ctrl-C ended: 128 and the number of the signal.
+INTERRUPTED = 130
 
 
 def program() -> str:
@@ -51,3 +53,9 @@ def fail(error: Any, code: int) -> int:
     """Write an error of ours in one line; return the exit code."""
     tell(shown(f"error: {error}"))
     return code
+
+
+def interrupted(what: str) -> int:
+    """Write in one line that Ctrl-C ended the command, and what that means; return the exit code."""
+    tell(f"interrupted; {what}")
+    return INTERRUPTED

@@ -11,26 +11,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bom_graph import rule_set_ids
+from bom_graph import release_bytes, rule_set_ids
 from connectors.everbatt import (
     CellPlant,
     Source,
     Tables,
+    TablesError,
     battery_model,
     cathode_activity,
     cell_activity,
     cell_bill,
+    factor_release,
     pack_activity,
     pack_bill,
     salt_activity,
 )
 from exchange.client import AnswerError, Receipt
 from exchange.demo.company import Company, Desk
+from exchange.errors import SetupError
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 
 CHEMISTRIES = ("NMC622", "LFP")
 #: Name of the grid, country, geography code.
 PLACES = (("US", "US", "US"), ("California", "US", "US-CA"), ("China", "CN", "CN"), ("Korea", "KR", "KR"))
+FACTORS = "everbatt-2023"
 CATHODES = ("published_factor", "recipe")
 _US = {"name": "Plant", "country": "US", "grid": "US"}
 _SALTS = (
@@ -77,12 +81,16 @@ class Refusal:
 
 @dataclass
 class Played:
-    """What a run did: packs with results, refusals, how many statements were new or there already."""
+    """What a run did: packs with results, refusals, how many statements were new or there already.
+
+    `differing` names the statements, and the factor release, that say something else than the tables do now.
+    """
 
     reader: str = ""
     packs: list[Pack] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
 
     @property
     def there_before(self) -> int:
@@ -91,9 +99,19 @@ class Played:
 
 
 def play(desk: Desk, tables_folder: Path, tell: Told) -> Played:
-    """Play the whole chain and compute every pack under every rule set. A second run finds everything there."""
-    tables = Tables.read(tables_folder)
+    """Play the whole chain and compute every pack under every rule set. A second run finds everything there.
+
+    Raises SetupError for tables that can't be read, AnswerError where the exchange refuses something.
+    """
+    try:
+        tables = Tables.read(tables_folder)
+        factors = factor_release(tables)
+    except TablesError as error:
+        remedy = "correct the table, or restore it as it was published"
+        raise SetupError(str(error), where=str(tables_folder), remedy=remedy) from error
     story = _Story(desk, tables, tell)
+    if factors != release_bytes(FACTORS):
+        story.played.differing.append(f"factor release {FACTORS}")
     story.enrol()
     story.refine()
     story.make_cathodes()
@@ -200,8 +218,10 @@ class _Story:
         self.tell(f"{len(self.played.packs) * len(rule_set_ids())} results computed")
 
     def _state(self, company: Company, label: str, kind: Any, claims: dict[str, Any]) -> Receipt:
-        receipt = company.state(label, kind, claims)
+        receipt, says = company.state(label, kind, claims)
         self.played.receipts.append(receipt)
+        if not says:
+            self.played.differing.append(label)
         return receipt
 
 

@@ -11,17 +11,26 @@ from exchange.verification import Verdict
 CAPACITY_RULES = "everbatt-2023-cradle-to-gate"
 CHINA_RULES = "cn-miit-551-trial"
 EU_RULES = "eu-cfb-draft-2024-partial"
+#: Names that one sentence lists.
+_SHOWN = 3
 
 
-def summary(played: Played, verdict: Verdict, *, evidence_file: str, page: str) -> dict[str, Any]:
-    """Return the demo's result as one JSON-ready object. Figures are numbers here; the stored ones are decimal strings."""
+def summary(played: Played, verdict: Verdict, *, evidence_file: str, page: str | None, serve: str) -> dict[str, Any]:
+    """Return the demo's result as one JSON-ready object. Figures are numbers here; the stored ones are decimal strings.
+
+    `page` is the address of the pages, None where nothing serves them any more; `serve` is the command that does.
+    """
     return {
         "packs": [_pack(pack) for pack in played.packs],
         "refused": [
             {"maker": r.maker, "product": r.product, "rule_set": r.rule_set, "findings": r.findings}
             for r in played.refusals
         ],
-        "statements": {"total": len(played.receipts), "there_before": played.there_before},
+        "statements": {
+            "total": len(played.receipts),
+            "there_before": played.there_before,
+            "differing": played.differing,
+        },
         "evidence": {
             "file": evidence_file,
             "verdict": verdict.code,
@@ -30,6 +39,7 @@ def summary(played: Played, verdict: Verdict, *, evidence_file: str, page: str) 
             "limits": list(verdict.limits),
         },
         "page": page,
+        "serve": serve,
         "note": "Companies are fictitious; figures are EverBatt 2023 (Argonne National Laboratory), modelled, cradle to gate.",
     }
 
@@ -93,12 +103,22 @@ def print_summary(played: Played, verdict: Verdict, commands: dict[str, str], wr
     _listed("Refused, as the maker alone sees it:", refused, write)
     fresh = len(played.receipts) - played.there_before
     write(f"\n{fresh} statements were signed and admitted, {played.there_before} were there already.")
+    if played.differing:
+        write(_differing(played.differing))
     _listed(f"Evidence, verified offline: {verdict.text}", verdict.limits, write)
     partial = sum(not found["complete"] for found in results)
     short = f"{len(played.packs)} packs, {len(results)} results, {partial} of them partial; evidence {verdict.code.replace('_', ' ')}."
     write(f"\nIn short: {short}")
     for name, command in commands.items():
         write(f"{name}: {command}")
+
+
+def _differing(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return (
+        f"The tables give other data now than what was signed: {shown}. What is signed doesn't change: the figures above "
+        "are those of the signed data. For figures of the tables as they are now, begin another folder with --data."
+    )
 
 
 def _listed(title: str, texts: Iterable[str], write: Callable[[str], None]) -> None:
