@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.api import install_problems, ledger_router, router
-from exchange.api.problems import SECURITY_HEADERS, problem, unforeseen
+from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
@@ -44,6 +44,7 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        responses=REFUSALS,
     )
     app.state.services = services
     install_problems(app)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from bom_graph import BomGraphError
@@ -42,6 +43,28 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (JtiReusedError, 409),
     (NotPublishedError, 409),
 )
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457), in a sentence, by a stable code, with place and remedy; codes are in docs/api.md."""
+
+    type: str = Field(description="urn:packtrace:problem: and the code")
+    title: str = Field(description="the code in words")
+    status: int
+    detail: str = Field(description="what is wrong")
+    code: str = Field(description="what programs look at")
+    where: str = Field(description="a member of the request, a claim path, an entry")
+    remedy: str = Field(description="what to do")
+    findings: list[dict[str, str]] = Field(default=[], description="with the code `refused`: what the gates found")
+
+
+#: Of every operation, for the OpenAPI document.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Refused, and nothing was written",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
 
 
 def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:

@@ -7,6 +7,7 @@ import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
@@ -26,6 +27,9 @@ Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512
 #: Text that every database keeps and every terminal shows: no control characters.
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+_ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
 class _Body(BaseModel):
@@ -138,7 +142,7 @@ def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9
         return _entry(find(connection, bytes.fromhex(leaf_hash)))
 
 
-@router.get("/checkpoint")
+@router.get("/checkpoint", response_class=PlainTextResponse)
 def show_checkpoint(request: Request) -> Response:
     """The newest published checkpoint: a signed note."""
     with snapshot(_services(request).installation.engine) as connection:
@@ -148,7 +152,7 @@ def show_checkpoint(request: Request) -> Response:
     return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
 
 
-@router.get("/proofs/inclusion")
+@router.get("/proofs/inclusion", response_class=PlainTextResponse)
 def prove_inclusion(
     request: Request, index: Size, size: Annotated[int | None, Query(ge=0, le=MAX_INT)] = None
 ) -> Response:
@@ -203,7 +207,7 @@ def show_footprint(request: Request, digest: Annotated[str, Field(pattern=r"^[0-
     return _services(request).calculation.result(digest)
 
 
-@router.post("/evidence")
+@router.post("/evidence", response_class=Response, responses=_ARCHIVE)
 def export(request: Request, body: EvidenceBody) -> Response:
     """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published."""
     data = _services(request).exporter.export(body.reader, body.results)

@@ -393,6 +393,11 @@ def test_what_is_not_there_is_a_page_with_a_way_home(showcase: SmallExchange, pa
     assert path in Page(answer.text).text
 
 
+@pytest.mark.parametrize("path", ["/", "/entries/0", "/entries/99999"])
+def test_every_page_says_who_sees_what(showcase: SmallExchange, path: str) -> None:
+    assert "sees every organisation's results" in Page(showcase.client.get(path).text).text
+
+
 def test_pages_need_the_token(showcase: SmallExchange) -> None:
     stranger = TestClient(showcase.client.app, base_url="http://127.0.0.1")
     for path in [*everywhere(showcase), "/static/style.css"]:
