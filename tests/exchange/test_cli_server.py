@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +15,8 @@ from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings
 from signer import join_presentation
+from tests.flow.process import started
 from tests.flow.world import PASSPHRASE, Exchange, activity
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -190,24 +186,7 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_gently(elsewhere: Path, number: int) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from exchange.cli import main; main()",
-            "serve",
-            "--data",
-            str(elsewhere / "data"),
-            "--port",
-            "0",
-        ],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started("serve", "--data", str(elsewhere / "data"), "--port", "0") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         address = process.stdout.readline()

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from sqlalchemy import create_engine, text
 import exchange.demo.tables
 from exchange.cli.server_commands import run_demo
 from ledger import layout
+from tests.flow.process import ROOT, packtrace, read_until, started
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKTRACE = [sys.executable, "-c", "from exchange.cli import main; main()"]
 EVERBATT, CHINA, EU = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
 PLACES = ("US", "California", "China", "Korea")
 EXACT, WITH_RECIPE = 1e-6, 1e-4
@@ -35,24 +33,6 @@ WORKED = {
     ("LFP", CHINA): "0.071454",
     ("LFP", EU): "0.145625",
 }
-
-
-def packtrace(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command; `variables` are settings."""
-    return subprocess.run(
-        [*PACKTRACE, *arguments],
-        cwd=ROOT,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def environment(**variables: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
-    return clean | {f"PACKTRACE_{name.upper()}": value for name, value in variables.items()}
 
 
 @dataclass
@@ -317,29 +297,6 @@ def test_a_table_that_cannot_be_read_is_named(copied: Demo, tables: Path, capsys
     (tables / "parameters.csv").write_text("parameter,value\ncell_yield,much\n")
     assert run_demo(copied.data, 0, leave=True, as_json=True) == 2
     assert "parameters.csv" in capsys.readouterr().err.splitlines()[-1]
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    """The command in a process of its own, which the test is to end."""
-    return subprocess.Popen(
-        [*PACKTRACE, *arguments],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def read_until(process: subprocess.Popen[str], moment: str) -> list[str]:
-    """What a process told, up to the line with `moment` in it."""
-    assert process.stderr is not None
-    told = []
-    for line in process.stderr:
-        told.append(line.rstrip("\n"))
-        if moment in line:
-            break
-    return told
 
 
 @pytest.fixture
