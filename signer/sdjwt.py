@@ -6,7 +6,7 @@ anywhere else are refused, so that no other verifier can see claims where we see
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from signer import base64url
@@ -38,6 +38,7 @@ SMALLEST_LIST = 8
 # Never hidden: names that the format uses, and claims that limit validity (a reader might not see that they are there).
 _NEVER_HIDDEN = frozenset({DIGESTS, PLACEHOLDER, "exp", "nbf", "cnf"})
 _ALPHABET = base64url.ALPHABET.encode("ascii")
+_CONTAINERS = (dict, list, tuple)
 _SALT_LENGTH = 22
 _DIGEST_LENGTH = 43
 
@@ -142,15 +143,16 @@ def _has_foreign_characters(texts: Iterable[str]) -> bool:
 
 def refuse_reserved(value: JSON, where: str) -> None:
     """Raises ReservedClaimNameError if an object inside `value` has a member `_sd` or `...`."""
-    pending: list[JSON] = [value]
+    # JSON knows no other containers: `serialise` refuses them.
+    pending = [value] if isinstance(value, _CONTAINERS) else []
     while pending:
-        inner = pending.pop()
-        if isinstance(inner, Mapping):
-            if DIGESTS in inner or PLACEHOLDER in inner:
+        container = pending.pop()
+        inside: Iterable[JSON] = container
+        if isinstance(container, dict):
+            if DIGESTS in container or PLACEHOLDER in container:
                 raise _reserved("`_sd` or `...` inside a claim", where)
-            pending.extend(inner.values())
-        elif isinstance(inner, list | tuple):
-            pending.extend(inner)
+            inside = container.values()
+        pending += [inner for inner in inside if isinstance(inner, _CONTAINERS)]
 
 
 def _slots(name: str | None, value: JSON, spelt: str) -> Sequence[str] | None:
