@@ -8,6 +8,7 @@ The formats are in docs/formats/statement.md and docs/formats/key-event.md.
 from signer.authority import CertificateAuthority
 from signer.certificates import Certificate, Trust, read_leaf, verify_certificate
 from signer.citations import (
+    Branch,
     CitableLog,
     Citation,
     CitationTree,
@@ -135,6 +136,7 @@ __all__ = [
     "BadPolicyDigestError",
     "BadPossessionError",
     "BadSignatureError",
+    "Branch",
     "Certificate",
     "CertificateAuthority",
     "CertificateNotTrustedError",

@@ -172,9 +172,12 @@ def statement_show(file: StatementFile, as_json: Json = False) -> None:
 def statement_verify(
     file: StatementFile,
     trust: Annotated[Path, typer.Option(help="Trust file of the ledger.")],
+    cited: Annotated[
+        Path | None, typer.Option(help="Folder of cited statements (*.sd-jwt): verify them too, and show the tree.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify a statement offline: signature, certificate, form. Exit 0 verified, 1 rejected, 3 not decidable."""
     from exchange.cli.statement import run_verify
 
-    sys.exit(run_verify(file, trust, as_json=as_json))
+    sys.exit(run_verify(file, trust, cited, as_json=as_json))
