@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from bom_graph import BomGraphError
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
-from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
 from exchange.report import finding_documents
 from ledger import EntryUnknownError, LedgerError, OutOfRangeError
 from signer import SignerError
@@ -41,6 +41,7 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
+    (DamagedError, 500),
 )
 
 
@@ -69,8 +70,10 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-async def _ours(_request: Request, error: Any) -> Response:
+async def _ours(request: Request, error: Any) -> Response:
     status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
+    if status == 500:
+        log.error("%s %s: %s", request.method, request.url.path, error)
     headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
