@@ -1,13 +1,13 @@
 """One statement's way in.
 
-Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; append
-under the lock on the ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited
-entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; what is
+asked of new statements alone; append under the lock on the ledger's head; and, still under that lock, whatever depends on what others
+appended meanwhile (keys, cited entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after
+the commit.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +69,8 @@ class Intake:
     def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
-        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
+        The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
+        their key was revoked.
         Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
         was written.
         """
@@ -81,7 +82,6 @@ class Intake:
             size = head(connection).size
         now = self._clock()
         checked = admission.check(size, token, disclosures, at=now)
-        _check_whole(checked.statement, checked.record)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
         try:
             with begin(self._engine) as connection:
@@ -97,6 +97,7 @@ class Intake:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
             return known
+        _check_whole(statement, submission.checked.record)
 
         def under_lock(appended: list[Appended]) -> None:
             if not appended[0].existed:
@@ -155,10 +156,13 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
 
 
 def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
-    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time.
+
+    Disclosures needn't come again, since they are held; any that do have to be among those.
+    """
     leaf = leaf_hash(leaf_bytes(token)).hex()
     row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None or sorted(disclosures) != sorted(row.disclosures.split("~") if row.disclosures else []):
+    if row is None or not set(disclosures) <= set(row.disclosures.split("~") if row.disclosures else ()):
         return None
     return Receipt(head(connection).origin, row.number, leaf, existed=True)
 
@@ -168,7 +172,7 @@ def _known(connection: Connection, statement: Statement) -> Receipt | None:
     row = connection.execute(_BY_JTI, {"issuer": statement.issuer, "jti": statement.jti}).one_or_none()
     if row is None:
         return None
-    if row.signing_input != _signing_input(statement):
+    if row.signing_input != statement.signing_digest:
         raise JtiReusedError(
             f"jti {statement.jti} was used for entry {row.number} with other content",
             where="jti",
@@ -231,7 +235,7 @@ def _write_rows(session: Session, index: int, submission: _Submission) -> None:
             jti=statement.jti,
             vct=statement.vct,
             product=product,
-            signing_input=_signing_input(statement),
+            signing_input=statement.signing_digest,
             admitted_at=submission.now,
         )
     )
@@ -242,7 +246,3 @@ def _write_rows(session: Session, index: int, submission: _Submission) -> None:
             ProductLinkRow(index=index, product=product, component=component)
             for component in sorted(_components(record))
         )
-
-
-def _signing_input(statement: Statement) -> str:
-    return hashlib.sha256(statement.signing_input).hexdigest()

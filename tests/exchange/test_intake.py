@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -217,12 +218,34 @@ def test_a_key_event_sent_again_is_answered_with_its_entry(sqlite_exchange: Exch
     assert first.json()["index"] == again.json()["index"]
 
 
+@pytest.mark.parametrize("resigned", [False, True], ids=["same bytes", "signed again"])
+@pytest.mark.parametrize("kept", [0, 1, None], ids=["none", "one", "all"])
+def test_a_statement_sent_again_needs_no_disclosures(exchange: Exchange, kept: int | None, *, resigned: bool) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    first = exchange.post(issued).json()
+    before = rows(exchange.services.installation.engine)
+    token = signed_again(issued.token, maker) if resigned else issued.token
+    again = exchange.post(Issued(token, issued.disclosures[:kept]))
+    assert (again.status_code, again.json()) == (200, {**first, "existed": True})
+    assert rows(exchange.services.installation.engine) == before
+
+
+def signed_again(token: str, member: Member) -> str:
+    """The same signing input under another ECDSA signature."""
+    signing_input = token.rpartition(".")[0]
+    signature = base64.urlsafe_b64encode(member.key.sign(signing_input.encode())).decode().rstrip("=")
+    assert not token.endswith(signature)
+    return f"{signing_input}.{signature}"
+
+
 def test_known_bytes_with_other_disclosures_are_not_a_repetition(sqlite_exchange: Exchange) -> None:
     maker = sqlite_exchange.member("maker")
-    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    issued, other = (maker.sign(ACTIVITY_DATA, activity(maker.product(name))) for name in "xy")
     assert sqlite_exchange.post(issued).status_code == 201
-    answer = sqlite_exchange.post(Issued(issued.token, issued.disclosures[1:]))
-    assert (answer.status_code, answer.json()["code"]) == (400, "statement")
+    for strange in (other.disclosures, (*issued.disclosures, other.disclosures[0])):
+        answer = sqlite_exchange.post(Issued(issued.token, strange))
+        assert (answer.status_code, answer.json()["code"]) == (400, "unreferenced_disclosure")
 
 
 def test_many_threads_get_contiguous_indices(exchange: Exchange) -> None:
