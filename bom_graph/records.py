@@ -26,6 +26,7 @@ from pydantic import (
 from bom_graph.composition import mass_fractions
 from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, UnitError
 from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.rules import RuleSet
 
 #: Two figures that must agree may differ by this share: twelve stored digits and a sum of many lines.
 SUM_TOLERANCE = Decimal("1e-9")
@@ -529,6 +530,10 @@ class RuleSetName(Part):
     id: Identifier
     version: Text
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
+
+    def names(self, rule_set: RuleSet) -> bool:
+        """Whether this is `rule_set`, in its version."""
+        return (self.id, self.version, self.digest) == (rule_set.id, rule_set.version, rule_set.digest)
 
 
 class ProductFootprint(Record):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 from sqlmodel import Session, col
 
-from bom_graph import CycleError
+from bom_graph import Background, CycleError
 from exchange.errors import ExchangeError, JtiReusedError, StatementError
 from exchange.intake import Admissions, Intake
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
@@ -65,7 +64,8 @@ def interrupted(exchange: Exchange, meanwhile: Callable[[], object]) -> Intake:
         meanwhile()
         return exchange.clock()
 
-    return Intake(installation.engine, Admissions(installation.trust, installation.policy), clock)  # type: ignore[arg-type]
+    admissions = Admissions(installation.trust, installation.policy)
+    return Intake(installation.engine, admissions, Background.shipped(), clock)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -225,18 +225,10 @@ def test_a_statement_sent_again_needs_no_disclosures(exchange: Exchange, kept: i
     issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
     first = exchange.post(issued).json()
     before = rows(exchange.services.installation.engine)
-    token = signed_again(issued.token, maker) if resigned else issued.token
-    again = exchange.post(Issued(token, issued.disclosures[:kept]))
+    sent = maker.sign_again(issued) if resigned else issued
+    again = exchange.post(Issued(sent.token, sent.disclosures[:kept]))
     assert (again.status_code, again.json()) == (200, {**first, "existed": True})
     assert rows(exchange.services.installation.engine) == before
-
-
-def signed_again(token: str, member: Member) -> str:
-    """The same signing input under another ECDSA signature."""
-    signing_input = token.rpartition(".")[0]
-    signature = base64.urlsafe_b64encode(member.key.sign(signing_input.encode())).decode().rstrip("=")
-    assert not token.endswith(signature)
-    return f"{signing_input}.{signature}"
 
 
 def test_known_bytes_with_other_disclosures_are_not_a_repetition(sqlite_exchange: Exchange) -> None:
