@@ -20,7 +20,7 @@ from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
 from exchange.report import finding_documents
-from ledger import EntryUnknownError, LedgerError, OutOfRangeError
+from ledger import DatabaseBusyError, EntryUnknownError, LedgerError, OutOfRangeError
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -42,7 +42,11 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (JtiReusedError, 409),
     (NotPublishedError, 409),
     (DamagedError, 500),
+    (DatabaseBusyError, 503),
 )
+
+#: What passes by itself, and after how many seconds it is worth another try.
+_RETRY_AFTER: Sequence[tuple[type[Exception], int]] = ((NotPublishedError, 1), (DatabaseBusyError, 5))
 
 
 def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
@@ -74,7 +78,7 @@ async def _ours(request: Request, error: Any) -> Response:
     status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
     if status == 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
-    headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
+    headers = next(({"Retry-After": str(after)} for family, after in _RETRY_AFTER if isinstance(error, family)), None)
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
 

@@ -78,7 +78,7 @@ class Intake:
         CycleError; then nothing was written.
         """
         _check_size(disclosures)
-        with self._engine.connect() as connection:
+        with snapshot(self._engine) as connection:
             if (known := _repeated(connection, token, disclosures)) is not None:
                 return known
             admission, seen = self._admissions.current(connection)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,7 +19,7 @@ from exchange.app import COOKIE, MAX_BODY_BYTES
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 from exchange.tables import METADATA
 from exchange.verification import verify_evidence
-from ledger.store import snapshot
+from ledger.store import begin, snapshot, transactions
 from signer import CertificateAuthority, Issued, KeyPair, Profile
 from tests.flow.world import (
     BASE,
@@ -623,6 +624,21 @@ def test_a_jti_with_other_content_is_refused(exchange: Exchange) -> None:
     assert exchange.size == size
     other = exchange.member("second")
     assert exchange.post(other.sign(ACTIVITY_DATA, activity(other.product("c")), jti=jti)).status_code == 201
+
+
+def test_a_busy_database_is_answered_with_a_time_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 0.1)
+    exchange = Exchange.open(tmp_path / "data", f"sqlite:///{tmp_path / 'exchange.sqlite'}")
+    first = exchange.member("first")
+    issued = first.sign(ACTIVITY_DATA, activity(first.product("salt")))
+    size = exchange.size
+    with begin(exchange.services.installation.engine):
+        answer = exchange.post(issued)
+    assert check_problem(answer, 503, "database_busy")["remedy"].startswith("try again in a few seconds")
+    assert answer.headers["retry-after"] == "5"
+    assert exchange.size == size
+    assert exchange.post(issued).status_code == 201
+    exchange.close()
 
 
 def test_an_unforeseen_error_says_nothing_of_the_inside(
