@@ -47,6 +47,7 @@ from bom_graph.records import (
 )
 from bom_graph.rounding import half_even, stored
 from bom_graph.rules import SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
     "LIFE_CYCLE",
@@ -101,8 +102,10 @@ __all__ = [
     "delivered_energy",
     "dimension",
     "element_balance",
+    "first_defect",
     "format_amount",
     "half_even",
+    "in_words",
     "load_release",
     "load_rule_set",
     "look_up",
@@ -112,4 +115,5 @@ __all__ = [
     "rule_set_ids",
     "solve",
     "stored",
+    "why_unreadable",
 ]

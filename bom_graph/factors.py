@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bom_graph.errors import FactorError, UnitError
 from bom_graph.quantities import Amount, dimension
+from bom_graph.wording import why_unreadable
 
 MAX_RELEASE_BYTES = 16 * 1024 * 1024
 LIFE_CYCLE: Final = "co2e_life_cycle"
@@ -82,7 +83,7 @@ class FactorRelease(_Frozen):
                 dimension(row.per, where=row.id)
         except (ValueError, RecursionError, UnitError) as error:
             raise FactorError(
-                f"the factor release can't be read: {error}",
+                f"the factor release can't be read: {why_unreadable(error)}",
                 where="release file",
                 remedy="take the published file",
             ) from None

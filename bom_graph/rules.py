@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bom_graph.errors import RuleSetError
 from bom_graph.quantities import Amount
+from bom_graph.wording import why_unreadable
 
 MAX_RULE_SET_BYTES = 1024 * 1024
 #: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
@@ -139,9 +140,9 @@ class RuleSet(_Frozen):
             if len(data) > MAX_RULE_SET_BYTES:
                 raise ValueError(f"larger than {MAX_RULE_SET_BYTES} bytes")
             rule_set = cls.model_validate(json.loads(data))
-        except (ValueError, RecursionError, ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             raise RuleSetError(
-                f"the rule set can't be read: {error}",
+                f"the rule set can't be read: {why_unreadable(error)}",
                 where="rule-set file",
                 remedy="take the published file",
             ) from None

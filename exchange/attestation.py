@@ -231,9 +231,8 @@ def _check_ids(form: Form, name: str, lines: list[dict[str, Any]]) -> None:
 
 
 def _misfilled(form: Form, claims: Mapping[str, Any], error: BomGraphError | MalformedCitationError) -> FormError:
-    what = error.what.removeprefix("Value error, ").replace("Field required", "missing")
     remedy = error.remedy.removesuffix(" and sign again").removesuffix(" and sign the statement again")
-    return FormError(what, where=form.place(_form_path(claims, error.where)), remedy=remedy)
+    return FormError(error.what, where=form.place(_form_path(claims, error.where)), remedy=remedy)
 
 
 def _form_path(claims: Mapping[str, Any], where: str) -> Path:

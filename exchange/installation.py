@@ -82,7 +82,7 @@ def open_installation(
         background = Background.shipped()
         admissions = Admissions(trust, policy)
         intake = Intake(engine, admissions, background, clock)
-        operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
+        operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, admissions, engine, clock, random)
         if not isinstance(log_key.private_key, Ed25519PrivateKey):
             raise SetupError(
                 "the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key"

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from bom_graph import BomGraphError
+from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
@@ -95,7 +95,7 @@ async def _invalid(_request: Request, error: Any) -> Response:
     return problem(
         422,
         "request",
-        f"{first['msg']} ({where})",
+        f"{in_words(first)} ({where})",
         where=where,
         remedy="see /api/v1/openapi.json for the request's shape",
     )

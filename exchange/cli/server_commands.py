@@ -132,6 +132,7 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
         from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
+        from bom_graph import first_defect
         from exchange.errors import ExchangeError, SetupError
         from exchange.settings import Settings
         from ledger import LedgerError
@@ -144,9 +145,8 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
     try:
         return command(Settings(**given))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "PACKTRACE_" + "_".join(str(step) for step in first["loc"]).upper()
-        trouble = f"{first['msg'].removeprefix('Value error, ')} (at {name}); correct the setting"
+        steps, what = first_defect(error)
+        trouble = f"{what} (at PACKTRACE_{'_'.join(steps).upper()}); correct the setting"
     except SetupError as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -469,6 +470,7 @@ def check_problem(answer: httpx2.Response, status: int, code: str | None = None)
     for member in ("title", "detail", "where", "remedy"):
         assert isinstance(body[member], str)
         assert body[member], member
+    assert not re.search("Input should|Value error|Field required|Extra inputs|String should", body["detail"]), body
     if code is not None:
         assert body["code"] == code, body
     return body
