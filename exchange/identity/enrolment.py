@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,6 +61,7 @@ class Operator:
     engine: Engine
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def found(self) -> None:
         """Submit entry 0, which enrols the operator itself, unless the log has it."""
@@ -83,6 +85,11 @@ class Operator:
             )
         if application.uri.endswith("/"):
             raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
+        # One at a time: two of the same would look before either is there, and enrol the key twice under two certificates.
+        with self._turn:
+            return self._enrol(application)
+
+    def _enrol(self, application: Application) -> Enrolled:
         now = self.clock()
         had_keys, had_roles = self._standing(application.uri)
         certificate = self.authority.issue(

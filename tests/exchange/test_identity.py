@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import event
@@ -46,6 +47,15 @@ def test_the_same_application_again_finds_it_there(exchange: Exchange, newcomer:
     had = {"keys": [newcomer.key.thumbprint], "roles": ["supplier"]}
     assert first["had"] == {"keys": [], "roles": []}
     assert again.json() == {**first, "existed": True, "had": had}
+
+
+def test_the_same_application_many_times_at_once_is_enrolled_once(exchange: Exchange, newcomer: Member) -> None:
+    start, body = exchange.size, newcomer.application("supplier")
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _time: exchange.http.post("/api/v1/organisations", json=body), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json()["certificate"] for answer in answers}) == 1
+    assert kinds(exchange, start) == [KEY_EVENTS.vct, ROLE_GRANT.vct]
 
 
 def test_another_role_is_granted_without_another_key(exchange: Exchange, newcomer: Member) -> None:
