@@ -3,6 +3,7 @@
 Pure: no database, clock, network or randomness.
 """
 
+from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.errors import (
@@ -11,12 +12,14 @@ from bom_graph.errors import (
     CycleError,
     DeliveredEnergyError,
     FactorError,
+    MissingFactorError,
     RecordError,
     RuleSetError,
     StatedSumError,
     UnitError,
+    UnknownStageError,
 )
-from bom_graph.factors import Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
+from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
 from bom_graph.gates import Finding, element_balance
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
@@ -43,11 +46,15 @@ from bom_graph.records import (
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
-from bom_graph.rules import RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.rules import SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "LIFE_CYCLE",
     "SEALED",
+    "SEALED_STAGE",
     "ActivityData",
+    "Background",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
@@ -71,6 +78,7 @@ __all__ = [
     "Lines",
     "Link",
     "Measure",
+    "MissingFactorError",
     "Output",
     "Period",
     "ProductFootprint",
@@ -85,6 +93,7 @@ __all__ = [
     "Site",
     "StatedSumError",
     "UnitError",
+    "UnknownStageError",
     "Vehicle",
     "Warranty",
     "compile_arrays",
@@ -93,8 +102,10 @@ __all__ = [
     "delivered_energy",
     "dimension",
     "element_balance",
+    "first_defect",
     "format_amount",
     "half_even",
+    "in_words",
     "load_release",
     "load_rule_set",
     "look_up",
@@ -104,4 +115,5 @@ __all__ = [
     "rule_set_ids",
     "solve",
     "stored",
+    "why_unreadable",
 ]

@@ -56,6 +56,18 @@ class FactorError(BomGraphError):
     code = "factor"
 
 
+class MissingFactorError(FactorError):
+    """A record names a flow or grid that no factor release in use has a factor for."""
+
+    code = "missing_factor"
+
+
+class UnknownStageError(BomGraphError):
+    """A footprint states a stage that its rule set doesn't have."""
+
+    code = "unknown_stage"
+
+
 class RuleSetError(BomGraphError):
     """A rule-set file can't be read or contradicts itself."""
 

@@ -26,6 +26,8 @@ from pydantic import (
 from bom_graph.composition import mass_fractions
 from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, UnitError
 from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.rules import RuleSet
+from bom_graph.wording import first_defect
 
 #: Two figures that must agree may differ by this share: twelve stored digits and a sum of many lines.
 SUM_TOLERANCE = Decimal("1e-9")
@@ -354,11 +356,11 @@ def _validated(model: type[PartT], values: Any, *, where: str) -> PartT:
         place = f"{where}/{error.where}" if where != "statement" else error.where
         raise type(error)(error.what, where=place, remedy=error.remedy) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        steps, what = first_defect(error)
         # Between the members stand names of union branches (``Period``, ``is-instance[Sealed]``), which no reader knows.
-        members = [str(step) for step in first["loc"] if _MEMBER.fullmatch(str(step))]
+        members = [step for step in steps if _MEMBER.fullmatch(step)]
         place = "/".join([*([] if where == "statement" and members else [where]), *members])
-        raise RecordError(first["msg"], where=place, remedy="correct it and sign the statement again") from None
+        raise RecordError(what, where=place, remedy="correct it and sign the statement again") from None
 
 
 class ActivityData(Record):
@@ -529,6 +531,10 @@ class RuleSetName(Part):
     id: Identifier
     version: Text
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
+
+    def names(self, rule_set: RuleSet) -> bool:
+        """Whether this is `rule_set`, in its version."""
+        return (self.id, self.version, self.digest) == (rule_set.id, rule_set.version, rule_set.digest)
 
 
 class ProductFootprint(Record):

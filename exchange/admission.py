@@ -74,8 +74,7 @@ class Admission:
             # A key that nobody vouches for would lock its organisation out: refused when it comes in, not when it is used.
             event = read_key_event(index, statement)
             check_vouched(event, self.keys.trusting(self.trust, event.thumbprint), at)
-        for path, citation in citations(statement):
-            check_citation(citation, log=self.log, index=index, where=path)
+        self._check_citations(index, statement)
         record = read_record(statement)
         return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, record)
 
@@ -96,13 +95,21 @@ class Admission:
         self.take(entry)
         return entry
 
-    def narrow(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
-        """Return an entry that was admitted as somebody sees it who holds only `disclosures` of it."""
+    def seen_with(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
+        """Return an entry that was admitted as somebody sees it who holds `disclosures` of it, and no others.
+
+        That its key and roles counted depends on the entries before it alone, and was checked. Raises what `check` raises for the rest.
+        """
         seen = entry.statement
         profile = kind_of(seen.vct).profile
         trust = self.keys.trusting(self.trust, seen.certificate.thumbprint)
         statement = verify(seen.token, disclosures, profile=profile, trust=trust, at=seen.issued_at)
+        self._check_citations(entry.index, statement)
         return replace(entry, statement=statement, record=read_record(statement))
+
+    def _check_citations(self, index: int, statement: Statement) -> None:
+        for path, citation in citations(statement):
+            check_citation(citation, log=self.log, index=index, where=path)
 
     def _check_rights(self, index: int, statement: Statement) -> None:
         if index == 0 and statement.vct != KEY_EVENT.vct:

@@ -52,6 +52,16 @@ class Receipt:
         return {"origin": self.origin, "index": self.index, "leaf_hash": self.leaf_hash}
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A key's certificate (DER), whether it was there before, and which keys (thumbprints) and roles the organisation had until now."""
+
+    certificate: bytes
+    existed: bool
+    had_keys: tuple[str, ...]
+    had_roles: tuple[str, ...]
+
+
 class Client:
     """One exchange by its address and token. Every call raises AnswerError where the exchange refuses."""
 
@@ -74,8 +84,8 @@ class Client:
         found: dict[str, Any] = self._json("GET", "/api/v1/log")
         return found
 
-    def enrol(self, uri: str, name: str, csr: bytes, possession: str, roles: Sequence[str]) -> tuple[bytes, bool]:
-        """Enrol an organisation's key; return its certificate (DER) and whether it was there before."""
+    def enrol(self, uri: str, name: str, csr: bytes, possession: str, roles: Sequence[str]) -> Enrolled:
+        """Enrol an organisation's key and grant its roles, in the place of earlier ones."""
         body = {
             "uri": uri,
             "name": name,
@@ -84,7 +94,9 @@ class Client:
             "roles": list(roles),
         }
         answer = self._json("POST", "/api/v1/organisations", body)
-        return base64.b64decode(answer["certificate"]), answer["existed"]
+        had = answer["had"]
+        certificate = base64.b64decode(answer["certificate"])
+        return Enrolled(certificate, answer["existed"], tuple(had["keys"]), tuple(had["roles"]))
 
     def submit(self, token: str, disclosures: Sequence[str]) -> Receipt:
         """Submit a signed statement with its disclosures. Safe to repeat."""

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
-from bom_graph import load_release, load_rule_set, rule_set_ids
+from bom_graph import Background
 from exchange.database import migrate
 from exchange.errors import SetupError
 from exchange.identity import Operator
@@ -81,14 +81,17 @@ def open_installation(
         origin = _log(engine, origin, random, folder / "log")
         trust = Trust((keys.root,), pinned={}, origin=origin, intermediates=keys.authority.chain)
         policy = load_policy()
+        background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, clock)
-        operator = Operator(OPERATOR_URI, keys.operator, keys.authority, origin, intake, engine, clock, random)
+        intake = Intake(engine, admissions, background, clock)
+        operator = Operator(
+            OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
+        )
         note_signer = NoteSigner(origin, keys.log)
         operator.found()
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
-        _publish_releases(operator, policy)
-        trust_file = _trust_file(trust, note_signer, policy)
+        _publish_releases(operator, policy, background)
+        trust_file = _trust_file(trust, note_signer, policy, background)
         write_private(folder / "trust", trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
@@ -309,28 +312,24 @@ def _foreign_keys(keys: Path, what: str) -> SetupError:
     )
 
 
-def _publish_releases(operator: Operator, policy: Policy) -> None:
-    for rule_set in map(load_rule_set, rule_set_ids()):
+def _publish_releases(operator: Operator, policy: Policy, background: Background) -> None:
+    for rule_set in background.rule_sets:
         named = {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest}
         operator.publish_release(RULE_SET_RELEASE, named)
-    for release in (load_release(name) for name in _releases_in_use()):
+    for release in background.releases:
         named = {"id": release.id, "version": release.version, "digest": release.digest}
         operator.publish_release(FACTOR_RELEASE, named)
     operator.publish_release(POLICY_RELEASE, {"id": policy.id, "version": policy.version, "digest": policy.digest})
 
 
-def _releases_in_use() -> list[str]:
-    return sorted({name for rule_set in rule_set_ids() for name in load_rule_set(rule_set).factor_releases})
-
-
-def _trust_file(trust: Trust, note_signer: NoteSigner, policy: Policy) -> TrustFile:
+def _trust_file(trust: Trust, note_signer: NoteSigner, policy: Policy, background: Background) -> TrustFile:
     return TrustFile(
         origin=trust.origin,
         log_key=str(note_signer.log_key),
         authorities=_pems(trust.authorities),
         intermediates=_pems(trust.intermediates),
-        rule_sets=frozenset(load_rule_set(name).digest for name in rule_set_ids()),
-        factor_releases=frozenset(load_release(name).digest for name in _releases_in_use()),
+        rule_sets=frozenset(rule_set.digest for rule_set in background.rule_sets),
+        factor_releases=frozenset(release.digest for release in background.releases),
         policies=frozenset({policy.digest}),
     )
 

@@ -78,7 +78,7 @@ class Publisher:
         try:
             with begin(self._engine) as connection:
                 release_lease(connection, PUBLISH, self._holder, self._clock())
-        except SQLAlchemyError as error:
+        except (LedgerError, SQLAlchemyError) as error:
             log.warning("lease not given back: %s", _reason(error))
 
 
@@ -112,6 +112,6 @@ def _guarded(publisher: Publisher) -> Callable[[], None]:
     return tick
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """Return the database's own words, without the statement."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bom_graph import Contribution, Finding, half_even, stored
-from exchange.assembly import ENGINE, SEALED_STAGE, Result
+from bom_graph import SEALED_STAGE, Contribution, Finding, half_even, stored
+from exchange.assembly import ENGINE, Result
 
 FORMAT = "urn:packtrace:result:1"
 #: Two results agree when every figure differs by at most this, relatively, and the printed figures are equal.

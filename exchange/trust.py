@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bom_graph import why_unreadable
 from exchange.errors import EvidenceError
 from ledger import LedgerError, LogKey
 from signer import Trust
@@ -58,7 +59,7 @@ class TrustFile(BaseModel):
                 raise ValueError("no authority is named")
         except (ValueError, TypeError, RecursionError, LedgerError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
             raise EvidenceError(
-                f"the trust file can't be read: {_reason(error)}",
+                f"the trust file can't be read: {why_unreadable(error)}",
                 where=where,
                 remedy="fetch it again and compare its fingerprint",
             ) from None
@@ -95,14 +96,6 @@ class TrustFile(BaseModel):
 
 def _ders(texts: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in texts)
-
-
-def _reason(error: Exception) -> str:
-    """Return in one line why a trust file was refused, with the member where pydantic names one."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'/'.join(str(step) for step in first['loc'])}: {first['msg']}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

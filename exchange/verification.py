@@ -290,7 +290,7 @@ class _Verification:
         """Return `entry` as it is seen with the disclosures `digests` alone; KeyError where the file lacks one of them."""
         held = self.disclosures[entry.leaf_hash]
         given = [held[digest] for digest in dict.fromkeys(digests)]
-        return entry if len(given) == len(held) else self.admission.narrow(entry, given)
+        return entry if len(given) == len(held) else self.admission.seen_with(entry, given)
 
     def _report(self, stated: list[Document]) -> None:
         """The text is that of the results as stated: within the tolerance their last digit may differ from the recomputed one."""

@@ -129,6 +129,12 @@ class PublicationBusyError(LedgerError):
     code = "publication_busy"
 
 
+class DatabaseBusyError(LedgerError):
+    """The database had no turn to give within its time: others are writing, or all its connections are taken."""
+
+    code = "database_busy"
+
+
 # The operator has to act: nothing more is signed until somebody has looked.
 
 

@@ -16,12 +16,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from bom_graph import BomGraphError
+from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
-from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
 from exchange.report import finding_documents
-from ledger import EntryUnknownError, LedgerError, OutOfRangeError
+from ledger import DatabaseBusyError, EntryUnknownError, LedgerError, OutOfRangeError
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -42,7 +42,12 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
+    (DamagedError, 500),
+    (DatabaseBusyError, 503),
 )
+
+#: What passes by itself, and after how many seconds it is worth another try.
+_RETRY_AFTER: Sequence[tuple[type[Exception], int]] = ((NotPublishedError, 1), (DatabaseBusyError, 5))
 
 
 class Problem(BaseModel):
@@ -92,9 +97,11 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-async def _ours(_request: Request, error: Any) -> Response:
+async def _ours(request: Request, error: Any) -> Response:
     status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
-    headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
+    if status == 500:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+    headers = next(({"Retry-After": str(after)} for family, after in _RETRY_AFTER if isinstance(error, family)), None)
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
 
@@ -111,7 +118,7 @@ async def _invalid(_request: Request, error: Any) -> Response:
     return problem(
         422,
         "request",
-        f"{first['msg']} ({where})",
+        f"{in_words(first)} ({where})",
         where=where,
         remedy="see /api/v1/openapi.json for the request's shape",
     )

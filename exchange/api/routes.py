@@ -93,7 +93,7 @@ def show_log(request: Request) -> dict[str, Any]:
 
 @router.post("/organisations", status_code=201)
 def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[str, Any]:
-    """Certify and enrol an organisation's key and grant its roles."""
+    """Certify and enrol an organisation's key and grant its roles, in the place of earlier ones. `had`: what it had until now."""
     try:
         csr = base64.b64decode(body.csr, validate=True)
     except (binascii.Error, ValueError):
@@ -107,6 +107,7 @@ def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[
         "key_event": enrolled.key_event,
         "role_grant": enrolled.role_grant,
         "existed": enrolled.existed,
+        "had": {"keys": enrolled.had_keys, "roles": enrolled.had_roles},
     }
 
 

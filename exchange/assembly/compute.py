@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bom_graph import FactorRelease, Finding, ProductSystem, RuleSet, solve
+from bom_graph import FactorRelease, Finding, RuleSet, solve
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
@@ -33,8 +33,7 @@ def compute(
     assembly.check_unit(demand.product, model)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
         raise RefusedError(refusing)
-    system = ProductSystem(tuple(assembly.names), tuple(assembly.links), tuple(assembly.burdens))
-    footprint = solve(system, {0: 1.0})
+    footprint = solve(assembly.system(), {0: 1.0})
     if not math.isfinite(footprint.total):
         what, remedy = "the amounts are too large to be added up", "correct the amounts"
         raise RefusedError([Finding("units", "hard", demand.product, what, remedy, refuses=True)])

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from bom_graph import (
+    LIFE_CYCLE,
+    SEALED_STAGE,
     ActivityData,
     BatteryModel,
     BillOfMaterials,
@@ -23,6 +25,7 @@ from bom_graph import (
     Link,
     Measure,
     ProductFootprint,
+    ProductSystem,
     RuleSet,
     Sealed,
     UnitError,
@@ -45,10 +48,7 @@ _BASE_UNIT = {
     "distance": "km",
     "transport work": "t.km",
 }
-_LIFE_CYCLE = "co2e_life_cycle"
 _PRIMARY = ("measured", "calculated")
-#: Stage of a sealed branch of which only the total was granted.
-SEALED_STAGE = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class ProductSystemDraft:
     assumptions: list[str] = field(default_factory=list)
     used: dict[str, Entry] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
+    _signed: set[int] = field(default_factory=set)
     _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
@@ -130,7 +131,7 @@ class ProductSystemDraft:
     def published_factor(self, product: str, flow: str) -> None:
         """Represent `product` by the factor of background `flow`, per unit of the factor."""
         number = self._process(product, "kg")
-        factor = self._factor(flow, None, _LIFE_CYCLE, where=product)
+        factor = self._factor(flow, None, LIFE_CYCLE, where=product)
         if factor is None:
             return
         self.units[number] = factor.row.per
@@ -157,6 +158,12 @@ class ProductSystemDraft:
             return None, ""
         self.assumptions += [f"assumed by the pack maker: {name.replace('_', ' ')}" for name in energy.assumed]
         return energy.kwh, energy.formula
+
+    def system(self) -> ProductSystem:
+        """Return the product system. What a signed footprint states that nobody takes is left out: it is a gap, not a zero."""
+        taken = {0, *(link.supplier for link in self.links)}
+        burdens = [burden for burden in self.burdens if burden.process in taken]
+        return ProductSystem(tuple(self.names), tuple(self.links), tuple(burdens))
 
     def check_unit(self, product: str, model: BatteryModel | None) -> None:
         """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
@@ -234,7 +241,7 @@ class ProductSystemDraft:
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.fuels):
             path = f"fuels/{line.id}"
-            factor = self._factor(line.flow, None, _LIFE_CYCLE, where=f"{unit.place} {path}")
+            factor = self._factor(line.flow, None, LIFE_CYCLE, where=f"{unit.place} {path}")
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.direct_emissions):
             self._direct_emission(unit, line, f"direct_emissions/{line.id}")
@@ -279,7 +286,7 @@ class ProductSystemDraft:
                 or not isinstance(record.declared_unit, Measure)
             ):
                 continue
-            if (name.id, name.version, name.digest) == (self.rule_set.id, self.rule_set.version, self.rule_set.digest):
+            if name.names(self.rule_set):
                 return self._sealed_branch(product, entry, record)
         return None
 
@@ -296,14 +303,12 @@ class ProductSystemDraft:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
-        known = {SEALED_STAGE, *(stage.id for stage in self.rule_set.stages)}
-        if unknown := sorted({stage for stage, _ in parts} - known):
-            self._refuse(
-                "stages",
-                f"{product}, signed footprint (entry {entry.index})",
-                f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}",
-                "ask the maker of this product for a corrected footprint",
-            )
+        where = f"{product}, signed footprint (entry {entry.index})"
+        self._signed.add(number)
+        if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
+            what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
+            self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
+            return number
         if record.complete is not True:
             self.gaps.append(Gap(product, "its maker's footprint is partial, or doesn't show that it is complete"))
         for stage, kg in parts:
@@ -318,7 +323,6 @@ class ProductSystemDraft:
                 "basis": _word(record.basis),
             }
             self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
-        where = f"{product}, signed footprint (entry {entry.index})"
         if isinstance(record.findings, Sealed) or (isinstance(record.findings, Lines) and not record.findings.complete):
             text = "the findings of its maker's own calculation are not all disclosed"
             self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
@@ -336,7 +340,7 @@ class ProductSystemDraft:
         if line.product is not None:
             self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
             return
-        factor = self._factor(str(line.flow), None, _LIFE_CYCLE, where=where)
+        factor = self._factor(str(line.flow), None, LIFE_CYCLE, where=where)
         if factor is not None and line.composition and factor.row.composition not in (None, line.composition.formula):
             stated, needed = line.composition.formula, factor.row.composition
             what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
@@ -417,11 +421,12 @@ class ProductSystemDraft:
         made_as = self.formulas.get(supplier)
         if line.composition is not None and made_as not in (None, line.composition.formula):
             what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"
-            self._refuse("composition", where, what, f"restate the amount as {made_as}")
+            self._unfit(supplier, "composition", where, what, f"restate the amount as {made_as}")
+            return
         try:
             amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
         except UnitError as error:
-            self._refuse("units", where, error.what, error.remedy)
+            self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share))
 
@@ -448,6 +453,17 @@ class ProductSystemDraft:
 
     def _use(self, entry: Entry) -> None:
         self.used[entry.leaf_hash] = entry
+
+    def _unfit(self, supplier: int, gate: str, where: str, what: str, remedy: str) -> None:
+        """What `supplier` states doesn't fit its place: refuse the result, or leave a signed footprint out of it.
+
+        Whoever rests on another's signed footprint can't correct it, and shouldn't lose the rest of its result over it: the branch
+        becomes a gap with a hard finding. Of the demanded product itself nothing would be left.
+        """
+        left_out = supplier in self._signed and supplier != 0
+        self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=not left_out))
+        if left_out:
+            self.gaps.append(Gap(where, f"the signed footprint of {self.names[supplier]} can't be used here"))
 
     def _refuse(self, gate: str, where: str, what: str, remedy: str) -> None:
         self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=True))

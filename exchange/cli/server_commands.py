@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.output import DONE, REJECTED, USAGE, fail, interrupted, program, say, say_json, tell
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from exchange.demo import Played
     from exchange.server import Running
     from exchange.settings import Settings
@@ -182,7 +184,7 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
     try:
         return command(Settings(**given))
     except ValidationError as error:
-        trouble = _bad_setting(error.errors(include_url=False, include_input=False)[0], Settings)
+        trouble = _bad_setting(error, Settings)
     except SetupError as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:
@@ -201,13 +203,15 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
     return fail(trouble, code)
 
 
-def _bad_setting(first: Any, settings: type[Settings]) -> str:
-    """Say in one line what is wrong with a setting, by pydantic's first error; for an unknown name, which one is near."""
+def _bad_setting(error: ValidationError, settings: type[Settings]) -> str:
+    """Say in one line what is wrong with a setting; for an unknown name, which one is near."""
+    from bom_graph import first_defect
     from exchange.settings import PREFIX
 
-    name = "_".join(str(step) for step in first["loc"])
-    if first["type"] != "extra_forbidden":
-        return f"{first['msg'].removeprefix('Value error, ')} (at {PREFIX}{name.upper()}); correct the setting"
+    steps, what = first_defect(error)
+    name = "_".join(steps)
+    if name in settings.model_fields:
+        return f"{what} (at {PREFIX}{name.upper()}); correct the setting"
     near = get_close_matches(name, settings.model_fields, n=1, cutoff=0)[0]
     place = f"{PREFIX}{name.upper()}, or {name} in packtrace.toml"
     return f"there is no such setting (at {place}); unset it, or use the nearest: {PREFIX}{near.upper()}"

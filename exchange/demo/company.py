@@ -54,8 +54,8 @@ class Company:
             save_key(path, KeyPair.generate("ES256"), desk.passphrase)
         key = load_key(path, desk.passphrase)
         possession = proof_of_possession(key, desk.origin, uri)
-        certificate, existed = desk.client.enrol(uri, name, key.csr(uri), possession, [role])
-        return cls(uri, name, key.with_certificate(certificate), desk, existed)
+        enrolled = desk.client.enrol(uri, name, key.csr(uri), possession, [role])
+        return cls(uri, name, key.with_certificate(enrolled.certificate), desk, enrolled.existed)
 
     def product(self, name: str) -> str:
         """The URI of a product of this company."""

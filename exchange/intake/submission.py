@@ -1,13 +1,13 @@
 """One statement's way in.
 
-Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; append
-under the lock on the ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited
-entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+Order, and why: all that needs no lock comes first (signature, claims, stated sums; and, asked of new statements alone, whether all
+disclosures came and whether flows, grids and stages are in use). Then one transaction: is it here already; append under the lock on the
+ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited entries, cycles) and the
+companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +18,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import CycleError, Lines, Record
+from bom_graph import Background, BomGraphError, CycleError, Lines, Record
 from exchange.admission import citations
 from exchange.errors import JtiReusedError, StatementError
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
-from ledger.store import Appended, append, begin, entry, head
+from ledger.store import Appended, append, begin, entry, head, snapshot
 from signer import Statement, check_cited, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
@@ -61,37 +61,48 @@ class Receipt:
 class Intake:
     """Admits statements into one log."""
 
-    def __init__(self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, admissions: Admissions, background: Background, clock: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
         self._admissions = admissions
+        self._background = background
         self._clock = clock
 
     def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
-        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
-        Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
-        was written.
+        The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
+        their key was revoked.
+        Raises what `Admission.check` and `Background.check` raise, StatementError (not whole), JtiReusedError, CitationError,
+        CycleError; then nothing was written.
         """
         _check_size(disclosures)
-        with self._engine.connect() as connection:
+        with snapshot(self._engine) as connection:
             if (known := _repeated(connection, token, disclosures)) is not None:
                 return known
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
         now = self._clock()
         checked = admission.check(size, token, disclosures, at=now)
-        _check_whole(checked.statement, checked.record)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
         try:
+            self._check_new(checked)
             with begin(self._engine) as connection:
                 return self._append(connection, submission)
-        except IntegrityError:
-            # Another process admitted the same (iss, jti) between our look and our append; the look decides now.
-            with begin(self._engine) as connection:
+        except (IntegrityError, StatementError, BomGraphError):
+            # The same statement may be here: signed again and sent without its disclosures, or admitted by another process between
+            # our look and our append. Then that decides.
+            with snapshot(self._engine) as connection:
                 if (known := _known(connection, checked.statement)) is not None:
                     return known
             raise
+
+    def _check_new(self, checked: Entry) -> None:
+        """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
+        if checked.record is not None:
+            _check_whole(checked.statement, checked.record)
+            self._background.check(checked.record)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
@@ -141,10 +152,8 @@ def _check_size(disclosures: Sequence[str]) -> None:
         )
 
 
-def _check_whole(statement: Statement, record: Record | None) -> None:
+def _check_whole(statement: Statement, record: Record) -> None:
     """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
-    if record is None:
-        return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
     if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
         raise StatementError(
@@ -155,10 +164,13 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
 
 
 def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
-    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time.
+
+    Disclosures needn't come again, since they are held; any that do have to be among those.
+    """
     leaf = leaf_hash(leaf_bytes(token)).hex()
     row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None or sorted(disclosures) != sorted(row.disclosures.split("~") if row.disclosures else []):
+    if row is None or not set(disclosures) <= set(row.disclosures.split("~") if row.disclosures else ()):
         return None
     return Receipt(head(connection).origin, row.number, leaf, existed=True)
 
@@ -168,7 +180,7 @@ def _known(connection: Connection, statement: Statement) -> Receipt | None:
     row = connection.execute(_BY_JTI, {"issuer": statement.issuer, "jti": statement.jti}).one_or_none()
     if row is None:
         return None
-    if row.signing_input != _signing_input(statement):
+    if row.signing_input != statement.signing_digest:
         raise JtiReusedError(
             f"jti {statement.jti} was used for entry {row.number} with other content",
             where="jti",
@@ -190,14 +202,16 @@ def _check_cited(connection: Connection, statement: Statement) -> None:
 
 def _check_cycle(session: Session, record: Record) -> None:
     """Refuse a record by which its product would be made from itself. Who else is on the way is not told."""
+    lines = _components(record)
     seen: set[str] = set()
-    waiting = {component: component for component in _components(record)}
+    waiting = {component: component for component in lines}
     while waiting:
         if record.sub in waiting:
+            component = waiting[str(record.sub)]
             raise CycleError(
-                f"{record.sub} would be made from itself, by way of {waiting[str(record.sub)]}",
-                where="components",
-                remedy="correct this bill of materials, or ask the maker of that component to correct its own",
+                f"{record.sub} would be made from itself, by way of {component}",
+                where=f"{lines[component]}/product",
+                remedy="correct this line, or ask the maker of that component to correct its own bill of materials",
             )
         seen |= waiting.keys()
         rows = [row for some in _batches(sorted(waiting)) for row in session.exec(_links(some)).all()]
@@ -208,10 +222,15 @@ def _links(products: Sequence[str]) -> SelectOfScalar[ProductLinkRow]:
     return select(ProductLinkRow).where(col(ProductLinkRow.product).in_(products))
 
 
-def _components(record: Record) -> set[str]:
-    lists = [getattr(record, name) for name in ("inputs", "components", "supplier_shares") if name in record.lists]
-    lines = [line for found in lists if isinstance(found, Lines) for line in found]
-    return {line.product for line in lines if getattr(line, "product", None) is not None}
+def _components(record: Record) -> dict[str, str]:
+    """Return what the record's product is made from, each with the path of the first line that says so."""
+    found: dict[str, str] = {}
+    for name in ("inputs", "components", "supplier_shares"):
+        lines = getattr(record, name) if name in record.lists else None
+        for line in lines if isinstance(lines, Lines) else ():
+            if line.product is not None:
+                found.setdefault(line.product, f"{name}/{line.id}")
+    return found
 
 
 def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -231,7 +250,7 @@ def _write_rows(session: Session, index: int, submission: _Submission) -> None:
             jti=statement.jti,
             vct=statement.vct,
             product=product,
-            signing_input=_signing_input(statement),
+            signing_input=statement.signing_digest,
             admitted_at=submission.now,
         )
     )
@@ -242,7 +261,3 @@ def _write_rows(session: Session, index: int, submission: _Submission) -> None:
             ProductLinkRow(index=index, product=product, component=component)
             for component in sorted(_components(record))
         )
-
-
-def _signing_input(statement: Statement) -> str:
-    return hashlib.sha256(statement.signing_input).hexdigest()

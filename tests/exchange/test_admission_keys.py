@@ -79,7 +79,7 @@ def test_the_operator_s_intermediate_is_found(world: Simulator, *, carried: bool
     issued = first_entry(world, carried=carried)
     admission = Admission(world.trust, world.policy)
     entry = admission.admit(0, issued.token, (), at=world.now)
-    assert admission.narrow(entry, ()).statement.certificate == entry.statement.certificate
+    assert admission.seen_with(entry, ()).statement.certificate == entry.statement.certificate
     assert Admission(world.trust, world.policy).admit(0, issued.token, (), at=None).index == 0
 
 

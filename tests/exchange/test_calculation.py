@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import httpx2
 import pytest
-from sqlmodel import Session, select
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
 
 from exchange.calculation import ExportRow, ResultRow
 from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.verification import Verdict, verify_evidence
-from ledger.store import snapshot
+from ledger.store import begin, snapshot
 from tests.flow.world import Exchange, Member, activity, bill, line
 
 #: Claims of activity data without which nothing can be computed from it.
@@ -92,6 +94,45 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
     with snapshot(exchange.services.installation.engine) as connection:
         row = Session(connection).get_one(ResultRow, found["digest"])
         assert float(row.headline) == value
+
+
+@pytest.mark.parametrize("changed", ["document", "digest"])
+def test_a_stored_result_that_was_changed_is_neither_shown_nor_exported(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any], changed: str
+) -> None:
+    found = result(exchange, maker, maker.product("part"))
+    exchange.publish()
+    name = found["digest"]
+    with begin(exchange.services.installation.engine) as connection:
+        text = Session(connection).get_one(ResultRow, name).document
+        headline = found["result"]["headline"]["printed"]
+        forged = {"document": text.replace(headline, "1" + headline, 1), "digest": "ab" * 32}[changed]
+        connection.execute(update(ResultRow).where(col(ResultRow.digest) == name).values({changed: forged}))
+    shown = name if changed == "document" else forged
+    answers = [exchange.http.get(path) for path in ("/", "/api/v1/footprints")]
+    answers += [exchange.http.get(f"/{place}/{shown}") for place in ("results", "api/v1/footprints")]
+    answers.append(evidence(exchange, maker, shown))
+    for answer in answers:
+        body = answer.json()
+        assert (answer.status_code, body["code"], body["where"]) == (500, "damaged", f"exchange_result, digest {shown}")
+        assert "restore that row" in body["remedy"]
+
+
+def test_a_result_that_was_lost_is_computed_again(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    """The remedy that the error names."""
+    found = result(exchange, maker, maker.product("part"))
+    with begin(exchange.services.installation.engine) as connection:
+        connection.execute(delete(ResultRow))
+    assert result(exchange, maker, maker.product("part")) == found
+    assert exchange.http.get(f"/api/v1/footprints/{found['digest']}").json() == found["result"]
+
+
+def test_the_list_goes_by_what_the_digest_covers(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    found = result(exchange, maker, maker.product("part"))
+    with begin(exchange.services.installation.engine) as connection:
+        connection.execute(update(ResultRow).values(product="urn:another", headline=Decimal(1)))
+    (listed,) = exchange.http.get("/api/v1/footprints").json()
+    assert (listed["product"], listed["headline"]) == (maker.product("part"), found["result"]["headline"])
 
 
 def test_an_evidence_file_waits_for_the_checkpoint(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:

@@ -80,7 +80,8 @@ def test_a_real_exchange_takes_it_in(desk: Desk) -> None:
         request, _, possession = printed.partition("proof of possession for ")
         csr = load_pem_x509_csr(request.encode()).public_bytes(Encoding.DER)
         with Client(running.address, token) as client:
-            leaf, _ = client.enrol(CATHODES, "Cathodes", csr, possession.split(": ")[1].strip(), ["supplier"])
+            proof = possession.split(": ")[1].strip()
+            leaf = client.enrol(CATHODES, "Cathodes", csr, proof, ["supplier"]).certificate
         key.with_name("key.crt").write_bytes(load_der_x509_certificate(leaf).public_bytes(Encoding.PEM))
 
         def push(text: str, name: str) -> Ran:
@@ -344,7 +345,7 @@ BAD_FORMS: dict[str, tuple[str, str, str]] = {
     "an unknown unit": (SMALL.replace("unit: t", "unit: tonne"), "unknown unit 'tonne'", f"form line 8: {OUTPUT}/unit"),
     "how obtained is unknown": (
         SMALL.replace("measured", "guessed"),
-        "Input should be",
+        "none of 'measured', 'calculated', ",
         f"form line 9: {OUTPUT}/obtained",
     ),
     "an impossible day": (SMALL.replace("2026-01-31", "2026-02-31"), "", "form line 4: period/end"),

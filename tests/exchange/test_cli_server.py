@@ -160,7 +160,8 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
     issued = maker.sign(ACTIVITY_DATA, activity(maker.product("salt")))
     good, bad, text = elsewhere / "good", elsewhere / "bad", elsewhere / "text"
     good.write_text(join_presentation(issued.token, issued.disclosures) + "\n")
-    bad.write_text(join_presentation(issued.token, issued.disclosures[1:]))
+    another = maker.sign(ACTIVITY_DATA, activity(maker.product("other")))
+    bad.write_text(join_presentation(another.token, another.disclosures[1:]))
     text.write_bytes("签名".encode())
     settings = {
         "data": folder,

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 from sqlmodel import Session, col
 
-from bom_graph import CycleError
+from bom_graph import Background, CycleError
 from exchange.errors import ExchangeError, JtiReusedError, StatementError
 from exchange.intake import Admissions, Intake
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
@@ -64,7 +64,8 @@ def interrupted(exchange: Exchange, meanwhile: Callable[[], object]) -> Intake:
         meanwhile()
         return exchange.clock()
 
-    return Intake(installation.engine, Admissions(installation.trust, installation.policy), clock)  # type: ignore[arg-type]
+    admissions = Admissions(installation.trust, installation.policy)
+    return Intake(installation.engine, admissions, Background.shipped(), clock)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -217,12 +218,26 @@ def test_a_key_event_sent_again_is_answered_with_its_entry(sqlite_exchange: Exch
     assert first.json()["index"] == again.json()["index"]
 
 
+@pytest.mark.parametrize("resigned", [False, True], ids=["same bytes", "signed again"])
+@pytest.mark.parametrize("kept", [0, 1, None], ids=["none", "one", "all"])
+def test_a_statement_sent_again_needs_no_disclosures(exchange: Exchange, kept: int | None, *, resigned: bool) -> None:
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    first = exchange.post(issued).json()
+    before = rows(exchange.services.installation.engine)
+    sent = maker.sign_again(issued) if resigned else issued
+    again = exchange.post(Issued(sent.token, sent.disclosures[:kept]))
+    assert (again.status_code, again.json()) == (200, {**first, "existed": True})
+    assert rows(exchange.services.installation.engine) == before
+
+
 def test_known_bytes_with_other_disclosures_are_not_a_repetition(sqlite_exchange: Exchange) -> None:
     maker = sqlite_exchange.member("maker")
-    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    issued, other = (maker.sign(ACTIVITY_DATA, activity(maker.product(name))) for name in "xy")
     assert sqlite_exchange.post(issued).status_code == 201
-    answer = sqlite_exchange.post(Issued(issued.token, issued.disclosures[1:]))
-    assert (answer.status_code, answer.json()["code"]) == (400, "statement")
+    for strange in (other.disclosures, (*issued.disclosures, other.disclosures[0])):
+        answer = sqlite_exchange.post(Issued(issued.token, strange))
+        assert (answer.status_code, answer.json()["code"]) == (400, "unreferenced_disclosure")
 
 
 def test_many_threads_get_contiguous_indices(exchange: Exchange) -> None:

@@ -63,10 +63,10 @@ def trust_file(exchange: Exchange, path: Path, **changes: object) -> Path:
 def test_the_trust_file_leads_from_a_statement_to_the_root(
     exchange: Exchange, statement: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_verify_statement(statement, exchange.services.installation.folder / "trust", as_json=True) == 0
+    assert run_verify_statement(statement, exchange.services.installation.folder / "trust", None, as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "verified"
     bare = trust_file(exchange, tmp_path / "bare", intermediates=())
-    assert run_verify_statement(statement, bare, as_json=True) == 1
+    assert run_verify_statement(statement, bare, None, as_json=True) == 1
     assert json.loads(capsys.readouterr().out)["code"] == "certificate_not_trusted"
 
 

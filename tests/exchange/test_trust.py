@@ -82,7 +82,7 @@ def broken(pem: str) -> str:
 
 
 BAD: dict[str, tuple[Callable[[Members], Members], str]] = {
-    "unknown member": (lambda _: {"operator": "https://o.example"}, "operator: Extra"),
+    "unknown member": (lambda _: {"operator": "https://o.example"}, "operator: an unknown name"),
     "no format": (lambda _: {"format": None}, "no format"),
     "another format": (lambda _: {"format": "urn:packtrace:trust-file:2"}, "format: "),
     "no origin": (lambda _: {"origin": None}, "origin: "),

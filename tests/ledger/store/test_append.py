@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import (
     MAX_ENTRY,
     BadKeyError,
+    DatabaseBusyError,
     EntryRefusedError,
     EntryUnknownError,
     LogExistsError,
@@ -31,6 +33,7 @@ from ledger.store import (
     begin,
     consistency,
     create_log,
+    engine_for,
     entries,
     entry,
     find,
@@ -39,6 +42,7 @@ from ledger.store import (
     metadata,
     root_at,
     snapshot,
+    transactions,
 )
 from tests.ledger.logs import ORIGIN, entry_bytes
 
@@ -270,3 +274,32 @@ def test_an_append_and_a_proof_ask_little_of_a_longer_log(sqlite_log: Engine, gr
             raw.set_trace_callback(None)
         counts.append(len(statements))
     assert max(counts) <= 10
+
+
+def append_soon(engine: Engine, content: bytes) -> None:
+    """Append, waiting for a tenth of a second only. PostgreSQL waits for the head's row, SQLite in `begin` already."""
+    with begin(engine) as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        append(connection, [content])
+
+
+def test_whoever_gets_no_turn_is_told_so_and_wrote_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 0.1)
+    other = engine_for(engine.url)
+    with begin(engine) as holding:
+        append(holding, [b"first"])
+        with pytest.raises(DatabaseBusyError) as caught:
+            append_soon(other, b"second")
+    other.dispose()
+    assert "try again" in caught.value.remedy
+    with snapshot(engine) as connection:
+        assert [found.data for found in entries(connection, 0, 10)] == [b"first"]
+
+
+def test_whoever_gets_no_connection_is_told_so(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    with ExitStack() as stack:
+        for _each in range(15):
+            stack.enter_context(snapshot(engine))
+        with pytest.raises(DatabaseBusyError, match="all its connections are taken"), snapshot(engine):
+            pass
