@@ -11,7 +11,6 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -92,13 +91,20 @@ class Admission:
         self.take(entry)
         return entry
 
+    def reread(self, index: int, token: str, disclosures: Sequence[str]) -> Entry:
+        """Return the entry at `index`, which `token` was admitted as, with `disclosures`, which are checked against it.
+
+        Whether its signer had the right was judged then: a key revoked or a role taken since changes nothing. Raises SignerError or
+        a BomGraphError.
+        """
+        seen = peek(token)
+        trust = self.keys.trusting(self.trust, seen.thumbprint)
+        statement = verify(token, disclosures, profile=kind_of(seen.vct).profile, trust=trust, at=seen.issued_at)
+        return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, read_record(statement))
+
     def narrow(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
         """Return an entry that was admitted as somebody sees it who holds only `disclosures` of it."""
-        seen = entry.statement
-        profile = kind_of(seen.vct).profile
-        trust = self.keys.trusting(self.trust, seen.certificate.thumbprint)
-        statement = verify(seen.token, disclosures, profile=profile, trust=trust, at=seen.issued_at)
-        return replace(entry, statement=statement, record=read_record(statement))
+        return self.reread(entry.index, entry.statement.token, disclosures)
 
     def _check_rights(self, index: int, statement: Statement) -> None:
         if index == 0 and statement.vct != KEY_EVENT.vct:

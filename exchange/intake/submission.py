@@ -69,18 +69,23 @@ class Intake:
     def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
-        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
+        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked. Where the
+        exchange lost the disclosures meanwhile, or holds others than the statement's, those that are handed over take their place.
         Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
         was written.
         """
         _check_size(disclosures)
         with self._engine.connect() as connection:
-            if (known := _repeated(connection, token, disclosures)) is not None:
-                return known
+            admitted = _admitted(connection, token)
+            if admitted is not None and admitted.disclosures == frozenset(disclosures):
+                return admitted.receipt
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
         now = self._clock()
-        checked = admission.check(size, token, disclosures, at=now)
+        if admitted is None:
+            checked = admission.check(size, token, disclosures, at=now)
+        else:
+            checked = admission.reread(admitted.receipt.index, token, disclosures)
         _check_whole(checked.statement, checked.record)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
         try:
@@ -96,6 +101,7 @@ class Intake:
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
+            _keep_disclosures(connection, known.leaf_hash, submission.disclosures)
             return known
 
         def under_lock(appended: list[Appended]) -> None:
@@ -154,13 +160,30 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
         )
 
 
-def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
-    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A token that was admitted before, with the disclosures that the exchange still has."""
+
+    receipt: Receipt
+    disclosures: frozenset[str]
+
+
+def _admitted(connection: Connection, token: str) -> _Admitted | None:
+    """Return what is here of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
     leaf = leaf_hash(leaf_bytes(token)).hex()
     row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None or sorted(disclosures) != sorted(row.disclosures.split("~") if row.disclosures else []):
+    if row is None:
         return None
-    return Receipt(head(connection).origin, row.number, leaf, existed=True)
+    receipt = Receipt(head(connection).origin, row.number, leaf, existed=True)
+    return _Admitted(receipt, frozenset(row.disclosures.split("~") if row.disclosures else ()))
+
+
+def _keep_disclosures(connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
+    """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
+    if disclosures:
+        session = Session(connection)
+        session.merge(DisclosureRow(leaf_hash=leaf, disclosures="~".join(disclosures)))
+        session.flush()
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:
