@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from bom_graph import FactorRelease, Finding, ProductSystem, RuleSet, solve
 from exchange.assembly.draft import ProductSystemDraft
-from exchange.assembly.result import Demand, Gap, RefusedError, Result
+from exchange.assembly.result import BATTERY_MODEL_GAP, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
+_UNDIVIDED = {True: "not divided: no battery model is readable", False: "per declared unit"}
 _OUTSIDE = "outside the boundary of this method: not known here, not zero"
 
 
@@ -28,8 +29,10 @@ def compute(
         assembly.published_factor(demand.product, demand.flow)
     else:
         assembly.walk(demand.product)
+    assembly.check_sealed_totals()
     model = assembly.battery_model(demand.product)
-    kwh, formula = assembly.denominator(model)
+    is_pack = model is not None or assembly.is_pack
+    kwh, formula = assembly.denominator(model) if model is not None else (None, _UNDIVIDED[is_pack])
     assembly.check_unit(demand.product, model)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
         raise RefusedError(refusing)
@@ -39,7 +42,12 @@ def compute(
         what, remedy = "the amounts are too large to be added up", "correct the amounts"
         raise RefusedError([Finding("units", "hard", demand.product, what, remedy, refuses=True)])
     gaps = list(assembly.gaps)
-    if model is not None:
+    if is_pack and model is None:
+        what = (
+            f"no battery model is readable: the figure is per {assembly.units[0]}, not per {rule_set.functional_unit}"
+        )
+        gaps.append(Gap(BATTERY_MODEL_GAP, what))
+    if is_pack:
         gaps += [
             Gap(stage.id, _OUTSIDE if stage.id in rule_set.outside_boundary else "no statement covers this stage")
             for stage in rule_set.stages
@@ -57,6 +65,7 @@ def compute(
         footprint=footprint,
         denominator_kwh=kwh,
         denominator_formula=formula,
+        is_pack=is_pack,
         model=model,
         gaps=tuple(gaps),
         findings=tuple(assembly.findings),

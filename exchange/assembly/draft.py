@@ -31,6 +31,7 @@ from bom_graph import (
     dimension,
     element_balance,
     look_up,
+    sealed_total,
     stored,
 )
 from exchange.assembly.result import Gap
@@ -91,6 +92,9 @@ class ProductSystemDraft:
     names: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
+    classes: dict[int, str] = field(default_factory=dict)
+    #: kg CO2e per declared unit and entry of each product that is known by a signed footprint alone, by process number.
+    sealed: dict[int, tuple[float, Entry]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     burdens: list[Burden] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -98,6 +102,8 @@ class ProductSystemDraft:
     assumptions: list[str] = field(default_factory=list)
     used: dict[str, Entry] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
+    #: Formulas that the consumers of a product state for it, by its process number.
+    _made_of: dict[int, set[str]] = field(default_factory=dict)
     _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
@@ -137,6 +143,15 @@ class ProductSystemDraft:
         origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
         self._burden(number, ("material_production", "material"), 1.0, factor, origin)
 
+    def check_sealed_totals(self) -> None:
+        """Compare each sealed total with the background of the same material, or of any where its formula isn't stated."""
+        for number, (total, entry) in self.sealed.items():
+            where = f"{self.names[number]}, signed footprint (entry {entry.index})"
+            formulas = {self.formulas[number]} if number in self.formulas else self._made_of.get(number, set())
+            rows = [row for release in self.releases for row in release.rows if row.family == _LIFE_CYCLE]
+            same = [row for row in rows if row.composition in formulas]
+            self.findings += sealed_total(total, self.units[number], same or rows, where=where)
+
     def battery_model(self, product: str) -> BatteryModel | None:
         """Return the newest battery model about `product`, if there is one."""
         found = self.evidence.about(product, BatteryModel)
@@ -146,10 +161,21 @@ class ProductSystemDraft:
         self._use(entry)
         return model
 
-    def denominator(self, model: BatteryModel | None) -> tuple[Decimal | None, str]:
-        """Return the kWh that the pack's footprint is divided by and the formula; nothing for other products."""
-        if model is None:
-            return None, "per declared unit"
+    @property
+    def is_pack(self) -> bool:
+        """Whether the demanded product has to be taken for a pack, with or without battery model.
+
+        It is assembled as one; or it is counted in pieces and made from cells, whatever its maker calls the process; or it is
+        counted in pieces, and what kind of process makes it isn't disclosed. Else a maker would be rid of the denominator, and of
+        the stages that a pack has, by leaving its battery model out.
+        """
+        made_by = self.classes.get(0)
+        if made_by in ("pack_assembly", "cell_manufacturing") or self.units[:1] != ["piece"]:
+            return made_by == "pack_assembly"
+        return made_by is None or "cell_manufacturing" in self.classes.values()
+
+    def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
+        """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
             energy = delivered_energy(model, self.rule_set.denominator)
         except (DeliveredEnergyError, UnitError) as error:
@@ -181,7 +207,7 @@ class ProductSystemDraft:
         stated: set[str] = set()
         process_class = "material_production"
         if activity is not None:
-            process_class = str(activity[1].process_class)
+            self.classes[number] = process_class = str(activity[1].process_class)
             stated = self._add_activity(number, *activity)
         else:
             self.gaps.append(Gap(product, "no activity data: the energy and emissions of this process are unknown"))
@@ -289,11 +315,13 @@ class ProductSystemDraft:
         composition = record.composition
         number = self._process(product, _base_unit(declared.unit))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
-        share = float(record.primary_data_share) / 100 if isinstance(record.primary_data_share, Decimal) else 0.0
+        declared_share = record.primary_data_share
         total: Any = record.total
         parts = [(SEALED_STAGE, total)]
-        if isinstance(record.stages, Lines) and record.stages.complete:
+        # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
+        if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
+        self.sealed[number] = (float(total) / per, entry)
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
         known = {SEALED_STAGE, *(stage.id for stage in self.rule_set.stages)}
@@ -314,11 +342,17 @@ class ProductSystemDraft:
                 "entry": entry.index,
                 "leaf_hash": entry.leaf_hash,
                 "signer": entry.statement.issuer,
-                "obtained": _word(record.obtained),
+                "obtained": f"declared {_word(record.obtained)}",
                 "basis": _word(record.basis),
+                "declared_primary_percent": f"{declared_share:f}" if isinstance(declared_share, Decimal) else None,
             }
-            self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
+            # What its maker declares to be primary can't be verified, so that none of it counts as the demanded product's.
+            self._emit(number, stage, float(kg) / per, primary=(0.0, 0.0), origin=origin)
         where = f"{product}, signed footprint (entry {entry.index})"
+        for stage, kg in parts:
+            if kg < 0 and kg != total:
+                text = f"stage {stage} is stated as {kg:f} kg CO2e: it is taken off what others emit"
+                self.findings.append(Finding("sealed_total", "soft", where, text, "ask the maker what is credited"))
         if isinstance(record.findings, Sealed) or (isinstance(record.findings, Lines) and not record.findings.complete):
             text = "the findings of its maker's own calculation are not all disclosed"
             self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
@@ -414,6 +448,8 @@ class ProductSystemDraft:
         if supplier is None:
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
             return
+        if line.composition is not None:
+            self._made_of.setdefault(supplier, set()).add(line.composition.formula)
         made_as = self.formulas.get(supplier)
         if line.composition is not None and made_as not in (None, line.composition.formula):
             what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"

@@ -190,7 +190,7 @@ def with_results(members: Mapping[str, bytes], results: Sequence[Document]) -> M
     """`members` with these results in place of the others, and their report."""
     named = {f"results/{digest(found)}.json": found for found in results}
     kept = {name: data for name, data in members.items() if not name.startswith("results/")}
-    report = report_text([named[name] for name in sorted(named)]).encode()
+    report = report_text(list(named.values())).encode()
     return {**kept, **{name: document_bytes(found) for name, found in named.items()}, REPORT: report}
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bom_graph import BillOfMaterials, CycleError, RuleSet, load_release, load_rule_set
-from exchange.assembly import SEALED_STAGE, Demand, RefusedError, Result, compute
+from exchange.assembly import BATTERY_MODEL_GAP, SEALED_STAGE, Demand, RefusedError, Result, compute
 from exchange.evidence import Entry
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT, load_policy
+from exchange.report import document, lines_of_text
 from tests.simulator import OPERATOR, ORIGIN, Simulator
 
 EVERBATT = load_rule_set("everbatt-2023-cradle-to-gate")
@@ -149,12 +150,11 @@ def test_the_newest_statement_counts(world: World) -> None:
 
 def test_a_signed_footprint_stands_in_where_activity_data_is_sealed(world: World) -> None:
     cited = world.activity(SALT, copper("2"))
-    signed = world.footprint(SALT, primary_data_share="25")
+    signed = world.footprint(SALT)
     world.activity(CELL, of(SALT, "3", citation=world.cite(cited)))
     result = world.compute(CELL, sealed={cited.index: ()})
     assert result.footprint.total == 30
     assert result.footprint.stages == {"material_acquisition": 18, "manufacturing": 12}
-    assert result.footprint.activity_primary_share == pytest.approx(0.25)
     assert result.complete
     # The cited entry is named too: without it at hand, the same calculation would end in a gap.
     assert {cited.index, signed.index} <= {entry.index for entry in result.inputs}
@@ -302,6 +302,112 @@ def test_a_gap_of_the_supplier_s_own_travels_with_its_footprint(world: World, st
     assert [gap.where for gap in result.gaps] == [SALT]
     assert not result.complete
     assert result.footprint.total == pytest.approx(30)
+
+
+def test_what_a_sealed_footprint_declares_to_be_primary_is_not_the_pack_s(world: World) -> None:
+    world.footprint(SALT, primary_data_share="100", obtained="measured")
+    world.pack(of(SALT, "3"))
+    result = world.compute(PACK)
+    assert result.footprint.total == 30
+    assert (result.footprint.activity_primary_share, result.footprint.factor_primary_share) == (0, 0)
+    found = document(result)
+    assert found["obtained_percent"] == {"declared measured": "100"}
+    assert found["sealed"][0]["declared_primary_percent"] == "100"
+
+
+#: Total per kilogram, formula that it is stated for, what the finding says; None: there is none. The background's nickel sulphate has
+#: 7.57, all its materials have 0.372 to 27.0.
+SEALED_TOTALS = {
+    "zero": ("0", None, "zero"),
+    "a credit": ("-1", None, "below zero is stated, -1 kg CO2e/kg"),
+    "huge": ("1E+9", None, "background data of materials has 0.372 to 27.03"),
+    "tiny": ("0.01", None, "background data of materials has 0.372 to 27.03"),
+    "as others": ("20", None, None),
+    "less than its material": ("1", "NiSO4", "background data of comparable material has 7.569"),
+    "more than its material": ("40", "NiSO4", "background data of comparable material has 7.569"),
+    "as its material": ("5", "NiSO4", None),
+    "of a material that nobody knows": ("1", "LiFePO4", None),
+}
+
+
+@pytest.mark.parametrize("who", ["maker", "consumer"])
+@pytest.mark.parametrize("case", SEALED_TOTALS)
+def test_an_odd_sealed_total_is_a_soft_finding(world: World, case: str, who: str) -> None:
+    """Whoever states the formula: a supplier that leaves it out is held to its customer's."""
+    total, formula, said = SEALED_TOTALS[case]
+    stated: Claims = {} if formula is None else {"composition": {"formula": formula}}
+    of_maker, of_consumer = (stated, {}) if who == "maker" else ({}, stated)
+    stages = [{"stage": "material_acquisition", "kg_co2e": total}]
+    signed = world.footprint(SALT, total=total, stages=stages, **of_maker)
+    world.activity(CELL, of(SALT, "1", **of_consumer))
+    findings = world.compute(CELL).findings
+    assert [(found.gate, found.level, found.refuses) for found in findings] == [
+        ("sealed_total", "soft", False) for _ in range(said is not None)
+    ]
+    assert all(str(said) in found.what and f"entry {signed.index}" in found.where for found in findings)
+
+
+def test_a_negative_stage_of_a_plausible_sealed_total_is_a_soft_finding(world: World) -> None:
+    stages = [{"stage": "material_acquisition", "kg_co2e": "-90"}, {"stage": "manufacturing", "kg_co2e": "100"}]
+    world.footprint(SALT, stages=stages)
+    world.activity(CELL, of(SALT, "1"))
+    (finding,) = world.compute(CELL).findings
+    assert (finding.gate, finding.level) == ("sealed_total", "soft")
+    assert "stage material_acquisition is stated as -90 kg CO2e" in finding.what
+
+
+def test_a_sealed_footprint_without_stages_is_a_branch_all_the_same(world: World) -> None:
+    world.footprint(SALT, total="0", stages=[])
+    world.activity(CELL, of(SALT, "1"), copper("1"))
+    (branch,) = document(world.compute(CELL))["sealed"]
+    assert (branch["product"], branch["kg_co2e"], branch["percent"]) == (SALT, "0", "0")
+
+
+# -- packs without battery model -------------------------------------------------------------------------------------
+
+
+def test_a_pack_without_battery_model_is_partial_and_not_divided(world: World) -> None:
+    world.activity(PACK, copper("3"), unit="piece", process_class="pack_assembly")
+    result = world.compute(PACK)
+    assert not result.complete
+    assert [gap.where for gap in result.gaps] == [BATTERY_MODEL_GAP, "manufacturing", "distribution", "recycling"]
+    found = document(result)
+    assert found["heading"] == "partial: 1 of 4 stages, no battery model"
+    assert (found["model"], found["denominator"]["kwh"], found["functional_unit"]) == (None, None, "1 piece")
+    assert found["headline"]["unit"] == "kg CO2e/piece"
+    text = "\n".join(lines_of_text(found))
+    assert "not divided: no battery model is readable" in text
+    assert "the figure is per piece, not per 1 kWh of rated energy of the pack" in text
+    assert "kWh (" not in text
+
+
+def test_a_battery_model_that_the_reader_can_t_read_is_none(world: World) -> None:
+    world.pack(copper("3"))
+    model = world.entries[-1].index
+    result = world.compute(PACK, sealed={model: ()})
+    assert BATTERY_MODEL_GAP in [gap.where for gap in result.gaps]
+    evidence = type(world.evidence())(result.origin, result.snapshot, result.inputs)
+    assert compute(evidence, result.demand, EVERBATT, [RELEASE], load_policy()) == result
+
+
+def test_a_pack_by_another_name_is_a_pack(world: World) -> None:
+    """A maker can't be rid of stages and denominator by calling the assembly of cells something else."""
+    world.activity(CELL, copper("1"), process_class="cell_manufacturing")
+    world.activity(PACK, of(CELL, "3"), unit="piece")
+    result = world.compute(PACK)
+    assert BATTERY_MODEL_GAP in [gap.where for gap in result.gaps]
+
+
+def test_pieces_of_which_the_process_is_not_disclosed_may_be_packs(world: World) -> None:
+    world.footprint(PACK, declared_unit=line("1", "piece"))
+    result = world.compute(PACK)
+    assert BATTERY_MODEL_GAP in [gap.where for gap in result.gaps]
+
+
+@pytest.mark.parametrize("process_class", ["cell_manufacturing", "material_production"])
+def test_cells_and_parts_in_pieces_need_no_battery_model(world: World, process_class: str) -> None:
+    world.activity(CELL, copper("1"), unit="piece", process_class=process_class)
+    assert world.compute(CELL).complete
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------
