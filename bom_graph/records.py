@@ -194,12 +194,16 @@ class AmountLine(Line):
 
 
 class Input(AmountLine):
-    """A material or component that goes in: a supplier's product (with or without citation) or a background flow."""
+    """A material or component that goes in: a supplier's product (with or without citation) or a background flow.
+
+    `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with.
+    """
 
     name: Text
     product: Uri | None = None
     citation: Citation | None = None
     flow: Identifier | None = None
+    comparable_flow: Identifier | None = None
     composition: Composition | None = None
 
     @model_validator(mode="after")
@@ -208,6 +212,8 @@ class Input(AmountLine):
             raise ValueError("name either a supplier's product or a background flow")
         if self.citation is not None and self.product is None:
             raise ValueError("a citation needs the product that it is about")
+        if self.comparable_flow is not None and self.product is None:
+            raise ValueError("a flow to compare with needs the product that is compared")
         return self
 
 

@@ -102,8 +102,8 @@ class ProductSystemDraft:
     assumptions: list[str] = field(default_factory=list)
     used: dict[str, Entry] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
-    #: Formulas that the consumers of a product state for it, by its process number.
-    _made_of: dict[int, set[str]] = field(default_factory=dict)
+    #: Formulas and background flows that the consumers of a product state for it, by its process number.
+    _said_to_be: dict[int, set[str]] = field(default_factory=dict)
     _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
@@ -134,22 +134,36 @@ class ProductSystemDraft:
             self._link(consumer, line, amount, where)
 
     def published_factor(self, product: str, flow: str) -> None:
-        """Represent `product` by the factor of background `flow`, per unit of the factor."""
+        """Represent `product` by the factor of background `flow`, per unit of the factor.
+
+        That the rule set refuses its maker's own data, where these are at hand, is said: a factor must not hide it.
+        """
         number = self._process(product, "kg")
         factor = self._factor(flow, None, _LIFE_CYCLE, where=product)
         if factor is None:
             return
         self.units[number] = factor.row.per
+        if (own := self._newest(product, ActivityData, issuer=None)) is not None:
+            entry, record = own
+            where = f"{product} (entry {entry.index})"
+            refusing = [
+                one for one in element_balance(record, self.rule_set.gates.element_balance, where=where) if one.refuses
+            ]
+            for finding in refusing:
+                self._use(entry)
+                what = f"the published factor stands for own data that this rule set refuses: {finding.what}"
+                self.findings.append(replace(finding, what=what, refuses=False))
         origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
         self._burden(number, ("material_production", "material"), 1.0, factor, origin)
 
     def check_sealed_totals(self) -> None:
-        """Compare each sealed total with the background of the same material, or of any where its formula isn't stated."""
+        """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
         for number, (total, entry) in self.sealed.items():
             where = f"{self.names[number]}, signed footprint (entry {entry.index})"
-            formulas = {self.formulas[number]} if number in self.formulas else self._made_of.get(number, set())
+            stated = {self.formulas[number]} if number in self.formulas else set()
+            stated |= self._said_to_be.get(number, set())
             rows = [row for release in self.releases for row in release.rows if row.family == _LIFE_CYCLE]
-            same = [row for row in rows if row.composition in formulas]
+            same = [row for row in rows if row.composition in stated or row.flow in stated]
             self.findings += sealed_total(total, self.units[number], same or rows, where=where)
 
     def battery_model(self, product: str) -> BatteryModel | None:
@@ -448,8 +462,8 @@ class ProductSystemDraft:
         if supplier is None:
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
             return
-        if line.composition is not None:
-            self._made_of.setdefault(supplier, set()).add(line.composition.formula)
+        said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
+        self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
         made_as = self.formulas.get(supplier)
         if line.composition is not None and made_as not in (None, line.composition.formula):
             what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"

@@ -27,7 +27,7 @@ class RefusedError(Exception):
 class Demand:
     """What a footprint is wanted for: one declared unit of `product`.
 
-    With `flow`, the product is represented by that background flow's published factor and none of the maker's own data is used.
+    With `flow`, the product is represented by that background flow's published factor and none of the maker's own data is in the figure.
     """
 
     product: str

@@ -160,6 +160,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "how obtained is unknown": ("activity", "inputs/0/obtained", "guessed", RecordError, "inputs/li/obtained"),
     "a flow and a product": ("activity", "inputs/0/product", "https://x.example/y", RecordError, "inputs/li"),
     "neither flow nor product": ("activity", "inputs/0/flow", ..., RecordError, "inputs/li"),
+    "a comparison without product": ("activity", "inputs/0/comparable_flow", "copper", RecordError, "inputs/li"),
     "a citation without product": ("bill", "components/0/product", ..., RecordError, "components/cathode"),
     "a citation before the log": ("bill", "components/0/citation/index", -1, RecordError, "components/cathode/citation/index"),
     "a leaf hash in capitals": ("bill", "components/0/citation/leaf_hash", "AB" * 32, RecordError, "components/cathode/citation/leaf_hash"),

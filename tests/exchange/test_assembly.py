@@ -11,7 +11,7 @@ from bom_graph import BillOfMaterials, CycleError, RuleSet, load_release, load_r
 from exchange.assembly import BATTERY_MODEL_GAP, SEALED_STAGE, Demand, RefusedError, Result, compute
 from exchange.evidence import Entry
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT, load_policy
-from exchange.report import document, lines_of_text
+from exchange.report import document, heading, lines_of_text
 from tests.simulator import OPERATOR, ORIGIN, Simulator
 
 EVERBATT = load_rule_set("everbatt-2023-cradle-to-gate")
@@ -347,6 +347,15 @@ def test_an_odd_sealed_total_is_a_soft_finding(world: World, case: str, who: str
     assert all(str(said) in found.what and f"entry {signed.index}" in found.where for found in findings)
 
 
+@pytest.mark.parametrize(("total", "is_odd"), [("1.8", True), ("9.4", False), ("48", True)])
+def test_a_consumer_names_the_flow_that_a_sealed_total_is_compared_with(world: World, total: str, is_odd: bool) -> None:
+    """The background's LFP has 9.45 kg CO2e/kg, and no formula."""
+    world.footprint(SALT, total=total, stages=[{"stage": "material_acquisition", "kg_co2e": total}])
+    world.activity(CELL, of(SALT, "1", comparable_flow="cathode-lfp"))
+    findings = world.compute(CELL).findings
+    assert ["comparable material has 9.446" in found.what for found in findings] == [True] * is_odd
+
+
 def test_a_negative_stage_of_a_plausible_sealed_total_is_a_soft_finding(world: World) -> None:
     stages = [{"stage": "material_acquisition", "kg_co2e": "-90"}, {"stage": "manufacturing", "kg_co2e": "100"}]
     world.footprint(SALT, stages=stages)
@@ -621,6 +630,21 @@ def test_a_published_factor_represents_a_product(world: World) -> None:
     assert result.footprint.total == pytest.approx(8568861.362638 / 907185, rel=1e-12)
     assert result.footprint.stages.keys() == {"material_acquisition"}
     assert (result.unit, result.inputs, result.complete) == ("kg", (), True)
+
+
+def test_a_published_factor_hides_no_refusal_of_the_maker_s_own_data(world: World) -> None:
+    """Nickel comes out that never came in: China's rules refuse such data, EverBatt's report it."""
+    entry = world.activity(SALT, copper("2"), formula="NiSO4")
+    with pytest.raises(RefusedError):
+        world.compute(SALT, CHINA)
+    result = world.compute(SALT, CHINA, flow="nickel-sulfate")
+    (finding,) = result.findings
+    assert (finding.gate, finding.level, finding.refuses) == ("element_balance", "hard", False)
+    assert finding.what.startswith("the published factor stands for own data that this rule set refuses: ")
+    assert result.footprint.total == pytest.approx(6866536.486182 / 907185, rel=1e-12)
+    assert [used.index for used in result.inputs] == [entry.index]
+    assert heading(result) == "complete, with 1 hard finding"
+    assert world.compute(SALT, EVERBATT, flow="nickel-sulfate").findings == ()
 
 
 def test_a_published_factor_that_is_missing_is_refused(world: World) -> None:
