@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -160,10 +161,11 @@ class ProductSystemDraft:
         """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
         for number, (total, entry) in self.sealed.items():
             where = f"{self.names[number]}, signed footprint (entry {entry.index})"
-            stated = {self.formulas[number]} if number in self.formulas else set()
-            stated |= self._said_to_be.get(number, set())
+            # The consumers' word comes first: a supplier could choose a material to be compared with.
+            own = {self.formulas[number]} if number in self.formulas else set()
+            stated = self._said_to_be.get(number) or own
             rows = [row for release in self.releases for row in release.rows if row.family == _LIFE_CYCLE]
-            same = [row for row in rows if row.composition in stated or row.flow in stated]
+            same = [row for row in rows if row.flow in stated or row.composition in stated]
             self.findings += sealed_total(total, self.units[number], same or rows, where=where)
 
     def battery_model(self, product: str) -> BatteryModel | None:
@@ -335,7 +337,8 @@ class ProductSystemDraft:
         # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
         if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
-        self.sealed[number] = (float(total) / per, entry)
+        # Compared is what is counted: stages that cancel may add up to another figure than the total, within its tolerance.
+        self.sealed[number] = (math.fsum(float(kg) for _, kg in parts) / per, entry)
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
         known = {SEALED_STAGE, *(stage.id for stage in self.rule_set.stages)}

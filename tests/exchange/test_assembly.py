@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bom_graph import BillOfMaterials, CycleError, RuleSet, load_release, load_rule_set
+from bom_graph import ActivityData, BillOfMaterials, CycleError, RuleSet, load_release, load_rule_set
 from exchange.assembly import BATTERY_MODEL_GAP, SEALED_STAGE, Demand, RefusedError, Result, compute
 from exchange.evidence import Entry
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT, load_policy
@@ -354,6 +354,58 @@ def test_a_consumer_names_the_flow_that_a_sealed_total_is_compared_with(world: W
     world.activity(CELL, of(SALT, "1", comparable_flow="cathode-lfp"))
     findings = world.compute(CELL).findings
     assert ["comparable material has 9.446" in found.what for found in findings] == [True] * is_odd
+
+
+def test_a_supplier_does_not_choose_what_its_total_is_compared_with(world: World) -> None:
+    """0.5 kg would do for caustic soda; its customer says that it is LFP."""
+    stages = [{"stage": "material_acquisition", "kg_co2e": "0.5"}]
+    world.footprint(SALT, total="0.5", stages=stages, composition={"formula": "NaOH"})
+    world.activity(CELL, of(SALT, "1", comparable_flow="cathode-lfp"))
+    (finding,) = world.compute(CELL).findings
+    assert "comparable material has 9.446" in finding.what
+
+
+@pytest.mark.parametrize("total", ["0", "9.4"])
+def test_stages_that_cancel_take_nobody_else_s_emissions_with_them(world: World, total: str) -> None:
+    """In the order of the burdens a double would hold 1E+60 and nothing beside it."""
+    kilograms = (("material_acquisition", "1E+60"), ("manufacturing", "-1E+60"))
+    world.footprint(SALT, total=total, stages=[{"stage": stage, "kg_co2e": kg} for stage, kg in kilograms])
+    world.activity(CELL, of(SALT, "1"), copper("3"))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(3 * COPPER, rel=1e-12)
+    said = [found.what for found in result.findings]
+    assert "stage manufacturing is stated as -1" in said[0]
+    assert "a total of zero" in said[1]
+
+
+def test_amounts_that_cancel_beyond_all_bounds_are_refused(world: World) -> None:
+    kilograms = (("material_acquisition", "9E99"), ("manufacturing", "-9E99"))
+    stages = [{"stage": stage, "kg_co2e": kg} for stage, kg in kilograms]
+    world.footprint(SALT, total="0", stages=stages, declared_unit=line("1E-99"))
+    world.activity(CELL, of(SALT, "9E99"))
+    world.activity(f"{MAKER}/more", of(CELL, "2E+9"))
+    with pytest.raises(RefusedError, match="too large"):
+        world.compute(f"{MAKER}/more")
+
+
+def test_what_suppliers_sign_covers_no_stage_of_the_pack(world: World) -> None:
+    """Else a supplier's zero would make a pack complete, which nobody knows the recycling of."""
+    every = ("material_acquisition", "manufacturing", "distribution", "recycling")
+    world.footprint(SALT, total="0", stages=[{"stage": stage, "kg_co2e": "0"} for stage in every])
+    world.pack(of(SALT, "1"), copper("3"))
+    result = world.compute(PACK)
+    assert [gap.where for gap in result.gaps] == ["manufacturing", "distribution", "recycling"]
+    assert all("only signed footprints of suppliers" in gap.what for gap in result.gaps)
+    assert heading(result) == "partial: 1 of 4 stages"
+
+
+def test_a_pack_s_own_signed_footprint_covers_its_stages(world: World) -> None:
+    world.pack(copper("3"))
+    hidden: dict[int, tuple[str, ...]] = {
+        entry.index: () for entry in world.entries if isinstance(entry.record, ActivityData | BillOfMaterials)
+    }
+    world.footprint(PACK, declared_unit=line("1", "piece"))
+    assert [gap.where for gap in world.compute(PACK, sealed=hidden).gaps] == ["distribution", "recycling"]
 
 
 def test_a_negative_stage_of_a_plausible_sealed_total_is_a_soft_finding(world: World) -> None:
