@@ -16,12 +16,13 @@ from bom_graph.errors import (
     RecordError,
     RuleSetError,
     StatedSumError,
+    TextError,
     UnitError,
     UnknownStageError,
 )
 from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance
+from bom_graph.gates import Finding, element_balance, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
@@ -92,6 +93,7 @@ __all__ = [
     "Sealed",
     "Site",
     "StatedSumError",
+    "TextError",
     "UnitError",
     "UnknownStageError",
     "Vehicle",
@@ -113,6 +115,7 @@ __all__ = [
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",
+    "sealed_total",
     "solve",
     "stored",
     "why_unreadable",

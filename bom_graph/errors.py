@@ -38,6 +38,12 @@ class RecordError(BomGraphError):
     code = "record"
 
 
+class TextError(RecordError):
+    """A text of a record holds control characters, line breaks or changes of writing direction."""
+
+    code = "text"
+
+
 class StatedSumError(BomGraphError):
     """A sum that the record states isn't the sum of its parts."""
 

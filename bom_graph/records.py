@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,9 +23,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from bom_graph.composition import mass_fractions
-from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, UnitError
+from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, TextError, UnitError
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
 from bom_graph.wording import first_defect
@@ -33,6 +35,8 @@ from bom_graph.wording import first_defect
 SUM_TOLERANCE = Decimal("1e-9")
 SHARE_TOLERANCE = Decimal("0.001")
 MAX_LINES = 4096
+#: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9.
+_UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MEMBER = re.compile(r"[a-z0-9_]+")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -53,7 +57,20 @@ PartT = TypeVar("PartT", bound="Part")
 #: A field as a reader holds it.
 Maybe: TypeAlias = T | Sealed | None
 Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512, strict=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True)]
+
+
+def _plain_text(value: str) -> str:
+    if found := _UNPLAIN.search(value):
+        raise PydanticCustomError(
+            TextError.code,
+            "the text holds the character U+{code}, which breaks a line, controls a screen or turns the writing direction",
+            {"code": f"{ord(found[0]):04X}"},
+        )
+    return value
+
+
+#: One line that reads as it is written: others print it in reports, on screens and on pages.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True), AfterValidator(_plain_text)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
 Obtained = Literal["measured", "calculated", "estimated", "modelled", "assumed"]
 
@@ -179,12 +196,16 @@ class AmountLine(Line):
 
 
 class Input(AmountLine):
-    """A material or component that goes in: a supplier's product (with or without citation) or a background flow."""
+    """A material or component that goes in: a supplier's product (with or without citation) or a background flow.
+
+    `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with.
+    """
 
     name: Text
     product: Uri | None = None
     citation: Citation | None = None
     flow: Identifier | None = None
+    comparable_flow: Identifier | None = None
     composition: Composition | None = None
 
     @model_validator(mode="after")
@@ -193,6 +214,8 @@ class Input(AmountLine):
             raise ValueError("name either a supplier's product or a background flow")
         if self.citation is not None and self.product is None:
             raise ValueError("a citation needs the product that it is about")
+        if self.comparable_flow is not None and self.product is None:
+            raise ValueError("a flow to compare with needs the product that is compared")
         return self
 
 
@@ -360,6 +383,8 @@ def _validated(model: type[PartT], values: Any, *, where: str) -> PartT:
         # Between the members stand names of union branches (``Period``, ``is-instance[Sealed]``), which no reader knows.
         members = [step for step in steps if _MEMBER.fullmatch(step)]
         place = "/".join([*([] if where == "statement" and members else [where]), *members])
+        if error.errors(include_url=False, include_input=False)[0]["type"] == TextError.code:
+            raise TextError(what, where=place, remedy="write it as one line of plain text and sign again") from None
         raise RecordError(what, where=place, remedy="correct it and sign the statement again") from None
 
 
@@ -549,7 +574,7 @@ class ProductFootprint(Record):
     total: Maybe[Amount] = None
     stages: ListOf = None
     complete: Maybe[Annotated[bool, Field(strict=True)]] = None
-    primary_data_share: Maybe[Amount] = None
+    primary_data_share: Maybe[Annotated[Amount, Field(ge=0, le=100)]] = None
     obtained: Maybe[Obtained] = None
     basis: Maybe[Literal["activity_data", "published_factor"]] = None
     composition: Maybe[Composition] = None

@@ -11,7 +11,6 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -95,17 +94,21 @@ class Admission:
         self.take(entry)
         return entry
 
-    def seen_with(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
-        """Return an entry that was admitted as somebody sees it who holds `disclosures` of it, and no others.
+    def reread(self, index: int, token: str, disclosures: Sequence[str]) -> Entry:
+        """Return the entry at `index`, which `token` was admitted as, with `disclosures`, which are checked against it.
 
-        That its key and roles counted depends on the entries before it alone, and was checked. Raises what `check` raises for the rest.
+        Whether its signer had the right was judged then, by the entries before it: a key revoked or a role taken since changes nothing.
+        Raises what `check` raises for the rest.
         """
-        seen = entry.statement
-        profile = kind_of(seen.vct).profile
-        trust = self.keys.trusting(self.trust, seen.certificate.thumbprint)
-        statement = verify(seen.token, disclosures, profile=profile, trust=trust, at=seen.issued_at)
-        self._check_citations(entry.index, statement)
-        return replace(entry, statement=statement, record=read_record(statement))
+        seen = peek(token)
+        trust = self.keys.trusting(self.trust, seen.thumbprint)
+        statement = verify(token, disclosures, profile=kind_of(seen.vct).profile, trust=trust, at=seen.issued_at)
+        self._check_citations(index, statement)
+        return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, read_record(statement))
+
+    def seen_with(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
+        """Return an entry that was admitted as somebody sees it who holds `disclosures` of it, and no others."""
+        return self.reread(entry.index, entry.statement.token, disclosures)
 
     def _check_citations(self, index: int, statement: Statement) -> None:
         for path, citation in citations(statement):

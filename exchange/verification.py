@@ -28,7 +28,7 @@ from exchange.errors import EvidenceError, ExchangeError, RejectedError, Undecid
 from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, read_evidence
 from exchange.kinds import Policy
-from exchange.report import Document, document, document_bytes, first_difference, lines_of_text
+from exchange.report import Document, document, document_bytes, first_difference, in_reading_order, lines_of_text
 from exchange.trust import TrustFile
 from ledger import Checkpoint, LedgerError, format_proof, leaf_hash, open_checkpoint, parse_proof, verify_inclusion
 from signer import KEY_EVENT, UNDATED, Interval, SignerError, judge
@@ -259,7 +259,7 @@ class _Verification:
                 _check_agrees(name, result, again)
             found.append(again)
         self._passed(6, "results", f"{len(found)} results computed again, every figure within 1e-9")
-        return found
+        return in_reading_order(found)
 
     def _recompute(self, name: str, stated: Document, evidence: Evidence, rules: _Rules) -> Document:
         """Compute a result again from exactly the entries and disclosures that it names, as of the size that it names."""
@@ -308,8 +308,8 @@ class _Verification:
             text = f"trust on first use: consistent in itself; compare the fingerprint over another channel: {trust.fingerprint}"
             return self.verdict("trust_on_first_use", text, results=tuple(results), limits=limits)
         if any(found["sealed"] for found in results):
-            # Absolute, so that a sealed credit can't cancel a sealed burden; a sealed branch of 0 % is sealed all the same.
-            sealed = max(sum(abs(float(branch["percent"])) for branch in found["sealed"]) for found in results)
+            # A sealed branch of 0 % is sealed all the same.
+            sealed = max(sum(float(branch["percent"]) for branch in found["sealed"]) for found in results)
             text = f"verified except sealed: up to {sealed:.1f} % of a total rests on signed footprints whose inputs are sealed"
             return self.verdict("verified_except_sealed", text, results=tuple(results), limits=limits)
         return self.verdict("verified", "verified", results=tuple(results), limits=limits)
@@ -394,8 +394,8 @@ def _standing(entry: Entry, admission: Admission) -> Standing:
 
 
 def report_text(results: list[Document]) -> str:
-    """Return the report of `results`: the text that people read, in the given order."""
-    return "\n\n".join("\n".join(lines_of_text(found)) for found in results) + "\n"
+    """Return the report of `results`: the text that people read, by model and rule set."""
+    return "\n\n".join("\n".join(lines_of_text(found)) for found in in_reading_order(results)) + "\n"
 
 
 def entry_folder(index: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -34,6 +35,7 @@ from bom_graph import (
     dimension,
     element_balance,
     look_up,
+    sealed_total,
     stored,
 )
 from exchange.assembly.result import Gap
@@ -91,6 +93,9 @@ class ProductSystemDraft:
     names: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
+    classes: dict[int, str] = field(default_factory=dict)
+    #: kg CO2e per declared unit and entry of each product that is known by a signed footprint alone, by process number.
+    sealed: dict[int, tuple[float, Entry]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     burdens: list[Burden] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -99,6 +104,8 @@ class ProductSystemDraft:
     used: dict[str, Entry] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
+    #: Formulas and background flows that the consumers of a product state for it, by its process number.
+    _said_to_be: dict[int, set[str]] = field(default_factory=dict)
     _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
@@ -129,14 +136,38 @@ class ProductSystemDraft:
             self._link(consumer, line, amount, where)
 
     def published_factor(self, product: str, flow: str) -> None:
-        """Represent `product` by the factor of background `flow`, per unit of the factor."""
+        """Represent `product` by the factor of background `flow`, per unit of the factor.
+
+        That the rule set refuses its maker's own data, where these are at hand, is said: a factor must not hide it.
+        """
         number = self._process(product, "kg")
         factor = self._factor(flow, None, LIFE_CYCLE, where=product)
         if factor is None:
             return
         self.units[number] = factor.row.per
+        if (own := self._newest(product, ActivityData, issuer=None)) is not None:
+            entry, record = own
+            where = f"{product} (entry {entry.index})"
+            refusing = [
+                one for one in element_balance(record, self.rule_set.gates.element_balance, where=where) if one.refuses
+            ]
+            for finding in refusing:
+                self._use(entry)
+                what = f"the published factor stands for own data that this rule set refuses: {finding.what}"
+                self.findings.append(replace(finding, what=what, refuses=False))
         origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
         self._burden(number, ("material_production", "material"), 1.0, factor, origin)
+
+    def check_sealed_totals(self) -> None:
+        """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
+        for number, (total, entry) in self.sealed.items():
+            where = f"{self.names[number]}, signed footprint (entry {entry.index})"
+            # The consumers' word comes first: a supplier could choose a material to be compared with.
+            own = {self.formulas[number]} if number in self.formulas else set()
+            stated = self._said_to_be.get(number) or own
+            rows = [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
+            same = [row for row in rows if row.flow in stated or row.composition in stated]
+            self.findings += sealed_total(total, self.units[number], same or rows, where=where)
 
     def battery_model(self, product: str) -> BatteryModel | None:
         """Return the newest battery model about `product`, if there is one."""
@@ -147,10 +178,21 @@ class ProductSystemDraft:
         self._use(entry)
         return model
 
-    def denominator(self, model: BatteryModel | None) -> tuple[Decimal | None, str]:
-        """Return the kWh that the pack's footprint is divided by and the formula; nothing for other products."""
-        if model is None:
-            return None, "per declared unit"
+    @property
+    def is_pack(self) -> bool:
+        """Whether the demanded product has to be taken for a pack, with or without battery model.
+
+        It is assembled as one; or it is counted in pieces and made from cells, whatever its maker calls the process; or it is
+        counted in pieces, and what kind of process makes it isn't disclosed. Else a maker would be rid of the denominator, and of
+        the stages that a pack has, by leaving its battery model out.
+        """
+        made_by = self.classes.get(0)
+        if made_by in ("pack_assembly", "cell_manufacturing") or self.units[:1] != ["piece"]:
+            return made_by == "pack_assembly"
+        return made_by is None or "cell_manufacturing" in self.classes.values()
+
+    def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
+        """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
             energy = delivered_energy(model, self.rule_set.denominator)
         except (DeliveredEnergyError, UnitError) as error:
@@ -188,7 +230,7 @@ class ProductSystemDraft:
         stated: set[str] = set()
         process_class = "material_production"
         if activity is not None:
-            process_class = str(activity[1].process_class)
+            self.classes[number] = process_class = str(activity[1].process_class)
             stated = self._add_activity(number, *activity)
         else:
             self.gaps.append(Gap(product, "no activity data: the energy and emissions of this process are unknown"))
@@ -296,10 +338,11 @@ class ProductSystemDraft:
         composition = record.composition
         number = self._process(product, _base_unit(declared.unit))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
-        share = float(record.primary_data_share) / 100 if isinstance(record.primary_data_share, Decimal) else 0.0
+        declared_share = record.primary_data_share
         total: Any = record.total
         parts = [(SEALED_STAGE, total)]
-        if isinstance(record.stages, Lines) and record.stages.complete:
+        # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
+        if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
@@ -309,6 +352,8 @@ class ProductSystemDraft:
             what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
             self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
             return number
+        # Compared is what is counted: stages that cancel may add up to another figure than the total, within its tolerance.
+        self.sealed[number] = (math.fsum(float(kg) for _, kg in parts) / per, entry)
         if record.complete is not True:
             self.gaps.append(Gap(product, "its maker's footprint is partial, or doesn't show that it is complete"))
         for stage, kg in parts:
@@ -319,10 +364,16 @@ class ProductSystemDraft:
                 "entry": entry.index,
                 "leaf_hash": entry.leaf_hash,
                 "signer": entry.statement.issuer,
-                "obtained": _word(record.obtained),
+                "obtained": f"declared {_word(record.obtained)}",
                 "basis": _word(record.basis),
+                "declared_primary_percent": f"{declared_share:f}" if isinstance(declared_share, Decimal) else None,
             }
-            self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
+            # What its maker declares to be primary can't be verified, so that none of it counts as the demanded product's.
+            self._emit(number, stage, float(kg) / per, primary=(0.0, 0.0), origin=origin)
+        for stage, kg in parts:
+            if kg < 0 and kg != total:
+                text = f"stage {stage} is stated as {kg:f} kg CO2e: it is taken off what others emit"
+                self.findings.append(Finding("sealed_total", "soft", where, text, "ask the maker what is credited"))
         if isinstance(record.findings, Sealed) or (isinstance(record.findings, Lines) and not record.findings.complete):
             text = "the findings of its maker's own calculation are not all disclosed"
             self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
@@ -418,6 +469,8 @@ class ProductSystemDraft:
         if supplier is None:
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
             return
+        said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
+        self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
         made_as = self.formulas.get(supplier)
         if line.composition is not None and made_as not in (None, line.composition.formula):
             what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"

@@ -62,7 +62,7 @@ class Exporter:
             members = self._entries(connection, reader, results, checkpoint)
         members |= _rules(results)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
-        members[REPORT] = report_text([results[name] for name in sorted(results)]).encode()
+        members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
         data = write_evidence(members, {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size})
         with begin(self._engine) as connection:

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from exchange.screen import escaped, shown
+
 DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
 #: As shells say it of a process that Ctrl-C ended: 128 and the number of the signal.
 INTERRUPTED = 130
@@ -30,18 +32,13 @@ def tell(text: str) -> None:
 
 
 def say_json(found: Any) -> None:
-    """Write one JSON object."""
+    """Write one JSON object; what doesn't print, which JSON may hold as it is, is escaped."""
     text = json.dumps(found, ensure_ascii=False, indent=1)
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
         text = json.dumps(found, indent=1)
-    _write(sys.stdout, text)
-
-
-def shown(text: str) -> str:
-    """Return `text` as one line without control characters: others wrote parts of it, and must not write on the reader's screen."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    _write(sys.stdout, "\n".join("".join(map(escaped, line)) for line in text.split("\n")))
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.cited import Given, cited_branches, lines_of, members_of, read_folder
 from exchange.cli.files import read_up_to
 from exchange.cli.guard import guarded
-from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, USAGE, fail, say, say_json, shown
+from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, USAGE, fail, say, say_json
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile

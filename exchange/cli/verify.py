@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.cli.output import USAGE, fail, say, say_json, shown, tell
+from exchange.cli.output import USAGE, fail, say, say_json, tell
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
@@ -50,20 +51,30 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         members = asdict(verdict)
         members["results"] = [
-            {"model": r["model"], "rule_set": r["rule_set"]["id"], "headline": r["headline"], "heading": r["heading"]}
+            {
+                "model": r["model"],
+                "product": r["demand"]["product"],
+                "rule_set": r["rule_set"]["id"],
+                "headline": r["headline"],
+                "heading": r["heading"],
+                "sealed": r["sealed"],
+            }
             for r in verdict.results
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
+    from exchange.report import name_of, sealed_lines
+
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
     for found in verdict.results:
-        name = found["model"] or found["demand"]["product"]
         sealed = sum(float(branch["percent"]) for branch in found["sealed"])
-        note = f", sealed {sealed:.1f} % (unverified)" if sealed else ""
+        note = f", sealed {sealed:.1f} % (unverified)" if found["sealed"] else ""
         headline = found["headline"]
         figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
-        say(shown(f"   {name} under {found['rule_set']['id']}: {figure}"))
+        say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
+        for line in sealed_lines(found):
+            say(shown(f"      {line}"))
     for limit in verdict.limits:
         say(shown(f"   note: {limit}"))
     place = f" (at {verdict.where}); {verdict.remedy}" if verdict.where else ""

@@ -6,7 +6,7 @@ set instead. Where a rule set refuses the LFP recipe, its maker signs the publis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,16 +174,14 @@ class _Story:
     def _sign_footprints(self, company: Company, product: str) -> None:
         """Sign the product's footprint under each rule set: of its own data, or where that is refused, of the published factor."""
         for rule_set in rule_set_ids():
-            refused: list[dict[str, Any]] = []
             try:
                 digest, found = self.desk.client.footprint(product, rule_set, company.uri)
             except AnswerError as error:
                 if error.problem.get("code") != "refused":
                     raise
-                refused = error.problem["findings"]
-                self.played.refusals.append(Refusal(company.name, product, rule_set, refused))
+                self.played.refusals.append(Refusal(company.name, product, rule_set, error.problem["findings"]))
                 digest, found = self.desk.client.footprint(product, rule_set, company.uri, flow="cathode-lfp")
-            claims = footprint_claims(digest, found, refused)
+            claims = footprint_claims(digest, found)
             receipt = self._state(company, f"footprint-lfp-{rule_set}", PRODUCT_FOOTPRINT, claims)
             company.grant(receipt, [self.companies["cells"], self.companies["packs"]])
 
@@ -225,7 +223,7 @@ class _Story:
         return receipt
 
 
-def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def footprint_claims(digest: str, found: dict[str, Any]) -> dict[str, Any]:
     """Return the claims of a signed footprint from the maker's own result. Findings are passed on without the figures that they show."""
     stages = [
         {"stage": stage["id"], "kg_co2e": stage["total_kg_co2e"]}
@@ -244,15 +242,14 @@ def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[
         "basis": "published_factor" if found["demand"]["flow"] else "activity_data",
         "result_digest": digest,
     }
-    passed_on = [*refused, *found["findings"]]
-    if passed_on:
+    instead = "the published factor is used instead" if found["demand"]["flow"] else "reported, not refused"
+    if found["findings"]:
         claims["findings"] = [
-            {"gate": item["gate"], "level": item["level"], "what": _without_figures(item, refused=bool(refused))}
-            for item in passed_on
+            {"gate": item["gate"], "level": item["level"], "what": f"{_without_figures(item)}; {instead}"}
+            for item in found["findings"]
         ]
     return claims
 
 
-def _without_figures(finding: dict[str, Any], *, refused: bool) -> str:
-    what = f"the {finding['gate'].replace('_', ' ')} of its own data is outside the {finding['level']} limit (figures sealed)"
-    return f"{what}; the published factor is used instead" if refused else f"{what}; reported, not refused"
+def _without_figures(finding: dict[str, Any]) -> str:
+    return f"the {finding['gate'].replace('_', ' ')} of its own data is outside the {finding['level']} limit (figures sealed)"

@@ -73,21 +73,28 @@ class Intake:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
         The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
-        their key was revoked.
+        their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
+        handed over take their place.
         Raises what `Admission.check` and `Background.check` raise, StatementError (not whole), JtiReusedError, CitationError,
         CycleError; then nothing was written.
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
-            if (known := _repeated(connection, token, disclosures)) is not None:
-                return known
+            admitted = _admitted(connection, token)
+            if admitted is not None and admitted.disclosures >= frozenset(disclosures):
+                return admitted.receipt
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
         now = self._clock()
-        checked = admission.check(size, token, disclosures, at=now)
+        if admitted is None:
+            checked = admission.check(size, token, disclosures, at=now)
+        else:
+            checked = admission.reread(admitted.receipt.index, token, disclosures)
+            _check_whole(checked)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
         try:
-            self._check_new(checked)
+            if admitted is None:
+                self._check_new(checked)
             with begin(self._engine) as connection:
                 return self._append(connection, submission)
         except (IntegrityError, StatementError, BomGraphError):
@@ -100,13 +107,14 @@ class Intake:
 
     def _check_new(self, checked: Entry) -> None:
         """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
+        _check_whole(checked)
         if checked.record is not None:
-            _check_whole(checked.statement, checked.record)
             self._background.check(checked.record)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
+            _keep_disclosures(connection, known.leaf_hash, submission.disclosures)
             return known
 
         def under_lock(appended: list[Appended]) -> None:
@@ -152,8 +160,11 @@ def _check_size(disclosures: Sequence[str]) -> None:
         )
 
 
-def _check_whole(statement: Statement, record: Record) -> None:
+def _check_whole(checked: Entry) -> None:
     """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
+    statement, record = checked.statement, checked.record
+    if record is None:
+        return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
     if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
         raise StatementError(
@@ -163,16 +174,30 @@ def _check_whole(statement: Statement, record: Record) -> None:
         )
 
 
-def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
-    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time.
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A token that was admitted before, with the disclosures that the exchange still has."""
 
-    Disclosures needn't come again, since they are held; any that do have to be among those.
-    """
+    receipt: Receipt
+    disclosures: frozenset[str]
+
+
+def _admitted(connection: Connection, token: str) -> _Admitted | None:
+    """Return what is here of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
     leaf = leaf_hash(leaf_bytes(token)).hex()
     row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None or not set(disclosures) <= set(row.disclosures.split("~") if row.disclosures else ()):
+    if row is None:
         return None
-    return Receipt(head(connection).origin, row.number, leaf, existed=True)
+    receipt = Receipt(head(connection).origin, row.number, leaf, existed=True)
+    return _Admitted(receipt, frozenset(row.disclosures.split("~") if row.disclosures else ()))
+
+
+def _keep_disclosures(connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
+    """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
+    if disclosures:
+        session = Session(connection)
+        session.merge(DisclosureRow(leaf_hash=leaf, disclosures="~".join(disclosures)))
+        session.flush()
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:

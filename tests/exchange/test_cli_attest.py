@@ -246,11 +246,18 @@ def test_without_terminal_and_yes_nothing_is_signed(desk: Desk) -> None:
 
 
 def test_a_value_cannot_draw_on_the_terminal(desk: Desk) -> None:
-    form = desk.form(SMALL + 'note: "a\\e[2J\\nfull: nothing at all"\n')
-    ran = desk.run("attest", form, "--key", f"file:{desk.key()}", "--audience", ORIGIN, "--yes")
-    assert ran.code == 0
-    assert "\x1b" not in ran.err
-    assert "\nfull: nothing" not in ran.err
+    """A text that the kind knows may not hold such characters; what it doesn't know is signed as written, and shown escaped."""
+    key = f"file:{desk.key()}"
+    for name, code, said in (
+        ("note", 1, "the text holds the character U+001B"),
+        ("remark", 0, "remark: a\\u001b[2J\\u000a"),
+    ):
+        form = desk.form(SMALL + f'{name}: "a\\e[2J\\nfull: nothing at all"\n')
+        ran = desk.run("attest", form, "--key", key, "--audience", ORIGIN, "--yes")
+        assert ran.code == code
+        assert said in ran.err
+        assert "\x1b" not in ran.err
+        assert "\nfull: nothing" not in ran.err
 
 
 # --- Templates ----------------------------------------------------------------------------------------------------

@@ -274,7 +274,7 @@ def test_without_anchors_nothing_is_said_about_the_statement(desk: Desk, stateme
 
 
 def test_a_statement_cannot_draw_on_the_terminal(desk: Desk, statement: Path) -> None:
-    sign(desk, statement, datetime.now(UTC), note="a\x1b[2J\nverified: signature")
+    sign(desk, statement, datetime.now(UTC), remark="a\x1b[2J\nverified: signature")
     for command in (("show", statement), ("verify", statement, "--trust", desk.trust())):
         ran = desk.run("statement", *command)
         assert ran.code == 0

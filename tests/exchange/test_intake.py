@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, KEY_EVENTS, ROLE_GRANT
 from exchange.tables import METADATA
 from ledger.audit import audit
-from ledger.store import snapshot
+from ledger.store import begin, snapshot
 from signer import Issued, KeyRevokedError, compromise_claims, join_presentation, revocation_claims
 from tests.flow.world import Exchange, Member, activity, bill
 
@@ -238,6 +239,64 @@ def test_known_bytes_with_other_disclosures_are_not_a_repetition(sqlite_exchange
     for strange in (other.disclosures, (*issued.disclosures, other.disclosures[0])):
         answer = sqlite_exchange.post(Issued(issued.token, strange))
         assert (answer.status_code, answer.json()["code"]) == (400, "unreferenced_disclosure")
+
+
+@pytest.mark.parametrize("loss", ["gone", "altered", "in part"])
+def test_disclosures_that_were_lost_come_back_with_the_statement(exchange: Exchange, loss: str) -> None:
+    """Even after the key was revoked and the role taken: the statement was admitted while both counted."""
+    maker = exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    first = exchange.post(issued).json()
+    revoke(exchange, maker)
+    operator(exchange).state(ROLE_GRANT, {"organisation": maker.uri, "roles": ["verifier"]})
+    lose_disclosures(exchange, first["leaf_hash"], loss)
+    size = exchange.size
+    again = exchange.post(issued)
+    assert (again.status_code, again.json()["index"], exchange.size) == (200, first["index"], size)
+    with snapshot(exchange.services.installation.engine) as connection:
+        kept = Session(connection).get_one(DisclosureRow, first["leaf_hash"])
+        assert tuple(kept.disclosures.split("~")) == issued.disclosures
+
+
+@pytest.mark.parametrize("sent", ["fewer", "another statement's"])
+def test_lost_disclosures_are_not_replaced_by_others(sqlite_exchange: Exchange, sent: str) -> None:
+    maker = sqlite_exchange.member("maker")
+    issued = maker.sign(ACTIVITY_DATA, activity(maker.product("x")))
+    other = maker.sign(ACTIVITY_DATA, activity(maker.product("y")))
+    leaf = sqlite_exchange.post(issued).json()["leaf_hash"]
+    lose_disclosures(sqlite_exchange, leaf, "gone")
+    disclosures = issued.disclosures[1:] if sent == "fewer" else other.disclosures
+    assert sqlite_exchange.post(Issued(issued.token, disclosures)).status_code == 400
+    with snapshot(sqlite_exchange.services.installation.engine) as connection:
+        assert Session(connection).get(DisclosureRow, leaf) is None
+
+
+def test_lost_disclosures_come_back_with_the_same_content_signed_again(sqlite_exchange: Exchange) -> None:
+    """ES256 signatures differ each time; the disclosures go to the entry that is there."""
+    maker = sqlite_exchange.member("maker")
+    signed = [
+        maker.sign(ACTIVITY_DATA, activity(maker.product("x")), jti=JTI, random=random.Random(1).randbytes)
+        for _ in range(2)
+    ]
+    assert signed[0].token != signed[1].token
+    leaf = sqlite_exchange.post(signed[0]).json()["leaf_hash"]
+    lose_disclosures(sqlite_exchange, leaf, "gone")
+    assert sqlite_exchange.post(signed[1]).json()["leaf_hash"] == leaf
+    with snapshot(sqlite_exchange.services.installation.engine) as connection:
+        kept = Session(connection).get_one(DisclosureRow, leaf)
+        assert tuple(kept.disclosures.split("~")) == signed[0].disclosures
+
+
+def lose_disclosures(exchange: Exchange, leaf: str, loss: str) -> None:
+    """Take the stored disclosures of an entry away, change them, or keep some of them."""
+    with begin(exchange.services.installation.engine) as connection:
+        session = Session(connection)
+        row = session.get_one(DisclosureRow, leaf)
+        if loss == "gone":
+            session.delete(row)
+        else:
+            row.disclosures = "x" + row.disclosures if loss == "altered" else row.disclosures.partition("~")[2]
+        session.flush()
 
 
 def test_many_threads_get_contiguous_indices(exchange: Exchange) -> None:
