@@ -27,6 +27,8 @@ from ledger.errors import (
     NotWritingError,
     OutOfRangeError,
     PublicationBusyError,
+    PublishedFileError,
+    UnpublishedSizeError,
     WrongOriginError,
 )
 from ledger.layout import (
@@ -51,6 +53,8 @@ from ledger.proofs import (
     verify_consistency,
     verify_inclusion,
 )
+from ledger.reader import Extension, Fetch, PublishedLog
+from ledger.tiles import HashTile, TileNodes, inner_hashes
 from ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash, node_hash, root
 
 __all__ = [
@@ -72,6 +76,9 @@ __all__ = [
     "DurableWriteError",
     "EntryRefusedError",
     "EntryUnknownError",
+    "Extension",
+    "Fetch",
+    "HashTile",
     "LedgerError",
     "LogBehindError",
     "LogExistsError",
@@ -85,7 +92,11 @@ __all__ = [
     "OutOfRangeError",
     "ProofFile",
     "PublicationBusyError",
+    "PublishedFileError",
+    "PublishedLog",
+    "TileNodes",
     "TilePlace",
+    "UnpublishedSizeError",
     "WrongOriginError",
     "chain_next",
     "chain_start",
@@ -95,6 +106,7 @@ __all__ = [
     "entries_path",
     "format_proof",
     "inclusion_proof",
+    "inner_hashes",
     "leaf_hash",
     "node_hash",
     "nodes_of",

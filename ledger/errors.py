@@ -69,6 +69,12 @@ class BadTilePathError(LedgerError):
     code = "bad_tile_path"
 
 
+class PublishedFileError(LedgerError):
+    """A file that a published log must have is missing, cut or too long."""
+
+    code = "published_file"
+
+
 class AuditError(LedgerError):
     """The log is not what its entries and checkpoints say; `where` names the first difference."""
 
@@ -100,6 +106,12 @@ class OutOfRangeError(LedgerError):
     """An index, size, level or width lies outside what the tree or the format has."""
 
     code = "out_of_range"
+
+
+class UnpublishedSizeError(LedgerError):
+    """No checkpoint of this size was signed, or it does not cover the entry."""
+
+    code = "unpublished_size"
 
 
 class NoLogError(LedgerError):

@@ -16,11 +16,12 @@ from ledger.tree import CompactRange
 
 
 def compare_node(connection: Connection, tile: RebuiltTile) -> None:
-    """The stored row of a tile holds exactly its hashes; a partial tile of level 0 has none."""
+    """The stored row of a tile holds exactly its hashes and inner roots; a partial tile of level 0 has none."""
     table = tables.node.c
-    query = select(table.hashes).where(table.level == tile.level, table.number == tile.number)
-    stored = connection.scalar(query)
-    expected = None if tile.level == 0 and tile.width < TILE_WIDTH else tile.hashes
+    query = select(table.hashes, table.inner_hashes).where(table.level == tile.level, table.number == tile.number)
+    row = connection.execute(query).one_or_none()
+    stored = None if row is None else tuple(row)
+    expected = None if tile.level == 0 and tile.width < TILE_WIDTH else (tile.hashes, tile.inner or None)
     if stored != expected:
         what = "the stored hashes are missing" if stored is None else "the stored hashes are not those of the entries"
         raise difference(what, f"node {tile.level}/{tile.number}")

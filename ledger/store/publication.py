@@ -26,7 +26,7 @@ from ledger.errors import LogBehindError, LogInconsistentError, WrongOriginError
 from ledger.layout import TilePlace
 from ledger.notes import LogKey, NoteSigner
 from ledger.store import files
-from ledger.store.nodes import missing_node, read_tile
+from ledger.store.nodes import read_tile
 from ledger.store.reading import HeadState, entries, head_state, root_at
 from ledger.store.signing import (
     SignedCheckpoint,
@@ -37,6 +37,7 @@ from ledger.store.signing import (
     sign_next,
 )
 from ledger.store.transactions import snapshot
+from ledger.tiles import missing_hashes
 
 
 def publish(engine: Engine, note_signer: NoteSigner, folder: Path, now: datetime) -> SignedCheckpoint:
@@ -150,9 +151,9 @@ def tile_contents(connection: Connection, place: TilePlace) -> bytes:
         start = place.number * layout.TILE_WIDTH
         found = [entry.data for entry in entries(connection, start, start + place.width)]
         if len(found) != place.width:
-            raise missing_node(0, place.number)
+            raise missing_hashes(0, place.number)
         return layout.encode_bundle(found)
-    hashes = read_tile(connection, place.level, place.number)[: place.width * 32]
+    hashes = read_tile(connection, place.level, place.number).hashes[: place.width * 32]
     if len(hashes) != place.width * 32:
-        raise missing_node(place.level, place.number)
+        raise missing_hashes(place.level, place.number)
     return hashes

@@ -59,6 +59,7 @@ node: Final = Table(
     Column("level", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
+    Column("inner_hashes", LargeBinary, nullable=True, comment="of a full tile: the roots of its sixteens"),
 )
 
 checkpoint: Final = Table(
