@@ -27,6 +27,13 @@ Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")
 ]
 
+Published = Annotated[
+    str | None,
+    typer.Option("--from", help="Read a published log, its files alone: a folder or an address; else the database."),
+]
+LogTrust = Annotated[
+    Path | None, typer.Option("--trust", help="Trust file of the published log; else that of the data folder.")
+]
 KeyFile = Annotated[Path, typer.Argument(help="Key file; its certificate lies beside it as PATH.crt.")]
 Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
 Passphrase = Annotated[
@@ -99,6 +106,39 @@ def audit(data: Data = None, as_json: Json = False) -> None:
     from exchange.cli.server_commands import run_audit
 
     sys.exit(run_audit(data, as_json=as_json))
+
+
+@ledger_app.command("proof")
+def ledger_proof(
+    entry: Annotated[str, typer.Argument(help="Index of the entry, or its leaf hash (64 hex digits).")],
+    *,
+    size: Annotated[int | None, typer.Option(min=0, help="A published size to prove to; else the newest.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the proof (.tlog-proof); else it is printed.")] = None,
+    published: Published = None,
+    trust: LogTrust = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that an entry stands in the log: a proof file that others can check. Exit 0 proven, 1 refused, 2 usage."""
+    from exchange.cli.ledger import Source, run_proof
+
+    sys.exit(run_proof(Source(published, trust, data), entry, size, out, as_json=as_json))
+
+
+@ledger_app.command("consistency")
+def ledger_consistency(
+    old: Annotated[int, typer.Argument(min=0, help="The smaller size.")],
+    new: Annotated[int, typer.Argument(min=0, help="The larger size.")],
+    *,
+    published: Published = None,
+    trust: LogTrust = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that the log's first OLD entries are a prefix of its first NEW. Exit 0 proven, 1 refused, 2 usage."""
+    from exchange.cli.ledger import Source, run_consistency
+
+    sys.exit(run_consistency(Source(published, trust, data), old, new, as_json=as_json))
 
 
 @app.command()

@@ -342,7 +342,11 @@ REQUESTS: dict[str, tuple[Defect, int, str]] = {
     "index beyond any integer": (lambda s: s.get("/api/v1/entries/" + "9" * 40), 404, "not_found"),
     "index that is no number": (lambda s: s.get("/api/v1/entries/one"), 422, "request"),
     "unknown leaf hash": (lambda s: s.get(f"/api/v1/entries?leaf_hash={NOBODYS_HASH}"), 404, "entry_unknown"),
-    "proof for an entry that isn't there": (lambda s: s.get("/api/v1/proofs/inclusion?index=99999"), 404, "unpublished_size"),
+    "proof for an entry that isn't there": (
+        lambda s: s.get("/api/v1/proofs/inclusion?index=99999"),
+        404,
+        "unpublished_size",
+    ),
     "proof to an unpublished size": (
         lambda s: s.get("/api/v1/proofs/inclusion?index=0&size=3"),
         404,
