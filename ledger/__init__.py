@@ -5,13 +5,15 @@ here: `ledger.store` keeps a log, `ledger.audit` rebuilds one.
 """
 
 from ledger.chain import chain_next, chain_start
-from ledger.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
+from ledger.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
+from ledger.cosignatures import Cosignature, WitnessKey, WitnessSigner, add_lines, cosignatures
 from ledger.errors import (
     AuditError,
     BadBundleError,
     BadCheckpointError,
     BadKeyError,
     BadNoteError,
+    BadPolicyError,
     BadProofError,
     BadProofFileError,
     BadSignatureError,
@@ -27,6 +29,7 @@ from ledger.errors import (
     NotWritingError,
     OutOfRangeError,
     PublicationBusyError,
+    UnknownSignerError,
     WrongOriginError,
 )
 from ledger.layout import (
@@ -41,7 +44,15 @@ from ledger.layout import (
     tile_path,
     tiles_of,
 )
-from ledger.notes import LogKey, Note, NoteSigner, open_note, sign_note
+from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, open_note, sign_note
+from ledger.policy import (
+    Evaluation,
+    NamedCosignature,
+    PolicyGroup,
+    PolicyLog,
+    PolicyWitness,
+    WitnessPolicy,
+)
 from ledger.proof_file import ProofFile, format_proof, parse_proof, verify_proof
 from ledger.proofs import (
     NodeReader,
@@ -63,33 +74,47 @@ __all__ = [
     "BadCheckpointError",
     "BadKeyError",
     "BadNoteError",
+    "BadPolicyError",
     "BadProofError",
     "BadProofFileError",
     "BadSignatureError",
     "BadTilePathError",
     "Checkpoint",
     "CompactRange",
+    "Cosignature",
     "DurableWriteError",
     "EntryRefusedError",
     "EntryUnknownError",
+    "Evaluation",
     "LedgerError",
     "LogBehindError",
     "LogExistsError",
     "LogInconsistentError",
     "LogKey",
+    "NamedCosignature",
     "NoLogError",
     "NodeReader",
     "NotWritingError",
     "Note",
     "NoteSigner",
     "OutOfRangeError",
+    "PolicyGroup",
+    "PolicyLog",
+    "PolicyWitness",
     "ProofFile",
     "PublicationBusyError",
     "TilePlace",
+    "UnknownSignerError",
+    "VerifierKey",
+    "WitnessKey",
+    "WitnessPolicy",
+    "WitnessSigner",
     "WrongOriginError",
+    "add_lines",
     "chain_next",
     "chain_start",
     "consistency_proof",
+    "cosignatures",
     "decode_bundle",
     "encode_bundle",
     "entries_path",
@@ -100,6 +125,7 @@ __all__ = [
     "nodes_of",
     "open_checkpoint",
     "open_note",
+    "parse_checkpoint",
     "parse_path",
     "parse_proof",
     "root",

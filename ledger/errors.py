@@ -27,6 +27,12 @@ class BadNoteError(LedgerError):
     code = "bad_note"
 
 
+class UnknownSignerError(BadNoteError):
+    """A note is well formed, and none of the trusted keys has signed it."""
+
+    code = "unknown_signer"
+
+
 class BadSignatureError(LedgerError):
     """A trusted key's signature does not verify; the whole note is refused."""
 
@@ -118,6 +124,12 @@ class NotWritingError(LedgerError):
     """A write was tried outside a transaction that `ledger.store.begin` opened."""
 
     code = "not_writing"
+
+
+class BadPolicyError(LedgerError):
+    """A witness policy breaks C2SP tlog-policy; `where` names the line."""
+
+    code = "bad_policy"
 
 
 # Try again later.
