@@ -6,7 +6,7 @@ here: `ledger.store` keeps a log, `ledger.audit` rebuilds one.
 
 from ledger.chain import chain_next, chain_start
 from ledger.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
-from ledger.cosignatures import Cosignature, WitnessKey, WitnessSigner, add_lines, cosignatures
+from ledger.cosignatures import Cosignature, WitnessKey, WitnessSigner, add_lines, cosignatures, read_cosignature
 from ledger.errors import (
     AuditError,
     BadBundleError,
@@ -16,6 +16,7 @@ from ledger.errors import (
     BadPolicyError,
     BadProofError,
     BadProofFileError,
+    BadRequestError,
     BadSignatureError,
     BadTilePathError,
     DurableWriteError,
@@ -29,6 +30,8 @@ from ledger.errors import (
     NotWritingError,
     OutOfRangeError,
     PublicationBusyError,
+    SizeConflictError,
+    UnknownLogError,
     UnknownSignerError,
     WrongOriginError,
 )
@@ -44,7 +47,7 @@ from ledger.layout import (
     tile_path,
     tiles_of,
 )
-from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, open_note, sign_note
+from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, note_text, open_note, sign_note
 from ledger.policy import (
     Evaluation,
     NamedCosignature,
@@ -63,11 +66,26 @@ from ledger.proofs import (
     verify_inclusion,
 )
 from ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash, node_hash, root
+from ledger.witness import (
+    MAX_REQUEST,
+    SIZE_TYPE,
+    Seen,
+    Submitted,
+    WitnessRequest,
+    authenticate,
+    format_request,
+    format_size,
+    judge,
+    parse_request,
+    parse_size,
+)
 
 __all__ = [
     "CHECKPOINT_PATH",
     "EMPTY_ROOT",
     "MAX_ENTRY",
+    "MAX_REQUEST",
+    "SIZE_TYPE",
     "TILE_WIDTH",
     "AuditError",
     "BadBundleError",
@@ -77,6 +95,7 @@ __all__ = [
     "BadPolicyError",
     "BadProofError",
     "BadProofFileError",
+    "BadRequestError",
     "BadSignatureError",
     "BadTilePathError",
     "Checkpoint",
@@ -103,14 +122,20 @@ __all__ = [
     "PolicyWitness",
     "ProofFile",
     "PublicationBusyError",
+    "Seen",
+    "SizeConflictError",
+    "Submitted",
     "TilePlace",
+    "UnknownLogError",
     "UnknownSignerError",
     "VerifierKey",
     "WitnessKey",
     "WitnessPolicy",
+    "WitnessRequest",
     "WitnessSigner",
     "WrongOriginError",
     "add_lines",
+    "authenticate",
     "chain_next",
     "chain_start",
     "consistency_proof",
@@ -119,15 +144,22 @@ __all__ = [
     "encode_bundle",
     "entries_path",
     "format_proof",
+    "format_request",
+    "format_size",
     "inclusion_proof",
+    "judge",
     "leaf_hash",
     "node_hash",
     "nodes_of",
+    "note_text",
     "open_checkpoint",
     "open_note",
     "parse_checkpoint",
     "parse_path",
     "parse_proof",
+    "parse_request",
+    "parse_size",
+    "read_cosignature",
     "root",
     "sign_checkpoint",
     "sign_note",

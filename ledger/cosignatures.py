@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from ledger.errors import BadSignatureError
-from ledger.notes import Note, VerifierKey, private_ed25519, signature_line
+from ledger.errors import BadNoteError, BadSignatureError
+from ledger.notes import Note, VerifierKey, open_note, private_ed25519, signature_line
 
 MAX_TIME: Final = 2**63 - 1
 _TIME = struct.Struct(">Q")
@@ -79,6 +79,19 @@ def cosignatures(note: Note) -> tuple[Cosignature, ...]:
         for key, signature in note.signatures
         if isinstance(key, WitnessKey)
     )
+
+
+def read_cosignature(answer: bytes, text: str, key: WitnessKey) -> tuple[str, Cosignature]:
+    """The line by `key` over the note text among signature lines that a witness sent, and what it says.
+
+    Lines of other keys are ignored. Raises BadNoteError (malformed, or nothing by this key), BadSignatureError.
+    """
+    opened = open_note(text.encode() + b"\n" + answer, [key])
+    if opened.text != text:
+        # An answer with an empty line in it would move the border between text and signatures.
+        raise BadNoteError("the answer is more than signature lines", where="cosignature", remedy="ignore the answer")
+    (found,) = cosignatures(opened)
+    return signature_line(key, opened.signatures[0][1]), found
 
 
 def add_lines(note: str, lines: Iterable[str]) -> str:

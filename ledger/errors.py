@@ -108,6 +108,32 @@ class OutOfRangeError(LedgerError):
     code = "out_of_range"
 
 
+class BadRequestError(LedgerError):
+    """A request to a witness breaks C2SP tlog-witness."""
+
+    code = "bad_request"
+
+
+class UnknownLogError(LedgerError):
+    """A witness does not follow the log of this origin."""
+
+    code = "unknown_log"
+
+
+class SizeConflictError(LedgerError):
+    """A request to a witness proves from another size than that of the last checkpoint it cosigned, `size`."""
+
+    code = "size_conflict"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the last checkpoint cosigned here is of size {size}",
+            where="old size",
+            remedy="send the proof from that size",
+        )
+        self.size = size
+
+
 class NoLogError(LedgerError):
     """The database has no log yet."""
 

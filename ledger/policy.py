@@ -122,11 +122,12 @@ class WitnessPolicy:
         )
         return sha256(bare.document()).hexdigest()
 
-    def for_log(self, key: LogKey, url: str = "") -> "WitnessPolicy":
+    def for_log(self, key: LogKey) -> "WitnessPolicy":
         """The policy for one log. Raises BadPolicyError where it names logs and not this one."""
-        if self.logs and key not in [log.key for log in self.logs]:
+        named = tuple(log for log in self.logs if log.key == key)
+        if self.logs and not named:
             raise _bad(f"the policy is not for the log {key.name} with this key", "policy")
-        return replace(self, logs=(PolicyLog(key, url),))
+        return replace(self, logs=named or (PolicyLog(key),))
 
     def reached(self, names: Collection[str]) -> bool:
         """Whether cosignatures of these witnesses make the quorum."""

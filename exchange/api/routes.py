@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
+from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.kinds import Role
 from exchange.report import Document
 from exchange.services import Services
 from ledger import format_proof
-from ledger.store import checkpoint_at, consistency, entry, find, inclusion, latest_checkpoint, snapshot
+from ledger.store import checkpoint_at, consistency, entry, find, inclusion, latest_checkpoint, snapshot, witnessed_size
 from signer import peek, split_presentation
 
 router = APIRouter(prefix="/api/v1")
@@ -81,10 +82,19 @@ def _services(request: Request) -> Services:
 
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
-    """The log's name and public key, and the trust file's fingerprint."""
-    installation = _services(request).installation
-    trust_file = installation.trust_file
-    return {"origin": trust_file.origin, "log_key": trust_file.log_key, "fingerprint": trust_file.fingerprint}
+    """The log's name and public key, the trust file's fingerprint, and how far which witnesses have followed."""
+    services = _services(request)
+    trust_file, policy = services.installation.trust_file, services.witnesses.policy
+    with snapshot(services.installation.engine) as connection:
+        witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
+    return {
+        "origin": trust_file.origin,
+        "log_key": trust_file.log_key,
+        "fingerprint": trust_file.fingerprint,
+        "policy": policy.document().decode("utf-8", "backslashreplace"),
+        "witnessed": witnessed,
+        "witnessing": witnessing,
+    }
 
 
 @router.post("/organisations", status_code=201)
@@ -145,7 +155,7 @@ def show_checkpoint(request: Request) -> Response:
         checkpoint = latest_checkpoint(connection)
     if checkpoint is None:
         raise NotFoundError("no checkpoint is published yet", where="checkpoint", remedy="try again in a second")
-    return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
+    return Response(checkpoint.cosigned, media_type="text/plain; charset=utf-8")
 
 
 @router.get("/proofs/inclusion")
@@ -159,7 +169,7 @@ def prove_inclusion(
             raise NotFoundError(
                 "no published checkpoint of that size covers the entry", where="size", remedy="ask for a published size"
             )
-        text = format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.note)
+        text = format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.cosigned)
     return Response(text, media_type="text/plain; charset=utf-8")
 
 

@@ -101,6 +101,30 @@ def audit(data: Data = None, as_json: Json = False) -> None:
     sys.exit(run_audit(data, as_json=as_json))
 
 
+@ledger_app.command()
+def policy(data: Data = None, as_json: Json = False) -> None:
+    """Print the witness policy (tlog-policy) by which others judge this log's checkpoints: its key, its witnesses, their quorum."""
+    from exchange.cli.witness import run_policy
+
+    sys.exit(run_policy(data, as_json=as_json))
+
+
+@ledger_app.command()
+def witness(
+    folder: Annotated[Path, typer.Argument(help="The witness's own folder: its key and what it has seen.")],
+    policy: Annotated[Path, typer.Option(help="File (tlog-policy) whose log lines name the logs to witness.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of a new witness, a URL without scheme: witness.your.example/w1.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8552,
+) -> None:
+    """Witness other people's logs: cosign what extends all that was seen, until interrupted."""
+    from exchange.cli.witness import run_witness
+
+    sys.exit(run_witness(folder, policy, name, host, port))
+
+
 @app.command()
 def attest(
     file: Annotated[Path | None, typer.Argument(help="A filled form, YAML or JSON.")] = None,

@@ -137,8 +137,9 @@ def test_a_name_that_only_begins_like_the_log_s_is_somebody_else_s() -> None:
 
 def test_a_policy_is_made_for_one_log() -> None:
     bare = WitnessPolicy.parse(f"witness X1 {X1}\nquorum X1\n".encode())
-    made = bare.for_log(LOG.log_key, "https://log.example")
-    assert made.document().startswith(f"log {LOG.log_key} https://log.example\n".encode())
+    made = bare.for_log(LOG.log_key)
+    assert made.document().startswith(f"log {LOG.log_key}\n".encode())
+    assert POLICY.for_log(LOG.log_key) == POLICY
     assert made.evaluate(note_by("X1")).satisfied
     with pytest.raises(BadPolicyError):
         POLICY.for_log(LogKey(ORIGIN, bytes(32)))
