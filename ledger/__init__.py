@@ -49,6 +49,7 @@ from ledger.layout import (
 )
 from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, note_text, open_note, sign_note
 from ledger.policy import (
+    MAX_POLICY,
     Evaluation,
     NamedCosignature,
     PolicyGroup,
@@ -84,6 +85,7 @@ __all__ = [
     "CHECKPOINT_PATH",
     "EMPTY_ROOT",
     "MAX_ENTRY",
+    "MAX_POLICY",
     "MAX_REQUEST",
     "SIZE_TYPE",
     "TILE_WIDTH",

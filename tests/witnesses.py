@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
+import uvicorn
 
+from exchange.server import bind
+from exchange.witness import Witness, create_witness_app, open_witness
 from ledger import LogKey, WitnessKey, WitnessSigner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +72,37 @@ def witness_process(
             yield RunningWitness(process, WitnessKey.parse(words[2]), words[3])
         finally:
             process.kill()
+
+
+@dataclass
+class ServedWitness:
+    """The real application of a witness, served by a thread of the test."""
+
+    witness: Witness
+    url: str
+
+    def line(self, name: str) -> str:
+        """Its line in a policy."""
+        return f"witness {name} {self.witness.signer.witness_key} {self.url}\n"
+
+
+@contextmanager
+def served_witness(
+    folder: Path, logs: Sequence[LogKey], name: str, clock: Callable[[], float], *, port: int = 0
+) -> Iterator[ServedWitness]:
+    """Serve a witness on loopback while the block runs."""
+    witness = open_witness(folder, logs, name=name, passphrase="a witness's", clock=clock, random=random.randbytes)
+    listener = bind("127.0.0.1", port, or_free=False)
+    found = ServedWitness(witness, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server = uvicorn.Server(uvicorn.Config(create_witness_app(witness), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 Answer = tuple[int, dict[str, str], bytes]

@@ -51,12 +51,15 @@ def verify(
     trust: Annotated[
         Path | None, typer.Option(help="Trust file; without it the verdict is `trust on first use`.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Witness policy (tlog-policy) that the checkpoint has to satisfy.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check an evidence file offline and compute its figures again. Exit 0 verified, 1 rejected, 3 not decidable."""
     from exchange.cli.verify import run
 
-    sys.exit(run(file, trust, as_json=as_json))
+    sys.exit(run(file, trust, policy, as_json=as_json))
 
 
 @app.command()

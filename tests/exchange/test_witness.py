@@ -126,19 +126,23 @@ def test_of_racing_requests_one_is_cosigned_and_none_rolls_the_log_back(tmp_path
         assert second.post(body(0, 199)).content == f"{last}\n".encode()
 
 
-KILL_BEFORE_SIGNING = """
+KILL_BEFORE_THE_SECOND_SIGNATURE = """
 import os
 from ledger import WitnessSigner
-WitnessSigner.sign = lambda *arguments: os.kill(os.getpid(), 9)
+sign, signed = WitnessSigner.sign, []
+def once(*arguments):
+    if signed:
+        os.kill(os.getpid(), 9)
+    signed.append(arguments)
+    return sign(*arguments)
+WitnessSigner.sign = once
 """
 
 
 def test_killed_between_memory_and_answer_it_remembers(tmp_path: Path) -> None:
     folder = tmp_path / "witness"
-    with witness_process(folder, [LOG.log_key], NAME) as found:
+    with witness_process(folder, [LOG.log_key], NAME, before=KILL_BEFORE_THE_SECOND_SIGNATURE) as found:
         assert found.post(body(0, 10)).status_code == 200
-        assert found.end() == 0
-    with witness_process(folder, [LOG.log_key], before=KILL_BEFORE_SIGNING) as found:
         with pytest.raises(Exception, match="disconnected"):
             found.post(body(10, 20))
         assert found.process.wait(10) == -signal.SIGKILL
@@ -147,6 +151,7 @@ def test_killed_between_memory_and_answer_it_remembers(tmp_path: Path) -> None:
         assert found.post(body(10, 20)).content == b"20\n"
         assert found.post(body(20, 20, FORK)).status_code == 422
         assert found.post(body(20, 20)).status_code == 200
+        assert found.end() == 0
 
 
 @pytest.mark.parametrize("is_stored", [False, True], ids=["not_stored", "stored_but_reported_failed"])
