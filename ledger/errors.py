@@ -27,6 +27,12 @@ class BadNoteError(LedgerError):
     code = "bad_note"
 
 
+class UnknownSignerError(BadNoteError):
+    """A note is well formed, and none of the trusted keys has signed it."""
+
+    code = "unknown_signer"
+
+
 class BadSignatureError(LedgerError):
     """A trusted key's signature does not verify; the whole note is refused."""
 
@@ -114,6 +120,32 @@ class UnpublishedSizeError(LedgerError):
     code = "unpublished_size"
 
 
+class BadRequestError(LedgerError):
+    """A request to a witness breaks C2SP tlog-witness."""
+
+    code = "bad_request"
+
+
+class UnknownLogError(LedgerError):
+    """A witness does not follow the log of this origin."""
+
+    code = "unknown_log"
+
+
+class SizeConflictError(LedgerError):
+    """A request to a witness proves from another size than that of the last checkpoint it cosigned, `size`."""
+
+    code = "size_conflict"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the last checkpoint cosigned here is of size {size}",
+            where="old size",
+            remedy="send the proof from that size",
+        )
+        self.size = size
+
+
 class NoLogError(LedgerError):
     """The database has no log yet."""
 
@@ -130,6 +162,12 @@ class NotWritingError(LedgerError):
     """A write was tried outside a transaction that `ledger.store.begin` opened."""
 
     code = "not_writing"
+
+
+class BadPolicyError(LedgerError):
+    """A witness policy breaks C2SP tlog-policy; `where` names the line."""
+
+    code = "bad_policy"
 
 
 # Try again later.

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
+from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.kinds import Role
 from exchange.report import Document
 from exchange.services import Services
-from ledger.store import entry, find, proof_file, published, published_consistency, snapshot
+from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
 from signer import peek, split_presentation
 
 router = APIRouter(prefix="/api/v1")
@@ -81,10 +82,19 @@ def _services(request: Request) -> Services:
 
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
-    """The log's name and public key, and the trust file's fingerprint."""
-    installation = _services(request).installation
-    trust_file = installation.trust_file
-    return {"origin": trust_file.origin, "log_key": trust_file.log_key, "fingerprint": trust_file.fingerprint}
+    """The log's name and public key, the trust file's fingerprint, and how far which witnesses have followed."""
+    services = _services(request)
+    trust_file, policy = services.installation.trust_file, services.witnesses.policy
+    with snapshot(services.installation.engine) as connection:
+        witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
+    return {
+        "origin": trust_file.origin,
+        "log_key": trust_file.log_key,
+        "fingerprint": trust_file.fingerprint,
+        "policy": policy.document().decode("utf-8", "backslashreplace"),
+        "witnessed": witnessed,
+        "witnessing": witnessing,
+    }
 
 
 @router.post("/organisations", status_code=201)
@@ -142,7 +152,7 @@ def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9
 def show_checkpoint(request: Request, size: PublishedSize = None) -> Response:
     """The newest published checkpoint, or that of `size`: a signed note."""
     with snapshot(_services(request).installation.engine) as connection:
-        return _text(published(connection, size).note)
+        return _text(published(connection, size).cosigned)
 
 
 @router.get("/proofs/inclusion")

@@ -58,12 +58,15 @@ def verify(
     trust: Annotated[
         Path | None, typer.Option(help="Trust file; without it the verdict is `trust on first use`.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Witness policy (tlog-policy) that the checkpoint has to satisfy.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check an evidence file offline and compute its figures again. Exit 0 verified, 1 rejected, 3 not decidable."""
     from exchange.cli.verify import run
 
-    sys.exit(run(file, trust, as_json=as_json))
+    sys.exit(run(file, trust, policy, as_json=as_json))
 
 
 @app.command()
@@ -139,6 +142,30 @@ def ledger_consistency(
     from exchange.cli.ledger import Source, run_consistency
 
     sys.exit(run_consistency(Source(published, trust, data), old, new, as_json=as_json))
+
+
+@ledger_app.command()
+def policy(data: Data = None, as_json: Json = False) -> None:
+    """Print the witness policy (tlog-policy) by which others judge this log's checkpoints: its key, its witnesses, their quorum."""
+    from exchange.cli.witness import run_policy
+
+    sys.exit(run_policy(data, as_json=as_json))
+
+
+@ledger_app.command()
+def witness(
+    folder: Annotated[Path, typer.Argument(help="The witness's own folder: its key and what it has seen.")],
+    policy: Annotated[Path, typer.Option(help="File (tlog-policy) whose log lines name the logs to witness.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of a new witness, a URL without scheme: witness.your.example/w1.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8552,
+) -> None:
+    """Witness other people's logs: cosign what extends all that was seen, until interrupted."""
+    from exchange.cli.witness import run_witness
+
+    sys.exit(run_witness(folder, policy, name, host, port))
 
 
 @app.command()

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.output import DONE, REJECTED, USAGE, fail, program, say, say_json, tell
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from exchange.server import Running
     from exchange.settings import Settings
+    from ledger import WitnessPolicy
 
 
 def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool) -> int:
@@ -28,7 +31,7 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
                 _wait(f"serving {running.page} until Ctrl-C")
             return code
 
-    return with_settings(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
@@ -39,10 +42,11 @@ def run_serve(data: Path | None, port: int | None) -> int:
 
         with serving(settings) as running:
             say(running.page)
+            tell(_witnessing(running.services.witnesses.policy, running.services.installation.engine))
             _wait("serving until Ctrl-C")
         return DONE
 
-    return with_settings(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
@@ -61,13 +65,14 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
         _answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_audit(data: Path | None, *, as_json: bool) -> int:
     """Audit the log in the data folder: database and published files."""
 
     def command(settings: Settings) -> int:
+        from exchange.cosigning import load_policy
         from exchange.database import engine_for
         from exchange.trust import TrustFile
         from ledger.audit import audit
@@ -75,7 +80,9 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
 
         trust = TrustFile.read((settings.data / "trust").read_bytes(), where=str(settings.data / "trust"))
         folder = settings.data / "log"
-        with snapshot(engine_for(settings.url)) as connection:
+        policy = load_policy(settings.witness_policy, trust.key)
+        engine = engine_for(settings.url)
+        with snapshot(engine) as connection:
             report = audit(connection, trust.key, folder if folder.is_dir() else None)
         members = {
             "verdict": "consistent",
@@ -84,13 +91,16 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
             "chain": report.chain.hex(),
             "checkpoints": report.checkpoints,
             "files": report.tiles,
+            "cosignatures": report.cosignatures,
+            "witnessing": _witnessing(policy, engine),
         }
-        compared = f"{report.size} entries, {report.checkpoints} checkpoints, {report.tiles} published files"
-        text = f"consistent: {compared}, root {report.root.hex()}"
+        signed = f"{report.checkpoints} checkpoints, {report.cosignatures} cosignatures"
+        compared = f"{report.size} entries, {signed}, {report.tiles} published files"
+        text = f"consistent: {compared}, root {report.root.hex()}\n{members['witnessing']}"
         _answer(members, text, as_json=as_json)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -> int:
@@ -126,7 +136,7 @@ def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -
     return verdict.exit_code
 
 
-def with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
+def run_with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
     """Run a command with its settings; an error of ours becomes one line and an exit code."""
     try:
         from pydantic import ValidationError
@@ -165,6 +175,15 @@ def with_settings(data: Path | None, port: int | None, command: Callable[[Settin
     except KeyboardInterrupt:
         return DONE
     return fail(trouble, code)
+
+
+def _witnessing(policy: WitnessPolicy, engine: Engine) -> str:
+    """How far the log is witnessed, or that it isn't, in a sentence."""
+    from exchange.cosigning import describe_witnesses
+    from ledger.store import snapshot
+
+    with snapshot(engine) as connection:
+        return describe_witnesses(connection, policy)
 
 
 def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:

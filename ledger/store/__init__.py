@@ -5,6 +5,7 @@
 """
 
 from ledger.store.appending import Appended, append, create_log
+from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
 from ledger.store.proving import proof_file, published, published_consistency
 from ledger.store.publication import publish
 from ledger.store.reading import (
@@ -47,4 +48,7 @@ __all__ = [
     "root_at",
     "snapshot",
     "sqlite_engine",
+    "store_cosignatures",
+    "witnessed_size",
+    "witnesses_of",
 ]

@@ -31,7 +31,7 @@ def proof_file(connection: Connection, index: int, size: int | None = None) -> s
             where="index",
             remedy="ask for a larger published size; a new one comes within seconds",
         )
-    return format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.note)
+    return format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.cosigned)
 
 
 def published_consistency(connection: Connection, old: int, new: int) -> list[bytes]:

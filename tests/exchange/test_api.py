@@ -281,5 +281,8 @@ def test_the_log_s_name_and_key_are_those_of_the_trust_file(shared: Exchange) ->
         "origin": trust_file.origin,
         "log_key": trust_file.log_key,
         "fingerprint": trust_file.fingerprint,
+        "policy": f"log {trust_file.log_key}\nquorum none\n",
+        "witnessed": None,
+        "witnessing": "no witness is required: that all are shown the same log rests on the operator's word",
     }
     assert Path(shared.services.installation.folder / "trust").read_bytes() == trust_file.document()

@@ -5,8 +5,8 @@ from alembic import op
 
 from ledger import inner_hashes
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003_inner_hashes"
+down_revision = "0002_cosignatures"
 
 _NODE = sa.table(
     "ledger_node",
