@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
 from ledger import (
     BadNoteError,
@@ -15,6 +15,8 @@ from ledger import (
     LogKey,
     NoteSigner,
     PublishedLog,
+    WitnessPolicy,
+    WitnessSigner,
     leaf_hash,
     open_checkpoint,
     parse_proof,
@@ -23,12 +25,22 @@ from ledger import (
 )
 from ledger.audit import audit
 from ledger.encoding import decode_base64
-from ledger.store import append, begin, consistency, head, inclusion, metadata, publish, snapshot
+from ledger.store import (
+    SignedCheckpoint,
+    append,
+    begin,
+    consistency,
+    head,
+    inclusion,
+    publish,
+    snapshot,
+    store_cosignatures,
+)
 from ledger.store import entry as stored_entry
 from tests.ledger.logs import NOW, entry_bytes
-from tests.ledger.witnesses import Witness
 
-WITNESSES: Final = (Witness("witness.example/one", bytes([1]) * 32), Witness("witness.example/two", bytes([2]) * 32))
+WITNESSES: Final = tuple(WitnessSigner(f"witness{n}.example", bytes([n]) * 32) for n in (1, 2))
+TIME: Final = 1_795_316_400  # Unix seconds, when they cosign
 SIZES: Final = (1, 2, 8, 255, 256, 257, 1_000, 70_000)
 
 
@@ -56,7 +68,8 @@ class Case:
     def check(self) -> None:
         """Check all of it with our own code, in the order of go/verify.go. Raises LedgerError."""
         published = PublishedLog(fetch_from(self.log), self.key)
-        self._require_witnesses(published.note.decode())
+        if not policy_of(self.key).evaluate(published.note).satisfied:
+            raise BadNoteError("a witness has not cosigned", where="checkpoint", remedy="refuse the checkpoint")
         with snapshot(self.engine) as connection:
             audit(connection, self.key, self.log)
         for index in indices(self.size):
@@ -69,11 +82,6 @@ class Case:
             old = open_checkpoint(name.read_bytes(), self.key)
             proof = [decode_base64(line) for line in name.with_suffix(".proof").read_text().split()]
             verify_consistency(old.size, newest.size, old.root, newest.root, proof)
-
-    def _require_witnesses(self, note: str) -> None:
-        for witness in WITNESSES:
-            if not witness.has_signed(note):
-                raise BadNoteError("a witness has not cosigned", where=witness.name, remedy="refuse the checkpoint")
 
     def _list(self, folder: str, suffix: str) -> Iterable[Path]:
         return sorted((self.folder / folder).glob(f"*{suffix}"))
@@ -92,6 +100,12 @@ def fetch_from(folder: Path) -> Fetch:
     return fetch
 
 
+def policy_of(key: LogKey) -> WitnessPolicy:
+    """The log's policy: both witnesses."""
+    lines = [f"witness w{n} {one.witness_key}" for n, one in enumerate(WITNESSES)]
+    return WitnessPolicy.parse("\n".join([f"log {key}", *lines, "group both all w0 w1", "quorum both", ""]).encode())
+
+
 def indices(size: int) -> list[int]:
     """Entries at the edges of tiles and of the log."""
     return sorted({0, 1, 255, 256, size // 2, size - 1} & set(range(size)))
@@ -100,19 +114,21 @@ def indices(size: int) -> list[int]:
 def make_case(folder: Path, engine: Engine, signer: NoteSigner, size: int) -> Case:
     """Publish a log of `size` entries, step by step, and lay its proofs beside it."""
     case = Case(folder, engine, size)
+
+    def cosign(signed: SignedCheckpoint) -> None:
+        text = signed.note.rpartition("\n\n")[0] + "\n"
+        lines = {one.witness_key: one.sign(text, TIME) for one in WITNESSES}
+        with begin(engine) as connection:
+            store_cosignatures(connection, signed, lines, policy_of(signer.log_key))
+
     older = {}
     for step in sorted({1, -(-size // 3), size - 1, size} - {0}):
         with begin(engine) as connection:
             append(connection, [entry_bytes(n) for n in range(head(connection).size, step)])
-        older[step] = publish(engine, signer, case.log, NOW).note
-    note = older.pop(size)
-    note += "".join(witness.sign(note) for witness in WITNESSES)
-    with begin(engine) as connection:
-        checkpoints = metadata.tables["ledger_checkpoint"]
-        connection.execute(update(checkpoints).where(checkpoints.c.size == size).values(note=note))
-    (case.log / "checkpoint").write_text(note)
+        older[step] = publish(engine, signer, case.log, NOW, cosign).cosigned
+    del older[size]
     (folder / "log.vkey").write_text(f"{signer.log_key}\n")
-    (folder / "witnesses").write_text("".join(f"{witness.vkey}\n" for witness in WITNESSES))
+    (folder / "witnesses").write_text("".join(f"{witness.witness_key}\n" for witness in WITNESSES))
     _lay_proofs(case)
     _lay_older(case, older)
     return case

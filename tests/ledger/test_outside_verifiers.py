@@ -21,7 +21,7 @@ from ledger import (
     sign_note,
 )
 from ledger.store import begin, create_log, metadata, sqlite_engine
-from tests.ledger.cases import SIZES, WITNESSES, Case, fetch_from, make_case
+from tests.ledger.cases import SIZES, TIME, WITNESSES, Case, fetch_from, make_case
 from tests.ledger.go_verifier import GoVerifier, go_verifier
 from tests.ledger.logs import ORIGIN, entry_bytes
 
@@ -136,7 +136,8 @@ def resigned(make: Callable[[Checkpoint, NoteSigner], str], path: str = "log/che
     def change(case: Case) -> None:
         signer = NoteSigner(ORIGIN, bytes(range(32)))
         note = make(open_checkpoint((case.folder / path).read_bytes(), case.key), signer)
-        (case.folder / path).write_text(note + "".join(witness.sign(note) for witness in WITNESSES))
+        text = note.rpartition("\n\n")[0] + "\n"
+        (case.folder / path).write_text(note + "".join(witness.sign(text, TIME) for witness in WITNESSES))
 
     return change
 
@@ -188,13 +189,13 @@ DEFECTS: dict[str, tuple[Change, str]] = {
     "leading_zero": (resigned(lambda c, s: sign_note(c.text.replace("1000", "01000"), [s])), "bad_checkpoint"),
     "signed_false_root": (resigned(another_root), "audit_difference"),
     "signed_false_size": (resigned(one_entry_less), "audit_difference"),
-    "log_s_signature_missing": (edit_lines(CHECKPOINT, lambda ls: [*ls[:4], *ls[5:]]), "bad_note"),
+    "log_s_signature_missing": (edit_lines(CHECKPOINT, lambda ls: [*ls[:4], *ls[5:]]), "unknown_signer"),
     "log_s_signature_flipped": (
         edit_lines(CHECKPOINT, lambda ls: [*ls[:4], flip_blob(ls[4], -1), *ls[5:]]),
         "bad_signature",
     ),
     "witness_missing": (edit_lines(CHECKPOINT, lambda ls: ls[:-1]), "bad_note"),
-    "witness_time_changed": (edit_lines(CHECKPOINT, cosigned_later), "bad_note"),
+    "witness_time_changed": (edit_lines(CHECKPOINT, cosigned_later), "bad_signature"),
     "wrong_index": (edit(PROOF, "index 256", "index 257"), "bad_proof"),
     "index_beyond_the_log": (edit(PROOF, "index 256", "index 1000"), "bad_proof"),
     "cut_proof": (edit_lines(PROOF, lambda ls: [*ls[:2], *ls[3:]]), "bad_proof"),
