@@ -1,17 +1,32 @@
 """The ledger: durable appends against a bare INSERT, and the tree in memory against pymerkle and bare SHA-256."""
 
+import random
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from statistics import median, quantiles
 
 import pymerkle
 from sqlalchemy import Engine, insert
 
-from benchmarks.measure import Row, compare
-from ledger import CompactRange, leaf_hash, node_hash, verify_consistency, verify_inclusion
-from ledger.store import append, begin, create_log, metadata, sqlite_engine
+from benchmarks.large_log import SIZE, large_log
+from benchmarks.measure import Row, compare, limit
+from ledger import (
+    CompactRange,
+    HashTile,
+    TileNodes,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from ledger.store import append, begin, create_log, inclusion, metadata, snapshot, sqlite_engine
+from ledger.store.nodes import read_tile
 
 ENTRY_BYTES = 1_000
 TREE_HEIGHT = 20
@@ -25,6 +40,9 @@ def rows() -> Iterator[Row]:
     yield _tree()
     yield _inclusion()
     yield _consistency()
+    with large_log() as engine:
+        yield _warm_proof(engine)
+        yield _cold_proof(engine)
 
 
 def _append(folder: Path, batch: int) -> Row:
@@ -124,6 +142,47 @@ def _consistency() -> Row:
         goal=">=0.5",
         unit="proofs per second",
     )
+
+
+def _warm_proof(engine: Engine) -> Row:
+    """Our own work on a proof: its tiles are read beforehand, as the driver's time is not ours."""
+    tiles: dict[tuple[int, int], HashTile] = {}
+    indices = _some_indices(2_000)
+    with snapshot(engine) as connection:
+
+        def read(level: int, number: int) -> HashTile:
+            if (level, number) not in tiles:
+                tiles[level, number] = read_tile(connection, level, number)
+            return tiles[level, number]
+
+        for index in indices:
+            inclusion_proof(TileNodes(read), index, SIZE)
+    times = [
+        _milliseconds(time.thread_time_ns, partial(inclusion_proof, TileNodes(read), index, SIZE)) for index in indices
+    ]
+    return limit(f"make an inclusion proof of {SIZE:,} entries, warm: median of our CPU time", median(times), 0.1)
+
+
+def _cold_proof(engine: Engine) -> Row:
+    """With the driver, on connections that have read nothing yet; the file may be in the system's cache."""
+    times = []
+    for index in _some_indices(500):
+        engine.dispose()
+        with snapshot(engine) as connection:
+            connection.exec_driver_sql("SELECT 1")
+            times.append(_milliseconds(time.perf_counter_ns, partial(inclusion, connection, index, SIZE)))
+    name = f"make an inclusion proof of {SIZE:,} entries, cold connection: 99th percentile"
+    return limit(name, quantiles(times, n=100)[98], 3)
+
+
+def _some_indices(number: int) -> list[int]:
+    return random.Random(1).sample(range(SIZE), number)
+
+
+def _milliseconds(clock: Callable[[], int], call: Callable[[], object]) -> float:
+    start = clock()
+    call()
+    return (clock() - start) / 1e6
 
 
 def _bare_hashes(number: int) -> Callable[[], object]:

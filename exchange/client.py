@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import httpx2
 
 from exchange.errors import ExchangeError
+from ledger import Fetch
 from signer import join_presentation
 
 _RETRIES = 30
@@ -144,8 +148,60 @@ class Client:
     def _checked(answer: httpx2.Response) -> httpx2.Response:
         if answer.is_success:
             return answer
+        raise _refusal(answer)
+
+
+@contextmanager
+def fetching(prefix: str, token_file: Path) -> Iterator[Fetch]:
+    """Fetch the files of a published log below `prefix`, such as ``http://127.0.0.1:8551/ledger``.
+
+    The token in `token_file` is sent to this machine only. The fetch raises UnreachableError, and AnswerError for any
+    refusal but 404.
+    """
+    prefix = prefix.rstrip("/")
+    try:
+        # As it is: packed bytes would be bounded only after they are unpacked.
+        headers = {"Accept-Encoding": "identity"}
+        if _is_here(prefix):
+            headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
+        http = httpx2.Client(headers=headers, timeout=60, trust_env=False)
+    except httpx2.InvalidURL as error:
+        raise UnreachableError(f"not an address: {error}", where="server", remedy=_NOT_OURS) from None
+
+    def fetch(path: str, limit: int) -> bytes | None:
+        data = bytearray()
         try:
-            problem = answer.json()
-        except ValueError:
-            problem = {}
-        raise AnswerError(answer.status_code, problem if isinstance(problem, dict) else {})
+            with http.stream("GET", f"{prefix}/{path}") as answer:
+                if answer.status_code == httpx2.codes.NOT_FOUND:
+                    return None
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                for chunk in answer.iter_raw():
+                    data += chunk
+                    if len(data) > limit:
+                        break
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            what = f"no answer: {error or type(error).__name__}"
+            raise UnreachableError(what, where=prefix, remedy=_NOT_OURS) from None
+        return bytes(data[: limit + 1])
+
+    with http:
+        yield fetch
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = httpx2.URL(address).host
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refusal(answer: httpx2.Response) -> AnswerError:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    return AnswerError(answer.status_code, problem if isinstance(problem, dict) else {})

@@ -56,7 +56,17 @@ def open_services(settings: Settings) -> Services:
     except BaseException:
         engine.dispose()
         raise
-    return wire(installation, holder=f"{os.getpid()}-{new_secret(4).hex()}", clock=utc_now)
+    try:
+        return wire(
+            installation,
+            holder=f"{os.getpid()}-{new_secret(4).hex()}",
+            clock=utc_now,
+            witness_policy=settings.witness_policy,
+            witness_seconds=settings.witness_seconds,
+        )
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def bind(host: str, port: int, *, or_free: bool) -> socket.socket:

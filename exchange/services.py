@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from exchange.calculation import Calculation, Exporter
+from exchange.cosigning import Witnesses, load_policy
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.sharing import Sharing
+
+WITNESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Services:
     sharing: Sharing
     calculation: Calculation
     exporter: Exporter
+    witnesses: Witnesses
     publisher: Publisher
 
 
@@ -28,11 +33,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def wire(installation: Installation, *, holder: str, clock: Callable[[], datetime]) -> Services:
-    """Return the services on an opened installation; `holder` names this process in leases."""
+def wire(
+    installation: Installation,
+    *,
+    holder: str,
+    clock: Callable[[], datetime],
+    witness_policy: Path | None = None,
+    witness_seconds: float = WITNESS_SECONDS,
+) -> Services:
+    """Return the services on an opened installation; `holder` names this process in leases.
+
+    `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
+    """
     engine = installation.engine
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    publisher = Publisher(engine, installation.note_signer, installation.published, holder=holder, clock=clock)
-    return Services(installation, sharing, calculation, exporter, publisher)
+    policy = load_policy(witness_policy, installation.note_signer.log_key)
+    witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
+    publisher = Publisher(
+        engine, installation.note_signer, installation.published, witnesses, holder=holder, clock=clock
+    )
+    return Services(installation, sharing, calculation, exporter, witnesses, publisher)

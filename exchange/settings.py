@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         description="Passphrase of the operator's keys; without it, the one kept in the data folder (mode 0600).",
     )
     checkpoint_seconds: float = Field(default=1.0, ge=0.1, le=60, description="Seconds between published checkpoints.")
+    witness_policy: Path | None = Field(
+        default=None,
+        description="File (tlog-policy) of the witnesses that are asked to cosign checkpoints; without it, nobody is.",
+    )
+    witness_seconds: float = Field(
+        default=5.0, ge=0.1, le=10, description="Seconds that all witnesses together have to answer."
+    )
 
     @field_validator("host")
     @classmethod

@@ -21,7 +21,7 @@ from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
 from exchange.report import finding_documents
-from ledger import DatabaseBusyError, EntryUnknownError, LedgerError, OutOfRangeError
+from ledger import DatabaseBusyError, EntryUnknownError, LedgerError, OutOfRangeError, UnpublishedSizeError
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -39,6 +39,7 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (NotFoundError, 404),
     (EntryUnknownError, 404),
     (OutOfRangeError, 404),
+    (UnpublishedSizeError, 404),
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
@@ -84,7 +85,9 @@ def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None
     }
     # Escaped to ASCII: a lone surrogate from a sender's JSON can't be written otherwise.
     data = json.dumps(body, allow_nan=False).encode("ascii")
-    return Response(data, status_code=status, media_type=MEDIA_TYPE, headers={**SECURITY_HEADERS, **(headers or {})})
+    # A tile that isn't there yet will be: no cache may keep the answer.
+    sent = {**SECURITY_HEADERS, "Cache-Control": "no-store", **(headers or {})}
+    return Response(data, status_code=status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def install_problems(app: FastAPI) -> None:

@@ -11,18 +11,19 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
+from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.kinds import Role
 from exchange.report import Document
 from exchange.services import Services
-from ledger import format_proof
-from ledger.store import checkpoint_at, consistency, entry, find, inclusion, latest_checkpoint, snapshot
+from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
 from signer import peek, split_presentation
 
 router = APIRouter(prefix="/api/v1")
 MAX_INT = 2**53
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
+PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]
 Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512)]
 #: Text that every database keeps and every terminal shows: no control characters.
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
@@ -85,10 +86,19 @@ def _services(request: Request) -> Services:
 
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
-    """The log's name and public key, and the trust file's fingerprint."""
-    installation = _services(request).installation
-    trust_file = installation.trust_file
-    return {"origin": trust_file.origin, "log_key": trust_file.log_key, "fingerprint": trust_file.fingerprint}
+    """The log's name and public key, the trust file's fingerprint, and how far which witnesses have followed."""
+    services = _services(request)
+    trust_file, policy = services.installation.trust_file, services.witnesses.policy
+    with snapshot(services.installation.engine) as connection:
+        witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
+    return {
+        "origin": trust_file.origin,
+        "log_key": trust_file.log_key,
+        "fingerprint": trust_file.fingerprint,
+        "policy": policy.document().decode("utf-8", "backslashreplace"),
+        "witnessed": witnessed,
+        "witnessing": witnessing,
+    }
 
 
 @router.post("/organisations", status_code=201)
@@ -144,40 +154,24 @@ def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
-def show_checkpoint(request: Request) -> Response:
-    """The newest published checkpoint: a signed note."""
+def show_checkpoint(request: Request, size: PublishedSize = None) -> Response:
+    """The newest published checkpoint, or that of `size`: a signed note."""
     with snapshot(_services(request).installation.engine) as connection:
-        checkpoint = latest_checkpoint(connection)
-    if checkpoint is None:
-        raise NotFoundError("no checkpoint is published yet", where="checkpoint", remedy="try again in a second")
-    return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
+        return _text(published(connection, size).cosigned)
 
 
 @router.get("/proofs/inclusion", response_class=PlainTextResponse)
-def prove_inclusion(
-    request: Request, index: Size, size: Annotated[int | None, Query(ge=0, le=MAX_INT)] = None
-) -> Response:
+def prove_inclusion(request: Request, index: Size, size: PublishedSize = None) -> Response:
     """The proof file (.tlog-proof) of an entry, to the newest published checkpoint or that of `size`."""
     with snapshot(_services(request).installation.engine) as connection:
-        checkpoint = latest_checkpoint(connection) if size is None else checkpoint_at(connection, size)
-        if checkpoint is None or index >= checkpoint.size:
-            raise NotFoundError(
-                "no published checkpoint of that size covers the entry", where="size", remedy="ask for a published size"
-            )
-        text = format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.note)
-    return Response(text, media_type="text/plain; charset=utf-8")
+        return _text(proof_file(connection, index, size))
 
 
 @router.get("/proofs/consistency")
 def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
-    """The consistency proof between two published sizes: base64 hashes."""
+    """The consistency proof between two published sizes: base64 hashes. Their roots are in their checkpoints."""
     with snapshot(_services(request).installation.engine) as connection:
-        for size in (old, new):
-            if checkpoint_at(connection, size) is None:
-                raise NotFoundError(
-                    f"no checkpoint of size {size} was published", where="size", remedy="ask for published sizes"
-                )
-        proof = consistency(connection, old, new)
+        proof = published_consistency(connection, old, new)
     return {"old": old, "new": new, "proof": [base64.b64encode(node).decode() for node in proof]}
 
 
@@ -214,6 +208,11 @@ def export(request: Request, body: EvidenceBody) -> Response:
     data = _services(request).exporter.export(body.reader, body.results)
     headers = {"Content-Disposition": 'attachment; filename="evidence.packtrace"'}
     return Response(data, media_type="application/zip", headers=headers)
+
+
+def _text(text: str) -> Response:
+    """What is signed, and may gain cosignatures later."""
+    return Response(text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
 def _entry(found: Any) -> dict[str, Any]:

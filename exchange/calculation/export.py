@@ -97,7 +97,7 @@ class Exporter:
             proof = inclusion(connection, index, checkpoint.size)
             members[f"{folder}/token"] = found.data
             members[f"{folder}/disclosures"] = "".join(f"{text}\n" for text in disclosures).encode()
-            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.note).encode()
+            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.cosigned).encode()
         return members
 
     def _disclosures(self, connection: Connection, reader: str, found: Entry, needed: frozenset[str]) -> Sequence[str]:

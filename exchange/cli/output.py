@@ -31,6 +31,13 @@ def tell(text: str) -> None:
     _write(sys.stderr, "\n".join(map(shown, text.split("\n"))))
 
 
+def say_bytes(data: bytes) -> None:
+    """Write a file's bytes as they are, for a redirection."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def say_json(found: Any) -> None:
     """Write one JSON object; what doesn't print, which JSON may hold as it is, is escaped."""
     text = json.dumps(found, ensure_ascii=False, indent=1)

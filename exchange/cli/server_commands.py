@@ -16,10 +16,12 @@ from exchange.cli.output import DONE, REJECTED, USAGE, fail, interrupted, progra
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from sqlalchemy import Engine
 
     from exchange.demo import Played
     from exchange.server import Running
     from exchange.settings import Settings
+    from ledger import WitnessPolicy
 
 
 def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool) -> int:
@@ -32,7 +34,7 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
                 _wait(f"serving {running.page} until Ctrl-C")
             return code
 
-    return _run(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
@@ -41,10 +43,11 @@ def run_serve(data: Path | None, port: int | None) -> int:
     def command(settings: Settings) -> int:
         with _serving(settings) as running:
             say(running.page)
+            tell(_witnessing(running.services.witnesses.policy, running.services.installation.engine))
             _wait("serving until Ctrl-C")
         return DONE
 
-    return _run(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
@@ -63,13 +66,14 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
         _answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return _run(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_audit(data: Path | None, *, as_json: bool) -> int:
     """Audit the log in the data folder: database and published files."""
 
     def command(settings: Settings) -> int:
+        from exchange.cosigning import load_policy
         from exchange.database import engine_for
         from exchange.trust import TrustFile
         from ledger.audit import audit
@@ -77,7 +81,9 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
 
         trust = TrustFile.read((settings.data / "trust").read_bytes(), where=str(settings.data / "trust"))
         folder = settings.data / "log"
-        with snapshot(engine_for(settings.url)) as connection:
+        policy = load_policy(settings.witness_policy, trust.key)
+        engine = engine_for(settings.url)
+        with snapshot(engine) as connection:
             report = audit(connection, trust.key, folder if folder.is_dir() else None)
         members = {
             "verdict": "consistent",
@@ -86,13 +92,16 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
             "chain": report.chain.hex(),
             "checkpoints": report.checkpoints,
             "files": report.tiles,
+            "cosignatures": report.cosignatures,
+            "witnessing": _witnessing(policy, engine),
         }
-        compared = f"{report.size} entries, {report.checkpoints} checkpoints, {report.tiles} published files"
-        text = f"consistent: {compared}, root {report.root.hex()}"
+        signed = f"{report.checkpoints} checkpoints, {report.cosignatures} cosignatures"
+        compared = f"{report.size} entries, {signed}, {report.tiles} published files"
+        text = f"consistent: {compared}, root {report.root.hex()}\n{members['witnessing']}"
         _answer(members, text, as_json=as_json)
         return DONE
 
-    return _run(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 @contextmanager
@@ -159,7 +168,7 @@ def _command(*words: object) -> str:
     return f"{program()} {shlex.join(map(str, words))}"
 
 
-def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
+def run_with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
     """Run a command with its settings; an error of ours, or Ctrl-C, becomes one line and an exit code."""
     try:
         return _guarded(data, port, command)
@@ -172,7 +181,7 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
         from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
-        from exchange.errors import ExchangeError, SetupError
+        from exchange.errors import ExchangeError, SetupError, UsageError
         from exchange.settings import Settings
         from ledger import LedgerError
         from signer import SignerError
@@ -185,7 +194,7 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
         return command(Settings(**given))
     except ValidationError as error:
         trouble = _bad_setting(error, Settings)
-    except SetupError as error:
+    except (SetupError, UsageError) as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:
         code, trouble = REJECTED, str(error)
@@ -215,6 +224,15 @@ def _bad_setting(error: ValidationError, settings: type[Settings]) -> str:
     near = get_close_matches(name, settings.model_fields, n=1, cutoff=0)[0]
     place = f"{PREFIX}{name.upper()}, or {name} in packtrace.toml"
     return f"there is no such setting (at {place}); unset it, or use the nearest: {PREFIX}{near.upper()}"
+
+
+def _witnessing(policy: WitnessPolicy, engine: Engine) -> str:
+    """How far the log is witnessed, or that it isn't, in a sentence."""
+    from exchange.cosigning import describe_witnesses
+    from ledger.store import snapshot
+
+    with snapshot(engine) as connection:
+        return describe_witnesses(connection, policy)
 
 
 def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:

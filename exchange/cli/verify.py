@@ -12,25 +12,29 @@ from exchange.screen import shown
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
     from exchange.verification import Verdict
+    from ledger import WitnessPolicy
 
 
-def run(file: Path, trust: Path | None, *, as_json: bool) -> int:
+def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: bool) -> int:
     """Verify `file` and print the verdict; return the exit code."""
     from exchange.errors import EvidenceError
     from exchange.evidence_file import MAX_FILE_BYTES
     from exchange.verification import verify_evidence
+    from ledger import LedgerError
 
     try:
         anchors = None if trust is None else _trust(trust)
+        required = None if policy is None else _policy(policy, anchors)
         data = _read(file, MAX_FILE_BYTES)
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
     except EvidenceError as error:
         # Without anchors nothing is said about the evidence: that isn't a rejection.
         return fail(error, USAGE)
-    verdict = verify_evidence(
-        data, anchors, None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
-    )
+    except LedgerError as error:
+        return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
+    progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
+    verdict = verify_evidence(data, anchors, progress, required)
     _print(verdict, as_json=as_json)
     return verdict.exit_code
 
@@ -39,6 +43,14 @@ def _trust(path: Path) -> TrustFile:
     from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
     return TrustFile.read(_read(path, MAX_TRUST_BYTES), where=str(path))
+
+
+def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
+    """The witness policy in a file, which has to be for the log of the anchors."""
+    from ledger import MAX_POLICY, WitnessPolicy
+
+    policy = WitnessPolicy.parse(_read(path, MAX_POLICY))
+    return policy if anchors is None else policy.for_log(anchors.key)
 
 
 def _read(path: Path, limit: int) -> bytes:

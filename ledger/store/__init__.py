@@ -5,6 +5,8 @@
 """
 
 from ledger.store.appending import Appended, append, create_log
+from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
+from ledger.store.proving import proof_file, published, published_consistency
 from ledger.store.publication import publish
 from ledger.store.reading import (
     Entry,
@@ -39,8 +41,14 @@ __all__ = [
     "inclusion",
     "latest_checkpoint",
     "metadata",
+    "proof_file",
     "publish",
+    "published",
+    "published_consistency",
     "root_at",
     "snapshot",
     "sqlite_engine",
+    "store_cosignatures",
+    "witnessed_size",
+    "witnesses_of",
 ]

@@ -10,7 +10,7 @@ from ledger import proofs
 from ledger.errors import EntryUnknownError, LogInconsistentError, NoLogError, OutOfRangeError
 from ledger.layout import TILE_WIDTH
 from ledger.store import tables
-from ledger.store.nodes import StoredNodes
+from ledger.store.nodes import stored_nodes
 from ledger.tree import HASH_LENGTH, CompactRange
 
 _HEAD = select(tables.head).where(tables.head.c.id == 1)
@@ -114,19 +114,19 @@ def entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:
 def inclusion(connection: Connection, index: int, size: int) -> list[bytes]:
     """The inclusion proof of an entry in the tree of the log's first `size` entries. Raises OutOfRangeError."""
     _require_size(connection, size)
-    return proofs.inclusion_proof(StoredNodes(connection), index, size)
+    return proofs.inclusion_proof(stored_nodes(connection), index, size)
 
 
 def consistency(connection: Connection, old: int, new: int) -> list[bytes]:
     """The proof that the log's first `old` entries are a prefix of its first `new`. Raises OutOfRangeError."""
     _require_size(connection, new)
-    return proofs.consistency_proof(StoredNodes(connection), old, new)
+    return proofs.consistency_proof(stored_nodes(connection), old, new)
 
 
 def root_at(connection: Connection, size: int) -> bytes:
     """The root of the log's first `size` entries, from the stored nodes. Raises OutOfRangeError."""
     _require_size(connection, size)
-    return proofs.range_hash(StoredNodes(connection), 0, size)
+    return proofs.range_hash(stored_nodes(connection), 0, size)
 
 
 def _require_size(connection: Connection, size: int) -> None:

@@ -191,6 +191,7 @@ def test_a_signal_ends_the_server_gently(elsewhere: Path, number: int) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         address = process.stdout.readline()
+        assert process.stderr.readline().startswith("no witness is required: ")
         assert process.stderr.readline() == "serving until Ctrl-C\n"
         process.send_signal(number)
         rest = process.communicate(timeout=30)

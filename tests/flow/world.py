@@ -46,7 +46,13 @@ class Clock:
 
 
 def open_services(
-    folder: Path, url: str, *, clock: Clock | None = None, holder: str = "first", origin: str | None = None
+    folder: Path,
+    url: str,
+    *,
+    clock: Clock | None = None,
+    holder: str = "first",
+    origin: str | None = None,
+    witness_policy: Path | None = None,
 ) -> Services:
     """Open a data folder as `exchange.server` does, with a clock and keys from a passphrase of ours."""
     clock = clock or Clock()
@@ -58,7 +64,7 @@ def open_services(
     except BaseException:
         engine.dispose()
         raise
-    return wire(installation, holder=holder, clock=clock)
+    return wire(installation, holder=holder, clock=clock, witness_policy=witness_policy, witness_seconds=2)
 
 
 @dataclass
