@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.output import DONE, say, say_bytes, say_json, tell
-from exchange.cli.server_commands import with_settings
+from exchange.cli.server_commands import run_with_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -101,7 +101,7 @@ def _run(source: Source, command: Callable[[_Proofs], int]) -> int:
         with _opened(source, settings) as proofs:
             return command(proofs)
 
-    return with_settings(source.data, None, with_source)
+    return run_with_settings(source.data, None, with_source)
 
 
 @contextmanager
