@@ -209,9 +209,9 @@ class Witnesses:
         standing = self._standing[witness.key]
         standing.failures += 1
         standing.ask_from = self._clock() + min(MAX_PAUSE, timedelta(seconds=2 ** min(standing.failures, 10)))
-        standing.ahead = None
         if isinstance(error, _AheadError):
-            # Another process may have published meanwhile; then the database knows that size.
+            # Another process may have published meanwhile; then the database knows that size. A claim stands until the
+            # witness takes it back: that it fell silent says nothing.
             standing.size = error.size
             standing.ahead = error.size if error.size > self._newest() else None
         if standing.trouble != str(error):

@@ -434,6 +434,10 @@ def test_a_claim_of_more_than_the_database_has_stops_signing_until_it_is_gone(li
             with pytest.raises(LogBehindError):
                 publisher.tick()
         light.grow(3)  # appending goes on
+        one.play = always(503)
+        light.clock.advance(61)
+        with pytest.raises(LogBehindError):
+            publisher.tick()
         one.play = agree(one.signer)
         light.clock.advance(61)
         publisher.tick()
