@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,11 +96,12 @@ class Witnesses:
 
         Witnesses that don't answer are passed over. Raises LogBehindError while one claims a larger checkpoint.
         """
-        if not self._compared or any(one.ahead is not None for one in self._standing.values()):
+        if self._asked and (not self._compared or any(one.ahead is not None for one in self._standing.values())):
             with snapshot(self._engine) as connection:
                 latest = latest_checkpoint(connection)
             if latest is not None:
-                self._ask_all(latest, self._due())
+                # Stored also where nobody answers: kept cosignatures may make the quorum of a policy that is new.
+                self._store(latest, self._ask_all(latest, self._due()))
             self._compared = True
         for witness in self._asked:
             if (size := self._standing[witness.key].ahead) is not None:
@@ -115,17 +116,25 @@ class Witnesses:
 
         Raises nothing for whatever a witness does; SQLAlchemyError where the database fails.
         """
+        if not (due := self._due()):
+            return
         with snapshot(self._engine) as connection:
             kept = witnesses_of(connection, signed.size)
-        self._ask_all(signed, [witness for witness in self._due() if str(witness.key) not in kept])
+        if lines := self._ask_all(signed, [witness for witness in due if str(witness.key) not in kept]):
+            self._store(signed, lines)
+
+    def _store(self, signed: SignedCheckpoint, lines: Mapping[WitnessKey, str]) -> None:
+        with begin(self._engine) as connection:
+            store_cosignatures(connection, signed, lines, self.policy)
 
     def _due(self) -> list[PolicyWitness]:
         now = self._clock()
         return [witness for witness in self._asked if self._standing[witness.key].ask_from <= now]
 
-    def _ask_all(self, signed: SignedCheckpoint, witnesses: Sequence[PolicyWitness]) -> None:
+    def _ask_all(self, signed: SignedCheckpoint, witnesses: Sequence[PolicyWitness]) -> dict[WitnessKey, str]:
+        """The cosignature lines that came in time."""
         if not witnesses:
-            return
+            return {}
         answers = asyncio.run(self._gather(signed, witnesses))
         lines: dict[WitnessKey, str] = {}
         for witness, answer in zip(witnesses, answers, strict=True):
@@ -134,9 +143,7 @@ class Witnesses:
                 self._heard(witness, signed.size)
             else:
                 self._failed(witness, answer)
-        if lines:
-            with begin(self._engine) as connection:
-                store_cosignatures(connection, signed, lines, self.policy)
+        return lines
 
     async def _gather(
         self, signed: SignedCheckpoint, witnesses: Sequence[PolicyWitness]
@@ -194,7 +201,7 @@ class Witnesses:
 
     def _heard(self, witness: PolicyWitness, size: int) -> None:
         if self._standing[witness.key].trouble:
-            log.warning("witness %s cosigns again", witness.name)
+            log.warning("witness %s cosigns again", _shown(witness.name))
         self._standing[witness.key] = _Standing(size=size)
 
     def _failed(self, witness: PolicyWitness, error: _NotCosignedError) -> None:
@@ -202,14 +209,14 @@ class Witnesses:
         standing = self._standing[witness.key]
         standing.failures += 1
         standing.ask_from = self._clock() + min(MAX_PAUSE, timedelta(seconds=2 ** min(standing.failures, 10)))
-        standing.ahead = None
         if isinstance(error, _AheadError):
-            # Another process may have published meanwhile; then the database knows that size.
+            # Another process may have published meanwhile; then the database knows that size. A claim stands until the
+            # witness takes it back: that it fell silent says nothing.
             standing.size = error.size
             standing.ahead = error.size if error.size > self._newest() else None
         if standing.trouble != str(error):
             standing.trouble = str(error)
-            log.error("not cosigned by witness %s: %s", witness.name, error)
+            log.error("not cosigned by witness %s: %s", _shown(witness.name), _shown(standing.trouble))
 
     def _newest(self) -> int:
         with snapshot(self._engine) as connection:
@@ -257,9 +264,14 @@ def describe_witnesses(connection: Connection, policy: WitnessPolicy) -> str:
         return "no witness is required: that all are shown the same log rests on the operator's word"
     latest, witnessed = latest_checkpoint(connection), witnessed_size(connection, policy)
     if witnessed is None:
-        return f"not witnessed yet: no checkpoint has the cosignatures of the quorum {policy.quorum}"
+        return f"not witnessed yet: no checkpoint has the cosignatures of the quorum {_shown(policy.quorum)}"
     size = witnessed if latest is None else latest.size
-    return f"witnessed up to size {witnessed} of {size}, by the quorum {policy.quorum}"
+    return f"witnessed up to size {witnessed} of {size}, by the quorum {_shown(policy.quorum)}"
+
+
+def _shown(text: str) -> str:
+    """One line of printable text: witnesses wrote parts of it, and names are octets."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _check_address(witness: PolicyWitness, path: Path) -> None:

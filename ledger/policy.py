@@ -17,6 +17,7 @@ from ledger.errors import BadPolicyError, LedgerError, UnknownSignerError
 from ledger.notes import LogKey, VerifierKey, open_note
 
 MAX_POLICY: Final = 262_144
+MAX_WITNESSES: Final = 64  # a note with a line of each is one that every reader takes
 NONE: Final = "none"
 _SPACE = re.compile("[ \t]+")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -201,6 +202,8 @@ class _Parser:
     def _witness(self, words: list[str]) -> None:
         if len(words) not in (2, 3):
             raise ValueError("a witness line is `witness <name> <vkey> [<url>]`")
+        if len(self.witnesses) == MAX_WITNESSES:
+            raise ValueError(f"the policy has more than {MAX_WITNESSES} witnesses")
         self._define(words[0])
         self.witnesses.append(PolicyWitness(words[0], self._key(WitnessKey, words[1]), *words[2:]))
 

@@ -71,17 +71,14 @@ def publish(
             latest = latest_checkpoint(connection)
             if latest is not None:
                 _require_stored(connection, latest, note_signer.log_key)
-                _bring_up(connection, folder, published, latest)
+                _bring_up(connection, folder, None if published is None else published.size, latest)
             current = latest if latest is not None and latest.size == state.size else None
             signed = current or sign_next(engine, connection, state, note_signer, now)
         if cosign is not None:
             cosign(signed)
         with snapshot(engine) as connection:
             signed = replace(signed, lines=cosignature_lines(connection, signed.size))
-            if current is None:
-                _write_folder(connection, folder, 0 if latest is None else latest.size, signed)
-            elif (folder / layout.CHECKPOINT_PATH).read_bytes() != signed.cosigned.encode():
-                _write_checkpoint(folder, signed)
+            _bring_up(connection, folder, None if latest is None else latest.size, signed)
     return signed
 
 
@@ -130,10 +127,15 @@ def _require_stored(connection: Connection, latest: SignedCheckpoint, key: LogKe
         )
 
 
-def _bring_up(connection: Connection, folder: Path, published: Checkpoint | None, latest: SignedCheckpoint) -> None:
-    """Finish a publication that was cut after its checkpoint was stored."""
-    if published is None or published.size < latest.size:
-        _write_folder(connection, folder, 0 if published is None else published.size, latest)
+def _bring_up(connection: Connection, folder: Path, start: int | None, signed: SignedCheckpoint) -> None:
+    """Steps 4 to 6 for a folder whose own checkpoint is of size `start` (None: it has none).
+
+    It may be behind because a publication was cut after its checkpoint was stored, or lack cosignatures that came late.
+    """
+    if start is None or start < signed.size:
+        _write_folder(connection, folder, start or 0, signed)
+    elif (folder / layout.CHECKPOINT_PATH).read_bytes() != signed.cosigned.encode():
+        _write_checkpoint(folder, signed)
 
 
 def _write_folder(connection: Connection, folder: Path, start: int, signed: SignedCheckpoint) -> None:

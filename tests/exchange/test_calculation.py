@@ -12,11 +12,14 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from exchange.calculation import ExportRow, ResultRow
+from exchange.cosigning import Witnesses
 from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.verification import Verdict, verify_evidence
-from ledger.store import begin, snapshot
+from ledger import WitnessPolicy
+from ledger.store import begin, publish, snapshot
 from tests.flow.world import Exchange, Member, activity, bill, line
+from tests.witnesses import puppet
 
 #: Claims of activity data without which nothing can be computed from it.
 ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "site", "period")
@@ -201,3 +204,21 @@ def test_nothing_of_other_entries_is_in_the_file(exchange: Exchange, maker: Memb
     assert f"entries/{secret['index']:012d}/token" not in members
     assert f"entries/{supplied['index']:012d}/token" not in members, "not granted, so not used"
     assert manifest["reader"] == maker.uri
+
+
+def test_evidence_carries_the_cosignatures_that_its_reader_may_require(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    found, installation = result(exchange, maker, maker.product("part")), exchange.services.installation
+    with puppet(1) as witness:
+        policy = WitnessPolicy.parse(f"{witness.line('w')}quorum w\n".encode()).for_log(
+            installation.note_signer.log_key
+        )
+        asked = Witnesses(installation.engine, policy, seconds=5, clock=exchange.clock)
+        publish(installation.engine, installation.note_signer, installation.published, exchange.clock(), asked.collect)
+    answer = evidence(exchange, maker, found["digest"])
+    assert verified(exchange, answer).code == "verified"
+    assert verify_evidence(answer.content, installation.trust_file, policy=policy).code == "verified"
+    assert verify_evidence(answer.content, installation.trust_file, policy=policy).witnesses == (
+        "witnessed by w (puppet1.example/w) at 1970-01-01T00:00:01Z",
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ from ledger.store import (
     witnesses_of,
 )
 from tests.flow.world import Clock, Exchange, open_services, salt
-from tests.witnesses import Answer, agree, puppet, served_witness
+from tests.witnesses import Answer, agree, puppet, served_witness, witness_process
 
 NAMES = ("north", "south", "east")
 
@@ -432,6 +434,10 @@ def test_a_claim_of_more_than_the_database_has_stops_signing_until_it_is_gone(li
             with pytest.raises(LogBehindError):
                 publisher.tick()
         light.grow(3)  # appending goes on
+        one.play = always(503)
+        light.clock.advance(61)
+        with pytest.raises(LogBehindError):
+            publisher.tick()
         one.play = agree(one.signer)
         light.clock.advance(61)
         publisher.tick()
@@ -607,3 +613,50 @@ def test_the_commands_say_who_witnesses(
         assert WitnessPolicy.parse(printed.encode()).evaluate(latest.cosigned).satisfied
     assert run_audit(tmp_path / "data", as_json=False) == 0
     assert "witnessed up to size" in capsys.readouterr().out
+
+
+def test_what_a_witness_says_stays_one_line_of_the_log(light: Log, caplog: pytest.LogCaptureFixture) -> None:
+    with puppet(1, always(500, b"busy\n2026-01-01 all is well\x1b[2J\r")) as one:
+        light.publisher(one.line("w") + "quorum w\n").tick()
+    (record,) = [one for one in caplog.records if one.name == "packtrace.witnesses"]
+    assert record.getMessage() == "not cosigned by witness w: it answered 500: busy?2026-01-01 all is well?[2J"
+
+
+def test_a_changed_policy_counts_what_is_kept_already(light: Log) -> None:
+    with puppet(1) as one, puppet(2) as two:
+        lines = one.line("one") + two.line("two")
+        light.grow()
+        light.publisher(lines + "quorum one\n").tick()
+    changed = light.publisher(lines + "group both all one two\nquorum both\n")
+    changed.tick()
+    assert light.witnessed(changed) == size(light), "though neither answers any more"
+
+
+def test_a_witness_process_that_is_killed_and_comes_back_follows_one_history(light: Log, tmp_path: Path) -> None:
+    folder, keys = tmp_path / "w", [light.signer.log_key]
+    ended = threading.Event()
+    light.clock.now = datetime.now(UTC)
+    with witness_process(folder, keys, "w.example") as first:
+        port = int(first.url.rpartition(":")[2])
+        publisher = light.publisher(first.line("w") + "quorum w\n")
+
+        def work() -> None:
+            while not ended.is_set():
+                light.grow(3)
+                light.clock.advance(61)  # nothing is left alone
+                publisher.tick()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        time.sleep(1)
+        first.end(signal.SIGKILL)
+        with witness_process(folder, keys, port=port):
+            time.sleep(1)
+            ended.set()
+            worker.join()
+            light.grow()
+            light.clock.advance(61)
+            publisher.tick()
+    assert light.witnessed(publisher) == size(light) == light.published_size()
+    with snapshot(light.engine) as connection:
+        assert audit(connection, light.signer.log_key, light.folder).cosignatures > 2

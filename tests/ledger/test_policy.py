@@ -175,6 +175,11 @@ DEFECTS: dict[str, tuple[str | bytes, str]] = {
     "crlf": (BASE.replace("\n", "\r\n") + "quorum none\r\n", "line 1"),
     "delete_character": (BASE + "quorum none\n# \x7f\n", "line 5"),
     "cut_in_the_last_line": (BASE + "quorum none", "policy"),
+    "too_many_witnesses": (
+        "".join(f"witness w{n} {WitnessSigner('w', bytes([n]) * 32).witness_key}\n" for n in range(65))
+        + "quorum none\n",
+        "line 65",
+    ),
     "too_long": (b"#" * 300_000 + b"\n", "policy"),
 }
 
