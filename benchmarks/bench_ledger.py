@@ -10,7 +10,7 @@ import pymerkle
 from sqlalchemy import Engine, insert
 
 from benchmarks.measure import Row, compare
-from ledger import CompactRange, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from ledger import TILE_WIDTH, CompactRange, leaf_hash, node_hash, verify_consistency, verify_inclusion
 from ledger.store import append, begin, create_log, metadata, sqlite_engine
 
 ENTRY_BYTES = 1_000
@@ -19,7 +19,7 @@ TREE_HEIGHT = 20
 
 def rows() -> Iterator[Row]:
     """Measure each operation of the ledger that a service does often."""
-    for batch in (1, 64):
+    for batch in (1, 64, 256):
         with tempfile.TemporaryDirectory() as folder:
             yield _append(Path(folder), batch)
     yield _tree()
@@ -33,7 +33,7 @@ def _append(folder: Path, batch: int) -> Row:
         f"append through the store, batches of {batch}",
         _append_to_log(_database(folder / "log.sqlite"), batch),
         _insert_rows(_database(folder / "rows.sqlite"), batch),
-        reference_name="INSERT of the same rows",
+        reference_name="INSERT of the same rows and tiles",
         goal=">=0.8",
         unit="entries per second",
         operations=batch,
@@ -59,15 +59,21 @@ def _append_to_log(engine: Engine, batch: int) -> Callable[[], object]:
 
 
 def _insert_rows(engine: Engine, batch: int) -> Callable[[], object]:
-    statement, numbers = insert(metadata.tables["ledger_entry"]), count()
+    """Rows and full tiles of the same sizes, without a look at what they hold."""
+    insert_rows, numbers = insert(metadata.tables["ledger_entry"]), count()
+    insert_tiles, tile = insert(metadata.tables["ledger_node"]), bytes(32 * TILE_WIDTH)
 
     def row(number: int) -> dict[str, object]:
         hashed = sha256(b"%d" % number).digest()  # unique, and as scattered over the index as a leaf hash
         return {"index": number, "leaf_hash": hashed, "chain": hashed, "data": _entry(number)}
 
     def run() -> None:
+        batched = [next(numbers) for _ in range(batch)]
+        full = [number for number in batched if number % TILE_WIDTH == TILE_WIDTH - 1]
         with begin(engine) as connection:
-            connection.execute(statement, [row(next(numbers)) for _ in range(batch)])
+            connection.execute(insert_rows, [row(number) for number in batched])
+            if full:
+                connection.execute(insert_tiles, [{"level": 0, "number": n, "hashes": tile} for n in full])
 
     return run
 

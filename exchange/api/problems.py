@@ -20,7 +20,15 @@ from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
 from exchange.report import finding_documents
-from ledger import EntryUnknownError, LedgerError, OutOfRangeError
+from ledger import (
+    CommitUncertainError,
+    DurableWriteError,
+    EntryUnknownError,
+    LedgerError,
+    NotCommittedError,
+    OutOfRangeError,
+    QueueFullError,
+)
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -41,7 +49,13 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
+    (QueueFullError, 503),
+    (NotCommittedError, 503),
+    (CommitUncertainError, 503),
+    (DurableWriteError, 500),
 )
+#: What passes by itself: worth another try in a second.
+_PASSES = (NotPublishedError, QueueFullError, NotCommittedError, CommitUncertainError)
 
 
 def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
@@ -71,7 +85,7 @@ def install_problems(app: FastAPI) -> None:
 
 async def _ours(_request: Request, error: Any) -> Response:
     status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
-    headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
+    headers = {"Retry-After": "1"} if isinstance(error, _PASSES) else None
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
 

@@ -1,8 +1,8 @@
 """One statement's way in.
 
-Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; append
-under the lock on the ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited
-entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then, under the lock on the ledger's head and in one
+transaction with whatever else queued (`ledger.store.GroupCommit`): is it here already; append; whatever depends on what others appended
+meanwhile (keys, cited entries, cycles); and the companion rows. Anything that fails undoes all of it. The answer comes after the commit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -25,11 +24,12 @@ from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
-from ledger.store import Appended, append, begin, entry, head
+from ledger.store import Appended, GroupCommit, append, entry, head
 from signer import Statement, check_cited, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
+MAX_WAITING = 128
 _QUERY = 500  # products asked for at once, well below what either database takes as parameters
 
 
@@ -46,6 +46,9 @@ _BY_LEAF: Executable = (
 _BY_JTI: Executable = sql.select(
     col(StatementRow.index).label("number"), col(StatementRow.leaf_hash), col(StatementRow.signing_input)
 ).where(col(StatementRow.issuer) == bindparam("issuer"), col(StatementRow.jti) == bindparam("jti"))
+_ADD_STATEMENT = sql.insert(StatementRow)
+_ADD_DISCLOSURES = sql.insert(DisclosureRow)
+_ADD_LINKS = sql.insert(ProductLinkRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,11 @@ class Receipt:
 class Intake:
     """Admits statements into one log."""
 
-    def __init__(self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime], *, max_waiting: int = MAX_WAITING
+    ) -> None:
         self._engine = engine
+        self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
         self._clock = clock
 
@@ -71,7 +77,7 @@ class Intake:
 
         The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
         Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
-        was written.
+        was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
         with self._engine.connect() as connection:
@@ -83,15 +89,7 @@ class Intake:
         checked = admission.check(size, token, disclosures, at=now)
         _check_whole(checked.statement, checked.record)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
-        try:
-            with begin(self._engine) as connection:
-                return self._append(connection, submission)
-        except IntegrityError:
-            # Another process admitted the same (iss, jti) between our look and our append; the look decides now.
-            with begin(self._engine) as connection:
-                if (known := _known(connection, checked.statement)) is not None:
-                    return known
-            raise
+        return self._commits.submit(lambda connection: self._append(connection, submission))
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
@@ -101,11 +99,12 @@ class Intake:
         def under_lock(appended: list[Appended]) -> None:
             if not appended[0].existed:
                 self._check_meanwhile(connection, appended[0].index, submission)
-                session = Session(connection)
-                _write_rows(session, appended[0].index, submission)
+                _write_rows(connection, appended[0].index, submission)
                 if submission.companion is not None:
-                    submission.companion(session, appended[0].index)
-                session.flush()
+                    # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
+                    with Session(connection, join_transaction_mode="create_savepoint") as session:
+                        submission.companion(session, appended[0].index)
+                        session.commit()
 
         placed = append(connection, [leaf_bytes(statement.token)], under_lock)[0]
         return Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
@@ -219,29 +218,28 @@ def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
         yield products[start : start + _QUERY]
 
 
-def _write_rows(session: Session, index: int, submission: _Submission) -> None:
+def _write_rows(connection: Connection, index: int, submission: _Submission) -> None:
     checked = submission.checked
     statement, record = checked.statement, checked.record
     product = record.sub if record is not None and isinstance(record.sub, str) else None
-    session.add(
-        StatementRow(
-            index=index,
-            leaf_hash=checked.leaf_hash,
-            issuer=statement.issuer,
-            jti=statement.jti,
-            vct=statement.vct,
-            product=product,
-            signing_input=_signing_input(statement),
-            admitted_at=submission.now,
-        )
-    )
+    row = {
+        "index": index,
+        "leaf_hash": checked.leaf_hash,
+        "issuer": statement.issuer,
+        "jti": statement.jti,
+        "vct": statement.vct,
+        "product": product,
+        "signing_input": _signing_input(statement),
+        "admitted_at": submission.now,
+    }
+    connection.execute(_ADD_STATEMENT, row)
     if submission.disclosures:
-        session.add(DisclosureRow(leaf_hash=checked.leaf_hash, disclosures="~".join(submission.disclosures)))
-    if record is not None and product is not None:
-        session.add_all(
-            ProductLinkRow(index=index, product=product, component=component)
-            for component in sorted(_components(record))
-        )
+        kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
+        connection.execute(_ADD_DISCLOSURES, kept)
+    components = sorted(_components(record)) if record is not None and product is not None else []
+    if components:
+        links = [{"index": index, "product": product, "component": component} for component in components]
+        connection.execute(_ADD_LINKS, links)
 
 
 def _signing_input(statement: Statement) -> str:

@@ -1,10 +1,11 @@
 """Keeps a log in SQLite or PostgreSQL, and publishes its checkpoints and tiles.
 
 `metadata` names the tables (prefix `ledger_`); migrations create them. Every write runs in a transaction of
-`begin`; every answer that spans several queries in one of `snapshot`.
+`begin`, those of many callers together by `GroupCommit`; every answer that spans several queries in one of `snapshot`.
 """
 
 from ledger.store.appending import Appended, append, create_log
+from ledger.store.grouping import GroupCommit
 from ledger.store.publication import publish
 from ledger.store.reading import (
     Entry,
@@ -24,6 +25,7 @@ from ledger.store.transactions import begin, engine_for, snapshot, sqlite_engine
 __all__ = [
     "Appended",
     "Entry",
+    "GroupCommit",
     "Head",
     "SignedCheckpoint",
     "append",

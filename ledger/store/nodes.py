@@ -8,11 +8,12 @@ from ledger import tree
 from ledger.errors import LogInconsistentError
 from ledger.layout import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH
 from ledger.store import tables
+from ledger.store.statements import Prepared
 
 _TILE = select(tables.node.c.hashes).where(
     tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
 )
-_LEAVES = (
+_LEAVES = Prepared(
     select(tables.entry.c.leaf_hash)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
     .order_by(tables.entry.c.index)
@@ -29,7 +30,7 @@ def read_tile(connection: Connection, level: int, number: int) -> bytes:
     stored = connection.scalar(_TILE, {"at_level": level, "at_number": number})
     if stored is None and level == 0:
         start = number * TILE_WIDTH
-        return b"".join(connection.scalars(_LEAVES, {"start": start, "stop": start + TILE_WIDTH}))
+        return b"".join([leaf for (leaf,) in _LEAVES.execute(connection, (start, start + TILE_WIDTH)).all()])
     return stored or b""
 
 
