@@ -47,6 +47,12 @@ class NotFoundError(ExchangeError):
     code = "not_found"
 
 
+class NoWitnessesError(ExchangeError):
+    """The sender has to wait for less: nobody witnesses this log."""
+
+    code = "no_witnesses"
+
+
 class EvidenceError(ExchangeError):
     """An evidence or trust file can't be read, or contradicts itself."""
 

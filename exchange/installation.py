@@ -27,7 +27,7 @@ from bom_graph import load_release, load_rule_set, rule_set_ids
 from exchange.database import migrate
 from exchange.errors import SetupError
 from exchange.identity import Operator
-from exchange.intake import Admissions, Intake
+from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
 from ledger import CHECKPOINT_PATH, LedgerError, NoLogError, NoteSigner, open_checkpoint
@@ -69,6 +69,7 @@ def open_installation(
     passphrase: str | None,
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
+    max_waiting: int = MAX_WAITING,
 ) -> Installation:
     """Open the data folder, making what isn't there yet. Raises SetupError, KeyStoreError or LedgerError, each with the remedy."""
     make_private_folder(folder)
@@ -80,7 +81,7 @@ def open_installation(
         trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
         policy = load_policy()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, clock)
+        intake = Intake(engine, admissions, clock, max_waiting=max_waiting)
         operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
         if not isinstance(log_key.private_key, Ed25519PrivateKey):
             raise SetupError(

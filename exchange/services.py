@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from exchange.calculation import Calculation, Exporter
 from exchange.installation import Installation
 from exchange.jobs import Publisher
+from exchange.progress import Progress
 from exchange.sharing import Sharing
+from ledger import LedgerError
+from ledger.store import published_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Services:
     calculation: Calculation
     exporter: Exporter
     publisher: Publisher
+    progress: Progress
 
 
 def utc_now() -> datetime:
@@ -35,4 +39,13 @@ def wire(installation: Installation, *, holder: str, clock: Callable[[], datetim
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     publisher = Publisher(engine, installation.note_signer, installation.published, holder=holder, clock=clock)
-    return Services(installation, sharing, calculation, exporter, publisher)
+    progress = Progress(lambda: _published_size(installation))
+    return Services(installation, sharing, calculation, exporter, publisher, progress)
+
+
+def _published_size(installation: Installation) -> int:
+    try:
+        found = published_checkpoint(installation.published, installation.note_signer.log_key)
+    except (LedgerError, OSError):
+        return 0  # nothing there that a reader could use; the publisher stops at it and says why
+    return 0 if found is None else found.size

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     )
     checkpoint_seconds: float = Field(default=1.0, ge=0.1, le=60, description="Seconds between published checkpoints.")
 
+    max_waiting: int = Field(
+        default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
+    )
+
     @field_validator("host")
     @classmethod
     def _loopback(cls, host: str) -> str:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from bom_graph import BomGraphError
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
-from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, NoWitnessesError, RightsError
 from exchange.report import finding_documents
 from ledger import (
     CommitUncertainError,
@@ -49,6 +49,7 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
+    (NoWitnessesError, 409),
     (QueueFullError, 503),
     (NotCommittedError, 503),
     (CommitUncertainError, 503),

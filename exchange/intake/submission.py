@@ -68,6 +68,7 @@ class Intake:
         self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime], *, max_waiting: int = MAX_WAITING
     ) -> None:
         self._engine = engine
+        self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
         self._clock = clock

@@ -6,7 +6,7 @@
 
 from ledger.store.appending import Appended, append, create_log
 from ledger.store.grouping import GroupCommit
-from ledger.store.publication import publish
+from ledger.store.publication import publish, published_checkpoint
 from ledger.store.reading import (
     Entry,
     Head,
@@ -42,6 +42,7 @@ __all__ = [
     "latest_checkpoint",
     "metadata",
     "publish",
+    "published_checkpoint",
     "root_at",
     "snapshot",
     "sqlite_engine",
