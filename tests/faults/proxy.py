@@ -40,27 +40,34 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         server = self._connect()
-        cutting = threading.Event()
-        back = threading.Thread(target=self._backward, args=(server, client, cutting), daemon=True)
+        committing = threading.Event()
+        back = threading.Thread(target=self._backward, args=(server, client, committing), daemon=True)
         back.start()
-        with suppress(OSError), client, server:
+        with client, server:
+            self._forward(client, server, committing)
+            # Shut before it is closed: the other thread waits in `recv`, and that keeps a closed one open.
+            for end in (client, server):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def _forward(self, client: socket.socket, server: socket.socket, committing: threading.Event) -> None:
+        with suppress(OSError):
             while data := client.recv(_CHUNK):
                 if b"COMMIT\0" in data and self.cut is not None:
                     cut, self.cut = self.cut, None
                     if cut == "before":
                         return
-                    cutting.set()
+                    committing.set()
                 server.sendall(data)
 
-    def _backward(self, server: socket.socket, client: socket.socket, cutting: threading.Event) -> None:
+    def _backward(self, server: socket.socket, client: socket.socket, committing: threading.Event) -> None:
         with suppress(OSError):
-            while data := server.recv(_CHUNK):
-                if cutting.is_set():
-                    break  # the server's word that it has committed
+            # While it commits, what comes is the server's word that it has: the client must not hear it.
+            while (data := server.recv(_CHUNK)) and not committing.is_set():
                 client.sendall(data)
-        for end in (client, server):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
 
     def _connect(self) -> socket.socket:
         with psycopg.connect(self._behind.set(drivername="postgresql").render_as_string(hide_password=False)) as found:

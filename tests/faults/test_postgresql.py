@@ -73,7 +73,7 @@ def check(engine: Engine, answers: list[Appended | Exception], folder: Path) -> 
     """What was answered is there, each content once, and the log is whole; its contents."""
     publish(engine, SIGNER, folder, NOW)
     with snapshot(engine) as connection:
-        stored = [entry.data for entry in entries(connection, 0, 1000)]
+        stored = [entry.data for entry in entries(connection, 0, 10_000)]
         audit(connection, SIGNER.log_key, folder)
     assert len(set(stored)) == len(stored)
     for content, answer in zip(CONTENTS, answers, strict=True):
@@ -105,8 +105,12 @@ def test_the_connection_drops_after_the_commit(engine: Engine, proxy: Proxy, tmp
     assert sorted(check(engine, again, tmp_path / "log")) == CONTENTS
 
 
-def kill_backend(connection: Connection, other: Engine) -> None:
-    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+def backend(connection: Connection) -> int:
+    pid: int = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    return pid
+
+
+def kill_backend(pid: int, other: Engine) -> None:
     with other.connect() as killing:
         killing.exec_driver_sql("SELECT pg_terminate_backend(%s)", (pid,))
 
@@ -116,7 +120,7 @@ def test_a_backend_is_killed_in_the_middle_of_a_group(engine: Engine, postgres_u
 
     def dying(connection: Connection) -> Appended:
         placed = append(connection, [b"first"])[0]
-        kill_backend(connection, other)
+        kill_backend(backend(connection), other)
         return placed
 
     with pytest.raises(NotCommittedError):
@@ -130,11 +134,12 @@ def test_a_backend_is_killed_in_the_middle_of_a_group(engine: Engine, postgres_u
 def test_an_idle_backend_is_killed(engine: Engine, postgres_url: str) -> None:
     """Whoever meets the dead connection is told; the next has a new one."""
     group, other = GroupCommit(engine, capacity=100), engine_for(postgres_url)
-    with engine.connect() as connection:
-        kill_backend(connection, other)
-        connection.detach()
+    with begin(engine) as connection:
+        pid = backend(connection)
+    kill_backend(pid, other)
     other.dispose()
     answers = [send(group, [b"x"])[0] for _time in range(2)]
+    assert isinstance(answers[0], NotCommittedError)
     assert isinstance(answers[1], Appended)
     assert answers[1].index == 0
 
