@@ -1,5 +1,6 @@
 """Entries on both databases: numbered without gaps, each content once, never apart from their companions."""
 
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -270,3 +271,16 @@ def test_an_append_and_a_proof_ask_little_of_a_longer_log(sqlite_log: Engine, gr
             raw.set_trace_callback(None)
         counts.append(len(statements))
     assert max(counts) <= 10
+
+
+def test_an_append_takes_no_more_memory_in_a_longer_log(sqlite_log: Engine, grow: Grow) -> None:
+    """Up to the same place in a tile each time, so that the same is read and written."""
+    peaks = []
+    for size in (1_000, 16_000 + 1_000 % 256):
+        grow(sqlite_log, size)
+        append_all(sqlite_log, [b"warm %d" % size])
+        tracemalloc.start()
+        append_all(sqlite_log, [b"%d %d" % (size, n) for n in range(64)])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
