@@ -305,11 +305,11 @@ def test_two_processes_on_one_database_get_contiguous_indices(exchange: Exchange
 
 def wait_for(files: list[Path]) -> None:
     waiting = threading.Event()
-    for _attempt in range(600):
+    for _attempt in range(2400):
         if all(file.exists() for file in files):
             return
         waiting.wait(0.05)
-    raise AssertionError(f"no {files} after 30 seconds")
+    raise AssertionError(f"no {files} after two minutes")
 
 
 def check_answers(exchange: Exchange, start: int, answers: list[list[int | str]], *, distinct: int, raced: int) -> None:
