@@ -63,7 +63,7 @@ def publish(
     """
     files.make_folder(folder)
     with files.locked(folder):
-        published = _published(folder, note_signer.log_key)
+        published = published_checkpoint(folder, note_signer.log_key)
         with snapshot(engine) as connection:
             state = head_state(connection)
             _require_same_log(state, note_signer.log_key)
@@ -82,7 +82,8 @@ def publish(
     return signed
 
 
-def _published(folder: Path, key: LogKey) -> Checkpoint | None:
+def published_checkpoint(folder: Path, key: LogKey) -> Checkpoint | None:
+    """The checkpoint in the folder, whose tiles are all there; None before the first. Raises what `open_checkpoint` does."""
     try:
         note = (folder / layout.CHECKPOINT_PATH).read_bytes()
     except FileNotFoundError:
