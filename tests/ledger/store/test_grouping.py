@@ -97,14 +97,16 @@ def test_what_queued_during_a_commit_is_one_transaction(engine: Engine) -> None:
 
 
 def test_the_answer_comes_after_the_commit(engine: Engine) -> None:
-    group, answered = GroupCommit(engine, capacity=10), []
+    group, answered, submitted = GroupCommit(engine, capacity=10), [], threading.Event()
 
     def committing(_connection: object) -> None:
+        assert submitted.wait(10)
         answered.append(future.done())
 
     event.listen(engine, "commit", committing)
     with ThreadPoolExecutor(1) as pool:
         future: Future[Appended] = pool.submit(group.submit, appending(b"a"))
+        submitted.set()
     event.remove(engine, "commit", committing)
     assert future.result().index == 0
     assert answered == [False]
