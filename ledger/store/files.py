@@ -19,7 +19,11 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        yield
+        try:
+            yield
+        finally:
+            # Closing alone would leave it held for as long as a process that was just forked has a copy of the descriptor.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     except BlockingIOError:
         raise PublicationBusyError(
             "another process publishes into the folder or audits it", where=folder.name, remedy="try again"

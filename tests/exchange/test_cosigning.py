@@ -646,12 +646,20 @@ def test_a_witness_process_that_is_killed_and_comes_back_follows_one_history(lig
                 light.clock.advance(61)  # nothing is left alone
                 publisher.tick()
 
+        def cosigned(above: int) -> int:
+            """Wait until a checkpoint of more than `above` entries is cosigned; its size."""
+            for _ in range(1_200):
+                if (found := light.witnessed(publisher) or 0) > above:
+                    return found
+                time.sleep(0.05)
+            raise AssertionError(f"nothing above {above} was cosigned")
+
         worker = threading.Thread(target=work)
         worker.start()
-        time.sleep(1)
+        before = cosigned(cosigned(0))
         first.end(signal.SIGKILL)
         with witness_process(folder, keys, port=port):
-            time.sleep(1)
+            cosigned(cosigned(before))
             ended.set()
             worker.join()
             light.grow()
