@@ -19,6 +19,7 @@ from ledger.errors import (
     DurableWriteError,
     EntryRefusedError,
     EntryUnknownError,
+    ForkError,
     LedgerError,
     LogBehindError,
     LogExistsError,
@@ -27,6 +28,8 @@ from ledger.errors import (
     NotWritingError,
     OutOfRangeError,
     PublicationBusyError,
+    RollbackError,
+    StallError,
     WrongOriginError,
 )
 from ledger.layout import (
@@ -72,6 +75,7 @@ __all__ = [
     "DurableWriteError",
     "EntryRefusedError",
     "EntryUnknownError",
+    "ForkError",
     "LedgerError",
     "LogBehindError",
     "LogExistsError",
@@ -85,6 +89,8 @@ __all__ = [
     "OutOfRangeError",
     "ProofFile",
     "PublicationBusyError",
+    "RollbackError",
+    "StallError",
     "TilePlace",
     "WrongOriginError",
     "chain_next",

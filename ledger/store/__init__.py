@@ -5,7 +5,7 @@
 """
 
 from ledger.store.appending import Appended, append, create_log
-from ledger.store.publication import publish
+from ledger.store.publication import publish, publish_copy, require_current
 from ledger.store.reading import (
     Entry,
     Head,
@@ -40,6 +40,8 @@ __all__ = [
     "latest_checkpoint",
     "metadata",
     "publish",
+    "publish_copy",
+    "require_current",
     "root_at",
     "snapshot",
     "sqlite_engine",
