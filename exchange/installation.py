@@ -1,8 +1,8 @@
 """The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
 
-Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in
-use, and last the trust file that others may rely on. Each file is written whole or not at all; private ones have mode 0600. One
-process opens a folder at a time.
+Order: passphrase, then keys encrypted under it (all or none), then the database and its log, which leads to all that was signed or
+nothing goes on, then entry 0 and the releases in use, and last the trust file that others may rely on. Each file is written whole or
+not at all; private ones have mode 0600. One process opens a folder at a time.
 """
 
 from __future__ import annotations
@@ -30,15 +30,31 @@ from exchange.identity import Operator
 from exchange.intake import Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
-from ledger import CHECKPOINT_PATH, LedgerError, NoLogError, NoteSigner, open_checkpoint
-from ledger.store import begin, create_log, head, latest_checkpoint, snapshot
+from ledger import (
+    CHECKPOINT_PATH,
+    LedgerError,
+    LogBehindError,
+    LogInconsistentError,
+    LogKey,
+    NoLogError,
+    NoteSigner,
+    open_checkpoint,
+)
+from ledger.store import begin, create_log, head, latest_checkpoint, require_current, snapshot
 from signer import CertificateAuthority, KeyPair, SignerError, Trust
 from signer.keystore import load_authority, load_key, save_authority, save_key
 
 OPERATOR_URI = "https://operator.packtrace.example"
 AUTHORITY_LIFE = timedelta(days=3650)
 OPERATOR_LIFE = timedelta(days=1825)
+PUBLISHED = "log"
+LAST_SIGNED = "keys/log.checkpoint"
+NEXT = "log.next"
+RETIRED = "keys/log.retired"
+FROZEN = "frozen"
+PREDECESSOR = "predecessor"
 _MAX_SECRET = 4096
+_SUCCEED = "if none is left, this origin ends: `packtrace ledger succeed ORIGIN` starts a new log in an empty database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,12 @@ class Installation:
     @property
     def published(self) -> Path:
         """Folder of the published log: checkpoint, tiles, entry bundles."""
-        return self.folder / "log"
+        return self.folder / PUBLISHED
+
+    @property
+    def last_signed(self) -> Path:
+        """File of the last signed checkpoint, outside database and published log."""
+        return self.folder / LAST_SIGNED
 
 
 def open_installation(
@@ -72,25 +93,22 @@ def open_installation(
 ) -> Installation:
     """Open the data folder, making what isn't there yet. Raises SetupError, KeyStoreError or LedgerError, each with the remedy."""
     make_private_folder(folder)
-    with _alone(folder):
+    with alone(folder):
         secret = passphrase or kept_secret(folder / "passphrase", random)
-        operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
+        operator_key, authority, log_keys = _keys(folder / "keys", secret, clock())
         migrate(engine)
-        origin = _log(engine, origin, random, folder / "log")
+        origin = _log(engine, origin, random, folder)
+        note_signer = _note_signer(origin, log_keys, folder / "keys")
+        _check_current(engine, note_signer, folder)
         trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
         policy = load_policy()
         admissions = Admissions(trust, policy)
         intake = Intake(engine, admissions, clock)
         operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
-        if not isinstance(log_key.private_key, Ed25519PrivateKey):
-            raise SetupError(
-                "the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key"
-            )
-        note_signer = NoteSigner(origin, log_key.private_key.private_bytes_raw())
         operator.found()
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
         _publish_releases(operator, policy)
-        trust_file = _trust_file(origin, note_signer, authority, policy)
+        trust_file = _trust_file(note_signer, authority, policy, predecessor(folder))
         write_private(folder / "trust", trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
@@ -139,10 +157,10 @@ def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -152,8 +170,8 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from opening `folder` meanwhile: two first starts would make two passphrases and two sets of keys."""
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from opening the data folder meanwhile: two first starts would make two passphrases and two sets of keys."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -162,8 +180,11 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, CertificateAuthority, KeyPair]:
-    """Return the operator's key, the authority and the log key. All three are made at once, in a folder that is renamed when whole."""
+def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, CertificateAuthority, list[KeyPair]]:
+    """Return the operator's key, the authority and the log's keys: one, or two while the second is to follow the first.
+
+    They are made at once, in a folder that is renamed when whole.
+    """
     if not folder.is_dir():
         fresh = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -175,12 +196,10 @@ def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, Certificat
         save_key(fresh / "operator", pair.with_certificate(leaf), secret)
         save_key(fresh / "log", KeyPair.generate("Ed25519"), secret)
         fresh.rename(folder)
-        _flush_folder(folder.parent)
-    return (
-        load_key(folder / "operator", secret),
-        load_authority(folder / "authority", secret),
-        load_key(folder / "log", secret),
-    )
+        flush_folder(folder.parent)
+    followers = [folder / NEXT] if (folder / NEXT).exists() else []
+    log_keys = [load_key(path, secret) for path in (folder / "log", *followers)]
+    return load_key(folder / "operator", secret), load_authority(folder / "authority", secret), log_keys
 
 
 def _new_authority(now: datetime) -> CertificateAuthority:
@@ -189,23 +208,29 @@ def _new_authority(now: datetime) -> CertificateAuthority:
     )
 
 
-def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], published: Path) -> str:
+def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], folder: Path) -> str:
     """Return the log's origin, founding the log if there is none.
 
-    SetupError where it has another name than the setting, or where a log was published and its database is gone: after such a
-    loss the old origin stays frozen as it is, and a new log starts beside it.
+    SetupError where it has another name than the setting, or where a log signed a checkpoint and its database is gone: after such a
+    loss the old origin stays frozen as it is, and only `succession.succeed` starts a new one.
     """
     try:
         with snapshot(engine) as connection:
             found = head(connection).origin
     except NoLogError:
-        if (published / CHECKPOINT_PATH).exists():
+        if any((folder / name).exists() for name in (LAST_SIGNED, f"{PUBLISHED}/{CHECKPOINT_PATH}")):
             raise SetupError(
-                "the database has no log, but one was published here",
-                where=str(published),
-                remedy="restore the database; if it is lost, keep that folder elsewhere and start again for a new log",
+                "the database has no log, but one signed checkpoints here",
+                where=str(folder),
+                remedy=f"restore the database; {_SUCCEED}",
             ) from None
         found = origin or f"packtrace.example/{random(4).hex()}"
+        if found in frozen_origins(folder):
+            raise SetupError(
+                f"{found} is frozen since its database was lost",
+                where="PACKTRACE_ORIGIN",
+                remedy="give the new log another name",
+            ) from None
         with begin(engine) as connection:
             create_log(connection, found)
     if origin not in (None, found):
@@ -215,6 +240,48 @@ def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], pub
             remedy="leave it unset, or use another database",
         )
     return found
+
+
+def frozen_origins(folder: Path) -> set[str]:
+    """Return the names of this data folder's logs whose databases were lost."""
+    return {file.read_text("utf-8").partition("\n")[0] for file in folder.glob(f"{FROZEN}/*/{CHECKPOINT_PATH}")}
+
+
+def retired_keys(folder: Path) -> tuple[LogKey, ...]:
+    """Return the public keys that signed for this folder's log before its present ones."""
+    file = folder / RETIRED
+    return tuple(map(LogKey.parse, file.read_text("utf-8").split())) if file.exists() else ()
+
+
+def predecessor(folder: Path) -> str:
+    """Return the last checkpoint of the log that this folder's log succeeded, or nothing."""
+    file = folder / PREDECESSOR
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def _note_signer(origin: str, log_keys: list[KeyPair], folder: Path) -> NoteSigner:
+    """Return what signs the log's checkpoints; of two keys the first is the one that verifiers have longer."""
+    signer = None
+    for pair in reversed(log_keys):
+        if not isinstance(pair.private_key, Ed25519PrivateKey):
+            raise SetupError("the log key is not Ed25519", where=str(folder), remedy="restore the log's own key")
+        signer = NoteSigner(origin, pair.private_key.private_bytes_raw(), signer)
+    if signer is None:
+        raise SetupError("there is no log key", where=str(folder), remedy="restore the log's own key")
+    return signer
+
+
+def _check_current(engine: Engine, note_signer: NoteSigner, folder: Path) -> None:
+    """Refuse a database that lacks what was signed, before anything is added to it."""
+    try:
+        with snapshot(engine) as connection:
+            require_current(connection, note_signer.log_keys, folder / PUBLISHED, folder / LAST_SIGNED)
+    except LogBehindError as error:
+        raise LogBehindError(error.what, where=error.where, remedy=f"restore a newer copy; {_SUCCEED}") from error
+    except LogInconsistentError:
+        raise
+    except LedgerError as error:
+        raise _foreign_keys(folder / "keys", error.what) from error
 
 
 def _check_belongs(
@@ -228,7 +295,7 @@ def _check_belongs(
         if admission.keys.operator != operator.uri or operator.key.thumbprint not in admission.keys.enrolments:
             raise _foreign_keys(keys, "the operator's key is not enrolled")
         if newest is not None:
-            open_checkpoint(newest.note, note_signer.log_key)
+            open_checkpoint(newest.note, *note_signer.log_keys)
     except (SignerError, LedgerError) as error:
         raise _foreign_keys(keys, error.what) from error
 
@@ -255,11 +322,15 @@ def _releases_in_use() -> list[str]:
     return sorted({name for rule_set in rule_set_ids() for name in load_rule_set(rule_set).factor_releases})
 
 
-def _trust_file(origin: str, note_signer: NoteSigner, authority: CertificateAuthority, policy: Policy) -> TrustFile:
+def _trust_file(
+    note_signer: NoteSigner, authority: CertificateAuthority, policy: Policy, predecessor: str
+) -> TrustFile:
     pem = load_der_x509_certificate(authority.certificate).public_bytes(Encoding.PEM).decode()
     return TrustFile(
-        origin=origin,
+        origin=note_signer.name,
         log_key=str(note_signer.log_key),
+        other_log_keys=tuple(map(str, note_signer.log_keys[1:])),
+        predecessor=predecessor,
         authorities=(pem,),
         rule_sets=frozenset(load_rule_set(name).digest for name in rule_set_ids()),
         factor_releases=frozenset(load_release(name).digest for name in _releases_in_use()),

@@ -57,11 +57,19 @@ class Publisher:
     """Publishes a checkpoint at each tick, in whichever process holds the lease."""
 
     def __init__(
-        self, engine: Engine, signer: NoteSigner, folder: Path, *, holder: str, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        signer: NoteSigner,
+        folder: Path,
+        *,
+        last_signed: Path,
+        holder: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._signer = signer
         self._folder = folder
+        self._last_signed = last_signed
         self._holder = holder
         self._clock = clock
 
@@ -71,7 +79,7 @@ class Publisher:
         with begin(self._engine) as connection:
             if not take_lease(connection, PUBLISH, self._holder, now):
                 return None
-        return publish(self._engine, self._signer, self._folder, now)
+        return publish(self._engine, self._signer, self._folder, now, self._last_signed)
 
     def stop(self) -> None:
         """Give the lease back; where the database is out of reach, it ends by itself."""

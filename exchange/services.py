@@ -34,5 +34,12 @@ def wire(installation: Installation, *, holder: str, clock: Callable[[], datetim
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    publisher = Publisher(engine, installation.note_signer, installation.published, holder=holder, clock=clock)
+    publisher = Publisher(
+        engine,
+        installation.note_signer,
+        installation.published,
+        last_signed=installation.last_signed,
+        holder=holder,
+        clock=clock,
+    )
     return Services(installation, sharing, calculation, exporter, publisher)
