@@ -1,4 +1,4 @@
-"""A client of the exchange's HTTP interface, for a supplier's or pack maker's scripts and for the demo."""
+"""Clients over HTTP: of the exchange's interface, for a supplier's or pack maker's scripts and for the demo; and of a published log."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import base64
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import httpx2
 
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, UsageError
 from signer import join_presentation
 
 _RETRIES = 30
+MAX_LOG_FILE: Final = 1024 * 1024
+"""Bytes of a checkpoint or hash tile of a published log; a tile has 8,192."""
+_LOG_SECONDS: Final = 20
 _NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
 
@@ -137,3 +141,52 @@ class Client:
         except ValueError:
             problem = {}
         raise AnswerError(answer.status_code, problem if isinstance(problem, dict) else {})
+
+
+class PublishedLog:
+    """The files of a published log at an address, http or https, perhaps somebody else's: answers are bounded in bytes and time.
+
+    Redirects are not followed and no proxy of the environment is used, so that what answers is what was named. `token` is for an exchange
+    that answers to nobody else.
+    """
+
+    def __init__(self, address: str, token: str | None = None) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise UsageError(
+                "not an address of a published log",
+                where=address,
+                remedy="give https://host/path, the folder of `checkpoint`",
+            )
+        self.address = address.rstrip("/")
+        # As it is: packed bytes would be bounded only before they are unpacked.
+        self._headers = {"Accept-Encoding": "identity"} | (
+            {} if token is None else {"Authorization": f"Bearer {token}"}
+        )
+
+    def read(self, path: str) -> bytes:
+        """Return the file at a path of the log. Raises UnreachableError for no answer, another status, too many bytes or seconds."""
+        url = f"{self.address}/{path}"
+        try:
+            with httpx2.stream("GET", url, headers=self._headers, timeout=_LOG_SECONDS, trust_env=False) as answer:
+                if answer.status_code != httpx2.codes.OK:
+                    raise _no_file(f"the answer's status is {answer.status_code}", url)
+                return _bounded(answer, url)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise _no_file(f"no answer: {error or type(error).__name__}", url) from None
+
+
+def _bounded(answer: httpx2.Response, url: str) -> bytes:
+    # The client's own time limit is for each read; one that drips a byte at a time would pass it for ever.
+    end, data = time.monotonic() + _LOG_SECONDS, b""
+    for part in answer.iter_raw():
+        data += part
+        if len(data) > MAX_LOG_FILE:
+            raise _no_file(f"more than {MAX_LOG_FILE} bytes", url)
+        if time.monotonic() > end:
+            raise _no_file(f"not whole after {_LOG_SECONDS} seconds", url)
+    return data
+
+
+def _no_file(what: str, url: str) -> UnreachableError:
+    return UnreachableError(what, where=url, remedy="check that a published log is there")

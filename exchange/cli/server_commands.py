@@ -28,7 +28,7 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
                 _wait(f"serving {running.page} until Ctrl-C")
             return code
 
-    return _run(data, port, command)
+    return with_settings(data, port, command)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
@@ -42,7 +42,7 @@ def run_serve(data: Path | None, port: int | None) -> int:
             _wait("serving until Ctrl-C")
         return DONE
 
-    return _run(data, port, command)
+    return with_settings(data, port, command)
 
 
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
@@ -58,39 +58,10 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
             receipt = client.submit(*split_presentation(statement))
         known = "was there before" if receipt.existed else "is admitted"
         members = {**receipt.citation, "existed": receipt.existed}
-        _answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
+        answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return _run(data, None, command)
-
-
-def run_audit(data: Path | None, *, as_json: bool) -> int:
-    """Audit the log in the data folder: database and published files."""
-
-    def command(settings: Settings) -> int:
-        from exchange.database import engine_for
-        from exchange.trust import TrustFile
-        from ledger.audit import audit
-        from ledger.store import snapshot
-
-        trust = TrustFile.read((settings.data / "trust").read_bytes(), where=str(settings.data / "trust"))
-        folder = settings.data / "log"
-        with snapshot(engine_for(settings.url)) as connection:
-            report = audit(connection, trust.key, folder if folder.is_dir() else None)
-        members = {
-            "verdict": "consistent",
-            "size": report.size,
-            "root": report.root.hex(),
-            "chain": report.chain.hex(),
-            "checkpoints": report.checkpoints,
-            "files": report.tiles,
-        }
-        compared = f"{report.size} entries, {report.checkpoints} checkpoints, {report.tiles} published files"
-        text = f"consistent: {compared}, root {report.root.hex()}"
-        _answer(members, text, as_json=as_json)
-        return DONE
-
-    return _run(data, None, command)
+    return with_settings(data, None, command)
 
 
 def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -> int:
@@ -126,13 +97,13 @@ def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -
     return verdict.exit_code
 
 
-def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
+def with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
     """Run a command with its settings; an error of ours becomes one line and an exit code."""
     try:
         from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
-        from exchange.errors import ExchangeError, SetupError
+        from exchange.errors import ExchangeError, SetupError, UsageError
         from exchange.settings import Settings
         from ledger import LedgerError
         from signer import SignerError
@@ -147,7 +118,7 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
         first = error.errors(include_url=False, include_input=False)[0]
         name = "PACKTRACE_" + "_".join(str(step) for step in first["loc"]).upper()
         trouble = f"{first['msg'].removeprefix('Value error, ')} (at {name}); correct the setting"
-    except SetupError as error:
+    except (SetupError, UsageError) as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:
         code, trouble = REJECTED, str(error)
@@ -167,7 +138,8 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
     return fail(trouble, code)
 
 
-def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:
+def answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Write a result, as members or as text."""
     if as_json:
         say_json(members)
     else:
