@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, tell
-from exchange.cli.server_commands import answer, with_settings
+from exchange.cli.server_commands import answer, run_with_settings
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -60,7 +60,7 @@ def run_audit(data: Path | None, order: AuditOrder | None = None, *, as_json: bo
         answer(members, f"consistent: {compared}, root {report.root.hex()}", as_json=as_json)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_publish(data: Path | None, folder: Path, *, as_json: bool) -> int:
@@ -77,7 +77,7 @@ def run_publish(data: Path | None, folder: Path, *, as_json: bool) -> int:
         answer(members, f"{folder} holds the log up to its checkpoint of {signed.size} entries", as_json=as_json)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def _audit_here(settings: Settings, order: AuditOrder) -> AuditReport:

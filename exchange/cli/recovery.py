@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange.cli.output import DONE, REJECTED, fail, say, tell
-from exchange.cli.server_commands import answer, with_settings
+from exchange.cli.server_commands import answer, run_with_settings
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
@@ -26,7 +26,7 @@ def run_backup(data: Path | None, folder: Path, *, as_json: bool) -> int:
             tell("it holds the keys and their passphrase: keep it as you keep the data folder")
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_restore(data: Path | None, folder: Path, *, as_json: bool) -> int:
@@ -61,7 +61,7 @@ def run_restore(data: Path | None, folder: Path, *, as_json: bool) -> int:
             tell(_UNKNOWN)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 _UNKNOWN = (
@@ -82,7 +82,7 @@ def run_rotate(data: Path | None) -> int:
         say("both keys sign from the next start of each process; hand out the new trust file")
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_retire(data: Path | None) -> int:
@@ -97,7 +97,7 @@ def run_retire(data: Path | None) -> int:
         say(f"{ended} signs no more from the next start of each process; trust files that name it alone end here")
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_succeed(data: Path | None, old: str, new: str | None) -> int:
@@ -115,7 +115,7 @@ def run_succeed(data: Path | None, old: str, new: str | None) -> int:
         say(f"{old} is frozen at {last.size} entries; {founded} succeeds it: hand out the new trust file")
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def _passphrase(settings: Settings) -> str | None:

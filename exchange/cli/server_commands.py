@@ -28,7 +28,7 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
                 _wait(f"serving {running.page} until Ctrl-C")
             return code
 
-    return with_settings(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
@@ -42,7 +42,7 @@ def run_serve(data: Path | None, port: int | None) -> int:
             _wait("serving until Ctrl-C")
         return DONE
 
-    return with_settings(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
@@ -61,7 +61,7 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
         answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return with_settings(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -> int:
@@ -97,7 +97,7 @@ def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -
     return verdict.exit_code
 
 
-def with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
+def run_with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
     """Run a command with its settings; an error of ours becomes one line and an exit code."""
     try:
         from pydantic import ValidationError
