@@ -49,9 +49,15 @@ def wire(
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    policy = load_policy(witness_policy, installation.note_signer.log_key)
+    policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
     publisher = Publisher(
-        engine, installation.note_signer, installation.published, witnesses, holder=holder, clock=clock
+        engine,
+        installation.note_signer,
+        installation.published,
+        witnesses,
+        last_signed=installation.last_signed,
+        holder=holder,
+        clock=clock,
     )
     return Services(installation, sharing, calculation, exporter, witnesses, publisher)

@@ -7,7 +7,7 @@
 from ledger.store.appending import Appended, append, create_log
 from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
 from ledger.store.proving import proof_file, published, published_consistency
-from ledger.store.publication import publish
+from ledger.store.publication import publish, publish_copy, require_current
 from ledger.store.reading import (
     Entry,
     Head,
@@ -43,8 +43,10 @@ __all__ = [
     "metadata",
     "proof_file",
     "publish",
+    "publish_copy",
     "published",
     "published_consistency",
+    "require_current",
     "root_at",
     "snapshot",
     "sqlite_engine",
