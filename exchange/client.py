@@ -164,10 +164,11 @@ def fetching(prefix: str, token_file: Path | None = None) -> Iterator[Fetch]:
     what was named. The token in `token_file`, if it is there, is sent to this machine only. Raises UsageError for what is no such
     address. The fetch raises UnreachableError, and AnswerError for any refusal but 404.
     """
+    _require_address(prefix)
     prefix = prefix.rstrip("/")
     # As it is: packed bytes would be bounded only after they are unpacked.
     headers = {"Accept-Encoding": "identity"}
-    if _is_here(_host(prefix)) and token_file is not None and token_file.exists():
+    if _is_here(prefix) and token_file is not None and token_file.exists():
         headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
     http = httpx2.Client(headers=headers, timeout=_LOG_SECONDS, trust_env=False)
 
@@ -201,21 +202,21 @@ def _bounded(answer: httpx2.Response, limit: int, url: str) -> bytes:
     return bytes(data[: limit + 1])
 
 
-def _host(prefix: str) -> str:
-    """The host in the address of a published log. Raises UsageError."""
+def _require_address(prefix: str) -> None:
     try:
         parts = urlsplit(prefix)
         httpx2.URL(prefix)
-        if parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment:
-            return parts.hostname
+        fit = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
     except (ValueError, httpx2.InvalidURL):
-        pass
-    remedy = "give https://host/path, the folder of `checkpoint`"
-    raise UsageError("not an address of a published log", where=prefix, remedy=remedy)
+        fit = False
+    if not fit:
+        remedy = "give https://host/path, the folder of `checkpoint`"
+        raise UsageError("not an address of a published log", where=prefix, remedy=remedy)
 
 
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine."""
+def _is_here(address: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = httpx2.URL(address).host
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

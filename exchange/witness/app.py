@@ -15,6 +15,7 @@ from ledger import (
     SIZE_TYPE,
     BadProofError,
     BadSignatureError,
+    DatabaseBusyError,
     DurableWriteError,
     LedgerError,
     SizeConflictError,
@@ -32,6 +33,7 @@ _STATUS: Sequence[tuple[type[LedgerError], int]] = (
     (BadSignatureError, 403),
     (BadProofError, 422),
     (DurableWriteError, 500),
+    (DatabaseBusyError, 503),
 )
 
 

@@ -35,8 +35,9 @@ class Memory:
     def advance(self, new: Seen, judge: Callable[[Seen | None], None]) -> None:
         """Store `new` as the last checkpoint of its log, unless `judge` refuses it against the one before.
 
-        When this returns, it is durable. Raises what `judge` raises, and DurableWriteError: after a failed write the
-        disk may have dropped what it reported before, so from then on nothing is stored any more by this process.
+        When this returns, it is durable. Raises what `judge` raises; DatabaseBusyError while another process holds the
+        file, with nothing written; and DurableWriteError: after a failed write the disk may have dropped what it
+        reported before, so from then on nothing is stored any more by this process.
         """
         if self._broken:
             raise _failed("an earlier write failed")
@@ -47,10 +48,8 @@ class Memory:
                 values = {"origin": new.origin, "size": new.size, "root": new.root}
                 connection.execute(insert(_last).values(values).on_conflict_do_update(set_=values))
         except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None)
-            # Another process held the lock for too long: nothing was written, so nothing can be half written.
-            self._broken = getattr(reason, "sqlite_errorname", "") != "SQLITE_BUSY"
-            raise _failed(str(reason or error).partition("\n")[0]) from error
+            self._broken = True
+            raise _failed(str(getattr(error, "orig", None) or error).partition("\n")[0]) from error
 
 
 def _failed(reason: str) -> DurableWriteError:

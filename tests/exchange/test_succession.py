@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from exchange.cli.ledger import Source, run_consistency, run_proof
+from exchange.cosigning import Witnesses
 from exchange.database import engine_for
 from exchange.errors import ExchangeError, SetupError, UsageError
 from exchange.installation import retired_keys
 from exchange.succession import begin_rotation, end_rotation, succeed
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
-from ledger import BadNoteError, open_checkpoint
+from ledger import BadNoteError, WitnessPolicy, WitnessSigner, open_checkpoint
 from ledger.audit import audit
-from ledger.store import snapshot
+from ledger.store import publish, snapshot
 from signer import SignerError
 from tests.flow.world import PASSPHRASE, Exchange, open_services, salt
+from tests.witnesses import served_witness
 
 
 def rotate(folder: Path) -> None:
@@ -102,6 +105,92 @@ def test_the_old_key_does_not_end_before_the_new_one_has_signed(sqlite_exchange:
     overlapping.publish()
     end_rotation(folder, engine)
     overlapping.close()
+
+
+def test_the_old_key_does_not_end_under_a_witness_policy_that_names_it_alone(
+    sqlite_exchange: Exchange, tmp_path: Path
+) -> None:
+    """The exchange would not start again."""
+    folder, policy = sqlite_exchange.services.installation.folder, tmp_path / "policy"
+    witness = WitnessSigner("witness.example", bytes(32)).witness_key
+    old = trust_of(sqlite_exchange).key
+    rotate(folder)
+    overlapping = again(sqlite_exchange)
+    engine, both = overlapping.services.installation.engine, trust_of(overlapping).keys
+    salt(overlapping.member("maker"))
+    overlapping.publish()
+    policy.write_text(f"log {old}\nwitness w {witness}\nquorum w\n")
+    with pytest.raises(SetupError, match="not for the log"):
+        end_rotation(folder, engine, policy)
+    assert (folder / "keys" / "log.next").exists()
+    assert not retired_keys(folder)
+    policy.write_text("".join(f"log {key}\n" for key in both) + f"witness w {witness}\nquorum w\n")
+    assert end_rotation(folder, engine, policy) == old
+    overlapping.close()
+
+
+def test_a_witness_that_knows_both_keys_goes_on_over_a_rotation(sqlite_exchange: Exchange, tmp_path: Path) -> None:
+    folder, clock = sqlite_exchange.services.installation.folder, sqlite_exchange.clock
+    rotate(folder)
+    overlapping = again(sqlite_exchange)
+    keys = trust_of(overlapping).keys
+
+    def published(exchange: Exchange, name: str) -> bool:
+        """Whether a checkpoint over a further entry is published and witnessed."""
+        salt(exchange.member("maker"), name)
+        installation = exchange.services.installation
+        policy = WitnessPolicy.parse(f"{witness.line('w')}quorum w\n".encode()).for_log(
+            *installation.note_signer.log_keys
+        )
+        witnesses = Witnesses(installation.engine, policy, seconds=5, clock=clock)
+        witnesses.compare()
+        publish(
+            installation.engine,
+            installation.note_signer,
+            installation.published,
+            clock(),
+            last_signed=installation.last_signed,
+            cosign=witnesses.collect,
+        )
+        return policy.evaluate((installation.published / "checkpoint").read_bytes()).satisfied
+
+    with served_witness(tmp_path / "witness", keys, "witness.example/w", lambda: clock().timestamp()) as witness:
+        assert published(overlapping, "during")
+        end_rotation(folder, overlapping.services.installation.engine)
+        after_restart = again(overlapping)
+        assert published(after_restart, "after")
+        assert len(trust_of(after_restart).keys) == 1
+        assert open_checkpoint((folder / "log/checkpoint").read_bytes(), keys[1])
+    after_restart.close()
+
+
+def test_a_rotation_makes_no_passphrase(sqlite_exchange: Exchange) -> None:
+    folder = sqlite_exchange.services.installation.folder
+    with pytest.raises(SetupError, match="passphrase is missing"):
+        begin_rotation(folder, passphrase=None, random=random.randbytes)
+    assert not (folder / "passphrase").exists()
+
+
+def test_proofs_lead_over_a_key_that_ended(
+    sqlite_exchange: Exchange, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sqlite_exchange.services.installation.folder
+    sizes = []
+    sqlite_exchange.publish()
+    sizes.append(sqlite_exchange.size)
+    rotate(folder)
+    overlapping = again(sqlite_exchange)
+    salt(overlapping.member("maker"))
+    overlapping.publish()
+    sizes.append(overlapping.size)
+    end_rotation(folder, overlapping.services.installation.engine)
+    again(overlapping).close()
+    monkeypatch.setenv("PACKTRACE_DATA", str(folder))
+    monkeypatch.setenv("PACKTRACE_DATABASE_URL", overlapping.url)
+    assert run_consistency(Source(None, None, None), sizes[0], sizes[1], as_json=False) == 0
+    assert capsys.readouterr().out.startswith("consistent: ")
+    for source in (Source(None, None, None), Source(str(folder / "log"), None, None)):
+        assert run_proof(source, "0", None, None, as_json=True) == 0
 
 
 def test_a_rotation_under_a_wrong_passphrase_is_refused(sqlite_exchange: Exchange) -> None:

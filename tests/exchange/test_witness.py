@@ -184,7 +184,7 @@ def test_a_memory_held_by_another_process_is_only_busy(tmp_path: Path) -> None:
     with opened(tmp_path / "witness").memory._engine.connect() as other:
         other.exec_driver_sql("ROLLBACK")
         other.exec_driver_sql("BEGIN IMMEDIATE")
-        assert client.post("/add-checkpoint", content=body(0, 10)).status_code == 500
+        assert client.post("/add-checkpoint", content=body(0, 10)).status_code == 503
         other.exec_driver_sql("ROLLBACK")
         assert client.post("/add-checkpoint", content=body(0, 10)).status_code == 200
 

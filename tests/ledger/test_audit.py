@@ -299,8 +299,8 @@ def checkpoint_of(signer: NoteSigner, size: int, *, other: bool = False) -> Sign
     return SignedText(signer.name, size, root(map(leaf_hash, [b"other", *entries[1:]] if other else entries)))
 
 
-def shown_log(signer: NoteSigner, size: int, *, other: bool = False, cut: int = 0) -> Shown:
-    """A log elsewhere that shows so many entries, with its hash tiles, each `cut` bytes too short."""
+def shown_log(signer: NoteSigner, size: int, *, other: bool = False, cut: int = 0, wrong: bool = False) -> Shown:
+    """A log elsewhere that shows so many entries, with its hash tiles, each `cut` bytes too short, or of wrong bytes."""
     leaves = [leaf_hash(entry_bytes(n)) for n in range(size)]
     if other:
         leaves[0] = leaf_hash(b"other")
@@ -315,7 +315,7 @@ def shown_log(signer: NoteSigner, size: int, *, other: bool = False, cut: int = 
         first = place.number * 256 * span
         ends = range(first, first + place.width * span, span)
         data = b"".join(root(leaves[start : start + span]) for start in ends)
-        return data[: len(data) - cut]
+        return bytes(len(data)) if wrong else data[: len(data) - cut]
 
     return shown(fetch, [signer.log_key], "https://mirror.example/log")
 
@@ -383,6 +383,14 @@ def test_a_tile_of_the_wrong_length_is_named(signer: NoteSigner) -> None:
     with pytest.raises(AuditError) as caught:
         require_extends(cut, old.size, old.root)
     assert caught.value.where.endswith("tile/0/000.p/5")
+
+
+def test_tiles_that_do_not_lead_to_their_own_checkpoint_prove_no_fork(signer: NoteSigner) -> None:
+    old = checkpoint_of(signer, 3)
+    with pytest.raises(AuditError, match="do not lead to the signed root") as caught:
+        require_extends(shown_log(signer, 5, wrong=True), old.size, old.root)
+    assert type(caught.value) is AuditError
+    assert caught.value.where.startswith("https://mirror.example/log: ")
 
 
 def test_a_log_elsewhere_that_stands_still_is_a_stall(log: Engine, signer: NoteSigner) -> None:

@@ -528,6 +528,28 @@ def test_a_copy_of_another_log_is_not_touched(sqlite_log: Engine, signer: NoteSi
     assert contents(copy) == {"checkpoint": ahead.encode()}
 
 
+def test_a_copy_carries_the_cosignatures_that_are_kept(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    """Also those that came after it was made; what is kept outside, and what the database is held to, has none."""
+    copy, names = folder.with_name("copy"), ("first", "second")
+    witnesses = [WitnessSigner(f"{name}.example", bytes([n]) * 32) for n, name in enumerate(names, start=1)]
+    policy = WitnessPolicy((), (), (), "none").for_log(signer.log_key)
+    grow(sqlite_log, 3)
+    signed = publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    for count, witness in enumerate(witnesses, start=1):
+        with begin(sqlite_log) as connection:
+            lines = {witness.witness_key: witness.sign(note_text(signed.note), count)}
+            store_cosignatures(connection, signed, lines, policy)
+        assert publish_copy(sqlite_log, signer.log_keys, copy).cosigned == (copy / "checkpoint").read_text()
+        assert (copy / "checkpoint").read_text().count("\n\u2014 ") == 1 + count
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    assert (folder / "checkpoint").read_text() == (copy / "checkpoint").read_text()
+    assert last_signed.read_text() == signed.note
+    with snapshot(sqlite_log) as connection:
+        assert audit(connection, signer.log_key, copy).cosignatures == 2
+
+
 def test_while_keys_overlap_a_checkpoint_opens_with_either(
     sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
 ) -> None:
