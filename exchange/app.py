@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -22,6 +23,7 @@ from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
+_SPARE_THREADS = 8
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 Next = Callable[[Request], Awaitable[Response]]
@@ -47,6 +49,9 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
         responses=REFUSALS,
     )
     app.state.services = services
+    # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
+    # a database that stands still leaves those for reading free.
+    app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
     app.include_router(ledger_router)

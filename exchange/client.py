@@ -23,6 +23,7 @@ _RETRIES = 30
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
 _NO_LOG = "check that a published log is there"
+_TIMEOUT = 75  # seconds; a submission may wait for a state for 60
 _NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
 
@@ -48,12 +49,13 @@ class UnreachableError(ExchangeError):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a statement stands in the ledger; `citation` is how others point to it."""
+    """Where a statement stands in the ledger, and how far it has come; `citation` is how others point to it."""
 
     origin: str
     index: int
     leaf_hash: str
     existed: bool
+    state: str
 
     @property
     def citation(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class Client:
     def __init__(self, address: str, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            self._http = httpx2.Client(base_url=address, headers=headers, timeout=60, trust_env=False)
+            self._http = httpx2.Client(base_url=address, headers=headers, timeout=_TIMEOUT, trust_env=False)
         except httpx2.InvalidURL as error:
             raise UnreachableError(f"not an address: {error}", where="server", remedy=_NOT_OURS) from None
         self._sleep = sleep
@@ -107,10 +109,11 @@ class Client:
         certificate = base64.b64decode(answer["certificate"])
         return Enrolled(certificate, answer["existed"], tuple(had["keys"]), tuple(had["roles"]))
 
-    def submit(self, token: str, disclosures: Sequence[str]) -> Receipt:
-        """Submit a signed statement with its disclosures. Safe to repeat."""
-        answer = self._json("POST", "/api/v1/statements", {"statement": join_presentation(token, disclosures)})
-        return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"])
+    def submit(self, token: str, disclosures: Sequence[str], *, wait: str = "sequenced") -> Receipt:
+        """Submit a signed statement with its disclosures. Safe to repeat. `wait`: until it is published or witnessed, for a while."""
+        body = {"statement": join_presentation(token, disclosures)}
+        answer = self._json("POST", f"/api/v1/statements?wait={wait}", body)
+        return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"], answer["state"])
 
     def grant(self, owner: str, reader: str, leaf_hash: str, paths: Sequence[str], purpose: str) -> None:
         """Let `reader` see `paths` of the owner's statement."""

@@ -53,6 +53,12 @@ class DamagedError(ExchangeError):
     code = "damaged"
 
 
+class NoWitnessesError(ExchangeError):
+    """The sender has to wait for less: nobody witnesses this log."""
+
+    code = "no_witnesses"
+
+
 class EvidenceError(ExchangeError):
     """An evidence or trust file can't be read, or contradicts itself."""
 

@@ -29,7 +29,7 @@ from bom_graph import Background
 from exchange.database import migrate
 from exchange.errors import SetupError
 from exchange.identity import Operator
-from exchange.intake import Admissions, Intake
+from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
 from ledger import (
@@ -93,6 +93,7 @@ def open_installation(
     passphrase: str | None,
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
+    max_waiting: int = MAX_WAITING,
 ) -> Installation:
     """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy."""
     make_private_folder(folder)
@@ -106,7 +107,7 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, background, clock)
+        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )

@@ -52,6 +52,7 @@ def open_services(settings: Settings) -> Services:
             passphrase=secret,
             clock=utc_now,
             random=new_secret,
+            max_waiting=settings.max_waiting,
         )
     except BaseException:
         engine.dispose()

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from exchange.calculation import Calculation, Exporter
 from exchange.cosigning import Witnesses, load_policy
 from exchange.installation import Installation
 from exchange.jobs import Publisher
+from exchange.progress import Progress
 from exchange.sharing import Sharing
+from ledger import LedgerError, WitnessPolicy
+from ledger.store import published_checkpoint, snapshot, witnessed_size
 
 WITNESS_SECONDS = 5.0
 
@@ -26,6 +31,7 @@ class Services:
     exporter: Exporter
     witnesses: Witnesses
     publisher: Publisher
+    progress: Progress
 
 
 def utc_now() -> datetime:
@@ -60,4 +66,25 @@ def wire(
         holder=holder,
         clock=clock,
     )
-    return Services(installation, sharing, calculation, exporter, witnesses, publisher)
+    progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
+    return Services(installation, sharing, calculation, exporter, witnesses, publisher, progress)
+
+
+def _published_size(installation: Installation) -> int:
+    try:
+        found = published_checkpoint(installation.published, installation.note_signer.log_keys)
+    except (LedgerError, OSError):
+        return 0  # nothing there that a reader could use; the publisher stops at it and says why
+    return 0 if found is None else found.size
+
+
+def _witnessed(engine: Engine, policy: WitnessPolicy) -> Callable[[], int] | None:
+    """Return what tells the size of the newest witnessed checkpoint; None for a log whose policy asks for no quorum."""
+    if not policy.has_quorum:
+        return None
+
+    def size() -> int:
+        with snapshot(engine) as connection:
+            return witnessed_size(connection, policy) or 0
+
+    return size

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         default=5.0, ge=0.1, le=10, description="Seconds that all witnesses together have to answer."
     )
 
+    max_waiting: int = Field(
+        default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
+    )
+
     @field_validator("host")
     @classmethod
     def _loopback(cls, host: str) -> str:

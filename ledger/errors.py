@@ -203,6 +203,24 @@ class DatabaseBusyError(LedgerError):
     code = "database_busy"
 
 
+class QueueFullError(LedgerError):
+    """More submissions wait for their commit than the queue takes; nothing was done."""
+
+    code = "queue_full"
+
+
+class NotCommittedError(LedgerError):
+    """The database gave up the transaction before its commit, by a lost connection for instance; nothing was written."""
+
+    code = "not_committed"
+
+
+class CommitUncertainError(LedgerError):
+    """The commit itself failed: what it held is stored, whole, or not at all. The same bytes sent again will tell."""
+
+    code = "commit_uncertain"
+
+
 # The operator has to act: nothing more is signed until somebody has looked.
 
 

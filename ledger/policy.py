@@ -118,6 +118,11 @@ class WitnessPolicy:
         return text.encode(errors="surrogateescape")
 
     @property
+    def has_quorum(self) -> bool:
+        """Whether anybody has to cosign for a checkpoint to be witnessed."""
+        return self.quorum != NONE
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of what decides: keys, names, groups and quorum, without addresses."""
         bare = replace(

@@ -19,9 +19,26 @@ from starlette.exceptions import HTTPException
 from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
-from exchange.errors import DamagedError, ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.errors import (
+    DamagedError,
+    ExchangeError,
+    JtiReusedError,
+    NotFoundError,
+    NoWitnessesError,
+    RightsError,
+)
 from exchange.report import finding_documents
-from ledger import DatabaseBusyError, EntryUnknownError, LedgerError, OutOfRangeError, UnpublishedSizeError
+from ledger import (
+    CommitUncertainError,
+    DatabaseBusyError,
+    DurableWriteError,
+    EntryUnknownError,
+    LedgerError,
+    NotCommittedError,
+    OutOfRangeError,
+    QueueFullError,
+    UnpublishedSizeError,
+)
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -45,10 +62,20 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (NotPublishedError, 409),
     (DamagedError, 500),
     (DatabaseBusyError, 503),
+    (NoWitnessesError, 409),
+    (QueueFullError, 503),
+    (NotCommittedError, 503),
+    (CommitUncertainError, 503),
+    (DurableWriteError, 500),
 )
-
 #: What passes by itself, and after how many seconds it is worth another try.
-_RETRY_AFTER: Sequence[tuple[type[Exception], int]] = ((NotPublishedError, 1), (DatabaseBusyError, 5))
+_RETRY_AFTER: Sequence[tuple[type[Exception], int]] = (
+    (NotPublishedError, 1),
+    (QueueFullError, 1),
+    (NotCommittedError, 1),
+    (CommitUncertainError, 1),
+    (DatabaseBusyError, 5),
+)
 
 
 class Problem(BaseModel):

@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,7 @@ from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.kinds import Role
+from exchange.progress import State
 from exchange.report import Document
 from exchange.services import Services
 from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
@@ -122,19 +124,32 @@ def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[
 
 
 @router.post("/statements", status_code=201)
-def submit(request: Request, body: StatementBody, response: Response) -> dict[str, Any]:
-    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200)."""
+async def submit(
+    request: Request, body: StatementBody, response: Response, wait: State = "sequenced"
+) -> dict[str, Any]:
+    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200).
+
+    With `wait` it comes when the entry is published (after 10 s at most) or witnessed (60 s) and says which `state` was reached; where
+    that is more than `sequenced`, `proof` holds the proof file (.tlog-proof). 503 with Retry-After when too many wait already.
+    """
+    services = _services(request)
+    services.progress.check(wait)
     token, disclosures = split_presentation(body.statement)
-    receipt = _services(request).installation.intake.submit(token, disclosures)
+    intake = services.installation.intake
+    receipt = await to_thread.run_sync(intake.submit, token, disclosures, limiter=request.app.state.submissions)
+    reached = await services.progress.wait(receipt.index, wait)
     if receipt.existed:
         response.status_code = 200
-    return {
+    answer = {
         "origin": receipt.origin,
         "index": receipt.index,
         "leaf_hash": receipt.leaf_hash,
         "existed": receipt.existed,
-        "state": "sequenced",
+        "state": reached.state,
     }
+    if reached.size:
+        answer["proof"] = await to_thread.run_sync(_proof, services, receipt.index, reached.size)
+    return answer
 
 
 @router.get("/entries/{index}")
@@ -142,15 +157,17 @@ def show_entry(request: Request, index: int) -> dict[str, Any]:
     """An entry of the ledger: the issuer-signed token without disclosures, and its open claims."""
     if not 0 <= index <= MAX_INT:
         raise NotFoundError("no such entry", where="index", remedy="give an index of the log")
-    with snapshot(_services(request).installation.engine) as connection:
-        return _entry(entry(connection, index))
+    services = _services(request)
+    with snapshot(services.installation.engine) as connection:
+        return _entry(services, entry(connection, index))
 
 
 @router.get("/entries")
 def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]) -> dict[str, Any]:
     """An entry by its leaf hash (hex)."""
-    with snapshot(_services(request).installation.engine) as connection:
-        return _entry(find(connection, bytes.fromhex(leaf_hash)))
+    services = _services(request)
+    with snapshot(services.installation.engine) as connection:
+        return _entry(services, find(connection, bytes.fromhex(leaf_hash)))
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse)
@@ -163,8 +180,7 @@ def show_checkpoint(request: Request, size: PublishedSize = None) -> Response:
 @router.get("/proofs/inclusion", response_class=PlainTextResponse)
 def prove_inclusion(request: Request, index: Size, size: PublishedSize = None) -> Response:
     """The proof file (.tlog-proof) of an entry, to the newest published checkpoint or that of `size`."""
-    with snapshot(_services(request).installation.engine) as connection:
-        return _text(proof_file(connection, index, size))
+    return _text(_proof(_services(request), index, size))
 
 
 @router.get("/proofs/consistency")
@@ -215,7 +231,12 @@ def _text(text: str) -> Response:
     return Response(text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
-def _entry(found: Any) -> dict[str, Any]:
+def _proof(services: Services, index: int, size: int | None) -> str:
+    with snapshot(services.installation.engine) as connection:
+        return proof_file(connection, index, size)
+
+
+def _entry(services: Services, found: Any) -> dict[str, Any]:
     token = found.data.decode("ascii")
     seen = peek(token)
     return {
@@ -226,6 +247,7 @@ def _entry(found: Any) -> dict[str, Any]:
         "vct": seen.vct,
         "issuer": seen.issuer,
         "issued_at": seen.issued_at.isoformat(),
+        "state": services.progress.reached(found.index).state,
     }
 
 

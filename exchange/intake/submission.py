@@ -1,9 +1,9 @@
 """One statement's way in.
 
 Order, and why: all that needs no lock comes first (signature, claims, stated sums; and, asked of new statements alone, whether all
-disclosures came and whether flows, grids and stages are in use). Then one transaction: is it here already; append under the lock on the
-ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited entries, cycles) and the
-companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+disclosures came and whether flows, grids and stages are in use). Then, under the lock on the ledger's head and in one transaction with
+whatever else queued (`ledger.store.GroupCommit`): is it here already; append; whatever depends on what others appended meanwhile (keys,
+cited entries, cycles); and the companion rows. Anything that fails undoes all of it. The answer comes after the commit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -25,11 +24,12 @@ from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
-from ledger.store import Appended, append, begin, entry, head, snapshot
+from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
 from signer import Statement, check_cited, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
+MAX_WAITING = 128
 _QUERY = 500  # products asked for at once, well below what either database takes as parameters
 
 
@@ -46,6 +46,9 @@ _BY_LEAF: Executable = (
 _BY_JTI: Executable = sql.select(
     col(StatementRow.index).label("number"), col(StatementRow.leaf_hash), col(StatementRow.signing_input)
 ).where(col(StatementRow.issuer) == bindparam("issuer"), col(StatementRow.jti) == bindparam("jti"))
+_ADD_STATEMENT = sql.insert(StatementRow)
+_ADD_DISCLOSURES = sql.insert(DisclosureRow)
+_ADD_LINKS = sql.insert(ProductLinkRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,17 @@ class Intake:
     """Admits statements into one log."""
 
     def __init__(
-        self, engine: Engine, admissions: Admissions, background: Background, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        admissions: Admissions,
+        background: Background,
+        clock: Callable[[], datetime],
+        *,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._engine = engine
+        self.max_waiting = max_waiting
+        self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
         self._background = background
         self._clock = clock
@@ -76,7 +87,7 @@ class Intake:
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
         handed over take their place.
         Raises what `Admission.check` and `Background.check` raise, StatementError (not whole), JtiReusedError, CitationError,
-        CycleError; then nothing was written.
+        CycleError; then nothing was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
@@ -95,11 +106,9 @@ class Intake:
         try:
             if admitted is None:
                 self._check_new(checked)
-            with begin(self._engine) as connection:
-                return self._append(connection, submission)
-        except (IntegrityError, StatementError, BomGraphError):
-            # The same statement may be here: signed again and sent without its disclosures, or admitted by another process between
-            # our look and our append. Then that decides.
+            return self._commits.submit(lambda connection: self._append(connection, submission))
+        except (StatementError, BomGraphError):
+            # The same statement may be here, signed again and sent without its disclosures. Then that decides.
             with snapshot(self._engine) as connection:
                 if (known := _known(connection, checked.statement)) is not None:
                     return known
@@ -120,11 +129,12 @@ class Intake:
         def under_lock(appended: list[Appended]) -> None:
             if not appended[0].existed:
                 self._check_meanwhile(connection, appended[0].index, submission)
-                session = Session(connection)
-                _write_rows(session, appended[0].index, submission)
+                _write_rows(connection, appended[0].index, submission)
                 if submission.companion is not None:
-                    submission.companion(session, appended[0].index)
-                session.flush()
+                    # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
+                    with Session(connection, join_transaction_mode="create_savepoint") as session:
+                        submission.companion(session, appended[0].index)
+                        session.commit()
 
         placed = append(connection, [leaf_bytes(statement.token)], under_lock)[0]
         return Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
@@ -195,9 +205,8 @@ def _admitted(connection: Connection, token: str) -> _Admitted | None:
 def _keep_disclosures(connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
     """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
     if disclosures:
-        session = Session(connection)
-        session.merge(DisclosureRow(leaf_hash=leaf, disclosures="~".join(disclosures)))
-        session.flush()
+        connection.execute(sql.delete(DisclosureRow).where(col(DisclosureRow.leaf_hash) == leaf))
+        connection.execute(_ADD_DISCLOSURES, {"leaf_hash": leaf, "disclosures": "~".join(disclosures)})
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:
@@ -263,26 +272,25 @@ def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
         yield products[start : start + _QUERY]
 
 
-def _write_rows(session: Session, index: int, submission: _Submission) -> None:
+def _write_rows(connection: Connection, index: int, submission: _Submission) -> None:
     checked = submission.checked
     statement, record = checked.statement, checked.record
     product = record.sub if record is not None and isinstance(record.sub, str) else None
-    session.add(
-        StatementRow(
-            index=index,
-            leaf_hash=checked.leaf_hash,
-            issuer=statement.issuer,
-            jti=statement.jti,
-            vct=statement.vct,
-            product=product,
-            signing_input=statement.signing_digest,
-            admitted_at=submission.now,
-        )
-    )
+    row = {
+        "index": index,
+        "leaf_hash": checked.leaf_hash,
+        "issuer": statement.issuer,
+        "jti": statement.jti,
+        "vct": statement.vct,
+        "product": product,
+        "signing_input": statement.signing_digest,
+        "admitted_at": submission.now,
+    }
+    connection.execute(_ADD_STATEMENT, row)
     if submission.disclosures:
-        session.add(DisclosureRow(leaf_hash=checked.leaf_hash, disclosures="~".join(submission.disclosures)))
-    if record is not None and product is not None:
-        session.add_all(
-            ProductLinkRow(index=index, product=product, component=component)
-            for component in sorted(_components(record))
-        )
+        kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
+        connection.execute(_ADD_DISCLOSURES, kept)
+    components = sorted(_components(record)) if record is not None and product is not None else []
+    if components:
+        links = [{"index": index, "product": product, "component": component} for component in components]
+        connection.execute(_ADD_LINKS, links)

@@ -35,9 +35,9 @@ class Memory:
     def advance(self, new: Seen, judge: Callable[[Seen | None], None]) -> None:
         """Store `new` as the last checkpoint of its log, unless `judge` refuses it against the one before.
 
-        When this returns, it is durable. Raises what `judge` raises; DatabaseBusyError while another process holds the
-        file, with nothing written; and DurableWriteError: after a failed write the disk may have dropped what it
-        reported before, so from then on nothing is stored any more by this process.
+        When this returns, it is durable. Raises what `judge` raises, DatabaseBusyError (another process held the lock for
+        too long; nothing was written), and DurableWriteError: after a failed write the disk may have dropped what it reported
+        before, so from then on nothing is stored any more by this process.
         """
         if self._broken:
             raise _failed("an earlier write failed")

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.cosignatures import WitnessKey, add_lines, read_cosignature
 from ledger.notes import note_text
-from ledger.policy import NONE, Evaluation, WitnessPolicy
+from ledger.policy import Evaluation, WitnessPolicy
 from ledger.store import tables
 from ledger.store.signing import SignedCheckpoint, cosignature_lines
 from ledger.store.transactions import require_writing
@@ -31,7 +31,7 @@ def store_cosignatures(
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         connection.execute(dialect.insert(tables.cosignature).on_conflict_do_nothing(), rows)
     evaluation = policy.evaluate(add_lines(signed.note, cosignature_lines(connection, signed.size)))
-    if evaluation.satisfied and policy.quorum != NONE:
+    if evaluation.satisfied and policy.has_quorum:
         _mark(connection, policy, signed.size)
     return evaluation
 

@@ -6,12 +6,13 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ledger.layout import TILE_BYTES, TILE_WIDTH
 from ledger.store import tables
+from ledger.store.statements import Prepared
 from ledger.tiles import HashTile, TileNodes, inner_hashes, missing_hashes, subtree_root
 
 _TILE = select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
     tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
 )
-_LEAVES = (
+_LEAVES = Prepared(
     select(tables.entry.c.leaf_hash)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
     .order_by(tables.entry.c.index)
@@ -32,7 +33,7 @@ def read_tile(connection: Connection, level: int, number: int) -> HashTile:
     if level > 0:
         return HashTile(b"")
     start = number * TILE_WIDTH
-    return HashTile(b"".join(connection.scalars(_LEAVES, {"start": start, "stop": start + TILE_WIDTH})))
+    return HashTile(b"".join([leaf for (leaf,) in _LEAVES.execute(connection, (start, start + TILE_WIDTH)).all()]))
 
 
 def extend(connection: Connection, size: int, leaf_hashes: Sequence[bytes]) -> None:

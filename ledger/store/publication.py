@@ -110,6 +110,11 @@ def publish_copy(engine: Engine, keys: tuple[LogKey, ...], folder: Path) -> Sign
     return latest
 
 
+def published_checkpoint(folder: Path, keys: tuple[LogKey, ...]) -> Checkpoint | None:
+    """The checkpoint in the folder, whose tiles are all there; None before the first. Raises what `open_checkpoint` does."""
+    return _opened(folder / layout.CHECKPOINT_PATH, keys)
+
+
 def require_current(
     connection: Connection, keys: tuple[LogKey, ...], folder: Path, last_signed: Path | None = None
 ) -> HeadState:
@@ -120,7 +125,7 @@ def require_current(
     raises.
     """
     # The files before the snapshot's first query: what another process publishes in between is in the snapshot.
-    published = _opened(folder / layout.CHECKPOINT_PATH, keys)
+    published = published_checkpoint(folder, keys)
     kept = None if last_signed is None else _opened(last_signed, keys)
     state = head_state(connection)
     if state.origin != keys[0].name:
@@ -183,7 +188,7 @@ def _keep(last_signed: Path | None, note: str, keys: tuple[LogKey, ...]) -> None
 
 def _bring_up(connection: Connection, folder: Path, keys: tuple[LogKey, ...], signed: SignedCheckpoint) -> None:
     """Steps 5 to 7. The folder may be behind because a publication was cut, or lack cosignatures that came late."""
-    published = _opened(folder / layout.CHECKPOINT_PATH, keys)
+    published = published_checkpoint(folder, keys)
     if published is None or published.size < signed.size:
         _write_folder(connection, folder, 0 if published is None else published.size, signed)
     elif (folder / layout.CHECKPOINT_PATH).read_bytes() != signed.cosigned.encode():

@@ -11,10 +11,12 @@ from ledger.errors import EntryUnknownError, LogInconsistentError, NoLogError, O
 from ledger.layout import TILE_WIDTH
 from ledger.store import tables
 from ledger.store.nodes import stored_nodes
+from ledger.store.statements import Prepared
 from ledger.tree import HASH_LENGTH, CompactRange
 
-_HEAD = select(tables.head).where(tables.head.c.id == 1)
-_LOCKED_HEAD = _HEAD.with_for_update()
+_HEAD_ROW = select(*(tables.head.c[name] for name in ("origin", "size", "chain", "frontier", "checkpoints")))
+_HEAD = Prepared(_HEAD_ROW)
+_LOCKED_HEAD = Prepared(_HEAD_ROW.with_for_update())
 _ENTRIES = (
     select(tables.entry)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
@@ -65,10 +67,11 @@ def head(connection: Connection) -> Head:
 
 def head_state(connection: Connection, *, locked: bool = False) -> HeadState:
     """The head row, on PostgreSQL locked until the transaction ends if asked. Raises NoLogError."""
-    row = connection.execute(_LOCKED_HEAD if locked else _HEAD).one_or_none()
+    row: Sequence[Any] | None = (_LOCKED_HEAD if locked else _HEAD).execute(connection).one_or_none()
     if row is None:
         raise NoLogError("there is no log", where="ledger head", remedy="create it with create_log")
-    return HeadState(row.origin, row.size, row.chain, _edge(row.size, row.frontier), row.checkpoints)
+    origin, size, value, frontier, checkpoints = row
+    return HeadState(origin, size, value, _edge(size, frontier), checkpoints)
 
 
 def _edge(size: int, frontier: bytes) -> CompactRange:

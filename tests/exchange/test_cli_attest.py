@@ -653,7 +653,7 @@ def test_every_command_of_the_page_runs(desk: Desk) -> None:
 
 def test_what_the_page_shows_is_what_is_printed(desk: Desk) -> None:
     page = (ROOT / "docs" / "attest.md").read_text("utf-8")
-    error, preview = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    error, preview, *_ = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     filled = re.sub(r"^    amount:.*", "    amount: 1,250", template("activity-data"), count=1, flags=re.MULTILINE)
     filled = filled.replace("  - product:  ", "  - product: https://cathodes.example/x", 1)
     form = desk.form(re.sub(r"^    (unit|obtained):.*", _some, filled, count=2, flags=re.MULTILINE), "january.yaml")

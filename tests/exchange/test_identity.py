@@ -88,7 +88,7 @@ def cut_after_key_event(exchange: Exchange) -> Iterator[None]:
 @pytest.mark.usefixtures("cut_after_key_event")
 def test_an_enrolment_that_was_cut_short_is_completed(exchange: Exchange, newcomer: Member) -> None:
     start, body = exchange.size, newcomer.application("supplier")
-    assert exchange.http.post("/api/v1/organisations", json=body).status_code == 500
+    assert exchange.http.post("/api/v1/organisations", json=body).status_code == 503
     assert kinds(exchange, start) == [KEY_EVENTS.vct]
     answer = exchange.http.post("/api/v1/organisations", json=body)
     assert (answer.status_code, answer.json()["key_event"], answer.json()["role_grant"]) == (201, start, start + 1)

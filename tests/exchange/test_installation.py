@@ -40,7 +40,7 @@ FOUNDING = 1 + len(RULE_SETS) + len({name for rules in RULE_SETS for name in rul
 """Entries of a founded log: the operator, rule sets, factor releases, the policy."""
 
 
-class CutError(Exception):
+class CutError(BaseException):
     """The moment at which the process ends."""
 
 

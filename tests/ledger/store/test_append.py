@@ -1,5 +1,6 @@
 """Entries on both databases: numbered without gaps, each content once, never apart from their companions."""
 
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -303,3 +304,16 @@ def test_whoever_gets_no_connection_is_told_so(engine: Engine, monkeypatch: pyte
             stack.enter_context(snapshot(engine))
         with pytest.raises(DatabaseBusyError, match="all its connections are taken"), snapshot(engine):
             pass
+
+
+def test_an_append_takes_no_more_memory_in_a_longer_log(sqlite_log: Engine, grow: Grow) -> None:
+    """Up to the same place in a tile each time, so that the same is read and written."""
+    peaks = []
+    for size in (1_000, 16_000 + 1_000 % 256):
+        grow(sqlite_log, size)
+        append_all(sqlite_log, [b"warm %d" % size])
+        tracemalloc.start()
+        append_all(sqlite_log, [b"%d %d" % (size, n) for n in range(64)])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
