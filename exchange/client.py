@@ -1,23 +1,28 @@
-"""A client of the exchange's HTTP interface, for a supplier's or pack maker's scripts and for the demo."""
+"""Clients over HTTP: of the exchange's interface, for a supplier's or pack maker's scripts and for the demo; and of a published log."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import httpx2
 
-from exchange.errors import ExchangeError
+from exchange.errors import ExchangeError, UsageError
 from ledger import Fetch
 from signer import join_presentation
 
 _RETRIES = 30
+_LOG_SECONDS: Final = 20
+_MAX_REFUSAL: Final = 65_536
+_NO_LOG = "check that a published log is there"
 _TIMEOUT = 75  # seconds; a submission may wait for a state for 60
 _NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
@@ -151,46 +156,65 @@ class Client:
     def _checked(answer: httpx2.Response) -> httpx2.Response:
         if answer.is_success:
             return answer
-        raise _refusal(answer)
+        raise AnswerError(answer.status_code, _problem(answer.content))
 
 
 @contextmanager
-def fetching(prefix: str, token_file: Path) -> Iterator[Fetch]:
-    """Fetch the files of a published log below `prefix`, such as ``http://127.0.0.1:8551/ledger``.
+def fetching(prefix: str, token_file: Path | None = None) -> Iterator[Fetch]:
+    """Fetch the files of a published log below `prefix`, such as ``http://127.0.0.1:8551/ledger``, perhaps somebody else's.
 
-    The token in `token_file` is sent to this machine only. The fetch raises UnreachableError, and AnswerError for any
-    refusal but 404.
+    Answers are bounded in bytes and time; redirects are not followed and no proxy of the environment is used, so that what answers is
+    what was named. The token in `token_file`, if it is there, is sent to this machine only. Raises UsageError for what is no such
+    address. The fetch raises UnreachableError, and AnswerError for any refusal but 404.
     """
+    _require_address(prefix)
     prefix = prefix.rstrip("/")
-    try:
-        # As it is: packed bytes would be bounded only after they are unpacked.
-        headers = {"Accept-Encoding": "identity"}
-        if _is_here(prefix):
-            headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
-        http = httpx2.Client(headers=headers, timeout=60, trust_env=False)
-    except httpx2.InvalidURL as error:
-        raise UnreachableError(f"not an address: {error}", where="server", remedy=_NOT_OURS) from None
+    # As it is: packed bytes would be bounded only after they are unpacked.
+    headers = {"Accept-Encoding": "identity"}
+    if _is_here(prefix) and token_file is not None and token_file.exists():
+        headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
+    http = httpx2.Client(headers=headers, timeout=_LOG_SECONDS, trust_env=False)
 
     def fetch(path: str, limit: int) -> bytes | None:
-        data = bytearray()
+        url = f"{prefix}/{path}"
         try:
-            with http.stream("GET", f"{prefix}/{path}") as answer:
+            with http.stream("GET", url) as answer:
                 if answer.status_code == httpx2.codes.NOT_FOUND:
                     return None
-                if not answer.is_success:
-                    answer.read()
-                    raise _refusal(answer)
-                for chunk in answer.iter_raw():
-                    data += chunk
-                    if len(data) > limit:
-                        break
+                if answer.is_success:
+                    return _bounded(answer, limit, url)
+                problem = _problem(_bounded(answer, _MAX_REFUSAL, url))
+                raise AnswerError(answer.status_code, {"where": url, "remedy": _NO_LOG} | problem)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            what = f"no answer: {error or type(error).__name__}"
-            raise UnreachableError(what, where=prefix, remedy=_NOT_OURS) from None
-        return bytes(data[: limit + 1])
+            raise UnreachableError(f"no answer: {error or type(error).__name__}", where=url, remedy=_NO_LOG) from None
 
     with http:
         yield fetch
+
+
+def _bounded(answer: httpx2.Response, limit: int, url: str) -> bytes:
+    """The answer's bytes, or one more than `limit`."""
+    # The client's own time limit is for each read; one that drips a byte at a time would pass it for ever.
+    end, data = time.monotonic() + _LOG_SECONDS, bytearray()
+    for part in answer.iter_raw():
+        data += part
+        if len(data) > limit:
+            break
+        if time.monotonic() > end:
+            raise UnreachableError(f"not whole after {_LOG_SECONDS} seconds", where=url, remedy=_NO_LOG)
+    return bytes(data[: limit + 1])
+
+
+def _require_address(prefix: str) -> None:
+    try:
+        parts = urlsplit(prefix)
+        httpx2.URL(prefix)
+        fit = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    except (ValueError, httpx2.InvalidURL):
+        fit = False
+    if not fit:
+        remedy = "give https://host/path, the folder of `checkpoint`"
+        raise UsageError("not an address of a published log", where=prefix, remedy=remedy)
 
 
 def _is_here(address: str) -> bool:
@@ -202,9 +226,9 @@ def _is_here(address: str) -> bool:
         return False
 
 
-def _refusal(answer: httpx2.Response) -> AnswerError:
+def _problem(body: bytes) -> dict[str, Any]:
     try:
-        problem = answer.json()
+        problem = json.loads(body)
     except ValueError:
-        problem = {}
-    return AnswerError(answer.status_code, problem if isinstance(problem, dict) else {})
+        return {}
+    return problem if isinstance(problem, dict) else {}

@@ -237,23 +237,23 @@ async def _post(client: httpx2.AsyncClient, witness: PolicyWitness, body: bytes)
         return answer.status_code, answer.headers.get("content-type", ""), data
 
 
-def load_policy(path: Path | None, key: LogKey) -> WitnessPolicy:
-    """The witness policy of the log with this key, from a file; without one, that which asks for no witness.
+def load_policy(path: Path | None, key: LogKey, *others: LogKey) -> WitnessPolicy:
+    """The witness policy of the log with these keys, from a file; without one, that which asks for no witness.
 
     Raises SetupError for a file that is none, is for another log, gives an unfit address, or asks for a quorum that the operator's own
     witnesses would have to make.
     """
     if path is None:
-        return WitnessPolicy((), (), (), "none").for_log(key)
+        return WitnessPolicy((), (), (), "none").for_log(key, *others)
     try:
-        policy = WitnessPolicy.parse(path.read_bytes()).for_log(key)
+        policy = WitnessPolicy.parse(path.read_bytes()).for_log(key, *others)
     except OSError as error:
         raise _unfit(error.strerror or "it can't be read", path) from None
     except LedgerError as error:
         raise _unfit(f"{error.what} ({error.where})", path) from None
     for witness in policy.witnesses:
         _check_address(witness, path)
-    if not policy.is_attainable(key):
+    if not policy.is_attainable(key, *others):
         raise _unfit("its quorum needs a witness of the log's own operator, which never counts", path)
     return policy
 

@@ -1,9 +1,9 @@
 """The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
 
-Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in
-use, and last the trust file that others may rely on. The root certifies the authority once and is needed no more: its key may be
-kept elsewhere. Each file is written whole or not at all; private ones have mode 0600. One
-process opens a folder at a time.
+Order: passphrase, then keys encrypted under it (all or none), then the database and its log, which leads to all that was signed or
+nothing goes on, then entry 0 and the releases in use, and last the trust file that others may rely on. The root certifies the
+authority once and is needed no more: its key may be kept elsewhere. Each file is written whole or not at all; private ones have mode
+0600. One process opens a folder at a time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,17 @@ from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
-from ledger import CHECKPOINT_PATH, LedgerError, NoLogError, NoteSigner, open_checkpoint
-from ledger.store import begin, create_log, head, latest_checkpoint, snapshot
+from ledger import (
+    CHECKPOINT_PATH,
+    LedgerError,
+    LogBehindError,
+    LogInconsistentError,
+    LogKey,
+    NoLogError,
+    NoteSigner,
+    open_checkpoint,
+)
+from ledger.store import begin, create_log, head, latest_checkpoint, require_current, snapshot
 from signer import CertificateAuthority, KeyFileUnreadableError, KeyPair, SignerError, Trust
 from signer.keystore import load_authority, load_certificate, load_key, save_authority, save_key
 
@@ -41,7 +50,14 @@ OPERATOR_URI = "https://operator.packtrace.example"
 ROOT_LIFE = timedelta(days=7300)
 AUTHORITY_LIFE = timedelta(days=3650)
 OPERATOR_LIFE = timedelta(days=1825)
+PUBLISHED = "log"
+LAST_SIGNED = "keys/log.checkpoint"
+NEXT = "log.next"
+RETIRED = "keys/log.retired"
+FROZEN = "frozen"
+PREDECESSOR = "predecessor"
 _MAX_SECRET = 4096
+_SUCCEED = "if none is left, this origin ends: `packtrace ledger succeed ORIGIN` starts a new log in an empty database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,12 @@ class Installation:
     @property
     def published(self) -> Path:
         """Folder of the published log: checkpoint, tiles, entry bundles."""
-        return self.folder / "log"
+        return self.folder / PUBLISHED
+
+    @property
+    def last_signed(self) -> Path:
+        """File of the last signed checkpoint, outside database and published log."""
+        return self.folder / LAST_SIGNED
 
 
 def open_installation(
@@ -77,9 +98,11 @@ def open_installation(
     """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy."""
     make_private_folder(folder)
     with alone(folder):
-        keys = _keys(folder / "keys", passphrase or _kept_passphrase(folder, random), clock())
+        keys = _keys(folder / "keys", passphrase or kept_passphrase(folder, random), clock())
         migrate(engine)
-        origin = _log(engine, origin, random, folder / "log")
+        origin = _log(engine, origin, random, folder)
+        note_signer = _note_signer(origin, keys.log)
+        _check_current(engine, note_signer, folder)
         trust = Trust((keys.root,), pinned={}, origin=origin, intermediates=keys.authority.chain)
         policy = load_policy()
         background = Background.shipped()
@@ -88,11 +111,10 @@ def open_installation(
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )
-        note_signer = NoteSigner(origin, keys.log)
         operator.found()
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
         _publish_releases(operator, policy, background)
-        trust_file = _trust_file(trust, note_signer, policy, background)
+        trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
         write_private(folder / "trust", trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
@@ -140,10 +162,10 @@ def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -177,7 +199,7 @@ def _check_private(path: Path) -> None:
         raise SetupError("others may read this file", where=str(path), remedy=f"chmod 600 {path}")
 
 
-def _kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
+def kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
     """Return the passphrase that is kept in `folder`; one is made only where no keys are that have one already."""
     path = folder / "passphrase"
     if (folder / "keys").exists() and not path.exists():
@@ -191,27 +213,31 @@ def _kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What the operator signs with: its key, the authority that issues certificates, the log's key. `root` is a certificate (DER)."""
+    """What the operator signs with: its key, the authority that issues certificates, the log's keys. `root` is a certificate (DER).
+
+    `log` holds seeds: one, or two while the second is to follow the first.
+    """
 
     operator: KeyPair
     authority: CertificateAuthority
     root: bytes
-    log: bytes = field(repr=False)
+    log: tuple[bytes, ...] = field(repr=False)
 
 
 def _keys(folder: Path, secret: str, now: datetime) -> _Keys:
-    """Return the keys; all are made at once, in a folder that is renamed when whole. Raises SetupError."""
+    """Return the keys; those of a start are made at once, in a folder that is renamed when whole. Raises SetupError."""
     if not folder.is_dir():
         fresh = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         make_private_folder(fresh)
         _make_keys(fresh, secret, now)
         fresh.rename(folder)
-        _flush_folder(folder.parent)
+        flush_folder(folder.parent)
     try:
         authority = load_authority(folder / "authority", secret)
-        operator, log = load_key(folder / "operator", secret), load_key(folder / "log", secret)
-        return _Keys(operator, authority, _root(folder, authority), _log_seed(log, folder))
+        followers = [folder / NEXT] if (folder / NEXT).exists() else []
+        log = tuple(_log_seed(path, secret) for path in (folder / "log", *followers))
+        return _Keys(load_key(folder / "operator", secret), authority, _root(folder, authority), log)
     except KeyFileUnreadableError as error:
         remedy = "give the passphrase of the first start, or restore the file"
         raise SetupError(error.what, where=error.where, remedy=remedy) from error
@@ -255,29 +281,36 @@ def _root(folder: Path, authority: CertificateAuthority) -> bytes:
     return root
 
 
-def _log_seed(key: KeyPair, folder: Path) -> bytes:
-    if not isinstance(key.private_key, Ed25519PrivateKey):
-        raise SetupError("the log key is not Ed25519", where=str(folder / "log"), remedy="restore the log's own key")
-    return key.private_key.private_bytes_raw()
+def _log_seed(path: Path, secret: str) -> bytes:
+    key = load_key(path, secret).private_key
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SetupError("the log key is not Ed25519", where=str(path), remedy="restore the log's own key")
+    return key.private_bytes_raw()
 
 
-def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], published: Path) -> str:
+def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], folder: Path) -> str:
     """Return the log's origin, founding the log if there is none.
 
-    SetupError where it has another name than the setting, or where a log was published and its database is gone: after such a
-    loss the old origin stays frozen as it is, and a new log starts beside it.
+    SetupError where it has another name than the setting, or where a log signed a checkpoint and its database is gone: after such a
+    loss the old origin stays frozen as it is, and only `succession.succeed` starts a new one.
     """
     try:
         with snapshot(engine) as connection:
             found = head(connection).origin
     except NoLogError:
-        if (published / CHECKPOINT_PATH).exists():
+        if any((folder / name).exists() for name in (LAST_SIGNED, f"{PUBLISHED}/{CHECKPOINT_PATH}")):
             raise SetupError(
-                "the database has no log, but one was published here",
-                where=str(published),
-                remedy="restore the database; if it is lost, keep that folder elsewhere and start again for a new log",
+                "the database has no log, but one signed checkpoints here",
+                where=str(folder),
+                remedy=f"restore the database; {_SUCCEED}",
             ) from None
         found = origin or f"packtrace.example/{random(4).hex()}"
+        if found in frozen_origins(folder):
+            raise SetupError(
+                f"{found} is frozen since its database was lost",
+                where="PACKTRACE_ORIGIN",
+                remedy="give the new log another name",
+            ) from None
         with begin(engine) as connection:
             create_log(connection, found)
     if origin not in (None, found):
@@ -287,6 +320,48 @@ def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], pub
             remedy="leave it unset, or use another database",
         )
     return found
+
+
+def frozen_origins(folder: Path) -> set[str]:
+    """Return the names of this data folder's logs whose databases were lost."""
+    return {file.read_text("utf-8").partition("\n")[0] for file in folder.glob(f"{FROZEN}/*/{CHECKPOINT_PATH}")}
+
+
+def retired_keys(folder: Path) -> tuple[LogKey, ...]:
+    """Return the public keys that signed for this folder's log before its present ones."""
+    file = folder / RETIRED
+    return tuple(map(LogKey.parse, file.read_text("utf-8").split())) if file.exists() else ()
+
+
+def known_keys(folder: Path) -> tuple[LogKey, ...]:
+    """Return the public keys of the folder's log, those that sign first, then those that ended. Raises EvidenceError, OSError."""
+    path = folder / "trust"
+    return (*TrustFile.read(path.read_bytes(), where=str(path)).keys, *retired_keys(folder))
+
+
+def predecessor(folder: Path) -> str:
+    """Return the last checkpoint of the log that this folder's log succeeded, or nothing."""
+    file = folder / PREDECESSOR
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def _note_signer(origin: str, seeds: tuple[bytes, ...]) -> NoteSigner:
+    """Return what signs the log's checkpoints; of two keys the first is the one that verifiers have longer."""
+    first, *followers = seeds
+    return NoteSigner(origin, first, _note_signer(origin, tuple(followers)) if followers else None)
+
+
+def _check_current(engine: Engine, note_signer: NoteSigner, folder: Path) -> None:
+    """Refuse a database that lacks what was signed, before anything is added to it."""
+    try:
+        with snapshot(engine) as connection:
+            require_current(connection, note_signer.log_keys, folder / PUBLISHED, folder / LAST_SIGNED)
+    except LogBehindError as error:
+        raise LogBehindError(error.what, where=error.where, remedy=f"restore a newer copy; {_SUCCEED}") from error
+    except LogInconsistentError:
+        raise
+    except LedgerError as error:
+        raise _foreign_keys(folder / "keys", error.what) from error
 
 
 def _check_belongs(
@@ -300,7 +375,7 @@ def _check_belongs(
         if admission.keys.operator != operator.uri or operator.key.thumbprint not in admission.keys.enrolments:
             raise _foreign_keys(keys, "the operator's key is not enrolled")
         if newest is not None:
-            open_checkpoint(newest.note, note_signer.log_key)
+            open_checkpoint(newest.note, *note_signer.log_keys)
     except (SignerError, LedgerError) as error:
         raise _foreign_keys(keys, error.what) from error
 
@@ -323,10 +398,14 @@ def _publish_releases(operator: Operator, policy: Policy, background: Background
     operator.publish_release(POLICY_RELEASE, {"id": policy.id, "version": policy.version, "digest": policy.digest})
 
 
-def _trust_file(trust: Trust, note_signer: NoteSigner, policy: Policy, background: Background) -> TrustFile:
+def _trust_file(
+    trust: Trust, note_signer: NoteSigner, policy: Policy, background: Background, predecessor: str
+) -> TrustFile:
     return TrustFile(
         origin=trust.origin,
         log_key=str(note_signer.log_key),
+        other_log_keys=tuple(map(str, note_signer.log_keys[1:])),
+        predecessor=predecessor,
         authorities=_pems(trust.authorities),
         intermediates=_pems(trust.intermediates),
         rule_sets=frozenset(rule_set.digest for rule_set in background.rule_sets),

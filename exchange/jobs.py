@@ -64,6 +64,7 @@ class Publisher:
         folder: Path,
         witnesses: Witnesses,
         *,
+        last_signed: Path,
         holder: str,
         clock: Callable[[], datetime],
     ) -> None:
@@ -71,6 +72,7 @@ class Publisher:
         self._signer = signer
         self._folder = folder
         self._witnesses = witnesses
+        self._last_signed = last_signed
         self._holder = holder
         self._clock = clock
 
@@ -81,7 +83,14 @@ class Publisher:
             if not take_lease(connection, PUBLISH, self._holder, now):
                 return None
         self._witnesses.compare()
-        return publish(self._engine, self._signer, self._folder, now, self._witnesses.collect)
+        return publish(
+            self._engine,
+            self._signer,
+            self._folder,
+            now,
+            last_signed=self._last_signed,
+            cosign=self._witnesses.collect,
+        )
 
     def stop(self) -> None:
         """Give the lease back; where the database is out of reach, it ends by itself."""

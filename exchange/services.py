@@ -55,10 +55,16 @@ def wire(
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    policy = load_policy(witness_policy, installation.note_signer.log_key)
+    policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
     publisher = Publisher(
-        engine, installation.note_signer, installation.published, witnesses, holder=holder, clock=clock
+        engine,
+        installation.note_signer,
+        installation.published,
+        witnesses,
+        last_signed=installation.last_signed,
+        holder=holder,
+        clock=clock,
     )
     progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
     return Services(installation, sharing, calculation, exporter, witnesses, publisher, progress)
@@ -66,7 +72,7 @@ def wire(
 
 def _published_size(installation: Installation) -> int:
     try:
-        found = published_checkpoint(installation.published, installation.note_signer.log_key)
+        found = published_checkpoint(installation.published, installation.note_signer.log_keys)
     except (LedgerError, OSError):
         return 0  # nothing there that a reader could use; the publisher stops at it and says why
     return 0 if found is None else found.size

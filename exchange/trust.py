@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ class TrustFile(BaseModel):
 
     `pinned` are authorities of one organisation, by its URI, which speak for that organisation only; `intermediates` lead to either.
     `witness_policy` is the text of a tlog-policy, which every checkpoint has to satisfy; empty: none has to.
+    `other_log_keys` are the log's keys beside the first: while one key follows another, both sign. `predecessor` is the last checkpoint,
+    a signed note, of the log that this one succeeded after its loss.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +47,8 @@ class TrustFile(BaseModel):
     intermediates: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     pinned: Annotated[dict[str, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
     witness_policy: Annotated[str, Field(max_length=MAX_POLICY)] = ""
+    other_log_keys: Annotated[tuple[str, ...], Field(max_length=8)] = ()
+    predecessor: Annotated[str, Field(max_length=100_000)] = ""
 
     @classmethod
     def read(cls, data: bytes, *, where: str = "trust file") -> TrustFile:
@@ -55,10 +60,14 @@ class TrustFile(BaseModel):
             if not isinstance(members, dict) or "format" not in members:
                 raise ValueError("no format is named")
             found = cls.model_validate(members)
-            if found.key.name != found.origin:
+            if any(key.name != found.origin for key in found.keys):
                 raise ValueError("the log key's name is not the origin")
-            if found.policy is not None and not found.policy.is_attainable(found.key):
+            if len(set(found.keys)) != len(found.keys):
+                raise ValueError("a log key is named twice")
+            if found.policy is not None and not found.policy.is_attainable(*found.keys):
                 raise ValueError("the witness policy asks for the log's own witness, which never counts")
+            if found.predecessor and not _is_another_log(found.predecessor, found.origin):
+                raise ValueError("the predecessor is not a checkpoint of another log")
             if not found.signers.authorities:
                 raise ValueError("no authority is named")
         except (ValueError, TypeError, RecursionError, LedgerError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
@@ -74,7 +83,7 @@ class TrustFile(BaseModel):
         members = self.model_dump(mode="json")
         for name in ("rule_sets", "factor_releases", "policies"):
             members[name] = sorted(members[name])
-        for name in ("intermediates", "pinned", "witness_policy"):
+        for name in ("intermediates", "pinned", "witness_policy", "other_log_keys", "predecessor"):
             # A file from before these members has the same bytes, and so the same fingerprint.
             if not members[name]:
                 del members[name]
@@ -88,19 +97,30 @@ class TrustFile(BaseModel):
 
     @cached_property
     def key(self) -> LogKey:
-        """The log's public key."""
+        """The log's first public key."""
         return LogKey.parse(self.log_key)
+
+    @cached_property
+    def keys(self) -> tuple[LogKey, ...]:
+        """The log's public keys: one, or while a key follows another, both."""
+        return (self.key, *(LogKey.parse(key) for key in self.other_log_keys))
 
     @cached_property
     def policy(self) -> WitnessPolicy | None:
         """The witness policy for this log; None where the file asks for none."""
-        return WitnessPolicy.parse(self.witness_policy.encode()).for_log(self.key) if self.witness_policy else None
+        return WitnessPolicy.parse(self.witness_policy.encode()).for_log(*self.keys) if self.witness_policy else None
 
     @cached_property
     def signers(self) -> Trust:
         """The anchors of statement signatures."""
         pinned = {organisation: _ders(texts) for organisation, texts in self.pinned.items()}
         return Trust(_ders(self.authorities), pinned, self.origin, _ders(self.intermediates))
+
+
+def _is_another_log(note: str, origin: str) -> bool:
+    """Whether this has the form of a checkpoint of a log other than `origin`. Its signature is not for this file to check."""
+    parts = re.fullmatch(r"([^\n]+)\n[0-9]{1,19}\n[^\n]+\n\n(?:\u2014 [^\n]+\n)+", note)
+    return parts is not None and parts[1] != origin
 
 
 def _ders(texts: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -191,7 +191,7 @@ class _Verification:
             if proof.index != index:
                 raise RejectedError(f"the proof is for entry {proof.index}", where="proof", remedy=_REMEDY)
             if proof.checkpoint not in opened:
-                opened[proof.checkpoint] = open_checkpoint(proof.checkpoint, trust.key)
+                opened[proof.checkpoint] = open_checkpoint(proof.checkpoint, *trust.keys)
             size, root = opened[proof.checkpoint].size, opened[proof.checkpoint].root
             verify_inclusion(leaf_hash(self._member(f"{folder}/token")), index, size, proof.proof, root)
             if format_proof(index, proof.proof, proof.checkpoint).encode() != text:
@@ -212,7 +212,7 @@ class _Verification:
             if policy is None:
                 continue
             for note in notes:
-                evaluation = policy.for_log(trust.key).evaluate(note)
+                evaluation = policy.for_log(*trust.keys).evaluate(note)
                 cosigned = {str(one): one for one in evaluation.cosignatures}
                 if not evaluation.satisfied:
                     raise UndecidableError(

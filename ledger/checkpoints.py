@@ -38,12 +38,13 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> str:
     return sign_note(checkpoint.text, [signer])
 
 
-def open_checkpoint(note: str | bytes, key: LogKey) -> Checkpoint:
-    """The checkpoint in a note that `key` signed for its own log.
+def open_checkpoint(note: str | bytes, key: LogKey, *others: LogKey) -> Checkpoint:
+    """The checkpoint in a note that `key` signed for its own log, or one of `others`, further keys of the same log.
 
-    Raises BadNoteError, BadSignatureError, BadCheckpointError (form, extension lines), WrongOriginError.
+    Every signature of a key that is given must verify. Raises BadNoteError, BadSignatureError, BadCheckpointError (form,
+    extension lines), WrongOriginError.
     """
-    checkpoint = parse_checkpoint(open_note(note, [key]).text)
+    checkpoint = parse_checkpoint(open_note(note, [key, *others]).text)
     _require_origin(checkpoint.origin, key.name)
     return checkpoint
 

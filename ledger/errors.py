@@ -87,6 +87,24 @@ class AuditError(LedgerError):
     code = "audit_difference"
 
 
+class RollbackError(AuditError):
+    """A log has fewer entries than a checkpoint of it that somebody has kept or shows."""
+
+    code = "rollback"
+
+
+class ForkError(AuditError):
+    """Two signed checkpoints of one log are not of one tree."""
+
+    code = "fork"
+
+
+class StallError(AuditError):
+    """A published log no longer follows what is signed."""
+
+    code = "stall"
+
+
 # The caller has to act: the request is wrong.
 
 

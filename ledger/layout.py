@@ -5,7 +5,6 @@ of a full tile below. An entry bundle holds the entries under a tile of level 0.
 """
 
 import re
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -115,7 +114,10 @@ def require_entry(entry: bytes) -> bytes:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """The entries, each after its length as big-endian uint16. Raises EntryRefusedError."""
-    return b"".join(struct.pack(">H", len(require_entry(entry))) + entry for entry in entries)
+    parts: list[bytes] = []
+    for entry in entries:
+        parts += (len(require_entry(entry)).to_bytes(2, "big"), entry)
+    return b"".join(parts)
 
 
 def decode_bundle(data: bytes, width: int = TILE_WIDTH) -> list[bytes]:

@@ -90,23 +90,35 @@ class LogKey(VerifierKey):
 
 
 class NoteSigner:
-    """Signs notes under a name with an Ed25519 private key of 32 bytes (RFC 8032). Never shows the key."""
+    """Signs notes under a name with an Ed25519 private key of 32 bytes (RFC 8032). Never shows the key.
 
-    def __init__(self, name: str, private_key: bytes) -> None:
+    `successor` is the key that follows, under the same name: while keys overlap, both sign each note. Raises BadKeyError.
+    """
+
+    def __init__(self, name: str, private_key: bytes, successor: "NoteSigner | None" = None) -> None:
         self._private_key = private_ed25519(private_key)
+        self._successor = successor
         self.log_key = LogKey(name, self._private_key.public_key().public_bytes_raw())
+        if successor is not None and (successor.name != name or self.log_key in successor.log_keys):
+            raise _bad_key("a successor is another key under the same name")
 
     @property
     def name(self) -> str:
         """The key name, for a log its origin."""
         return self.log_key.name
 
+    @property
+    def log_keys(self) -> tuple[LogKey, ...]:
+        """The public keys whose signatures a note of this signer carries, in the order of its lines."""
+        return (self.log_key, *(() if self._successor is None else self._successor.log_keys))
+
     def __repr__(self) -> str:
         return f"NoteSigner({str(self.log_key)!r})"
 
     def sign(self, text: str) -> str:
-        """The signature line over a note text, with its newline."""
-        return signature_line(self.log_key, self._private_key.sign(text.encode()))
+        """The signature lines over a note text, one for each of `log_keys`, each with its newline."""
+        line = signature_line(self.log_key, self._private_key.sign(text.encode()))
+        return line if self._successor is None else line + self._successor.sign(text)
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,14 @@ class PolicyWitness:
     key: WitnessKey
     url: str = ""
 
-    def is_own_of(self, log: LogKey) -> bool:
-        """Whether the log's operator runs it, by its own showing: such a cosignature is `self-witnessed`."""
-        below = self.key.name == log.name or self.key.name.startswith(f"{log.name}/")
-        return below or self.key.public_key == log.public_key
+    def is_own_of(self, *keys: LogKey) -> bool:
+        """Whether the operator of the log with these keys runs it, by its own showing: then it is `self-witnessed`."""
+        return any(
+            self.key.name == log.name
+            or self.key.name.startswith(f"{log.name}/")
+            or self.key.public_key == log.public_key
+            for log in keys
+        )
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,13 @@ class WitnessPolicy:
         )
         return sha256(bare.document()).hexdigest()
 
-    def for_log(self, key: LogKey) -> "WitnessPolicy":
-        """The policy for one log. Raises BadPolicyError where it names logs and not this one."""
-        named = tuple(log for log in self.logs if log.key == key)
+    def for_log(self, key: LogKey, *others: LogKey) -> "WitnessPolicy":
+        """The policy for one log, of these keys. Raises BadPolicyError where it names logs and not this one."""
+        keys = (key, *others)
+        named = tuple(log for log in self.logs if log.key in keys)
         if self.logs and not named:
             raise _bad(f"the policy is not for the log {key.name} with this key", "policy")
-        return replace(self, logs=named or (PolicyLog(key),))
+        return replace(self, logs=named or tuple(map(PolicyLog, keys)))
 
     def reached(self, names: Collection[str]) -> bool:
         """Whether cosignatures of these witnesses make the quorum."""
@@ -143,9 +148,9 @@ class WitnessPolicy:
                 have.add(group.name)
         return self.quorum == NONE or self.quorum in have
 
-    def is_attainable(self, log: LogKey) -> bool:
-        """Whether the quorum can be made without the witnesses that are the log's own."""
-        return self.reached([one.name for one in self.witnesses if not one.is_own_of(log)])
+    def is_attainable(self, *keys: LogKey) -> bool:
+        """Whether the quorum can be made without the witnesses that are the own ones of the log with these keys."""
+        return self.reached([one.name for one in self.witnesses if not one.is_own_of(*keys)])
 
     def evaluate(self, note: str | bytes) -> Evaluation:
         """What the policy says of a signed checkpoint.
@@ -155,16 +160,17 @@ class WitnessPolicy:
         """
         opened = open_note(note, [*(log.key for log in self.logs), *(one.key for one in self.witnesses)])
         checkpoint = parse_checkpoint(opened.text)
-        log = next((key for key in opened.signers if _is_log(key, checkpoint.origin)), None)
-        if not isinstance(log, LogKey):
+        if not any(_is_log(key, checkpoint.origin) for key in opened.signers):
             raise UnknownSignerError(
                 "no log of the policy has signed the checkpoint",
                 where="signed note",
                 remedy="refuse the checkpoint, or use the policy of its log",
             )
+        # A witness is the log's own by any of its keys, also by one that has not signed this checkpoint.
+        log = [one.key for one in self.logs if one.key.name == checkpoint.origin]
         witnesses = {one.key: one for one in self.witnesses}
         found = tuple(
-            NamedCosignature(witnesses[one.key].name, one, witnesses[one.key].is_own_of(log))
+            NamedCosignature(witnesses[one.key].name, one, witnesses[one.key].is_own_of(*log))
             for one in cosignatures(opened)
         )
         return Evaluation(checkpoint, found, self.reached([one.name for one in found if not one.is_own]))

@@ -50,12 +50,12 @@ def parse_proof(text: str | bytes) -> ProofFile:
     return ProofFile(index, proof, checkpoint, extra)
 
 
-def verify_proof(proof_file: ProofFile, leaf: bytes, key: LogKey) -> Checkpoint:
-    """The checkpoint that commits to the leaf hash at the file's index.
+def verify_proof(proof_file: ProofFile, leaf: bytes, key: LogKey, *others: LogKey) -> Checkpoint:
+    """The checkpoint that commits to the leaf hash at the file's index, under `key` or `others` of the same log.
 
     Raises what `open_checkpoint` raises, and BadProofError.
     """
-    checkpoint = open_checkpoint(proof_file.checkpoint, key)
+    checkpoint = open_checkpoint(proof_file.checkpoint, key, *others)
     verify_inclusion(leaf, proof_file.index, checkpoint.size, proof_file.proof, checkpoint.root)
     return checkpoint
 

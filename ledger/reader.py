@@ -39,16 +39,16 @@ class Extension:
 
 
 class PublishedLog:
-    """A log as it was published, up to the newest checkpoint at the time of opening.
+    """A log as it was published, up to the newest checkpoint at the time of opening, under `key` or `others` of the log.
 
     Raises PublishedFileError (a file is missing or has the wrong length), LogInconsistentError (the tiles do not lead
     to the signed root), and at opening what `open_checkpoint` raises.
     """
 
-    def __init__(self, fetch: Fetch, key: LogKey) -> None:
+    def __init__(self, fetch: Fetch, key: LogKey, *others: LogKey) -> None:
         self._fetch = fetch
         self.note = self._file(layout.CHECKPOINT_PATH, MAX_NOTE)
-        self.checkpoint = open_checkpoint(self.note, key)
+        self.checkpoint = open_checkpoint(self.note, key, *others)
 
     def inclusion(self, index: int) -> tuple[bytes, list[bytes]]:
         """The leaf hash at `index` and its proof to the checkpoint. Raises OutOfRangeError."""

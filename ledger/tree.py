@@ -82,7 +82,8 @@ def root(leaf_hashes: Iterable[bytes]) -> bytes:
 def fold_perfect(hashes: list[bytes]) -> bytes:
     """The root of a perfect subtree, from its 2^k nodes of one height."""
     while len(hashes) > 1:
-        hashes = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+        pairs = iter(hashes)
+        hashes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
     return hashes[0]
 
 

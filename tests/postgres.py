@@ -10,6 +10,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +24,13 @@ DRIVER = "postgresql+psycopg"
 @pytest.fixture
 def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """The URL of an empty database, dropped afterwards; for SQLAlchemy with psycopg 3."""
-    server = _server(pytestconfig)
+    with fresh_database(_server(pytestconfig)) as url:
+        yield url
+
+
+@contextmanager
+def fresh_database(server: URL) -> Iterator[str]:
+    """The URL of an empty database beside another one of the same server."""
     name = f"packtrace_{uuid.uuid4().hex}"
     _run(server, f'CREATE DATABASE "{name}"')
     yield server.set(database=name).render_as_string(hide_password=False)

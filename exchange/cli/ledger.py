@@ -38,8 +38,8 @@ class _Proofs(Protocol):
     """A source that was opened."""
 
     @property
-    def key(self) -> LogKey:
-        """The log's key, from the trust file."""
+    def keys(self) -> tuple[LogKey, ...]:
+        """The log's keys: of the trust file, and of a data folder also those that ended."""
 
     def inclusion(self, wanted: int | bytes, size: int | None) -> tuple[int, bytes, str]:
         """Index, leaf hash and proof file of an entry, to a published size or the newest."""
@@ -57,7 +57,7 @@ def run_proof(source: Source, entry: str, size: int | None, out: Path | None, *,
         if out is not None:
             check_new(out)
         index, leaf, text = proofs.inclusion(_wanted(entry), size)
-        checkpoint = verify_proof(parse_proof(text), leaf, proofs.key)
+        checkpoint = verify_proof(parse_proof(text), leaf, *proofs.keys)
         if out is not None:
             write_new(out, text.encode(), mode=0o644)
         told = f"entry {index}, leaf hash {leaf.hex()}, proven to the checkpoint of size {checkpoint.size}"
@@ -78,13 +78,13 @@ def run_consistency(source: Source, old: int, new: int, *, as_json: bool) -> int
     """Prove that the log's first `old` entries are a prefix of its first `new`."""
 
     def command(proofs: _Proofs) -> int:
-        found = proofs.extension(old, new)
+        found, origin = proofs.extension(old, new), proofs.keys[0].name
         roots = {"old_root": _base64(found.old_root), "new_root": _base64(found.new_root)}
         proof = [_base64(value) for value in found.proof]
         if as_json:
-            say_json({"origin": proofs.key.name, "old": old, "new": new, **roots, "proof": proof})
+            say_json({"origin": origin, "old": old, "new": new, **roots, "proof": proof})
         else:
-            say(f"consistent: the first {old} entries of {proofs.key.name} are a prefix of its first {new}")
+            say(f"consistent: the first {old} entries of {origin} are a prefix of its first {new}")
             say("\n".join([f"old root {roots['old_root']}", f"new root {roots['new_root']}", *proof]))
         return DONE
 
@@ -107,15 +107,16 @@ def _run(source: Source, command: Callable[[_Proofs], int]) -> int:
 @contextmanager
 def _opened(source: Source, settings: Settings) -> Iterator[_Proofs]:
     from exchange.errors import UsageError
+    from exchange.installation import known_keys
 
     trust = source.trust or settings.data / "trust"
     if source.published is None:
         if source.trust is not None:
             remedy = "leave it out, the data folder has its own; or name with --from what to read"
             raise UsageError("a trust file goes with a published log", where="--trust", remedy=remedy)
-        key = _log_key(trust)
+        keys = known_keys(settings.data)
         with _database(settings) as connection:
-            yield _Stored(connection, key)
+            yield _Stored(connection, keys)
     elif _is_address(source.published):
         from exchange.client import fetching
 
@@ -128,7 +129,7 @@ def _opened(source: Source, settings: Settings) -> Iterator[_Proofs]:
 @dataclass(frozen=True)
 class _Stored:
     connection: Connection
-    key: LogKey
+    keys: tuple[LogKey, ...]
 
     def inclusion(self, wanted: int | bytes, size: int | None) -> tuple[int, bytes, str]:
         from ledger.store import entry, find, proof_file
@@ -142,7 +143,7 @@ class _Stored:
 
         proof = published_consistency(self.connection, old, new)
         notes = [published(self.connection, size).note for size in (old, new)]
-        old_root, new_root = (open_checkpoint(note, self.key).root for note in notes)
+        old_root, new_root = (open_checkpoint(note, *self.keys).root for note in notes)
         verify_consistency(old, new, old_root, new_root, proof)
         return Extension(old, new, old_root, new_root, tuple(proof))
 
@@ -150,7 +151,7 @@ class _Stored:
 @dataclass(frozen=True)
 class _Published:
     log: PublishedLog
-    key: LogKey
+    keys: tuple[LogKey, ...]
 
     def inclusion(self, wanted: int | bytes, size: int | None) -> tuple[int, bytes, str]:
         from ledger import UnpublishedSizeError
@@ -181,14 +182,14 @@ def _in_folder(folder: Path, trust: Path) -> _Published:
 def _read(fetch: Fetch, trust: Path) -> _Published:
     from ledger import PublishedLog
 
-    key = _log_key(trust)
-    return _Published(PublishedLog(fetch, key), key)
+    keys = _log_keys(trust)
+    return _Published(PublishedLog(fetch, *keys), keys)
 
 
-def _log_key(trust: Path) -> LogKey:
+def _log_keys(trust: Path) -> tuple[LogKey, ...]:
     from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
-    return TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust)).key
+    return TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust)).keys
 
 
 @contextmanager

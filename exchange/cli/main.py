@@ -15,9 +15,11 @@ app = typer.Typer(
     help="Carbon-footprint data of the battery supply chain: signed, logged, computed, verified.",
 )
 ledger_app = typer.Typer(no_args_is_help=True, help="The transparency ledger.")
+ledger_key_app = typer.Typer(no_args_is_help=True, help="The key that signs checkpoints.")
 key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
 statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
 app.add_typer(ledger_app, name="ledger")
+ledger_app.add_typer(ledger_key_app, name="key")
 app.add_typer(key_app, name="key")
 app.add_typer(statement_app, name="statement")
 
@@ -104,11 +106,102 @@ def push(
 
 
 @ledger_app.command()
-def audit(data: Data = None, as_json: Json = False) -> None:
-    """Rebuild the whole ledger from its entries and compare database and published files. Exit 1 names the first difference."""
-    from exchange.cli.server_commands import run_audit
+def audit(
+    *,
+    data: Data = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="A copy of the published log to compare, instead of the data folder's own.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint that was kept: the log must be an extension of it.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of a published log (the folder of `checkpoint`) to compare.")
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="Believe this trust file and open no database: compare --url with --checkpoint."),
+    ] = None,
+    stall_seconds: Annotated[
+        float, typer.Option(min=0, help="What was signed so long ago must be shown at --url.")
+    ] = 60,
+    stall_entries: Annotated[
+        int | None, typer.Option(min=0, help="So many signed entries may be missing at --url.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rebuild the whole ledger from its entries and compare database, published files and what others keep of it.
 
-    sys.exit(run_audit(data, as_json=as_json))
+    Exit 1 names the first difference: a place in the log, `rollback`, `fork` or `stall`.
+    """
+    from exchange.cli.audit import AuditOrder, run_audit
+
+    order = AuditOrder(folder, url, checkpoint, trust, stall_seconds, stall_entries)
+    sys.exit(run_audit(data, order, as_json=as_json))
+
+
+@ledger_app.command("publish")
+def ledger_publish(
+    folder: Annotated[Path, typer.Argument(help="Folder of the copy; made, or brought up to date.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write the published log as static files that any web server can serve; signs nothing and overwrites no tile."""
+    from exchange.cli.audit import run_publish
+
+    sys.exit(run_publish(data, folder, as_json=as_json))
+
+
+@ledger_key_app.command("rotate")
+def ledger_key_rotate(data: Data = None) -> None:
+    """Make the log's next key; from the next start both keys sign, and the trust file names both."""
+    from exchange.cli.recovery import run_rotate
+
+    sys.exit(run_rotate(data))
+
+
+@ledger_key_app.command("retire")
+def ledger_key_retire(data: Data = None) -> None:
+    """End the log's old key after a rotation; from the next start only the new one signs."""
+    from exchange.cli.recovery import run_retire
+
+    sys.exit(run_retire(data))
+
+
+@ledger_app.command()
+def succeed(
+    old: Annotated[str, typer.Argument(metavar="ORIGIN", help="Name of the log whose database is lost.")],
+    origin: Annotated[str | None, typer.Option(help="Name of the new log; made up without it.")] = None,
+    data: Data = None,
+) -> None:
+    """After the loss of its database: freeze a log for ever, and found another that names it as predecessor."""
+    from exchange.cli.recovery import run_succeed
+
+    sys.exit(run_succeed(data, old, origin))
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not exist.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Copy database and data folder while the exchange runs."""
+    from exchange.cli.recovery import run_backup
+
+    sys.exit(run_backup(data, folder, as_json=as_json))
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder that `packtrace backup` made.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Put a backup into an empty database and audit it; what is left of the data folder stays."""
+    from exchange.cli.recovery import run_restore
+
+    sys.exit(run_restore(data, folder, as_json=as_json))
 
 
 @ledger_app.command("proof")

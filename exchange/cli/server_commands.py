@@ -43,7 +43,7 @@ def run_serve(data: Path | None, port: int | None) -> int:
     def command(settings: Settings) -> int:
         with _serving(settings) as running:
             say(running.page)
-            tell(_witnessing(running.services.witnesses.policy, running.services.installation.engine))
+            tell(witnessing(running.services.witnesses.policy, running.services.installation.engine))
             _wait("serving until Ctrl-C")
         return DONE
 
@@ -63,42 +63,7 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
             receipt = client.submit(*split_presentation(statement))
         known = "was there before" if receipt.existed else "is admitted"
         members = {**receipt.citation, "existed": receipt.existed}
-        _answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
-        return DONE
-
-    return run_with_settings(data, None, command)
-
-
-def run_audit(data: Path | None, *, as_json: bool) -> int:
-    """Audit the log in the data folder: database and published files."""
-
-    def command(settings: Settings) -> int:
-        from exchange.cosigning import load_policy
-        from exchange.database import engine_for
-        from exchange.trust import TrustFile
-        from ledger.audit import audit
-        from ledger.store import snapshot
-
-        trust = TrustFile.read((settings.data / "trust").read_bytes(), where=str(settings.data / "trust"))
-        folder = settings.data / "log"
-        policy = load_policy(settings.witness_policy, trust.key)
-        engine = engine_for(settings.url)
-        with snapshot(engine) as connection:
-            report = audit(connection, trust.key, folder if folder.is_dir() else None)
-        members = {
-            "verdict": "consistent",
-            "size": report.size,
-            "root": report.root.hex(),
-            "chain": report.chain.hex(),
-            "checkpoints": report.checkpoints,
-            "files": report.tiles,
-            "cosignatures": report.cosignatures,
-            "witnessing": _witnessing(policy, engine),
-        }
-        signed = f"{report.checkpoints} checkpoints, {report.cosignatures} cosignatures"
-        compared = f"{report.size} entries, {signed}, {report.tiles} published files"
-        text = f"consistent: {compared}, root {report.root.hex()}\n{members['witnessing']}"
-        _answer(members, text, as_json=as_json)
+        answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
     return run_with_settings(data, None, command)
@@ -226,7 +191,7 @@ def _bad_setting(error: ValidationError, settings: type[Settings]) -> str:
     return f"there is no such setting (at {place}); unset it, or use the nearest: {PREFIX}{near.upper()}"
 
 
-def _witnessing(policy: WitnessPolicy, engine: Engine) -> str:
+def witnessing(policy: WitnessPolicy, engine: Engine) -> str:
     """How far the log is witnessed, or that it isn't, in a sentence."""
     from exchange.cosigning import describe_witnesses
     from ledger.store import snapshot
@@ -235,7 +200,8 @@ def _witnessing(policy: WitnessPolicy, engine: Engine) -> str:
         return describe_witnesses(connection, policy)
 
 
-def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:
+def answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Write a result, as members or as text."""
     if as_json:
         say_json(members)
     else:

@@ -50,7 +50,7 @@ def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
     from ledger import MAX_POLICY, WitnessPolicy
 
     policy = WitnessPolicy.parse(_read(path, MAX_POLICY))
-    return policy if anchors is None else policy.for_log(anchors.key)
+    return policy if anchors is None else policy.for_log(*anchors.keys)
 
 
 def _read(path: Path, limit: int) -> bytes:

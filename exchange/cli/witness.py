@@ -33,8 +33,8 @@ def run_witness(folder: Path, policy: Path, name: str | None, host: str, port: i
         at, number = listener.getsockname()[:2]
         shown = f"[{at}]" if ":" in at else at
         say(f"witness NAME {witness.signer.witness_key} http://{shown}:{number}")
-        for log in logs:
-            tell(f"follows {log.name}")
+        for origin in dict.fromkeys(log.name for log in logs):
+            tell(f"follows {origin}")
         tell("witnessing until Ctrl-C")
         # The server ends gently at either signal and raises it again.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -54,10 +54,10 @@ def run_policy(data: Path | None, *, as_json: bool) -> int:
         from exchange.trust import TrustFile
 
         path = settings.data / "trust"
-        key = TrustFile.read(path.read_bytes(), where=str(path)).key
-        policy = load_policy(settings.witness_policy, key)
+        keys = TrustFile.read(path.read_bytes(), where=str(path)).keys
+        policy = load_policy(settings.witness_policy, *keys)
         text = policy.document().decode("utf-8", "backslashreplace")
-        own = [one.name for one in policy.witnesses if one.is_own_of(key)]
+        own = [one.name for one in policy.witnesses if one.is_own_of(*keys)]
         if as_json:
             say_json({"policy": text, "digest": policy.digest, "quorum": policy.quorum, "self_witnessed": own})
             return DONE

@@ -11,6 +11,7 @@ from ledger.audit.rebuilding import RebuiltTile
 from ledger.encoding import decode_decimal
 from ledger.errors import BadTilePathError
 from ledger.layout import CHECKPOINT_PATH, TILE_WIDTH, TilePlace, is_full, parse_path
+from ledger.store import files
 from ledger.store.signing import (
     SignedCheckpoint,
     checkpoint_at,
@@ -36,14 +37,15 @@ class PublishedFiles:
 
     def compare(self, tile: RebuiltTile) -> None:
         """Check the files of a tile, and of the bundle under it at level 0. Raises AuditError naming the path."""
-        self._compare(TilePlace(tile.level, tile.number), tile)
-        if tile.level == 0:
-            self._compare(TilePlace(None, tile.number), tile)
+        widths = self._widths(tile.level, tile.number)
+        for level in [tile.level, *([None] if tile.level == 0 else [])]:
+            self._compare(TilePlace(level, tile.number), tile, widths)
 
     def finish(self) -> None:
         """No file stands in the folder that no stored checkpoint calls for."""
         for path in _walk(self._folder):
-            if path != CHECKPOINT_PATH and not self._belongs(path):
+            # A leftover of a publication that was cut is no part of the log: the next publication removes it.
+            if path not in (CHECKPOINT_PATH, files.TEMPORARY) and not self._belongs(path):
                 raise difference("no checkpoint calls for this file", path)
 
     def _checkpoint_size(self, *, required: bool) -> int:
@@ -58,13 +60,13 @@ class PublishedFiles:
             raise difference("the published checkpoint is none that is stored", CHECKPOINT_PATH)
         return stored.size
 
-    def _compare(self, place: TilePlace, tile: RebuiltTile) -> None:
+    def _compare(self, place: TilePlace, tile: RebuiltTile, widths: dict[int, bool]) -> None:
         whole = tile.width == TILE_WIDTH and self._matches(place, tile)
         if is_full(place, self._published):
             if not whole:
                 raise difference("the file is missing", place.path)
             return
-        for width, required in self._widths(place).items():
+        for width, required in widths.items():
             partial = TilePlace(place.level, place.number, width)
             if not self._matches(partial, tile) and required and not whole:
                 raise difference("the file is missing", partial.path)
@@ -80,10 +82,10 @@ class PublishedFiles:
         self.compared += 1
         return True
 
-    def _widths(self, place: TilePlace) -> dict[int, bool]:
+    def _widths(self, level: int, number: int) -> dict[int, bool]:
         """The partial widths that stored checkpoints call for, and whether one that was published does."""
-        shift = 8 * (place.level or 0)
-        start, stop = place.number * TILE_WIDTH << shift, (place.number + 1) * TILE_WIDTH << shift
+        shift = 8 * level
+        start, stop = number * TILE_WIDTH << shift, (number + 1) * TILE_WIDTH << shift
         widths: dict[int, bool] = {}
         for size in checkpoint_sizes(self._connection, start - 1, stop - 1):
             if width := (size >> shift) % TILE_WIDTH:

@@ -1,8 +1,8 @@
 """Compares the stored nodes and checkpoints with the rebuilt log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from ledger.audit.differences import difference
 from ledger.audit.rebuilding import RebuiltTile
@@ -15,12 +15,14 @@ from ledger.store import tables
 from ledger.store.reading import HeadState
 from ledger.tree import CompactRange
 
+_NODE = select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
+    tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
+)
+
 
 def compare_node(connection: Connection, tile: RebuiltTile) -> None:
     """The stored row of a tile holds exactly its hashes and inner roots; a partial tile of level 0 has none."""
-    table = tables.node.c
-    query = select(table.hashes, table.inner_hashes).where(table.level == tile.level, table.number == tile.number)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_NODE, {"at_level": tile.level, "at_number": tile.number}).one_or_none()
     stored = None if row is None else tuple(row)
     expected = None if tile.level == 0 and tile.width < TILE_WIDTH else (tile.hashes, tile.inner or None)
     if stored != expected:
@@ -45,10 +47,15 @@ def compare_node_count(connection: Connection, size: int) -> None:
 class CheckpointComparison:
     """Walks the stored checkpoints beside the growing tree; each must be signed, in order, and have its root."""
 
-    def __init__(self, connection: Connection, key: LogKey) -> None:
-        self._checkpoints = _opened(connection, key)
+    def __init__(self, connection: Connection, keys: Sequence[LogKey]) -> None:
+        self._checkpoints = _opened(connection, keys)
         self._next = next(self._checkpoints, None)
         self.count = 0
+
+    @property
+    def next_size(self) -> int | None:
+        """The size of the next checkpoint, if there is one."""
+        return None if self._next is None else self._next.size
 
     def compare(self, edge: CompactRange) -> None:
         """Check the checkpoint of the tree's present size, if there is one."""
@@ -88,12 +95,12 @@ def compare_cosignatures(connection: Connection) -> int:
     return count
 
 
-def _opened(connection: Connection, key: LogKey) -> Iterator[Checkpoint]:
+def _opened(connection: Connection, keys: Sequence[LogKey]) -> Iterator[Checkpoint]:
     for position, (number, size, note) in enumerate(_rows(connection)):
         if number != position:
             raise difference("a checkpoint is missing or added", f"checkpoint number {min(number, position)}")
         try:
-            checkpoint = open_checkpoint(note, key)
+            checkpoint = open_checkpoint(note, *keys)
         except LedgerError as error:
             raise difference(f"the note does not open: {error.what}", f"checkpoint of size {size}") from error
         if checkpoint.size != size:

@@ -8,7 +8,7 @@ from ledger.store.appending import Appended, append, create_log
 from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
 from ledger.store.grouping import GroupCommit
 from ledger.store.proving import proof_file, published, published_consistency
-from ledger.store.publication import publish, published_checkpoint
+from ledger.store.publication import publish, publish_copy, published_checkpoint, require_current
 from ledger.store.reading import (
     Entry,
     Head,
@@ -45,9 +45,11 @@ __all__ = [
     "metadata",
     "proof_file",
     "publish",
+    "publish_copy",
     "published",
     "published_checkpoint",
     "published_consistency",
+    "require_current",
     "root_at",
     "snapshot",
     "sqlite_engine",

@@ -1,7 +1,7 @@
 """Durable files: whole or absent after any crash, and in the order in which they were written.
 
-A file is written beside its place, synced, renamed over it, and then its folder is synced. An error of any of
-these is DurableWriteError: the kernel may have dropped the data and will not say so twice, so the process ends.
+A file is written under a temporary name, synced, renamed to its place, and then its folder is synced. An error of any
+of these is DurableWriteError: the kernel may have dropped the data and will not say so twice, so the process ends.
 """
 
 import fcntl
@@ -9,8 +9,12 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from ledger.errors import DurableWriteError, PublicationBusyError
+from ledger.errors import DurableWriteError, LogInconsistentError, PublicationBusyError
+
+TEMPORARY: Final = "publication.tmp"
+"""The one temporary name in a published folder: what a cut publication leaves there, the next one finds and removes."""
 
 
 @contextmanager
@@ -41,17 +45,41 @@ def make_folder(folder: Path) -> None:
             _sync_folder(path.parent)
 
 
-def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
-    """Write files; when this returns, all of them and their names are durable. Existing ones are replaced."""
+def put_files(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files below `root` that are not there; when this returns, all of them and their names are durable.
+
+    A file that is there with the same bytes stays as it is. Raises LogInconsistentError for one with other bytes:
+    somebody may have read it, so it is never overwritten.
+    """
     folders: dict[Path, None] = {}
-    for path, data in files:
+    for name, data in files:
+        path = root / name
         make_folder(path.parent)
         with _durably(path):
-            _write(path, data)
+            found = path.read_bytes() if path.exists() else None
+            if found is None:
+                _write(path, data, root / TEMPORARY)
+        if found not in (None, data):
+            raise LogInconsistentError(
+                "a published file has other bytes than the log", where=name, remedy="run the audit; do not sign"
+            )
         folders[path.parent] = None
     for folder in folders:
         with _durably(folder):
             _sync_folder(folder)
+
+
+def replace_file(path: Path, data: bytes, temporary: Path) -> None:
+    """Write a file over what was there; when this returns, it is durable. `temporary` is on the same file system."""
+    with _durably(path):
+        _write(path, data, temporary)
+        _sync_folder(path.parent)
+
+
+def remove_leftover(root: Path) -> None:
+    """Remove what a publication that was cut left in a published folder."""
+    with _durably(root):
+        (root / TEMPORARY).unlink(missing_ok=True)
 
 
 def remove_folder(folder: Path) -> None:
@@ -63,9 +91,7 @@ def remove_folder(folder: Path) -> None:
             folder.rmdir()
 
 
-def _write(path: Path, data: bytes) -> None:
-    # One name for all tries: what a crash leaves behind is overwritten by the next publication.
-    temporary = path.with_name(path.name + ".tmp")
+def _write(path: Path, data: bytes, temporary: Path) -> None:
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

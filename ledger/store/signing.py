@@ -1,10 +1,10 @@
 """Signed checkpoints in the database: numbered without gaps, and signed for what the last one extends to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select, update
 
 from ledger.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.cosignatures import add_lines
@@ -15,6 +15,12 @@ from ledger.store import tables
 from ledger.store.reading import HeadState, consistency, root_at
 from ledger.store.transactions import begin
 
+_SIZES = (
+    select(tables.checkpoint.c.size)
+    .where(tables.checkpoint.c.size > bindparam("above"), tables.checkpoint.c.size <= bindparam("up_to"))
+    .order_by(tables.checkpoint.c.size)
+    .execution_options(yield_per=1000)
+)
 _BY_NUMBER = select(tables.checkpoint).order_by(tables.checkpoint.c.number.desc()).limit(1)
 
 
@@ -48,11 +54,16 @@ def checkpoint_at(connection: Connection, size: int) -> SignedCheckpoint | None:
     return None if row is None else _signed(connection, row)
 
 
+def first_above(connection: Connection, size: int) -> SignedCheckpoint | None:
+    """The smallest stored checkpoint of more than `size` entries."""
+    table = tables.checkpoint
+    row = connection.execute(select(table).where(table.c.size > size).order_by(table.c.size).limit(1)).one_or_none()
+    return None if row is None else _signed(connection, row)
+
+
 def checkpoint_sizes(connection: Connection, above: int, up_to: int) -> Iterator[int]:
     """The sizes of the stored checkpoints in (above, up_to], ascending."""
-    size = tables.checkpoint.c.size
-    query = select(size).where(size > above, size <= up_to).order_by(size)
-    yield from connection.scalars(query.execution_options(yield_per=1000))
+    yield from connection.scalars(_SIZES, {"above": above, "up_to": up_to})
 
 
 def has_checkpoint_between(connection: Connection, start: int, stop: int) -> bool:
@@ -61,10 +72,10 @@ def has_checkpoint_between(connection: Connection, start: int, stop: int) -> boo
     return bool(connection.scalar(select(func.count()).where(size >= start, size < stop)))
 
 
-def open_stored(signed: SignedCheckpoint, key: LogKey) -> Checkpoint:
+def open_stored(signed: SignedCheckpoint, keys: tuple[LogKey, ...]) -> Checkpoint:
     """The checkpoint in a stored note. Raises LogInconsistentError when the row is not what the log signed."""
     try:
-        checkpoint = open_checkpoint(signed.note, key)
+        checkpoint = open_checkpoint(signed.note, *keys)
     except WrongOriginError:
         raise
     except LedgerError as error:
@@ -75,30 +86,39 @@ def open_stored(signed: SignedCheckpoint, key: LogKey) -> Checkpoint:
 
 
 def sign_next(
-    engine: Engine, connection: Connection, state: HeadState, signer: NoteSigner, now: datetime
+    engine: Engine,
+    connection: Connection,
+    state: HeadState,
+    signer: NoteSigner,
+    now: datetime,
+    *,
+    keep: Callable[[str], None],
 ) -> SignedCheckpoint:
     """Sign the head as `connection`, a snapshot, sees it, and persist the checkpoint; only then return it.
 
     `state` is that snapshot's head; it extends the newest checkpoint, or LogInconsistentError is raised and
-    nothing signed. PublicationBusyError when another signer was faster.
+    nothing signed. `keep` makes the note durable outside the database. PublicationBusyError when another signer was
+    faster.
     """
-    _require_extension(connection, state, signer.log_key)
+    _require_extension(connection, state, signer.log_keys)
     head = state.head
     note = sign_checkpoint(Checkpoint(head.origin, head.size, head.root), signer)
+    # First outside, then in the database: a row is read by others as soon as it is committed.
+    keep(note)
     signed = SignedCheckpoint(head.size, note, now.astimezone(UTC).replace(microsecond=0))
     with begin(engine) as writing:
         _persist(writing, state.checkpoints, signed)
     return signed
 
 
-def _require_extension(connection: Connection, state: HeadState, key: LogKey) -> None:
+def _require_extension(connection: Connection, state: HeadState, keys: tuple[LogKey, ...]) -> None:
     head = state.head
     if root_at(connection, head.size) != head.root:
         raise _inconsistent("the stored nodes do not lead to the head's root", head.size)
     latest = latest_checkpoint(connection)
     if latest is None or latest.size == 0:
         return
-    old = open_stored(latest, key)
+    old = open_stored(latest, keys)
     if old.size > head.size:
         raise _inconsistent("a stored checkpoint is ahead of the head", old.size)
     try:

@@ -215,7 +215,13 @@ def test_evidence_carries_the_cosignatures_that_its_reader_may_require(
             installation.note_signer.log_key
         )
         asked = Witnesses(installation.engine, policy, seconds=5, clock=exchange.clock)
-        publish(installation.engine, installation.note_signer, installation.published, exchange.clock(), asked.collect)
+        publish(
+            installation.engine,
+            installation.note_signer,
+            installation.published,
+            exchange.clock(),
+            cosign=asked.collect,
+        )
     answer = evidence(exchange, maker, found["digest"])
     assert verified(exchange, answer).code == "verified"
     assert verify_evidence(answer.content, installation.trust_file, policy=policy).code == "verified"

@@ -174,7 +174,7 @@ def test_a_source_that_cannot_be_read(
         "no trust file": (Source(str(published), Path("/nowhere"), None), 2),
         "trust file for the database": (Source(None, trust, None), 2),
         "nobody there": (Source("http://127.0.0.1:1/ledger", None, None), 1),
-        "no log": (Source("http://[", None, None), 1),
+        "no log": (Source("http://[", None, None), 2),
     }[case]
     assert run_proof(source, "0", None, None, as_json=False) == code
     one_line(capsys)

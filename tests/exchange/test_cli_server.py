@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exchange.cli.server_commands import run_audit, run_demo, run_push, run_serve
+from exchange.cli.audit import run_audit
+from exchange.cli.server_commands import run_demo, run_push, run_serve
 from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from exchange.cli.server_commands import run_audit
+from exchange.cli.audit import run_audit
 from exchange.cli.witness import run_policy
 from exchange.cosigning import MAX_ANSWER, Witnesses, describe_witnesses, load_policy
 from exchange.errors import SetupError
@@ -60,7 +60,15 @@ class Log:
     def publisher(self, policy: str, *, seconds: float = 2, holder: str = "first") -> Publisher:
         parsed = WitnessPolicy.parse(policy.encode()).for_log(self.signer.log_key)
         witnesses = Witnesses(self.engine, parsed, seconds=seconds, clock=self.clock)
-        return Publisher(self.engine, self.signer, self.folder, witnesses, holder=holder, clock=self.clock)
+        return Publisher(
+            self.engine,
+            self.signer,
+            self.folder,
+            witnesses,
+            last_signed=self.folder.with_name("last-signed"),
+            holder=holder,
+            clock=self.clock,
+        )
 
     def grow(self, count: int = 1) -> None:
         with begin(self.engine) as connection:

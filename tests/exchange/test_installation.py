@@ -8,11 +8,12 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from exchange.database import engine_for, migrate
 from exchange.errors import ExchangeError, SetupError
 from exchange.installation import OPERATOR_URI, Installation, kept_secret, open_installation, write_private
 from exchange.kinds import ROLE_GRANT
+from ledger import LogBehindError
 from ledger.audit import audit
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, SignerError, read_unverified
@@ -313,12 +315,38 @@ def test_after_the_loss_of_its_database_a_published_log_is_not_founded_anew(
 ) -> None:
     """Two logs under one folder's keys would look like a fork to whoever saw the first."""
     sqlite_exchange.publish()
+    folder = sqlite_exchange.services.installation.folder
     lost = engine_for(f"sqlite:///{tmp_path / 'other.sqlite'}")
-    with pytest.raises(SetupError, match="one was published here"):
-        opened(sqlite_exchange.services.installation.folder, lost, passphrase=PASSPHRASE)
-    shutil.move(sqlite_exchange.services.installation.published, tmp_path / "old-log")
-    opened(sqlite_exchange.services.installation.folder, lost, passphrase=PASSPHRASE)
+    with pytest.raises(SetupError, match=r"one signed checkpoints here.*ledger succeed"):
+        opened(folder, lost, passphrase=PASSPHRASE)
+    shutil.move(folder / "log", tmp_path / "old-log")
+    with pytest.raises(SetupError, match="one signed checkpoints here"):
+        opened(folder, lost, passphrase=PASSPHRASE)
+    shutil.move(tmp_path / "old-log", folder / "log")
+    (folder / "keys" / "log.checkpoint").unlink()
+    with pytest.raises(SetupError, match="one signed checkpoints here"):
+        opened(folder, lost, passphrase=PASSPHRASE)
     lost.dispose()
+
+
+def test_a_database_that_lacks_what_was_signed_is_not_opened(sqlite_exchange: Exchange, tmp_path: Path) -> None:
+    """As after restoring yesterday's copy: refused before a single entry is added, with the remedy."""
+    installation = sqlite_exchange.services.installation
+    sqlite_exchange.publish()
+    old = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(tmp_path / "exchange.sqlite")) as live, closing(sqlite3.connect(old)) as copy:
+        live.backup(copy)
+    sqlite_exchange.member("maker")
+    sqlite_exchange.publish()
+    shutil.rmtree(installation.published)
+    behind = engine_for(f"sqlite:///{old}")
+    with snapshot(behind) as connection:
+        size = head(connection).size
+    with pytest.raises(LogBehindError, match=r"restore a newer copy.*ledger succeed"):
+        opened(installation.folder, behind, passphrase=PASSPHRASE)
+    with snapshot(behind) as connection:
+        assert head(connection).size == size
+    behind.dispose()
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, sqlite: Engine) -> None:

@@ -24,6 +24,7 @@ def two(exchange: Exchange) -> tuple[Publisher, Publisher]:
         installation.note_signer,
         installation.published,
         exchange.services.witnesses,
+        last_signed=installation.last_signed,
         holder="second",
         clock=exchange.clock,
     )
@@ -154,6 +155,7 @@ def test_a_publisher_of_a_log_that_it_does_not_sign_for_publishes_nothing(
         other.services.installation.note_signer,
         installation.published,
         sqlite_exchange.services.witnesses,
+        last_signed=installation.last_signed,
         holder="foreign",
         clock=sqlite_exchange.clock,
     )

@@ -61,6 +61,8 @@ CHANGED: dict[str, Callable[[Members], Members]] = {
     "rule set fewer": lambda m: {"rule_sets": m["rule_sets"][1:]},
     "factor release": lambda _: {"factor_releases": ["0" * 64]},
     "policy": lambda _: {"policies": []},
+    "another key beside": lambda m: {"other_log_keys": [str(NoteSigner(m["origin"], bytes(32)).log_key)]},
+    "a predecessor": lambda _: {"predecessor": "log.example/before\n1\nAA==\n\n\u2014 log.example/before AA==\n"},
     "authority twice": lambda m: {"authorities": m["authorities"] * 2},
 }
 
@@ -92,6 +94,14 @@ BAD: dict[str, tuple[Callable[[Members], Members], str]] = {
     "key of another log": (lambda _: {"log_key": str(NoteSigner("x", bytes(32)).log_key)}, "not the origin"),
     "log key is no key": (lambda _: {"log_key": "x"}, "verifier key"),
     "log key with another id": (lambda m: {"log_key": m["log_key"].replace("+", "+0", 1)}, "key id"),
+    "another log's key beside": (
+        lambda _: {"other_log_keys": [str(NoteSigner("x", bytes(32)).log_key)]},
+        "not the origin",
+    ),
+    "a key beside is no key": (lambda _: {"other_log_keys": ["x"]}, "verifier key"),
+    "a key twice": (lambda m: {"other_log_keys": [m["log_key"]]}, "named twice"),
+    "the log before itself": (lambda m: {"predecessor": f"{m['origin']}\n1\nAA==\n\n\u2014 x AA==\n"}, "predecessor"),
+    "a predecessor that is no note": (lambda _: {"predecessor": "log.example/before"}, "predecessor"),
     "no authority": (lambda _: {"authorities": []}, "authorities: "),
     "authorities are one text": (lambda m: {"authorities": m["authorities"][0]}, "authorities: "),
     "authority is no certificate": (lambda _: {"authorities": ["PEM"]}, "PEM"),
@@ -151,6 +161,8 @@ NAMES = [
     "format",
     "origin",
     "log_key",
+    "other_log_keys",
+    "predecessor",
     "authorities",
     "intermediates",
     "pinned",

@@ -125,7 +125,7 @@ def make_case(folder: Path, engine: Engine, signer: NoteSigner, size: int) -> Ca
     for step in sorted({1, -(-size // 3), size - 1, size} - {0}):
         with begin(engine) as connection:
             append(connection, [entry_bytes(n) for n in range(head(connection).size, step)])
-        older[step] = publish(engine, signer, case.log, NOW, cosign).cosigned
+        older[step] = publish(engine, signer, case.log, NOW, cosign=cosign).cosigned
     del older[size]
     (folder / "log.vkey").write_text(f"{signer.log_key}\n")
     (folder / "witnesses").write_text("".join(f"{witness.witness_key}\n" for witness in WITNESSES))

@@ -1,7 +1,9 @@
 """The audit finds one changed byte, a lost row or file and an added one, wherever, and names the place."""
 
 import shutil
+import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,22 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from ledger import (
     AuditError,
+    ForkError,
     NoLogError,
     NoteSigner,
     PublicationBusyError,
+    RollbackError,
+    StallError,
     chain_next,
     chain_start,
     leaf_hash,
+    parse_path,
     root,
     sign_checkpoint,
 )
 from ledger import Checkpoint as SignedText
-from ledger.audit import AuditReport, audit
-from ledger.store import append, begin, create_log, metadata, publish, snapshot, sqlite_engine
+from ledger.audit import AuditReport, Shown, audit, kept, require_extends, require_fresh, shown
+from ledger.store import append, begin, create_log, head, metadata, publish, snapshot, sqlite_engine
 from ledger.store import files as durable_files
 from tests.ledger.logs import NOW, entry_bytes
 
@@ -275,6 +281,131 @@ def test_a_lost_folder_is_named(check_files: Callable[[], AuditReport], folder: 
     assert caught.value.where == folder.name
 
 
+def test_before_the_first_checkpoint_no_folder_is_called_for(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 3)
+    assert checker(sqlite_log, signer, folder)().tiles == 0
+
+
+def test_a_leftover_of_a_cut_publication_is_harmless(check_files: Callable[[], AuditReport], folder: Path) -> None:
+    (folder / "publication.tmp").write_bytes(b"half a tile")
+    assert check_files().checkpoints == 3
+
+
+def checkpoint_of(signer: NoteSigner, size: int, *, other: bool = False) -> SignedText:
+    """What the log signed at a size, or what a log of other entries would have signed."""
+    entries = [entry_bytes(n) for n in range(size)]
+    return SignedText(signer.name, size, root(map(leaf_hash, [b"other", *entries[1:]] if other else entries)))
+
+
+def shown_log(signer: NoteSigner, size: int, *, other: bool = False, cut: int = 0, wrong: bool = False) -> Shown:
+    """A log elsewhere that shows so many entries, with its hash tiles, each `cut` bytes too short, or of wrong bytes."""
+    leaves = [leaf_hash(entry_bytes(n)) for n in range(size)]
+    if other:
+        leaves[0] = leaf_hash(b"other")
+    checkpoint = checkpoint_of(signer, size, other=other)
+
+    def fetch(path: str, _limit: int) -> bytes:
+        if path == "checkpoint":
+            return sign_checkpoint(checkpoint, signer).encode()
+        place = parse_path(path)
+        assert place.level is not None
+        span = 256**place.level
+        first = place.number * 256 * span
+        ends = range(first, first + place.width * span, span)
+        data = b"".join(root(leaves[start : start + span]) for start in ends)
+        return bytes(len(data)) if wrong else data[: len(data) - cut]
+
+    return shown(fetch, [signer.log_key], "https://mirror.example/log")
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 256, 299, 529, 530])
+def test_a_log_extends_every_checkpoint_that_was_kept(log: Engine, signer: NoteSigner, size: int) -> None:
+    note = sign_checkpoint(checkpoint_of(signer, size), signer).encode()
+    with snapshot(log) as connection:
+        known = [kept(note, [signer.log_key], "kept"), shown_log(signer, size)]
+        assert audit(connection, signer.log_key, known=known).size == 530
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "error"),
+    [
+        (1, True, ForkError),
+        (300, True, ForkError),
+        (530, True, ForkError),
+        (531, False, RollbackError),
+        (531, True, RollbackError),
+    ],
+)
+def test_a_kept_checkpoint_names_fork_and_rollback(
+    log: Engine, signer: NoteSigner, size: int, other: bool, error: type[AuditError]
+) -> None:
+    note = sign_checkpoint(checkpoint_of(signer, size, other=other), signer).encode()
+    with snapshot(log) as connection, pytest.raises(error) as caught:
+        audit(connection, signer.log_key, known=[kept(note, [signer.log_key], "my checkpoint")])
+    assert caught.value.where == "my checkpoint"
+    assert caught.value.what.startswith(caught.value.code)
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "error"),
+    [(512, True, ForkError), (531, False, RollbackError), (531, True, ForkError), (800, True, ForkError)],
+)
+def test_a_shown_log_names_fork_and_rollback_by_its_tiles(
+    log: Engine, signer: NoteSigner, size: int, other: bool, error: type[AuditError]
+) -> None:
+    """Ahead of the database it is the database that went back, if the tiles lead from it to what is shown."""
+    with snapshot(log) as connection, pytest.raises(error) as caught:
+        audit(connection, signer.log_key, known=[shown_log(signer, size, other=other)])
+    assert caught.value.where == "https://mirror.example/log"
+
+
+def test_a_checkpoint_that_another_key_signed_is_none_of_this_log(signer: NoteSigner) -> None:
+    note = sign_checkpoint(checkpoint_of(signer, 3), signer).encode()
+    with pytest.raises(AuditError, match="does not open"):
+        kept(note, [NoteSigner(signer.name, bytes(32)).log_key], "kept")
+
+
+def test_an_auditor_without_the_database_compares_what_is_shown_with_what_was_kept(signer: NoteSigner) -> None:
+    old = checkpoint_of(signer, 300)
+    for size in (300, 301, 512, 700):
+        require_extends(shown_log(signer, size), old.size, old.root)
+    with pytest.raises(RollbackError):
+        require_extends(shown_log(signer, 299), old.size, old.root)
+    for size in (300, 301, 512):
+        with pytest.raises(ForkError):
+            require_extends(shown_log(signer, size, other=True), old.size, old.root)
+
+
+def test_a_tile_of_the_wrong_length_is_named(signer: NoteSigner) -> None:
+    old, cut = checkpoint_of(signer, 3), shown_log(signer, 5, cut=1)
+    with pytest.raises(AuditError) as caught:
+        require_extends(cut, old.size, old.root)
+    assert caught.value.where.endswith("tile/0/000.p/5")
+
+
+def test_tiles_that_do_not_lead_to_their_own_checkpoint_prove_no_fork(signer: NoteSigner) -> None:
+    old = checkpoint_of(signer, 3)
+    with pytest.raises(AuditError, match="do not lead to the signed root") as caught:
+        require_extends(shown_log(signer, 5, wrong=True), old.size, old.root)
+    assert type(caught.value) is AuditError
+    assert caught.value.where.startswith("https://mirror.example/log: ")
+
+
+def test_a_log_elsewhere_that_stands_still_is_a_stall(log: Engine, signer: NoteSigner) -> None:
+    behind = shown_log(signer, 300)
+    later = NOW + timedelta(seconds=60)
+    with snapshot(log) as connection:
+        require_fresh(connection, shown_log(signer, 530), now=later + timedelta(days=1), seconds=60, entries=0)
+        require_fresh(connection, behind, now=later, seconds=60)
+        require_fresh(connection, behind, now=later, seconds=60, entries=230)
+        with pytest.raises(StallError, match="300 entries"):
+            require_fresh(connection, behind, now=later + timedelta(seconds=1), seconds=60)
+        with pytest.raises(StallError):
+            require_fresh(connection, behind, now=NOW, seconds=60, entries=229)
+
+
 def test_a_database_behind_the_folder_is_found(
     log: Engine, check: Callable[[], AuditReport], folder: Path, signer: NoteSigner, grow: Grow
 ) -> None:
@@ -300,13 +431,31 @@ def test_another_logs_key_opens_nothing(log: Engine, folder: Path) -> None:
     assert caught.value.where == "head"
 
 
+def test_memory_does_not_grow_with_the_log(sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    """Ten times the entries, and a checkpoint for each tile: what is held at once is a tile of each level."""
+    peaks = []
+    for size in (1_280, 12_800):
+        with snapshot(sqlite_log) as connection:
+            start = head(connection).size
+        for step in range(start + 256, size + 1, 256):
+            grow(sqlite_log, step)
+            publish(sqlite_log, signer, folder, NOW)
+        check = checker(sqlite_log, signer, folder)
+        check()
+        tracemalloc.start()
+        check()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+
+
 def test_no_log_is_no_audit(empty_engine: Engine, signer: NoteSigner) -> None:
     with snapshot(empty_engine) as connection, pytest.raises(NoLogError):
         audit(connection, signer.log_key)
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, NoteSigner, Path]]:
+def kept_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, NoteSigner, Path]]:
     """A log that each example changes and puts right again."""
     place = tmp_path_factory.mktemp("kept")
     signer = NoteSigner("kept.example", bytes(32))
@@ -322,8 +471,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Not
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_flipped_byte_of_any_file_is_found(kept: tuple[Engine, NoteSigner, Path], data: st.DataObject) -> None:
-    engine, signer, folder = kept
+def test_any_flipped_byte_of_any_file_is_found(kept_log: tuple[Engine, NoteSigner, Path], data: st.DataObject) -> None:
+    engine, signer, folder = kept_log
     file = data.draw(st.sampled_from(sorted(p for p in folder.rglob("*") if p.is_file())))
     sound = file.read_bytes()
     file.write_bytes(flip(sound, data.draw(st.integers(0, len(sound) - 1))))

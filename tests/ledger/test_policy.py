@@ -203,3 +203,39 @@ def test_any_bytes_give_a_policy_or_our_error(data: bytes) -> None:
 
 def test_a_name_like_the_quorum_of_nobody_is_no_member() -> None:
     assert not WitnessPolicy.parse(BASE.encode() + b"quorum X1\n").reached(["none"])
+
+
+# -- a log key that another follows ----------------------------------------------------------------------------------
+
+NEXT = NoteSigner(ORIGIN, bytes(31) + b"\x01")
+BOTH = NoteSigner(ORIGIN, bytes(range(32)), successor=NEXT)
+WITH_ONE = WitnessPolicy.parse(f"witness X1 {X1}\nquorum X1\n".encode())
+
+
+@pytest.mark.parametrize("signer", [LOG, NEXT, BOTH])
+def test_while_keys_overlap_either_signs_for_the_policy_of_the_log(signer: NoteSigner) -> None:
+    note = add_lines(sign_checkpoint(CHECKPOINT, signer), [LINES["X1"]])
+    policy = WITH_ONE.for_log(*BOTH.log_keys)
+    assert policy.evaluate(note).satisfied
+    assert policy.for_log(*BOTH.log_keys) == policy
+    assert WitnessPolicy.parse(policy.document()) == policy
+
+
+def test_a_policy_that_names_one_key_of_the_log_stays_with_it() -> None:
+    policy = POLICY.for_log(*BOTH.log_keys)
+    assert policy == POLICY
+    assert policy.evaluate(sign_checkpoint(CHECKPOINT, BOTH)).checkpoint == CHECKPOINT
+    with pytest.raises(UnknownSignerError):
+        policy.evaluate(sign_checkpoint(CHECKPOINT, NEXT))
+    with pytest.raises(BadPolicyError):
+        POLICY.for_log(NEXT.log_key)
+
+
+def test_a_witness_with_any_key_of_the_log_is_its_own() -> None:
+    own = WitnessSigner("other.example", bytes(31) + b"\x01")
+    policy = WitnessPolicy.parse(f"witness own {own.witness_key}\nquorum own\n".encode()).for_log(*BOTH.log_keys)
+    assert not policy.is_attainable(*BOTH.log_keys)
+    assert policy.is_attainable(LOG.log_key)
+    found = policy.evaluate(add_lines(NOTE, [own.sign(CHECKPOINT.text, 1)]))
+    assert found.cosignatures[0].is_own
+    assert not found.satisfied

@@ -150,3 +150,15 @@ def test_a_false_tile_stops_a_consistency_proof(published: Path, signer: NoteSig
     tile.write_bytes(changed(tile.read_bytes()))
     with pytest.raises(LogInconsistentError):
         PublishedLog(fetch_from(published), signer.log_key).extension(300, 500)
+
+
+def test_while_keys_overlap_a_log_opens_with_either(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    new = NoteSigner(signer.name, bytes(32))
+    grow(sqlite_log, 3)
+    publish(sqlite_log, new, folder, NOW)
+    with pytest.raises(BadNoteError):
+        PublishedLog(fetch_from(folder), signer.log_key)
+    text = PublishedLog(fetch_from(folder), signer.log_key, new.log_key).proof_file(1)
+    assert verify_proof(parse_proof(text), leaf_hash(ENTRIES[1]), signer.log_key, new.log_key).size == 3

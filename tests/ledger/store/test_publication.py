@@ -1,19 +1,26 @@
 """What leaves the process: only persisted checkpoints, each with its tiles, and after any cut the same."""
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from ledger import (
+    AuditError,
+    BadKeyError,
+    BadNoteError,
     BadSignatureError,
+    Checkpoint,
     DurableWriteError,
     LogBehindError,
     LogInconsistentError,
+    NoLogError,
     NoteSigner,
     PublicationBusyError,
     WitnessPolicy,
@@ -25,21 +32,27 @@ from ledger import (
     open_checkpoint,
     parse_path,
     root,
+    sign_checkpoint,
     tiles_of,
 )
 from ledger.audit import audit
 from ledger.store import (
     SignedCheckpoint,
+    append,
     begin,
     checkpoint_at,
     head,
     latest_checkpoint,
     publish,
+    publish_copy,
+    require_current,
     snapshot,
+    sqlite_engine,
     store_cosignatures,
     witnessed_size,
 )
 from ledger.store import files as durable_files
+from ledger.store.reading import head_state
 from ledger.store.signing import sign_next
 from tests.ledger.logs import NOW, entry_bytes
 
@@ -165,24 +178,34 @@ def test_a_cut_at_any_durable_step_is_made_good(
         with begin(sqlite_log) as connection:
             store_cosignatures(connection, signed, lines, policy)
 
-    step, cut = 0, True
+    step, cut, last_signed = 0, True, folder.with_name("last-signed")
     while cut:
         size = 256 * step + 260
         grow(sqlite_log, size - 10)
-        publish(sqlite_log, signer, folder, NOW, cosign)
+        publish(sqlite_log, signer, folder, NOW, last_signed=last_signed, cosign=cosign)
         grow(sqlite_log, size)
         cut = False
         with cut_at(sqlite_log, step, monkeypatch) as done:
             try:
-                publish(sqlite_log, signer, folder, NOW, cosign)
+                publish(sqlite_log, signer, folder, NOW, last_signed=last_signed, cosign=cosign)
             except (OSError, DurableWriteError):
                 cut = True
+        # Whatever is in the database may have been read by others: the copy outside is as new, or newer.
+        with snapshot(sqlite_log) as connection:
+            newest = latest_checkpoint(connection)
+        assert newest is not None
+        assert open_checkpoint(last_signed.read_bytes(), signer.log_key).size >= newest.size
         assert not cut or len(done) == step
         # The old checkpoint stands or the new one does; the database has it, and its tiles are whole.
         assert published_size(folder, signer) in {size - 10, size}
-        if not list(folder.rglob("*.tmp")):
-            check(sqlite_log, signer, folder)
-        assert publish(sqlite_log, signer, folder, NOW, cosign).size == size
+        check(sqlite_log, signer, folder)
+        assert publish(sqlite_log, signer, folder, NOW, last_signed=last_signed, cosign=cosign).size == size
+        # What is kept is what the log signed; what is published has the witness's line below it.
+        with snapshot(sqlite_log) as connection:
+            newest = latest_checkpoint(connection)
+        assert newest is not None
+        assert last_signed.read_text() == newest.note
+        assert (folder / "checkpoint").read_text() == newest.cosigned
         check(sqlite_log, signer, folder)
         assert policy.evaluate((folder / "checkpoint").read_bytes()).satisfied
         with snapshot(sqlite_log) as connection:
@@ -201,7 +224,7 @@ def test_a_signed_checkpoint_that_was_cut_off_comes_out_before_the_next(
 ) -> None:
     grow(engine, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(durable_files, "write_files", lambda _files: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(durable_files, "put_files", lambda *_arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             publish(engine, signer, folder, NOW)
     with snapshot(engine) as connection:
@@ -325,10 +348,10 @@ def test_of_two_signers_of_one_state_one_wins(
     """The second publishes in another folder between the first one's reading and its write."""
     grow(engine, 4)
 
-    def overtaken(*args: object) -> object:
+    def overtaken(*args: object, **kwargs: object) -> object:
         monkeypatch.setattr("ledger.store.publication.sign_next", sign_next)
         publish(engine, signer, folder.with_name("other"), NOW)
-        return sign_next(*args)  # type: ignore[arg-type]
+        return sign_next(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr("ledger.store.publication.sign_next", overtaken)
     with pytest.raises(PublicationBusyError):
@@ -347,3 +370,218 @@ def test_every_published_path_is_one_of_the_layout(
         assert sum(t.level == level for t in tiles) == full + (width > 0)
     with snapshot(sqlite_log) as connection:
         assert head(connection).size == 520
+
+
+@pytest.fixture
+def last_signed(tmp_path: Path) -> Path:
+    """The copy of the last signed checkpoint, outside database and folder."""
+    return tmp_path / "last-signed"
+
+
+def test_the_copy_outside_alone_stops_a_database_that_is_behind(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    """The published folder is lost too; neither an old copy nor one that grew another way is signed."""
+    old_file = folder.with_name("old.sqlite")
+    grow(sqlite_log, 2)
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    with closing(sqlite3.connect(str(sqlite_log.url.database))) as live, closing(sqlite3.connect(old_file)) as copy:
+        live.backup(copy)
+    grow(sqlite_log, 3)
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    shutil.rmtree(folder)
+    old = sqlite_engine(old_file)
+    with pytest.raises(LogBehindError):
+        publish(old, signer, folder, NOW, last_signed=last_signed)
+    with begin(old) as connection:
+        append(connection, [b"another third", b"and a fourth"])
+    with pytest.raises(LogBehindError):
+        publish(old, signer, folder, NOW, last_signed=last_signed)
+    assert contents(folder) == {}
+    old.dispose()
+    assert publish(sqlite_log, signer, folder, NOW, last_signed=last_signed).size == 3
+
+
+def test_a_tree_that_is_forked_from_the_copy_outside_is_not_signed(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 3)
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    last_signed.write_text(sign_checkpoint(Checkpoint(signer.name, 3, leaf_hash(b"another")), signer))
+    grow(sqlite_log, 4)
+    with pytest.raises(LogInconsistentError):
+        publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    assert published_size(folder, signer) == 3
+
+
+def test_what_is_kept_outside_was_cut_before_it_was_stored(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    """It told nobody, and the database leads to it: the log goes on."""
+    grow(sqlite_log, 3)
+    with snapshot(sqlite_log) as connection:
+        tree = Checkpoint(signer.name, 3, head(connection).root)
+    last_signed.write_text(sign_checkpoint(tree, signer))
+    grow(sqlite_log, 5)
+    assert publish(sqlite_log, signer, folder, NOW, last_signed=last_signed).size == 5
+
+
+def test_what_is_published_meanwhile_is_not_taken_for_a_loss(
+    engine: Engine, signer: NoteSigner, folder: Path, grow: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process starts while another one publishes, between its look at the files and its look at the database."""
+    last_signed = folder.with_name("last-signed")
+
+    def overtaken(connection: Connection) -> object:
+        monkeypatch.setattr("ledger.store.publication.head_state", head_state)
+        grow(engine, 9)
+        publish(engine, signer, folder, NOW, last_signed=last_signed)
+        return head_state(connection)
+
+    grow(engine, 4)
+    publish(engine, signer, folder, NOW, last_signed=last_signed)
+    monkeypatch.setattr("ledger.store.publication.head_state", overtaken)
+    with snapshot(engine) as connection:
+        assert require_current(connection, signer.log_keys, folder, last_signed).size == 9
+
+
+def test_a_lost_copy_outside_is_made_again_without_new_entries(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 3)
+    signed = publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    last_signed.unlink()
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    assert last_signed.read_text() == signed.note
+
+
+def test_a_tile_with_other_bytes_is_never_overwritten(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 3)
+    publish(sqlite_log, signer, folder, NOW)
+    (folder / "tile/0/000").write_bytes(b"another log's")
+    grow(sqlite_log, 300)
+    with pytest.raises(LogInconsistentError) as caught:
+        publish(sqlite_log, signer, folder, NOW)
+    assert caught.value.where == "tile/0/000"
+    assert (folder / "tile/0/000").read_bytes() == b"another log's"
+    assert published_size(folder, signer) == 3
+
+
+def test_the_next_publication_removes_a_leftover_even_without_new_entries(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow
+) -> None:
+    grow(sqlite_log, 3)
+    publish(sqlite_log, signer, folder, NOW)
+    before = contents(folder)
+    (folder / "publication.tmp").write_bytes(b"half a tile")
+    publish(sqlite_log, signer, folder, NOW)
+    assert contents(folder) == before
+
+
+def test_a_copy_is_the_published_log(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    copy = folder.with_name("copy")
+    with pytest.raises(NoLogError, match="no checkpoint"):
+        publish_copy(engine, signer.log_keys, copy)
+    for size in (10, 300, 310):
+        grow(engine, size)
+        publish(engine, signer, folder, NOW)
+    grow(engine, 320)
+    assert publish_copy(engine, signer.log_keys, copy).size == 310, "nothing is signed for a copy"
+    assert contents(copy) == contents(folder)
+    publish(engine, signer, folder, NOW)
+    publish_copy(engine, signer.log_keys, copy)
+    assert contents(copy) == contents(folder)
+    assert {path.stat().st_nlink for path in copy.rglob("*") if path.is_file()} == {1}
+
+
+def test_a_copy_cut_at_any_durable_step_is_taken_up(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(sqlite_log, 300)
+    publish(sqlite_log, signer, folder, NOW)
+    step, cut = 0, True
+    while cut:
+        copy, cut = folder.with_name(f"copy-{step}"), False
+        with cut_at(sqlite_log, step, monkeypatch):
+            try:
+                publish_copy(sqlite_log, signer.log_keys, copy)
+            except (OSError, DurableWriteError):
+                cut = True
+        assert (copy / "checkpoint").exists() <= (contents(copy) == contents(folder))
+        publish_copy(sqlite_log, signer.log_keys, copy)
+        assert contents(copy) == contents(folder)
+        step += 1
+    assert step > 15
+
+
+def test_a_copy_of_another_log_is_not_touched(sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
+    grow(sqlite_log, 5)
+    publish(sqlite_log, signer, folder, NOW)
+    copy = folder.with_name("copy")
+    copy.mkdir()
+    ahead = sign_checkpoint(Checkpoint(signer.name, 9, leaf_hash(b"another")), signer)
+    (copy / "checkpoint").write_text(ahead)
+    with pytest.raises(LogBehindError):
+        publish_copy(sqlite_log, signer.log_keys, copy)
+    assert contents(copy) == {"checkpoint": ahead.encode()}
+
+
+def test_a_copy_carries_the_cosignatures_that_are_kept(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    """Also those that came after it was made; what is kept outside, and what the database is held to, has none."""
+    copy, names = folder.with_name("copy"), ("first", "second")
+    witnesses = [WitnessSigner(f"{name}.example", bytes([n]) * 32) for n, name in enumerate(names, start=1)]
+    policy = WitnessPolicy((), (), (), "none").for_log(signer.log_key)
+    grow(sqlite_log, 3)
+    signed = publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    for count, witness in enumerate(witnesses, start=1):
+        with begin(sqlite_log) as connection:
+            lines = {witness.witness_key: witness.sign(note_text(signed.note), count)}
+            store_cosignatures(connection, signed, lines, policy)
+        assert publish_copy(sqlite_log, signer.log_keys, copy).cosigned == (copy / "checkpoint").read_text()
+        assert (copy / "checkpoint").read_text().count("\n\u2014 ") == 1 + count
+    publish(sqlite_log, signer, folder, NOW, last_signed=last_signed)
+    assert (folder / "checkpoint").read_text() == (copy / "checkpoint").read_text()
+    assert last_signed.read_text() == signed.note
+    with snapshot(sqlite_log) as connection:
+        assert audit(connection, signer.log_key, copy).cosignatures == 2
+
+
+def test_while_keys_overlap_a_checkpoint_opens_with_either(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, last_signed: Path, grow: Grow
+) -> None:
+    old, new = signer, NoteSigner(signer.name, bytes(32))
+    both = NoteSigner(signer.name, bytes(range(32)), successor=new)
+    for size, present in ((3, old), (5, both), (7, new)):
+        grow(sqlite_log, size)
+        note = publish(sqlite_log, present, folder, NOW, last_signed=last_signed).note
+        for key in (old.log_key, new.log_key):
+            if key in present.log_keys:
+                assert open_checkpoint(note, key).size == size
+                assert open_checkpoint(note, old.log_key, new.log_key).size == size
+            else:
+                with pytest.raises(BadNoteError):
+                    open_checkpoint(note, key)
+    with snapshot(sqlite_log) as connection:
+        audit(connection, new.log_key, folder, other_keys=[old.log_key])
+        with pytest.raises(AuditError, match="no trusted key"):
+            audit(connection, new.log_key, folder)
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_of_two_signatures_a_bad_one_refuses_the_note(signer: NoteSigner, line: int) -> None:
+    both = NoteSigner(signer.name, bytes(range(32)), successor=NoteSigner(signer.name, bytes(32)))
+    other = sign_checkpoint(Checkpoint(signer.name, 1, leaf_hash(b"b")), both).splitlines(keepends=True)
+    lines = sign_checkpoint(Checkpoint(signer.name, 1, leaf_hash(b"a")), both).splitlines(keepends=True)
+    lines[-2 + line] = other[-2 + line]
+    with pytest.raises(BadSignatureError):
+        open_checkpoint("".join(lines), *both.log_keys)
+
+
+def test_a_key_does_not_follow_itself_or_another_log_s(signer: NoteSigner) -> None:
+    for successor in (signer, NoteSigner("other.example", bytes(32))):
+        with pytest.raises(BadKeyError):
+            NoteSigner(signer.name, bytes(range(32)), successor=successor)

@@ -1,0 +1,187 @@
+"""What ends and what follows: a log key that another key follows, and an origin that another origin succeeds.
+
+A key goes in two steps, with an overlap in which both keys sign each checkpoint, so that verifiers with either trust file go on.
+An origin ends when its database is lost: what it signed stays as it is, below ``frozen/``, and a log of another name begins.
+Each step is a rename or a whole file; a run that was cut is taken up by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from exchange.cosigning import load_policy
+from exchange.database import migrate
+from exchange.errors import SetupError, UsageError
+from exchange.installation import (
+    FROZEN,
+    LAST_SIGNED,
+    NEXT,
+    PREDECESSOR,
+    PUBLISHED,
+    RETIRED,
+    alone,
+    flush_folder,
+    frozen_origins,
+    kept_passphrase,
+    make_private_folder,
+    retired_keys,
+    write_private,
+)
+from exchange.trust import TrustFile
+from ledger import CHECKPOINT_PATH, BadNoteError, Checkpoint, LogKey, NoLogError, open_checkpoint
+from ledger.store import head, latest_checkpoint, snapshot
+from signer import KeyPair
+from signer.keystore import load_key, save_key
+
+_TRUST = "trust"
+
+
+def begin_rotation(folder: Path, *, passphrase: str | None, random: Callable[[int], bytes]) -> None:
+    """Make the log's next key: from the next start both keys sign each checkpoint. Raises SetupError, KeyStoreError."""
+    path = folder / "keys" / NEXT
+    with alone(folder):
+        secret = _secret(folder, passphrase, random)
+        if path.exists():
+            raise SetupError(
+                "another key is following already", where=str(path), remedy="end that: `packtrace ledger key retire`"
+            )
+        save_key(path, KeyPair.generate("Ed25519"), secret)
+
+
+def end_rotation(folder: Path, engine: Engine, witness_policy: Path | None = None) -> LogKey:
+    """End the log's first key: from the next start only the one that followed signs. Return the key that ended.
+
+    Raises SetupError unless everything signed last, in the database and outside, is signed by the follower too, and the witness
+    policy, if there is one, is also for a log with that key.
+    """
+    path = folder / "keys" / NEXT
+    with alone(folder):
+        trust = _trust(folder)
+        if not path.exists() or len(trust.keys) < 2:
+            raise SetupError(
+                "no key is following",
+                where=str(path),
+                remedy="begin with `packtrace ledger key rotate` and start the exchange",
+            )
+        _require_signed_by(folder, engine, trust.keys[1])
+        load_policy(witness_policy, *trust.keys[1:])
+        ended = [*retired_keys(folder), *([trust.key] if trust.key not in retired_keys(folder) else [])]
+        write_private(folder / RETIRED, "".join(f"{key}\n" for key in ended).encode(), mode=0o644)
+        path.replace(folder / "keys" / "log")
+        flush_folder(folder / "keys")
+        return trust.key
+
+
+def succeed(
+    folder: Path,
+    engine: Engine,
+    old: str,
+    new: str | None,
+    *,
+    passphrase: str | None,
+    random: Callable[[int], bytes],
+) -> Checkpoint:
+    """Freeze the lost log `old`: the next start founds another one, named `new`, that names it as predecessor.
+
+    The database must be empty. Return the last checkpoint that is known of `old`. Raises SetupError, UsageError, KeyStoreError.
+    """
+    with alone(folder):
+        secret = _secret(folder, passphrase, random)
+        _require_no_log(engine)
+        trust = _trust(folder)
+        note, last = _last_known(folder, [*trust.keys, *retired_keys(folder)])
+        if last.origin != old:
+            raise UsageError(f"the log that signed here is {last.origin}, not {old}", where="ORIGIN", remedy="name it")
+        if new in {old, *frozen_origins(folder)}:
+            raise UsageError(f"{new} has been the name of a log", where="--origin", remedy="give the new log another")
+        frozen = folder / FROZEN / old.replace("/", "-")
+        make_private_folder(frozen)
+        write_private(frozen / CHECKPOINT_PATH, note.encode(), mode=0o644)
+        write_private(frozen / _TRUST, trust.document(), mode=0o644)
+        _move_keys(folder / "keys", frozen / "keys", secret)
+        if (folder / PUBLISHED).exists():
+            (folder / PUBLISHED).rename(frozen / PUBLISHED)
+        write_private(folder / PREDECESSOR, note.encode(), mode=0o644)
+        # Last: while this file is there, no log is founded.
+        (folder / LAST_SIGNED).unlink(missing_ok=True)
+        flush_folder(folder / "keys")
+        return last
+
+
+def _secret(folder: Path, passphrase: str | None, random: Callable[[int], bytes]) -> str:
+    """Return the passphrase of the folder's keys, having tried it: all keys are under one."""
+    secret = passphrase or kept_passphrase(folder, random)
+    load_key(folder / "keys" / "log", secret)
+    return secret
+
+
+def _trust(folder: Path) -> TrustFile:
+    """Return the folder's trust file, which names the log's public keys."""
+    try:
+        return TrustFile.read((folder / _TRUST).read_bytes(), where=str(folder / _TRUST))
+    except FileNotFoundError:
+        raise SetupError(
+            "there is no trust file", where=str(folder), remedy="name the data folder of an exchange that was started"
+        ) from None
+
+
+def _require_signed_by(folder: Path, engine: Engine, follower: LogKey) -> None:
+    with snapshot(engine) as connection:
+        newest = latest_checkpoint(connection)
+    outside = [folder / PUBLISHED / CHECKPOINT_PATH, folder / LAST_SIGNED]
+    try:
+        for note in [newest.note if newest else "", *(file.read_text("utf-8") for file in outside)]:
+            open_checkpoint(note, follower)
+    except (BadNoteError, FileNotFoundError):
+        raise SetupError(
+            "the last checkpoint is not signed by the key that follows",
+            where=str(folder / "keys" / NEXT),
+            remedy="start the exchange, and end the first key when a checkpoint over a further entry is published",
+        ) from None
+
+
+def _require_no_log(engine: Engine) -> None:
+    migrate(engine)
+    try:
+        with snapshot(engine) as connection:
+            found = head(connection)
+    except NoLogError:
+        return
+    raise SetupError(
+        f"the database has the log {found.origin}",
+        where="PACKTRACE_DATABASE_URL",
+        remedy="keep that database for reading, and name an empty one",
+    )
+
+
+def _last_known(folder: Path, keys: list[LogKey]) -> tuple[str, Checkpoint]:
+    """Return the newest checkpoint outside the database, and make sure that it is the one beside the keys."""
+    found = []
+    for file in (folder / LAST_SIGNED, folder / PUBLISHED / CHECKPOINT_PATH):
+        if file.exists():
+            note = file.read_text("utf-8")
+            found.append((note, open_checkpoint(note, *keys)))
+    if not found:
+        raise SetupError(
+            "no log has signed anything here", where=str(folder), remedy="start the exchange; it founds a log"
+        )
+    note, last = max(found, key=lambda pair: pair[1].size)
+    write_private(folder / LAST_SIGNED, note.encode(), mode=0o644)
+    return note, last
+
+
+def _move_keys(keys: Path, frozen: Path, secret: str) -> None:
+    """Put the log's keys aside, and make another key for another log."""
+    make_private_folder(frozen)
+    names = ["log", NEXT, Path(RETIRED).name]
+    for name in names:
+        # What stands there from a run that was cut is the lost log's key; the one here may be the new log's.
+        if (keys / name).exists() and not (frozen / name).exists():
+            (frozen / name).hardlink_to(keys / name)
+    flush_folder(frozen)
+    save_key(keys / "log", KeyPair.generate("Ed25519"), secret)
+    for name in names[1:]:
+        (keys / name).unlink(missing_ok=True)
