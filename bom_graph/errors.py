@@ -50,6 +50,12 @@ class CycleError(BomGraphError):
     code = "cycle"
 
 
+class LoopError(BomGraphError):
+    """Products are made from each other, and the loop takes as much of one as it makes, or it is too large."""
+
+    code = "loop"
+
+
 class FactorError(BomGraphError):
     """No factor fits, two fit equally, or a release can't be read."""
 

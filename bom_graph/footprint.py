@@ -59,7 +59,7 @@ class Footprint:
 def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
     """Return the footprint of `demand` (process index -> amount in product units).
 
-    Raises CycleError where the system has a loop. The sum runs over the burdens in their given order. The total is infinite or NaN
+    Raises LoopError where a loop takes as much as it makes. The sum runs over the burdens in their given order. The total is infinite or NaN
     where the amounts are too large for a double.
     """
     wanted = np.zeros(len(system.processes))
