@@ -15,6 +15,8 @@ from bom_graph.errors import (
     RecordError,
     RuleSetError,
     StatedSumError,
+    SystemFileError,
+    UncertaintyError,
     UnitError,
 )
 from bom_graph.factors import Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
@@ -45,6 +47,8 @@ from bom_graph.records import (
 )
 from bom_graph.rounding import half_even, stored
 from bom_graph.rules import RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.system_file import SystemFile, SystemResult, solve_file
+from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 
 __all__ = [
     "SEALED",
@@ -74,6 +78,8 @@ __all__ = [
     "LoopError",
     "Measure",
     "Output",
+    "Parameter",
+    "Pedigree",
     "Period",
     "ProductFootprint",
     "ProductSystem",
@@ -84,8 +90,15 @@ __all__ = [
     "RuleSetError",
     "RuleSetName",
     "Sealed",
+    "Simulation",
     "Site",
     "StatedSumError",
+    "SystemFile",
+    "SystemFileError",
+    "SystemResult",
+    "UncertainSystem",
+    "Uncertainty",
+    "UncertaintyError",
     "UnitError",
     "Vehicle",
     "Warranty",
@@ -104,6 +117,8 @@ __all__ = [
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",
+    "simulate",
     "solve",
+    "solve_file",
     "stored",
 ]

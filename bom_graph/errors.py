@@ -72,3 +72,15 @@ class DeliveredEnergyError(BomGraphError):
     """The denominator can't be computed from the battery model's data."""
 
     code = "delivered_energy"
+
+
+class UncertaintyError(BomGraphError):
+    """A distribution doesn't fit its amount, or draws can't be made."""
+
+    code = "uncertainty"
+
+
+class SystemFileError(BomGraphError):
+    """A product-system file can't be read, or what it says can't be computed."""
+
+    code = "system_file"

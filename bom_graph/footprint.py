@@ -59,8 +59,8 @@ class Footprint:
 def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
     """Return the footprint of `demand` (process index -> amount in product units).
 
-    Raises LoopError where a loop takes as much as it makes. The sum runs over the burdens in their given order. The total is infinite or NaN
-    where the amounts are too large for a double.
+    Raises LoopError where a loop takes as much as it makes. The sum runs over the burdens in their given order. The total is infinite
+    or NaN where the amounts are too large for a double.
     """
     wanted = np.zeros(len(system.processes))
     for process, amount in demand.items():
