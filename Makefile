@@ -8,7 +8,7 @@ JSON ?=
 
 prepare = PYTHON='$(PYTHON)' sh .ci/environment
 
-.PHONY: help demo test lint format bench docs lock clean
+.PHONY: help demo test faults lint format bench docs lock clean
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,10 @@ demo: ## play the real supply chain and show its footprints (ARGS="--exit --json
 test: ## run the tests (ARGS="tests/signer -k name" picks some)
 	@$(prepare) dev
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+
+faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
+	@$(prepare) dev
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 -m "faults or not faults" tests/faults $(ARGS)
 
 lint: ## check style, types and the import contracts
 	@$(prepare) dev

@@ -110,8 +110,12 @@ def _issuing(key_pair: KeyPair) -> Iterator[Row]:
     signed = leaf_bytes(ours().token).rpartition(b".")[0]
     yield compare(name, ours, partial(key_pair.sign, signed), reference_name="bare signature", goal="for information")
     if key_pair.algorithm == "ES256":
-        theirs = _package_issuing(key_pair, _package_key(key_pair))
-        yield compare(name, ours, theirs, reference_name="sd-jwt", goal=">=2")
+        key = _package_key(key_pair)
+        # We pad with 15 decoys; the package makes none unless it is told to, and then two to five for each object.
+        for decoys, goal in ((False, ">=2"), (True, "for information")):
+            theirs = _package_issuing(key_pair, key, decoys=decoys)
+            reference_name = "sd-jwt with decoys" if decoys else "sd-jwt"
+            yield compare(name, ours, theirs, reference_name=reference_name, goal=goal)
 
 
 # --- The package sd-jwt -------------------------------------------------------------------------------------------
@@ -128,8 +132,8 @@ def _package_verification(key: JWK, presentation: str) -> Callable[[], object]:
     return lambda: SDJWTVerifier(presentation, lambda _issuer, _header: public_key).get_verified_payload()
 
 
-def _package_issuing(key_pair: KeyPair, key: JWK) -> Callable[[], object]:
-    """The same claims under the same header, hidden in the same places; without decoys, sorted sizes and line ids."""
+def _package_issuing(key_pair: KeyPair, key: JWK, *, decoys: bool) -> Callable[[], object]:
+    """The same claims under the same header, hidden in the same places; its digests are not padded to a size."""
     certificate = base64.b64encode(key_pair.certificate).decode()
     header = {"typ": "dc+sd-jwt", "kid": key_pair.thumbprint, "x5c": [certificate]}
     opened = {"iss": MAKER, "aud": ORIGIN, "jti": JTI, "iat": int(AT.timestamp()), "vct": PROFILE.vct}
@@ -138,7 +142,8 @@ def _package_issuing(key_pair: KeyPair, key: JWK) -> Callable[[], object]:
     def issue_like_us() -> object:
         hidden = {SDObj(name): value for name, value in {"contents": contents, **CLAIMS}.items() if name != "inputs"}
         lines = [SDObj(line) for line in LINES]
-        return SDJWTIssuer({**opened, **hidden, SDObj("inputs"): lines}, key, extra_header_parameters=header)
+        claims = {**opened, **hidden, SDObj("inputs"): lines}
+        return SDJWTIssuer(claims, key, add_decoy_claims=decoys, extra_header_parameters=header)
 
     return issue_like_us
 

@@ -63,6 +63,11 @@ def compare(
     )
 
 
+def limit(name: str, milliseconds: float, allowed: float) -> Row:
+    """Return the row of a time that a goal bounds by itself: its ratio to what is allowed, at most 1."""
+    return Row(name, milliseconds, allowed, "allowed", milliseconds / allowed, "<=1", "ms")
+
+
 def calibrate(call: Callable[[], object]) -> int:
     """Return how many calls make a sample of about 50 ms; a call longer than that makes one by itself."""
     calls = 1

@@ -3,6 +3,7 @@
 Pure: no database, clock, network or randomness.
 """
 
+from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.errors import (
@@ -12,16 +13,19 @@ from bom_graph.errors import (
     DeliveredEnergyError,
     FactorError,
     LoopError,
+    MissingFactorError,
     RecordError,
     RuleSetError,
     StatedSumError,
     SystemFileError,
+    TextError,
     UncertaintyError,
     UnitError,
+    UnknownStageError,
 )
-from bom_graph.factors import Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
+from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance
+from bom_graph.gates import Finding, element_balance, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
@@ -46,13 +50,17 @@ from bom_graph.records import (
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
-from bom_graph.rules import RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.rules import SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
 from bom_graph.system_file import SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
+from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "LIFE_CYCLE",
     "SEALED",
+    "SEALED_STAGE",
     "ActivityData",
+    "Background",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
@@ -77,6 +85,7 @@ __all__ = [
     "Link",
     "LoopError",
     "Measure",
+    "MissingFactorError",
     "Output",
     "Parameter",
     "Pedigree",
@@ -96,10 +105,12 @@ __all__ = [
     "SystemFile",
     "SystemFileError",
     "SystemResult",
+    "TextError",
     "UncertainSystem",
     "Uncertainty",
     "UncertaintyError",
     "UnitError",
+    "UnknownStageError",
     "Vehicle",
     "Warranty",
     "compile_arrays",
@@ -108,8 +119,10 @@ __all__ = [
     "delivered_energy",
     "dimension",
     "element_balance",
+    "first_defect",
     "format_amount",
     "half_even",
+    "in_words",
     "load_release",
     "load_rule_set",
     "look_up",
@@ -117,8 +130,10 @@ __all__ = [
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",
+    "sealed_total",
     "simulate",
     "solve",
     "solve_file",
     "stored",
+    "why_unreadable",
 ]

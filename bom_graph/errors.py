@@ -38,6 +38,12 @@ class RecordError(BomGraphError):
     code = "record"
 
 
+class TextError(RecordError):
+    """A text of a record holds control characters, line breaks or changes of writing direction."""
+
+    code = "text"
+
+
 class StatedSumError(BomGraphError):
     """A sum that the record states isn't the sum of its parts."""
 
@@ -60,6 +66,18 @@ class FactorError(BomGraphError):
     """No factor fits, two fit equally, or a release can't be read."""
 
     code = "factor"
+
+
+class MissingFactorError(FactorError):
+    """A record names a flow or grid that no factor release in use has a factor for."""
+
+    code = "missing_factor"
+
+
+class UnknownStageError(BomGraphError):
+    """A footprint states a stage that its rule set doesn't have."""
+
+    code = "unknown_stage"
 
 
 class RuleSetError(BomGraphError):

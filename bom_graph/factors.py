@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bom_graph.errors import FactorError, UnitError
 from bom_graph.quantities import Amount, dimension
+from bom_graph.wording import why_unreadable
 
 MAX_RELEASE_BYTES = 16 * 1024 * 1024
+LIFE_CYCLE: Final = "co2e_life_cycle"
 _DATA = resources.files("bom_graph") / "data" / "factors"
 
 
@@ -81,7 +83,7 @@ class FactorRelease(_Frozen):
                 dimension(row.per, where=row.id)
         except (ValueError, RecursionError, UnitError) as error:
             raise FactorError(
-                f"the factor release can't be read: {error}",
+                f"the factor release can't be read: {why_unreadable(error)}",
                 where="release file",
                 remedy="take the published file",
             ) from None
@@ -102,6 +104,20 @@ class FactorRelease(_Frozen):
         for row in sorted(self.rows, key=lambda row: -row.year):
             found.setdefault(row.flow, []).append(row)
         return {flow: tuple(rows) for flow, rows in found.items()}
+
+    def factor(self, flow: str, geography: str | None, family: str) -> Factor | None:
+        """Return this release's factor: the exact geography, else the region's nation; None where it has none.
+
+        Without `geography` the flow's global row. A proxy counts only where the release has no row of the flow itself.
+        """
+        stand_in = None if flow in self.by_flow else next((p for p in self.proxies if p.flow == flow), None)
+        rows = self.by_flow.get(stand_in.stands_in if stand_in else flow, ())
+        for place, reason in _places(geography):
+            for row in rows:
+                if (row.family, row.geography) == (family, place):
+                    why = f"proxy: {stand_in.reason}" if stand_in else reason
+                    return Factor(row=row, release=self.id, reason=why)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +145,13 @@ def release_bytes(release_id: str) -> bytes:
 
 
 def look_up(releases: Sequence[FactorRelease], flow: str, geography: str | None, family: str, *, where: str) -> Factor:
-    """Return the factor for `flow`: the first release that has one wins; in it the exact geography, else the region's nation.
+    """Return the factor for `flow`, as `FactorRelease.factor` finds it, of the first release that has one.
 
-    Without `geography` the flow's global row. A proxy counts only where the release has no row of the flow itself.
     Raises FactorError where none fits: a missing factor is never zero.
     """
     for release in releases:
-        stand_in = None if flow in release.by_flow else next((p for p in release.proxies if p.flow == flow), None)
-        rows = release.by_flow.get(stand_in.stands_in if stand_in else flow, ())
-        rows = tuple(row for row in rows if row.family == family)
-        for place, reason in _places(geography):
-            for row in rows:
-                if row.geography == place:
-                    why = f"proxy: {stand_in.reason}" if stand_in else reason
-                    return Factor(row=row, release=release.id, reason=why)
+        if (found := release.factor(flow, geography, family)) is not None:
+            return found
     named = ", ".join(release.id for release in releases)
     place = f" for {geography}" if geography else ""
     raise FactorError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,8 +60,8 @@ class Footprint:
 def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
     """Return the footprint of `demand` (process index -> amount in product units).
 
-    Raises LoopError where a loop takes as much as it makes. The sum runs over the burdens in their given order. The total is infinite
-    or NaN where the amounts are too large for a double.
+    Raises LoopError where a loop takes as much as it makes. Sums are exact, rounded once: a huge burden and a huge credit that cancel
+    take nothing else with them. The total is infinite or NaN where the amounts are too large for a double.
     """
     wanted = np.zeros(len(system.processes))
     for process, amount in demand.items():
@@ -72,18 +73,23 @@ def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
         Contribution(burden, float(scaling[burden.process]), float(scaling[burden.process]) * burden.kg_co2e)
         for burden in system.burdens
     )
-    stages: dict[str, float] = {}
-    total = 0.0
+    stages: dict[str, list[float]] = {}
     for part in contributions:
-        stages[part.burden.stage] = stages.get(part.burden.stage, 0.0) + part.kg_co2e
-        total += part.kg_co2e
+        stages.setdefault(part.burden.stage, []).append(part.kg_co2e)
     return Footprint(
-        total=total,
-        stages=stages,
+        total=_sum([part.kg_co2e for part in contributions]),
+        stages={stage: _sum(kilograms) for stage, kilograms in stages.items()},
         activity_primary_share=_share(contributions, [part.burden.activity_primary for part in contributions]),
         factor_primary_share=_share(contributions, [part.burden.factor_primary for part in contributions]),
         contributions=contributions,
     )
+
+
+def _sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return math.nan
 
 
 def _share(contributions: Sequence[Contribution], primary: Sequence[float]) -> float:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
+from bom_graph.factors import FactorRow
 from bom_graph.quantities import UNITS, convert
 from bom_graph.records import ActivityData, Lines, Output
 from bom_graph.rules import ElementGate
 
+#: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
+#: on clean power or an old process, too narrow for a slipped unit.
+PLAUSIBLE_RATIO = 5
 Level = Literal["note", "soft", "hard"]
 
 
@@ -60,6 +65,31 @@ def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> l
             refuses=is_hard and gate.hard_effect == "refuse",
         )
     ]
+
+
+def sealed_total(kg_co2e: float, unit: str, background: Sequence[FactorRow], *, where: str) -> list[Finding]:
+    """Return a soft finding where a signed footprint of which only the figures are known is zero, negative or implausible.
+
+    `kg_co2e` is per `unit`; `background` are the rows to compare with, of which those in the unit's dimension count. Where there are
+    none, a figure above zero can't be judged.
+    """
+    values = [
+        float(row.value) / float(convert(Decimal(1), row.per, unit, where=row.id))
+        for row in background
+        if UNITS[row.per][0] == UNITS[unit][0]
+    ]
+    if kg_co2e == 0:
+        what = "a total of zero is stated: nothing is made without emissions"
+    elif kg_co2e < 0:
+        what = f"a total below zero is stated, {kg_co2e:.6g} kg CO2e/{unit}: it is taken off what others emit"
+    elif values and not min(values) / PLAUSIBLE_RATIO <= kg_co2e <= max(values) * PLAUSIBLE_RATIO:
+        about = "comparable material" if len(values) == 1 else "materials"
+        known = " to ".join(dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values))))
+        what = f"{kg_co2e:.6g} kg CO2e/{unit} is stated, background data of {about} has {known}"
+    else:
+        return []
+    remedy = "ask the maker of this product for its activity data, or for a corrected footprint"
+    return [Finding("sealed_total", "soft", where, what, remedy)]
 
 
 def _elements(formula: str, amount: Decimal, unit: str, where: str) -> dict[str, float]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,15 +23,20 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from bom_graph.composition import mass_fractions
-from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, UnitError
+from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, TextError, UnitError
 from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.rules import RuleSet
+from bom_graph.wording import first_defect
 
 #: Two figures that must agree may differ by this share: twelve stored digits and a sum of many lines.
 SUM_TOLERANCE = Decimal("1e-9")
 SHARE_TOLERANCE = Decimal("0.001")
 MAX_LINES = 4096
+#: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9.
+_UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MEMBER = re.compile(r"[a-z0-9_]+")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -51,7 +57,20 @@ PartT = TypeVar("PartT", bound="Part")
 #: A field as a reader holds it.
 Maybe: TypeAlias = T | Sealed | None
 Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512, strict=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True)]
+
+
+def _plain_text(value: str) -> str:
+    if found := _UNPLAIN.search(value):
+        raise PydanticCustomError(
+            TextError.code,
+            "the text holds the character U+{code}, which breaks a line, controls a screen or turns the writing direction",
+            {"code": f"{ord(found[0]):04X}"},
+        )
+    return value
+
+
+#: One line that reads as it is written: others print it in reports, on screens and on pages.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True), AfterValidator(_plain_text)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
 Obtained = Literal["measured", "calculated", "estimated", "modelled", "assumed"]
 
@@ -177,12 +196,16 @@ class AmountLine(Line):
 
 
 class Input(AmountLine):
-    """A material or component that goes in: a supplier's product (with or without citation) or a background flow."""
+    """A material or component that goes in: a supplier's product (with or without citation) or a background flow.
+
+    `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with.
+    """
 
     name: Text
     product: Uri | None = None
     citation: Citation | None = None
     flow: Identifier | None = None
+    comparable_flow: Identifier | None = None
     composition: Composition | None = None
 
     @model_validator(mode="after")
@@ -191,6 +214,8 @@ class Input(AmountLine):
             raise ValueError("name either a supplier's product or a background flow")
         if self.citation is not None and self.product is None:
             raise ValueError("a citation needs the product that it is about")
+        if self.comparable_flow is not None and self.product is None:
+            raise ValueError("a flow to compare with needs the product that is compared")
         return self
 
 
@@ -354,11 +379,13 @@ def _validated(model: type[PartT], values: Any, *, where: str) -> PartT:
         place = f"{where}/{error.where}" if where != "statement" else error.where
         raise type(error)(error.what, where=place, remedy=error.remedy) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        steps, what = first_defect(error)
         # Between the members stand names of union branches (``Period``, ``is-instance[Sealed]``), which no reader knows.
-        members = [str(step) for step in first["loc"] if _MEMBER.fullmatch(str(step))]
+        members = [step for step in steps if _MEMBER.fullmatch(step)]
         place = "/".join([*([] if where == "statement" and members else [where]), *members])
-        raise RecordError(first["msg"], where=place, remedy="correct it and sign the statement again") from None
+        if error.errors(include_url=False, include_input=False)[0]["type"] == TextError.code:
+            raise TextError(what, where=place, remedy="write it as one line of plain text and sign again") from None
+        raise RecordError(what, where=place, remedy="correct it and sign the statement again") from None
 
 
 class ActivityData(Record):
@@ -530,6 +557,10 @@ class RuleSetName(Part):
     version: Text
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
 
+    def names(self, rule_set: RuleSet) -> bool:
+        """Whether this is `rule_set`, in its version."""
+        return (self.id, self.version, self.digest) == (rule_set.id, rule_set.version, rule_set.digest)
+
 
 class ProductFootprint(Record):
     """The footprint of a declared unit under one rule set, signed by the tier that computed it."""
@@ -543,7 +574,7 @@ class ProductFootprint(Record):
     total: Maybe[Amount] = None
     stages: ListOf = None
     complete: Maybe[Annotated[bool, Field(strict=True)]] = None
-    primary_data_share: Maybe[Amount] = None
+    primary_data_share: Maybe[Annotated[Amount, Field(ge=0, le=100)]] = None
     obtained: Maybe[Obtained] = None
     basis: Maybe[Literal["activity_data", "published_factor"]] = None
     composition: Maybe[Composition] = None

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from importlib import resources
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bom_graph.errors import RuleSetError
 from bom_graph.quantities import Amount
+from bom_graph.wording import why_unreadable
 
 MAX_RULE_SET_BYTES = 1024 * 1024
+#: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
+SEALED_STAGE = "sealed"
 LINE_CLASSES = ("material", "energy", "direct_emission")
 PROCESS_CLASSES = ("material_production", "cell_manufacturing", "pack_assembly")
 _DATA = resources.files("bom_graph") / "data" / "rules"
@@ -136,13 +140,17 @@ class RuleSet(_Frozen):
             if len(data) > MAX_RULE_SET_BYTES:
                 raise ValueError(f"larger than {MAX_RULE_SET_BYTES} bytes")
             rule_set = cls.model_validate(json.loads(data))
-        except (ValueError, RecursionError, ValidationError) as error:
+        except (ValueError, RecursionError) as error:
             raise RuleSetError(
-                f"the rule set can't be read: {error}",
+                f"the rule set can't be read: {why_unreadable(error)}",
                 where="rule-set file",
                 remedy="take the published file",
             ) from None
         return rule_set.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    def unknown_stages(self, stages: Iterable[str]) -> list[str]:
+        """Return those of `stages` that a footprint under this rule set can't have, sorted."""
+        return sorted(set(stages) - {SEALED_STAGE, *(stage.id for stage in self.stages)})
 
     def stage_of(self, process_class: str, line_class: str) -> str:
         """Return the stage id that a line of this class in a process of this class counts towards."""

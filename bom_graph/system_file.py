@@ -26,6 +26,7 @@ from bom_graph.graph import Link
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
+from bom_graph.wording import in_words
 
 MAX_SYSTEM_BYTES: Final = 256 * 1024 * 1024
 OWN_FACTORS: Final = "file"
@@ -154,9 +155,8 @@ class SystemFile(_Frozen):
             found = cls.model_validate(members)
             found.check_ids()
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            what = first["msg"].removeprefix("Value error, ")
-            raise SystemFileError(what, where=_place(members, first["loc"]), remedy=remedy) from None
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise SystemFileError(in_words(first), where=_place(members, first["loc"]), remedy=remedy) from None
         except (ValueError, RecursionError) as error:
             raise SystemFileError(f"the file can't be read: {error}", where=where, remedy=remedy) from None
         return found.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})

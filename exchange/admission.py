@@ -11,7 +11,6 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -26,6 +25,7 @@ from signer import (
     KeyRegister,
     Statement,
     Trust,
+    carried_chain,
     check_citation,
     check_vouched,
     citations_of,
@@ -64,14 +64,16 @@ class Admission:
         kind = kind_of(seen.vct)
         # The intermediates that came with the key's enrolment lead to the trust file's authorities, and count for nothing else.
         trust = self.keys.trusting(self.trust, seen.thumbprint)
+        if index == 0:
+            # The first key comes with this very entry, and so do its intermediates.
+            trust = trust.with_intermediates(carried_chain(token, index))
         statement = verify(token, disclosures, profile=kind.profile, trust=trust, at=at or seen.issued_at)
         self._check_rights(index, statement)
         if at is not None and statement.vct == KEY_EVENT.vct:
             # A key that nobody vouches for would lock its organisation out: refused when it comes in, not when it is used.
             event = read_key_event(index, statement)
             check_vouched(event, self.keys.trusting(self.trust, event.thumbprint), at)
-        for path, citation in citations(statement):
-            check_citation(citation, log=self.log, index=index, where=path)
+        self._check_citations(index, statement)
         record = read_record(statement)
         return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, record)
 
@@ -92,13 +94,25 @@ class Admission:
         self.take(entry)
         return entry
 
-    def narrow(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
-        """Return an entry that was admitted as somebody sees it who holds only `disclosures` of it."""
-        seen = entry.statement
-        profile = kind_of(seen.vct).profile
-        trust = self.keys.trusting(self.trust, seen.certificate.thumbprint)
-        statement = verify(seen.token, disclosures, profile=profile, trust=trust, at=seen.issued_at)
-        return replace(entry, statement=statement, record=read_record(statement))
+    def reread(self, index: int, token: str, disclosures: Sequence[str]) -> Entry:
+        """Return the entry at `index`, which `token` was admitted as, with `disclosures`, which are checked against it.
+
+        Whether its signer had the right was judged then, by the entries before it: a key revoked or a role taken since changes nothing.
+        Raises what `check` raises for the rest.
+        """
+        seen = peek(token)
+        trust = self.keys.trusting(self.trust, seen.thumbprint)
+        statement = verify(token, disclosures, profile=kind_of(seen.vct).profile, trust=trust, at=seen.issued_at)
+        self._check_citations(index, statement)
+        return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, read_record(statement))
+
+    def seen_with(self, entry: Entry, disclosures: Sequence[str]) -> Entry:
+        """Return an entry that was admitted as somebody sees it who holds `disclosures` of it, and no others."""
+        return self.reread(entry.index, entry.statement.token, disclosures)
+
+    def _check_citations(self, index: int, statement: Statement) -> None:
+        for path, citation in citations(statement):
+            check_citation(citation, log=self.log, index=index, where=path)
 
     def _check_rights(self, index: int, statement: Statement) -> None:
         if index == 0 and statement.vct != KEY_EVENT.vct:

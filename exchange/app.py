@@ -12,16 +12,18 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.api import install_problems, ledger_router, router
-from exchange.api.problems import SECURITY_HEADERS, problem, unforeseen
+from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
+_SPARE_THREADS = 8
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 Next = Callable[[Request], Awaitable[Response]]
@@ -44,8 +46,12 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        responses=REFUSALS,
     )
     app.state.services = services
+    # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
+    # a database that stands still leaves those for reading free.
+    app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
     app.include_router(ledger_router)

@@ -1,6 +1,7 @@
 """From a filled form to a signed statement: check it, show what it will tell whom, sign it. Pure.
 
-The record is checked as intake will check it (units, stated sums, formulas, the shape of its kind), each defect with its place in the form.
+The record is checked as intake will check it (units, stated sums, formulas, the shape of its kind, flows, grids and stages in use), each
+defect with its place in the form.
 A line without an `id` gets a random one here already, so that the paths shown before signing are those of the signed statement.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bom_graph import BomGraphError, Lines, Record
+from bom_graph import Background, BomGraphError, Lines, Record
 from exchange.access import FULL
 from exchange.errors import FormError, StatementError, UsageError
 from exchange.form import Form, FormValue, Path
@@ -80,6 +81,7 @@ def draft(form: Form, *, kind: str | None, random: Callable[[int], bytes]) -> Dr
     try:
         list(citations_of(claims, found.profile.lists))
         record = found.record.draft(claims)
+        Background.shipped().check(record)
     except (BomGraphError, MalformedCitationError) as error:
         raise _misfilled(form, claims, error) from None
     return Draft(form, name, found, claims, record)
@@ -229,9 +231,8 @@ def _check_ids(form: Form, name: str, lines: list[dict[str, Any]]) -> None:
 
 
 def _misfilled(form: Form, claims: Mapping[str, Any], error: BomGraphError | MalformedCitationError) -> FormError:
-    what = error.what.removeprefix("Value error, ").replace("Field required", "missing")
     remedy = error.remedy.removesuffix(" and sign again").removesuffix(" and sign the statement again")
-    return FormError(what, where=form.place(_form_path(claims, error.where)), remedy=remedy)
+    return FormError(error.what, where=form.place(_form_path(claims, error.where)), remedy=remedy)
 
 
 def _form_path(claims: Mapping[str, Any], where: str) -> Path:

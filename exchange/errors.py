@@ -47,6 +47,18 @@ class NotFoundError(ExchangeError):
     code = "not_found"
 
 
+class DamagedError(ExchangeError):
+    """The operator has to mend the database: stored bytes are not what their digest says. Nothing of them is served."""
+
+    code = "damaged"
+
+
+class NoWitnessesError(ExchangeError):
+    """The sender has to wait for less: nobody witnesses this log."""
+
+    code = "no_witnesses"
+
+
 class EvidenceError(ExchangeError):
     """An evidence or trust file can't be read, or contradicts itself."""
 

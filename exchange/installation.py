@@ -1,7 +1,8 @@
 """The data folder of one exchange: passphrase, keys, log, trust file, token. A start that was cut short is completed by the next.
 
 Order: passphrase, then keys encrypted under it (all or none), then the database and its log, then entry 0 and the releases in
-use, and last the trust file that others may rely on. Each file is written whole or not at all; private ones have mode 0600. One
+use, and last the trust file that others may rely on. The root certifies the authority once and is needed no more: its key may be
+kept elsewhere. Each file is written whole or not at all; private ones have mode 0600. One
 process opens a folder at a time.
 """
 
@@ -18,24 +19,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
-from bom_graph import load_release, load_rule_set, rule_set_ids
+from bom_graph import Background
 from exchange.database import migrate
 from exchange.errors import SetupError
 from exchange.identity import Operator
-from exchange.intake import Admissions, Intake
+from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.trust import TrustFile
 from ledger import CHECKPOINT_PATH, LedgerError, NoLogError, NoteSigner, open_checkpoint
 from ledger.store import begin, create_log, head, latest_checkpoint, snapshot
-from signer import CertificateAuthority, KeyPair, SignerError, Trust
-from signer.keystore import load_authority, load_key, save_authority, save_key
+from signer import CertificateAuthority, KeyFileUnreadableError, KeyPair, SignerError, Trust
+from signer.keystore import load_authority, load_certificate, load_key, save_authority, save_key
 
 OPERATOR_URI = "https://operator.packtrace.example"
+ROOT_LIFE = timedelta(days=7300)
 AUTHORITY_LIFE = timedelta(days=3650)
 OPERATOR_LIFE = timedelta(days=1825)
 _MAX_SECRET = 4096
@@ -69,28 +72,27 @@ def open_installation(
     passphrase: str | None,
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
+    max_waiting: int = MAX_WAITING,
 ) -> Installation:
-    """Open the data folder, making what isn't there yet. Raises SetupError, KeyStoreError or LedgerError, each with the remedy."""
+    """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy."""
     make_private_folder(folder)
-    with _alone(folder):
-        secret = passphrase or kept_secret(folder / "passphrase", random)
-        operator_key, authority, log_key = _keys(folder / "keys", secret, clock())
+    with alone(folder):
+        keys = _keys(folder / "keys", passphrase or _kept_passphrase(folder, random), clock())
         migrate(engine)
         origin = _log(engine, origin, random, folder / "log")
-        trust = Trust(authorities=(authority.certificate,), pinned={}, origin=origin)
+        trust = Trust((keys.root,), pinned={}, origin=origin, intermediates=keys.authority.chain)
         policy = load_policy()
+        background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, clock)
-        operator = Operator(OPERATOR_URI, operator_key, authority, origin, intake, engine, clock, random)
-        if not isinstance(log_key.private_key, Ed25519PrivateKey):
-            raise SetupError(
-                "the log key is not Ed25519", where=str(folder / "keys"), remedy="restore the log's own key"
-            )
-        note_signer = NoteSigner(origin, log_key.private_key.private_bytes_raw())
+        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting)
+        operator = Operator(
+            OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
+        )
+        note_signer = NoteSigner(origin, keys.log)
         operator.found()
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
-        _publish_releases(operator, policy)
-        trust_file = _trust_file(origin, note_signer, authority, policy)
+        _publish_releases(operator, policy, background)
+        trust_file = _trust_file(trust, note_signer, policy, background)
         write_private(folder / "trust", trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
@@ -109,8 +111,7 @@ def make_private_folder(folder: Path) -> None:
 def kept_secret(path: Path, random: Callable[[int], bytes]) -> str:
     """Return the secret in `path` (mode 0600), making one of 256 bits on first use. SetupError where others may read it."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise SetupError("others may read this file", where=str(path), remedy=f"chmod 600 {path}")
+        _check_private(path)
         secret = path.read_bytes()[:_MAX_SECRET].decode("ascii").strip()
     except FileNotFoundError:
         secret = random(32).hex()
@@ -152,41 +153,112 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from opening `folder` meanwhile: two first starts would make two passphrases and two sets of keys."""
+def alone(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep other processes out of this block for `folder` meanwhile; calls `waiting` if one is in it.
+
+    The system lets go of the lock when its process ends, however it ends.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is not None:
+                waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
-def _keys(folder: Path, secret: str, now: datetime) -> tuple[KeyPair, CertificateAuthority, KeyPair]:
-    """Return the operator's key, the authority and the log key. All three are made at once, in a folder that is renamed when whole."""
+def _check_private(path: Path) -> None:
+    """Check that `path` is its owner's alone. Raises SetupError, or OSError where there is none."""
+    if path.stat().st_mode & 0o077:
+        raise SetupError("others may read this file", where=str(path), remedy=f"chmod 600 {path}")
+
+
+def _kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
+    """Return the passphrase that is kept in `folder`; one is made only where no keys are that have one already."""
+    path = folder / "passphrase"
+    if (folder / "keys").exists() and not path.exists():
+        raise SetupError(
+            "the keys' passphrase is missing",
+            where=str(path),
+            remedy="restore this file, or give the passphrase of the first start in PACKTRACE_PASSPHRASE",
+        )
+    return kept_secret(path, random)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the operator signs with: its key, the authority that issues certificates, the log's key. `root` is a certificate (DER)."""
+
+    operator: KeyPair
+    authority: CertificateAuthority
+    root: bytes
+    log: bytes = field(repr=False)
+
+
+def _keys(folder: Path, secret: str, now: datetime) -> _Keys:
+    """Return the keys; all are made at once, in a folder that is renamed when whole. Raises SetupError."""
     if not folder.is_dir():
         fresh = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         make_private_folder(fresh)
-        authority = _new_authority(now)
-        pair = KeyPair.generate("ES256")
-        leaf = authority.issue(pair.csr(OPERATOR_URI), OPERATOR_URI, now - timedelta(minutes=5), now + OPERATOR_LIFE)
-        save_authority(fresh / "authority", authority, secret)
-        save_key(fresh / "operator", pair.with_certificate(leaf), secret)
-        save_key(fresh / "log", KeyPair.generate("Ed25519"), secret)
+        _make_keys(fresh, secret, now)
         fresh.rename(folder)
         _flush_folder(folder.parent)
-    return (
-        load_key(folder / "operator", secret),
-        load_authority(folder / "authority", secret),
-        load_key(folder / "log", secret),
-    )
+    try:
+        authority = load_authority(folder / "authority", secret)
+        operator, log = load_key(folder / "operator", secret), load_key(folder / "log", secret)
+        return _Keys(operator, authority, _root(folder, authority), _log_seed(log, folder))
+    except KeyFileUnreadableError as error:
+        remedy = "give the passphrase of the first start, or restore the file"
+        raise SetupError(error.what, where=error.where, remedy=remedy) from error
+    except SignerError as error:
+        raise SetupError(error.what, where=error.where, remedy=error.remedy) from error
 
 
-def _new_authority(now: datetime) -> CertificateAuthority:
-    return CertificateAuthority.create(
-        "packtrace exchange CA", KeyPair.generate("ES256"), now - timedelta(days=1), now + AUTHORITY_LIFE
-    )
+def _make_keys(folder: Path, secret: str, now: datetime) -> None:
+    """Make root, authority, operator's and log key. The root signs the authority's certificate and nothing else."""
+    start = now - timedelta(days=1)
+    root = CertificateAuthority.create("packtrace exchange root", KeyPair.generate("ES256"), start, now + ROOT_LIFE)
+    name, pair = "packtrace exchange CA", KeyPair.generate("ES256")
+    certified = root.certify(CertificateAuthority.request(name, pair), name, start, now + AUTHORITY_LIFE)
+    authority = CertificateAuthority(pair.with_certificate(certified))
+    operator = KeyPair.generate("ES256")
+    leaf = authority.issue(operator.csr(OPERATOR_URI), OPERATOR_URI, now - timedelta(minutes=5), now + OPERATOR_LIFE)
+    save_authority(folder / "root", root, secret)
+    save_authority(folder / "authority", authority, secret)
+    save_key(folder / "operator", operator.with_certificate(leaf), secret)
+    save_key(folder / "log", KeyPair.generate("Ed25519"), secret)
+
+
+def _root(folder: Path, authority: CertificateAuthority) -> bytes:
+    """Return the root's certificate (DER). The root's key isn't opened, and may be elsewhere.
+
+    A folder from before there were two tiers has an authority that is the root itself.
+    """
+    if not authority.chain:
+        return authority.certificate
+    if (folder / "root").exists():
+        _check_private(folder / "root")
+    root = load_certificate(folder / "root")
+    try:
+        load_der_x509_certificate(authority.certificate).verify_directly_issued_by(load_der_x509_certificate(root))
+    except (ValueError, TypeError, InvalidSignature):
+        raise SetupError(
+            "the root did not certify this authority",
+            where=str(folder / "authority.crt"),
+            remedy="restore the authority and the root that belong together",
+        ) from None
+    return root
+
+
+def _log_seed(key: KeyPair, folder: Path) -> bytes:
+    if not isinstance(key.private_key, Ed25519PrivateKey):
+        raise SetupError("the log key is not Ed25519", where=str(folder / "log"), remedy="restore the log's own key")
+    return key.private_key.private_bytes_raw()
 
 
 def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], published: Path) -> str:
@@ -241,30 +313,30 @@ def _foreign_keys(keys: Path, what: str) -> SetupError:
     )
 
 
-def _publish_releases(operator: Operator, policy: Policy) -> None:
-    for rule_set in map(load_rule_set, rule_set_ids()):
+def _publish_releases(operator: Operator, policy: Policy, background: Background) -> None:
+    for rule_set in background.rule_sets:
         named = {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest}
         operator.publish_release(RULE_SET_RELEASE, named)
-    for release in (load_release(name) for name in _releases_in_use()):
+    for release in background.releases:
         named = {"id": release.id, "version": release.version, "digest": release.digest}
         operator.publish_release(FACTOR_RELEASE, named)
     operator.publish_release(POLICY_RELEASE, {"id": policy.id, "version": policy.version, "digest": policy.digest})
 
 
-def _releases_in_use() -> list[str]:
-    return sorted({name for rule_set in rule_set_ids() for name in load_rule_set(rule_set).factor_releases})
-
-
-def _trust_file(origin: str, note_signer: NoteSigner, authority: CertificateAuthority, policy: Policy) -> TrustFile:
-    pem = load_der_x509_certificate(authority.certificate).public_bytes(Encoding.PEM).decode()
+def _trust_file(trust: Trust, note_signer: NoteSigner, policy: Policy, background: Background) -> TrustFile:
     return TrustFile(
-        origin=origin,
+        origin=trust.origin,
         log_key=str(note_signer.log_key),
-        authorities=(pem,),
-        rule_sets=frozenset(load_rule_set(name).digest for name in rule_set_ids()),
-        factor_releases=frozenset(load_release(name).digest for name in _releases_in_use()),
+        authorities=_pems(trust.authorities),
+        intermediates=_pems(trust.intermediates),
+        rule_sets=frozenset(rule_set.digest for rule_set in background.rule_sets),
+        factor_releases=frozenset(release.digest for release in background.releases),
         policies=frozenset({policy.digest}),
     )
+
+
+def _pems(ders: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode() for der in ders)
 
 
 def new_secret(count: int) -> bytes:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Field, SQLModel, col
 
+from exchange.cosigning import Witnesses
 from exchange.database import UtcTime
 from ledger import DurableWriteError, LedgerError, NoteSigner
 from ledger.store import SignedCheckpoint, begin, publish
@@ -57,11 +58,19 @@ class Publisher:
     """Publishes a checkpoint at each tick, in whichever process holds the lease."""
 
     def __init__(
-        self, engine: Engine, signer: NoteSigner, folder: Path, *, holder: str, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        signer: NoteSigner,
+        folder: Path,
+        witnesses: Witnesses,
+        *,
+        holder: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._signer = signer
         self._folder = folder
+        self._witnesses = witnesses
         self._holder = holder
         self._clock = clock
 
@@ -71,14 +80,15 @@ class Publisher:
         with begin(self._engine) as connection:
             if not take_lease(connection, PUBLISH, self._holder, now):
                 return None
-        return publish(self._engine, self._signer, self._folder, now)
+        self._witnesses.compare()
+        return publish(self._engine, self._signer, self._folder, now, self._witnesses.collect)
 
     def stop(self) -> None:
         """Give the lease back; where the database is out of reach, it ends by itself."""
         try:
             with begin(self._engine) as connection:
                 release_lease(connection, PUBLISH, self._holder, self._clock())
-        except SQLAlchemyError as error:
+        except (LedgerError, SQLAlchemyError) as error:
             log.warning("lease not given back: %s", _reason(error))
 
 
@@ -112,6 +122,6 @@ def _guarded(publisher: Publisher) -> Callable[[], None]:
     return tick
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """Return the database's own words, without the statement."""
     return str(getattr(error, "orig", None) or error).partition("\n")[0]

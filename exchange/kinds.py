@@ -14,7 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from bom_graph import ActivityData, BatteryModel, BillOfMaterials, ProductFootprint, Record
+from bom_graph import (
+    ActivityData,
+    BatteryModel,
+    BillOfMaterials,
+    ProductFootprint,
+    Record,
+    first_defect,
+    why_unreadable,
+)
 from exchange.errors import EvidenceError, StatementError
 from signer import KEY_EVENT, Profile, Statement
 
@@ -142,9 +150,8 @@ def read_open(statement: Statement, model: type[Any]) -> Any:
     try:
         return model.model_validate(claims)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "/".join(str(step) for step in first["loc"])
-        raise StatementError(first["msg"], where=place, remedy="correct the claim and sign again") from None
+        steps, what = first_defect(error)
+        raise StatementError(what, where="/".join(steps), remedy="correct the claim and sign again") from None
 
 
 class Policy(_Open):
@@ -163,7 +170,9 @@ class Policy(_Open):
             policy = cls.model_validate(json.loads(data))
         except (ValueError, RecursionError) as error:
             raise EvidenceError(
-                f"the policy can't be read: {error}", where="policy file", remedy="take the published file"
+                f"the policy can't be read: {why_unreadable(error)}",
+                where="policy file",
+                remedy="take the published file",
             ) from None
         return policy.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bom_graph import Contribution, Finding, half_even, stored
-from exchange.assembly import ENGINE, SEALED_STAGE, Result
+from bom_graph import SEALED_STAGE, Contribution, Finding, half_even, stored
+from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Result
+from exchange.screen import shown
 
 FORMAT = "urn:packtrace:result:1"
 #: Two results agree when every figure differs by at most this, relatively, and the printed figures are equal.
@@ -49,7 +50,7 @@ def document(result: Result) -> Document:
         ],
         "heading": heading(result),
         "complete": result.complete,
-        "functional_unit": rule_set.functional_unit if result.model is not None else f"1 {result.unit}",
+        "functional_unit": rule_set.functional_unit if result.denominator_kwh is not None else f"1 {result.unit}",
         "denominator": {
             "kwh": stored(units) if result.denominator_kwh is not None else None,
             "formula": result.denominator_formula,
@@ -78,16 +79,19 @@ def document(result: Result) -> Document:
 
 
 def heading(result: Result) -> str:
-    """Return how the result is headed: ``complete``, or ``partial: 2 of 4 stages``."""
+    """Return how the result is headed: ``complete``, ``complete, with 1 hard finding``, or ``partial: 2 of 4 stages``."""
     if result.complete:
-        return "complete"
-    if result.model is None:
+        counted = {level: sum(found.level == level for found in result.findings) for level in ("hard", "soft")}
+        said = [f"{count} {level} finding{'s' if count > 1 else ''}" for level, count in counted.items() if count]
+        return f"complete, with {' and '.join(said)}" if said else "complete"
+    if not result.is_pack:
         return "partial: a branch is missing"
     missing = {gap.where for gap in result.gaps}
     stages = result.rule_set.stages
     covered = [stage.id for stage in stages if stage.id in result.footprint.stages and stage.id not in missing]
-    branches = len(missing - {stage.id for stage in stages})
+    branches = len(missing - {stage.id for stage in stages} - {BATTERY_MODEL_GAP})
     lacking = f", {branches} branch{'es' if branches > 1 else ''} missing" if branches else ""
+    lacking += ", no battery model" if BATTERY_MODEL_GAP in missing else ""
     return f"partial: {len(covered)} of {len(stages)} stages{lacking}"
 
 
@@ -156,7 +160,7 @@ def _stages(result: Result, units: float, unit: str) -> list[Document]:
         if stage.id in footprint.stages:
             kg = footprint.stages[stage.id]
             figures = {"status": "computed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
-        elif result.model is None:
+        elif not result.is_pack:
             continue
         else:
             figures = {"status": "gap", "total_kg_co2e": None, "value": None, "unit": unit}
@@ -201,32 +205,37 @@ def _obtained(contributions: Sequence[Contribution]) -> dict[str, str]:
 
 
 def _sealed(contributions: Sequence[Contribution]) -> list[Document]:
-    """Return the sealed branches: who signed them, which share of the total, and that nobody verified them."""
-    total = sum(part.kg_co2e for part in contributions)
-    found: dict[str, Document] = {}
+    """Return the sealed branches: who signed them, what they add, their share, what they declare, and that nobody verified them.
+
+    The share is of absolute emissions, as all shares of data quality: a credit can't hide a burden, in this branch or in another.
+    """
+    weight = sum(abs(part.kg_co2e) for part in contributions)
+    branches: dict[str, list[Contribution]] = {}
     for part in contributions:
-        origin = part.burden.origin
-        if origin.get("sealed"):
-            leaf = str(origin["leaf_hash"])
-            kg = float(found[leaf]["kg_co2e"]) + part.kg_co2e if leaf in found else part.kg_co2e
-            found[leaf] = {
-                "product": origin["product"],
-                "signer": origin["signer"],
-                "entry": origin["entry"],
-                "kg_co2e": stored(kg),
-                "percent": stored(100 * kg / total) if total else "0",
-                "verification": "unverified",
-            }
-    return list(found.values())
+        if part.burden.origin.get("sealed"):
+            branches.setdefault(str(part.burden.origin["leaf_hash"]), []).append(part)
+    return [
+        {
+            **{
+                name: parts[0].burden.origin[name]
+                for name in ("product", "signer", "entry", "declared_primary_percent")
+            },
+            "kg_co2e": stored(sum(part.kg_co2e for part in parts)),
+            "percent": stored(100 * sum(abs(part.kg_co2e) for part in parts) / weight) if weight else "0",
+            "verification": "unverified",
+        }
+        for parts in branches.values()
+    ]
 
 
 def lines_of_text(found: Mapping[str, Any]) -> list[str]:
-    """Return a result document as the lines that a person reads, gaps and assumptions included."""
+    """Return a result document as the lines that a person reads, gaps and assumptions included; what doesn't print is escaped."""
     headline, rule_set = found["headline"], found["rule_set"]
-    name = found["model"] or found["demand"]["product"]
+    formula = found["denominator"]["formula"]
+    divided = formula if found["denominator"]["kwh"] is None else f"divided by {formula}"
     lines = [
-        f"{name} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
-        f"  total {found['total']['value']} {found['total']['unit']}, divided by {found['denominator']['formula']}",
+        f"{name_of(found)} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
+        f"  total {found['total']['value']} {found['total']['unit']}, {divided}",
     ]
     for stage in found["stages"]:
         value = (
@@ -236,13 +245,32 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     share = found["primary_data_share"]
     obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
     lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")
-    lines += [
-        f"  sealed: {s['product']} by {s['signer']}, {float(s['percent']):.1f} % of the total, {s['verification']}"
-        for s in found["sealed"]
-    ]
+    lines += [f"  {line}" for line in sealed_lines(found)]
     lines += [f"  gap: {gap['where']}: {gap['what']}" for gap in found["gaps"]]
     lines += [f"  finding ({f['level']}): {f['where']}: {f['what']}" for f in found["findings"]]
     lines += [f"  assumption: {text}" for text in found["assumptions"]]
     lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
     lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
+    return [shown(line) for line in lines]
+
+
+def sealed_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each sealed branch of a result document, whatever it weighs."""
+    lines = []
+    for branch in found["sealed"]:
+        kg, share = f"{float(branch['kg_co2e']):.6g} kg CO2e", f"{float(branch['percent']):.1f} % of absolute emissions"
+        declared = branch["declared_primary_percent"]
+        primary = "" if declared is None else f"; declares {declared} % primary data, which isn't counted"
+        line = f"sealed: {branch['product']} by {branch['signer']}, {kg}, {share}, {branch['verification']}{primary}"
+        lines.append(line)
     return lines
+
+
+def in_reading_order(results: Iterable[Document]) -> list[Document]:
+    """Return result documents by model (products that are no packs by URI), then rule set, then digest."""
+    return sorted(results, key=lambda found: (name_of(found), found["rule_set"]["id"], digest(found)))
+
+
+def name_of(found: Mapping[str, Any]) -> str:
+    """Return what people call the product of a result document: its model, else its URI."""
+    return str(found["model"] or found["demand"]["product"])

@@ -29,6 +29,11 @@ class Running:
     address: str
 
     @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.address.rpartition(":")[2])
+
+    @property
     def page(self) -> str:
         """The address that opens the pages in a browser; it holds the token."""
         return f"{self.address}/?token={self.services.installation.token}"
@@ -47,11 +52,22 @@ def open_services(settings: Settings) -> Services:
             passphrase=secret,
             clock=utc_now,
             random=new_secret,
+            max_waiting=settings.max_waiting,
         )
     except BaseException:
         engine.dispose()
         raise
-    return wire(installation, holder=f"{os.getpid()}-{new_secret(4).hex()}", clock=utc_now)
+    try:
+        return wire(
+            installation,
+            holder=f"{os.getpid()}-{new_secret(4).hex()}",
+            clock=utc_now,
+            witness_policy=settings.witness_policy,
+            witness_seconds=settings.witness_seconds,
+        )
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def bind(host: str, port: int, *, or_free: bool) -> socket.socket:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
 
 from exchange.calculation import Calculation, Exporter
+from exchange.cosigning import Witnesses, load_policy
 from exchange.installation import Installation
 from exchange.jobs import Publisher
+from exchange.progress import Progress
 from exchange.sharing import Sharing
+from ledger import LedgerError, WitnessPolicy
+from ledger.store import published_checkpoint, snapshot, witnessed_size
+
+WITNESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,9 @@ class Services:
     sharing: Sharing
     calculation: Calculation
     exporter: Exporter
+    witnesses: Witnesses
     publisher: Publisher
+    progress: Progress
 
 
 def utc_now() -> datetime:
@@ -28,11 +39,46 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def wire(installation: Installation, *, holder: str, clock: Callable[[], datetime]) -> Services:
-    """Return the services on an opened installation; `holder` names this process in leases."""
+def wire(
+    installation: Installation,
+    *,
+    holder: str,
+    clock: Callable[[], datetime],
+    witness_policy: Path | None = None,
+    witness_seconds: float = WITNESS_SECONDS,
+) -> Services:
+    """Return the services on an opened installation; `holder` names this process in leases.
+
+    `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
+    """
     engine = installation.engine
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    publisher = Publisher(engine, installation.note_signer, installation.published, holder=holder, clock=clock)
-    return Services(installation, sharing, calculation, exporter, publisher)
+    policy = load_policy(witness_policy, installation.note_signer.log_key)
+    witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
+    publisher = Publisher(
+        engine, installation.note_signer, installation.published, witnesses, holder=holder, clock=clock
+    )
+    progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
+    return Services(installation, sharing, calculation, exporter, witnesses, publisher, progress)
+
+
+def _published_size(installation: Installation) -> int:
+    try:
+        found = published_checkpoint(installation.published, installation.note_signer.log_key)
+    except (LedgerError, OSError):
+        return 0  # nothing there that a reader could use; the publisher stops at it and says why
+    return 0 if found is None else found.size
+
+
+def _witnessed(engine: Engine, policy: WitnessPolicy) -> Callable[[], int] | None:
+    """Return what tells the size of the newest witnessed checkpoint; None for a log whose policy asks for no quorum."""
+    if not policy.has_quorum:
+        return None
+
+    def size() -> int:
+        with snapshot(engine) as connection:
+            return witnessed_size(connection, policy) or 0
+
+    return size

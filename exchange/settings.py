@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 DEFAULT_PORT = 8551
+PREFIX = "PACKTRACE_"
+
+
+class _Variables(EnvSettingsSource):
+    """The environment, with the variables of our prefix that are no settings too: `extra` refuses them, as it does in the file."""
+
+    def __call__(self) -> dict[str, Any]:
+        prefix = self.env_prefix.lower()
+        ours = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
+        return {name: value for name, value in ours.items() if name not in Settings.model_fields} | super().__call__()
 
 
 class Settings(BaseSettings):
     """How one exchange runs. Each field's description is its help, in `packtrace serve --help` and docs/operations.md."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PACKTRACE_", toml_file="packtrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, toml_file="packtrace.toml", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     data: Path = Field(
@@ -41,6 +53,17 @@ class Settings(BaseSettings):
         description="Passphrase of the operator's keys; without it, the one kept in the data folder (mode 0600).",
     )
     checkpoint_seconds: float = Field(default=1.0, ge=0.1, le=60, description="Seconds between published checkpoints.")
+    witness_policy: Path | None = Field(
+        default=None,
+        description="File (tlog-policy) of the witnesses that are asked to cosign checkpoints; without it, nobody is.",
+    )
+    witness_seconds: float = Field(
+        default=5.0, ge=0.1, le=10, description="Seconds that all witnesses together have to answer."
+    )
+
+    max_waiting: int = Field(
+        default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
+    )
 
     @field_validator("host")
     @classmethod
@@ -73,8 +96,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before environment before packtrace.toml."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        del env_settings, dotenv_settings, file_secret_settings
+        return init_settings, _Variables(settings_cls), TomlConfigSettingsSource(settings_cls)
 
     @property
     def url(self) -> str:

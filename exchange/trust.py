@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from bom_graph import why_unreadable
 from exchange.errors import EvidenceError
-from ledger import LedgerError, LogKey
+from ledger import MAX_POLICY, LedgerError, LogKey, WitnessPolicy
 from signer import Trust
 
 MAX_TRUST_BYTES = 1024 * 1024
@@ -28,6 +29,7 @@ class TrustFile(BaseModel):
     """Anchors of one log. `authorities` are PEM certificates; digests are hex SHA-256 of the published files.
 
     `pinned` are authorities of one organisation, by its URI, which speak for that organisation only; `intermediates` lead to either.
+    `witness_policy` is the text of a tlog-policy, which every checkpoint has to satisfy; empty: none has to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class TrustFile(BaseModel):
     policies: frozenset[Digest]
     intermediates: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     pinned: Annotated[dict[str, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
+    witness_policy: Annotated[str, Field(max_length=MAX_POLICY)] = ""
 
     @classmethod
     def read(cls, data: bytes, *, where: str = "trust file") -> TrustFile:
@@ -54,11 +57,13 @@ class TrustFile(BaseModel):
             found = cls.model_validate(members)
             if found.key.name != found.origin:
                 raise ValueError("the log key's name is not the origin")
+            if found.policy is not None and not found.policy.is_attainable(found.key):
+                raise ValueError("the witness policy asks for the log's own witness, which never counts")
             if not found.signers.authorities:
                 raise ValueError("no authority is named")
         except (ValueError, TypeError, RecursionError, LedgerError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
             raise EvidenceError(
-                f"the trust file can't be read: {_reason(error)}",
+                f"the trust file can't be read: {why_unreadable(error)}",
                 where=where,
                 remedy="fetch it again and compare its fingerprint",
             ) from None
@@ -69,7 +74,7 @@ class TrustFile(BaseModel):
         members = self.model_dump(mode="json")
         for name in ("rule_sets", "factor_releases", "policies"):
             members[name] = sorted(members[name])
-        for name in ("intermediates", "pinned"):
+        for name in ("intermediates", "pinned", "witness_policy"):
             # A file from before these members has the same bytes, and so the same fingerprint.
             if not members[name]:
                 del members[name]
@@ -87,6 +92,11 @@ class TrustFile(BaseModel):
         return LogKey.parse(self.log_key)
 
     @cached_property
+    def policy(self) -> WitnessPolicy | None:
+        """The witness policy for this log; None where the file asks for none."""
+        return WitnessPolicy.parse(self.witness_policy.encode()).for_log(self.key) if self.witness_policy else None
+
+    @cached_property
     def signers(self) -> Trust:
         """The anchors of statement signatures."""
         pinned = {organisation: _ders(texts) for organisation, texts in self.pinned.items()}
@@ -95,14 +105,6 @@ class TrustFile(BaseModel):
 
 def _ders(texts: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER) for text in texts)
-
-
-def _reason(error: Exception) -> str:
-    """Return in one line why a trust file was refused, with the member where pydantic names one."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'/'.join(str(step) for step in first['loc'])}: {first['msg']}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

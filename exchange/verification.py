@@ -3,7 +3,7 @@
 Steps, in the order of the code:
 1. file: the archive is exactly what its manifest says, and holds nothing that the steps below don't read.
 2. anchors: log key, authorities and accepted digests come from the trust file, never from the evidence.
-3. ledger: the checkpoint is the log's; every entry is included in it at its index.
+3. ledger: the checkpoint is the log's, and has the cosignatures that are required; every entry is included in it at its index.
 4. statements: signature, certificate, disclosures, key, role, record, citations of every entry; no statement twice.
 5. rules: rule sets, factor releases and policy are accepted ones.
 6. results: every figure is computed again, from exactly the entries and disclosures that the result names, and agrees.
@@ -28,9 +28,19 @@ from exchange.errors import EvidenceError, ExchangeError, RejectedError, Undecid
 from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, read_evidence
 from exchange.kinds import Policy
-from exchange.report import Document, document, document_bytes, first_difference, lines_of_text
+from exchange.report import Document, document, document_bytes, first_difference, in_reading_order, lines_of_text
 from exchange.trust import TrustFile
-from ledger import Checkpoint, LedgerError, format_proof, leaf_hash, open_checkpoint, parse_proof, verify_inclusion
+from ledger import (
+    Checkpoint,
+    LedgerError,
+    NamedCosignature,
+    WitnessPolicy,
+    format_proof,
+    leaf_hash,
+    open_checkpoint,
+    parse_proof,
+    verify_inclusion,
+)
 from signer import KEY_EVENT, UNDATED, Interval, SignerError, judge
 from signer import Verdict as Standing
 
@@ -59,6 +69,7 @@ class Verdict:
     """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected.
 
     `policy` is the digest (hex SHA-256) of the policy by which signers were judged; None where it came to none.
+    `witnesses` says which witnesses of the required policies cosigned the checkpoint, and when.
     """
 
     code: str
@@ -69,6 +80,7 @@ class Verdict:
     where: str | None = None
     remedy: str | None = None
     policy: str | None = None
+    witnesses: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -79,12 +91,16 @@ class Verdict:
 Progress = Callable[[int, str], None]
 
 
-def verify_evidence(data: bytes, trust: TrustFile | None, progress: Progress | None = None) -> Verdict:
+def verify_evidence(
+    data: bytes, trust: TrustFile | None, progress: Progress | None = None, policy: WitnessPolicy | None = None
+) -> Verdict:
     """Return the verdict on an evidence file. Without `trust` the file's own suggestion is used, and the verdict says so.
+
+    The checkpoint has to satisfy the witness policy of the trust file, if it has one, and `policy`, if it is given.
 
     Never raises for bad content: that is the verdict `rejected`, with the place.
     """
-    verification = _Verification(data, trust, progress or (lambda _number, _name: None))
+    verification = _Verification(data, trust, progress or (lambda _number, _name: None), policy)
     try:
         return verification.run()
     except UndecidableError as error:
@@ -105,13 +121,17 @@ class _Rules:
 class _Verification:
     """One run: the steps in order, each leaving what the next one needs."""
 
-    def __init__(self, data: bytes, trust: TrustFile | None, progress: Progress) -> None:
+    def __init__(
+        self, data: bytes, trust: TrustFile | None, progress: Progress, witness_policy: WitnessPolicy | None
+    ) -> None:
         self.data = data
         self.given = trust
         self.progress = progress
         self.steps: list[Step] = []
         self._at = ""
         self.policy: str | None = None
+        self.witness_policy = witness_policy
+        self.cosigned: dict[str, NamedCosignature] = {}
         self.standings: list[Standing] = []
 
     def run(self) -> Verdict:
@@ -130,7 +150,16 @@ class _Verification:
         where = remedy = None
         if error is not None:
             where, remedy = self._place(str(error.where)), error.remedy
-        return Verdict(code, text, steps=tuple(self.steps), where=where, remedy=remedy, policy=self.policy, **more)
+        return Verdict(
+            code,
+            text,
+            steps=tuple(self.steps),
+            where=where,
+            remedy=remedy,
+            policy=self.policy,
+            witnesses=tuple(self.cosigned),
+            **more,
+        )
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -171,12 +200,29 @@ class _Verification:
             raise RejectedError("the proofs are not to one checkpoint", where="entries", remedy=_REMEDY)
         if (self.manifest["origin"], self.manifest["size"]) != (trust.origin, size):
             raise RejectedError("it names another log or size than the checkpoint", where=MANIFEST, remedy=_REMEDY)
-        self._passed(
-            3,
-            "ledger",
-            f"{len(self.indices)} entries included in the checkpoint of size {size}, root {root.hex()[:16]}",
-        )
+        quorums = self._witnessed(trust, opened)
+        found = f"{len(self.indices)} entries included in the checkpoint of size {size}, root {root.hex()[:16]}"
+        self._passed(3, "ledger", "; ".join([found, *quorums]))
         return size
+
+    def _witnessed(self, trust: TrustFile, notes: Iterable[str]) -> list[str]:
+        """Check the checkpoint's notes, which differ in cosignatures at most, against the required policies; what each found."""
+        found = []
+        for policy in (trust.policy, self.witness_policy):
+            if policy is None:
+                continue
+            for note in notes:
+                evaluation = policy.for_log(trust.key).evaluate(note)
+                cosigned = {str(one): one for one in evaluation.cosignatures}
+                if not evaluation.satisfied:
+                    raise UndecidableError(
+                        f"the checkpoint lacks the quorum {policy.quorum}: {', '.join(cosigned) or 'witnessed by nobody'}",
+                        where="witness policy",
+                        remedy="ask for the file again once the witnesses have cosigned, or require less of them",
+                    )
+                self.cosigned |= cosigned
+            found.append(f"quorum {policy.quorum}: {', '.join(cosigned) or 'no witness required'}")
+        return found
 
     def _policy(self, trust: TrustFile) -> Policy:
         self._at = POLICY
@@ -259,7 +305,7 @@ class _Verification:
                 _check_agrees(name, result, again)
             found.append(again)
         self._passed(6, "results", f"{len(found)} results computed again, every figure within 1e-9")
-        return found
+        return in_reading_order(found)
 
     def _recompute(self, name: str, stated: Document, evidence: Evidence, rules: _Rules) -> Document:
         """Compute a result again from exactly the entries and disclosures that it names, as of the size that it names."""
@@ -290,7 +336,7 @@ class _Verification:
         """Return `entry` as it is seen with the disclosures `digests` alone; KeyError where the file lacks one of them."""
         held = self.disclosures[entry.leaf_hash]
         given = [held[digest] for digest in dict.fromkeys(digests)]
-        return entry if len(given) == len(held) else self.admission.narrow(entry, given)
+        return entry if len(given) == len(held) else self.admission.seen_with(entry, given)
 
     def _report(self, stated: list[Document]) -> None:
         """The text is that of the results as stated: within the tolerance their last digit may differ from the recomputed one."""
@@ -308,8 +354,8 @@ class _Verification:
             text = f"trust on first use: consistent in itself; compare the fingerprint over another channel: {trust.fingerprint}"
             return self.verdict("trust_on_first_use", text, results=tuple(results), limits=limits)
         if any(found["sealed"] for found in results):
-            # Absolute, so that a sealed credit can't cancel a sealed burden; a sealed branch of 0 % is sealed all the same.
-            sealed = max(sum(abs(float(branch["percent"])) for branch in found["sealed"]) for found in results)
+            # A sealed branch of 0 % is sealed all the same.
+            sealed = max(sum(float(branch["percent"]) for branch in found["sealed"]) for found in results)
             text = f"verified except sealed: up to {sealed:.1f} % of a total rests on signed footprints whose inputs are sealed"
             return self.verdict("verified_except_sealed", text, results=tuple(results), limits=limits)
         return self.verdict("verified", "verified", results=tuple(results), limits=limits)
@@ -322,11 +368,18 @@ class _Verification:
         return (
             f"{left_out}: none known at size {size}, on the operator's word, recomputed by nobody",
             f"nobody signed this file as a whole: its maker chose its entries and wrote that it is for {self.manifest['reader']}",
-            "that others are shown the same log rests on the operator's word: no witness cosigned the checkpoint",
+            self._split_view(),
             "times are the issuers' claims: no independent timestamp; a stolen key counts until its revocation is logged",
             "signed is not the same as measured: that a statement is true is not checked here",
             f"verified is not the same as complete: {partial} of {len(results)} results are partial",
         )
+
+    def _split_view(self) -> str:
+        """On whose word it rests that the log has one history for all."""
+        names = sorted({name.name for name in self.cosigned.values() if not name.is_own})
+        if names:
+            return f"that others are shown the same log rests on the word of the witnesses: {', '.join(names)}"
+        return "that others are shown the same log rests on the operator's word: no witness was required to cosign the checkpoint"
 
     def _known_of_keys(self) -> tuple[str, ...]:
         """What the key events say against entries, or beside them; that no time is attested is said once for all."""
@@ -394,8 +447,8 @@ def _standing(entry: Entry, admission: Admission) -> Standing:
 
 
 def report_text(results: list[Document]) -> str:
-    """Return the report of `results`: the text that people read, in the given order."""
-    return "\n\n".join("\n".join(lines_of_text(found)) for found in results) + "\n"
+    """Return the report of `results`: the text that people read, by model and rule set."""
+    return "\n\n".join("\n".join(lines_of_text(found)) for found in in_reading_order(results)) + "\n"
 
 
 def entry_folder(index: int) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ledger.encoding import decode_base64, decode_decimal, encode_base64
-from ledger.errors import BadCheckpointError, WrongOriginError
+from ledger.errors import BadCheckpointError, BadKeyError, WrongOriginError
 from ledger.notes import LogKey, NoteSigner, open_note, require_key_name, sign_note
 from ledger.tree import EMPTY_ROOT, HASH_LENGTH, MAX_SIZE
 
@@ -43,15 +43,22 @@ def open_checkpoint(note: str | bytes, key: LogKey) -> Checkpoint:
 
     Raises BadNoteError, BadSignatureError, BadCheckpointError (form, extension lines), WrongOriginError.
     """
-    text = open_note(note, [key]).text
+    checkpoint = parse_checkpoint(open_note(note, [key]).text)
+    _require_origin(checkpoint.origin, key.name)
+    return checkpoint
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """The checkpoint in a note text, whoever signed it. Raises BadCheckpointError (form, extension lines)."""
     lines = text.split("\n")
     if len(lines) != 4:
         raise _bad("a checkpoint has exactly three lines: origin, size and root")
-    _require_origin(lines[0], key.name)
     try:
         return Checkpoint(lines[0], decode_decimal(lines[1]), decode_base64(lines[2]))
     except ValueError as error:
         raise _bad(f"the size or the root is {error}") from None
+    except BadKeyError as error:
+        raise _bad(f"the origin is none: {error.what}") from None
 
 
 def _require_origin(origin: str, name: str) -> None:

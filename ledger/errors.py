@@ -27,6 +27,12 @@ class BadNoteError(LedgerError):
     code = "bad_note"
 
 
+class UnknownSignerError(BadNoteError):
+    """A note is well formed, and none of the trusted keys has signed it."""
+
+    code = "unknown_signer"
+
+
 class BadSignatureError(LedgerError):
     """A trusted key's signature does not verify; the whole note is refused."""
 
@@ -69,6 +75,12 @@ class BadTilePathError(LedgerError):
     code = "bad_tile_path"
 
 
+class PublishedFileError(LedgerError):
+    """A file that a published log must have is missing, cut or too long."""
+
+    code = "published_file"
+
+
 class AuditError(LedgerError):
     """The log is not what its entries and checkpoints say; `where` names the first difference."""
 
@@ -102,6 +114,38 @@ class OutOfRangeError(LedgerError):
     code = "out_of_range"
 
 
+class UnpublishedSizeError(LedgerError):
+    """No checkpoint of this size was signed, or it does not cover the entry."""
+
+    code = "unpublished_size"
+
+
+class BadRequestError(LedgerError):
+    """A request to a witness breaks C2SP tlog-witness."""
+
+    code = "bad_request"
+
+
+class UnknownLogError(LedgerError):
+    """A witness does not follow the log of this origin."""
+
+    code = "unknown_log"
+
+
+class SizeConflictError(LedgerError):
+    """A request to a witness proves from another size than that of the last checkpoint it cosigned, `size`."""
+
+    code = "size_conflict"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the last checkpoint cosigned here is of size {size}",
+            where="old size",
+            remedy="send the proof from that size",
+        )
+        self.size = size
+
+
 class NoLogError(LedgerError):
     """The database has no log yet."""
 
@@ -120,6 +164,12 @@ class NotWritingError(LedgerError):
     code = "not_writing"
 
 
+class BadPolicyError(LedgerError):
+    """A witness policy breaks C2SP tlog-policy; `where` names the line."""
+
+    code = "bad_policy"
+
+
 # Try again later.
 
 
@@ -127,6 +177,30 @@ class PublicationBusyError(LedgerError):
     """Another process signs or publishes, or an audit holds the folder."""
 
     code = "publication_busy"
+
+
+class DatabaseBusyError(LedgerError):
+    """The database had no turn to give within its time: others are writing, or all its connections are taken."""
+
+    code = "database_busy"
+
+
+class QueueFullError(LedgerError):
+    """More submissions wait for their commit than the queue takes; nothing was done."""
+
+    code = "queue_full"
+
+
+class NotCommittedError(LedgerError):
+    """The database gave up the transaction before its commit, by a lost connection for instance; nothing was written."""
+
+    code = "not_committed"
+
+
+class CommitUncertainError(LedgerError):
+    """The commit itself failed: what it held is stored, whole, or not at all. The same bytes sent again will tell."""
+
+    code = "commit_uncertain"
 
 
 # The operator has to act: nothing more is signed until somebody has looked.

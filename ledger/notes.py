@@ -4,26 +4,31 @@ A signature of an unknown key is ignored; a bad signature of a known key refuses
 specification demands, one spelling only is taken: canonical base64, no signature line twice, bounded length.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.encoding import decode_base64, encode_base64
-from ledger.errors import BadKeyError, BadNoteError, BadSignatureError
+from ledger.errors import BadKeyError, BadNoteError, BadSignatureError, UnknownSignerError
 
-ED25519: Final = b"\x01"
 MAX_NOTE: Final = 1_000_000
 MAX_SIGNATURES: Final = 100  # a verifier must take at least 16
 SIGNATURE_START: Final = "\u2014 "
 
 
 @dataclass(frozen=True)
-class LogKey:
-    """A public Ed25519 key of a log under its name; `str()` is its vkey, `name+hex(key id)+base64(type || key)`."""
+class VerifierKey(ABC):
+    """A public Ed25519 key under its name; `str()` is its vkey, `name+hex(key id)+base64(type || key)`.
+
+    The signature type is part of the key: what a log's key signed, a witness's key of the same bytes did not.
+    """
+
+    signature_type: ClassVar[bytes]
 
     name: str
     public_key: bytes
@@ -36,10 +41,10 @@ class LogKey:
     @property
     def key_id(self) -> bytes:
         """SHA-256(name || 0x0A || type || public key), the first four bytes."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public_key).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.signature_type + self.public_key).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{encode_base64(ED25519 + self.public_key)}"
+        return f"{self.name}+{self.key_id.hex()}+{encode_base64(self.signature_type + self.public_key)}"
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
@@ -51,17 +56,21 @@ class LogKey:
             key = decode_base64(parts[2])
         except ValueError:
             raise _bad_key("a verifier key is not canonical base64") from None
-        if key[:1] != ED25519:
-            raise _bad_key("a verifier key is not of type Ed25519 (0x01)")
+        if key[:1] != cls.signature_type:
+            raise _bad_key(f"a verifier key is not of type 0x{cls.signature_type.hex()}")
         parsed = cls(parts[0], key[1:])
         if parsed.key_id.hex() != parts[1]:
             raise _bad_key("the key id does not belong to the key")
         return parsed
 
+    @abstractmethod
     def verify(self, text: str, signature: bytes) -> None:
-        """Check an Ed25519 signature over the note text. Raises BadSignatureError."""
+        """Check what stands after the key id in a signature line over the note text. Raises BadSignatureError."""
+
+    def verify_ed25519(self, message: bytes, signature: bytes) -> None:
+        """Check a bare Ed25519 signature (RFC 8032). Raises BadSignatureError."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError):
             raise BadSignatureError(
                 f"the signature of {self.name} does not verify",
@@ -70,13 +79,21 @@ class LogKey:
             ) from None
 
 
+class LogKey(VerifierKey):
+    """The key of a log: it signs the note text itself (type 0x01). Its name is the log's origin."""
+
+    signature_type = b"\x01"
+
+    def verify(self, text: str, signature: bytes) -> None:
+        """Check an Ed25519 signature over the note text. Raises BadSignatureError."""
+        self.verify_ed25519(text.encode(), signature)
+
+
 class NoteSigner:
     """Signs notes under a name with an Ed25519 private key of 32 bytes (RFC 8032). Never shows the key."""
 
     def __init__(self, name: str, private_key: bytes) -> None:
-        if len(private_key) != 32:
-            raise _bad_key("a private key has not 32 bytes")
-        self._private_key = Ed25519PrivateKey.from_private_bytes(private_key)
+        self._private_key = private_ed25519(private_key)
         self.log_key = LogKey(name, self._private_key.public_key().public_bytes_raw())
 
     @property
@@ -89,16 +106,35 @@ class NoteSigner:
 
     def sign(self, text: str) -> str:
         """The signature line over a note text, with its newline."""
-        blob = self.log_key.key_id + self._private_key.sign(text.encode())
-        return f"{SIGNATURE_START}{self.name} {encode_base64(blob)}\n"
+        return signature_line(self.log_key, self._private_key.sign(text.encode()))
 
 
 @dataclass(frozen=True)
 class Note:
-    """A note whose text at least one trusted key has signed; `signers` in the order of their lines."""
+    """A note whose text at least one trusted key has signed; `signatures` by those keys, in the order of their lines.
+
+    A signature is what stands after the key id.
+    """
 
     text: str
-    signers: tuple[LogKey, ...]
+    signatures: tuple[tuple[VerifierKey, bytes], ...]
+
+    @property
+    def signers(self) -> tuple[VerifierKey, ...]:
+        """The trusted keys that signed."""
+        return tuple(key for key, _signature in self.signatures)
+
+
+def private_ed25519(private_key: bytes) -> Ed25519PrivateKey:
+    """A private key from its 32 bytes. Raises BadKeyError."""
+    if len(private_key) != 32:
+        raise _bad_key("a private key has not 32 bytes")
+    return Ed25519PrivateKey.from_private_bytes(private_key)
+
+
+def signature_line(key: VerifierKey, signature: bytes) -> str:
+    """The line `— name base64(key id || signature)`, with its newline."""
+    return f"{SIGNATURE_START}{key.name} {encode_base64(key.key_id + signature)}\n"
 
 
 def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
@@ -109,23 +145,31 @@ def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
     return text + "\n" + "".join(signer.sign(text) for signer in signers)
 
 
-def open_note(note: str | bytes, keys: Collection[LogKey]) -> Note:
+def open_note(note: str | bytes, keys: Collection[VerifierKey]) -> Note:
     """The text of a note that at least one of the keys has signed, and none of them wrongly.
 
-    Raises BadNoteError for a malformed note or one without a known signer, BadSignatureError for a known key's
-    signature that does not verify.
+    Raises BadNoteError for a malformed note, UnknownSignerError (one of its kind) for one that none of the keys has
+    signed, BadSignatureError for a known key's signature that does not verify.
     """
     text, lines = _split(_decode(note))
     known = {(key.name, key.key_id): key for key in keys}
-    signatures = dict(_signatures(lines))
-    signers = []
-    for place, signature in signatures.items():
+    found = []
+    for place, signature in _signatures(lines):
         if (key := known.get(place)) is not None:
             key.verify(text, signature)
-            signers.append(key)
-    if not signers:
-        raise _bad_note("no trusted key has signed the note")
-    return Note(text, tuple(signers))
+            found.append((key, signature))
+    if not found:
+        raise UnknownSignerError(
+            "no trusted key has signed the note", where="signed note", remedy="refuse the note, or get its signer's key"
+        )
+    return Note(text, tuple(found))
+
+
+def note_text(note: str | bytes) -> str:
+    """The text of a note, whoever signed it: nothing is verified. Raises BadNoteError for a malformed note."""
+    text, lines = _split(_decode(note))
+    _signatures(lines)
+    return text
 
 
 def require_key_name(name: str) -> str:

@@ -85,12 +85,10 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     inner = (index ^ (size - 1)).bit_length()
     _require_hashes(proof, inner + (index >> inner).bit_count(), "inclusion proof")
     _require_hashes((leaf, root), 2, "inclusion proof")
-    value, turns = leaf, index
-    for sibling in proof[:inner]:
-        value = sha256(b"\x01" + (sibling + value if turns & 1 else value + sibling)).digest()
+    value, turns = leaf, index | (-1 << inner)
+    for sibling in proof:
+        value = sha256(b"\x01" + sibling + value if turns & 1 else b"\x01" + value + sibling).digest()
         turns >>= 1
-    for sibling in proof[inner:]:
-        value = sha256(b"\x01" + sibling + value).digest()
     if value != root:
         raise _refused("the path does not lead to the root", "inclusion proof")
 
@@ -134,7 +132,7 @@ def _climb(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
 def _require_hashes(hashes: Sequence[bytes], count: int, where: str) -> None:
     if len(hashes) != count:
         raise _refused(f"the proof has {len(hashes)} hashes and must have {count}", where)
-    if any(length != HASH_LENGTH for length in map(len, hashes)):
+    if set(map(len, hashes)) - {HASH_LENGTH}:
         raise _refused("a hash is not 32 bytes long", where)
 
 

@@ -8,6 +8,7 @@ The formats are in docs/formats/statement.md and docs/formats/key-event.md.
 from signer.authority import CertificateAuthority
 from signer.certificates import Certificate, Trust, read_leaf, verify_certificate
 from signer.citations import (
+    Branch,
     CitableLog,
     Citation,
     CitationTree,
@@ -93,6 +94,7 @@ from signer.jws import MAX_TOKEN, leaf_bytes
 from signer.key_events import (
     KEY_EVENT,
     KeyEvent,
+    carried_chain,
     check_vouched,
     compromise_claims,
     enrolment_claims,
@@ -134,6 +136,7 @@ __all__ = [
     "BadPolicyDigestError",
     "BadPossessionError",
     "BadSignatureError",
+    "Branch",
     "Certificate",
     "CertificateAuthority",
     "CertificateNotTrustedError",
@@ -209,6 +212,7 @@ __all__ = [
     "WrongAudienceError",
     "WrongKindError",
     "WrongTypeError",
+    "carried_chain",
     "check_citation",
     "check_cited",
     "check_vouched",

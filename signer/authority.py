@@ -50,6 +50,12 @@ class CertificateAuthority:
         """The authority's certificate in DER: a trust file lists a root's as authority, an intermediate's as intermediate."""
         return self.key_pair.certificate
 
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """What leads from its leaves to a root (DER): an intermediate's own certificate, nothing where it is a root itself."""
+        own = x509.load_der_x509_certificate(self.certificate)
+        return () if own.subject == own.issuer else (self.certificate,)
+
     def certify(self, csr_der: bytes, name: str, not_before: datetime, not_after: datetime) -> bytes:
         """The certificate (DER) of an intermediate, which issues leaves and no further intermediates.
 

@@ -1,7 +1,8 @@
 """Making a statement, and choosing what a reader gets of it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from signer.certificates import read_leaf, require_aware
 from signer.contents import CONTENTS, list_contents
@@ -15,22 +16,23 @@ from signer.errors import (
 )
 from signer.jws import open_envelope, seal
 from signer.keys import Signer
-from signer.open_claims import check_jti, open_claims_of, read_open_claims
+from signer.open_claims import check_jti, check_open_claims, read_open_claims
 from signer.rfc9901 import DIGEST_ALGORITHM
 from signer.sdjwt import (
     SMALLEST_LIST,
     Disclosure,
-    Salts,
     arrange,
     check_digests,
-    make_claims,
-    make_elements,
+    check_hidden,
+    draw_salts,
+    make_disclosures,
     padded,
+    padded_size,
     placeholders,
     refuse_reserved,
 )
 from signer.statements import WITH_DIGESTS, Issued, Profile
-from signer.strict_json import JSON, serialise
+from signer.strict_json import JSON, serialise, serialise_each
 from signer.verification import SMALLEST_DIGEST_LIST
 
 FULL = "full"
@@ -66,17 +68,13 @@ def issue(
     }
     payload |= _open(claims, profile)
     hidden = {name: value for name, value in claims.items() if name not in profile.open_claims}
-    disclosures: Sequence[Disclosure] = ()
+    texts: Sequence[str] = ()
     if profile.selective:
-        salts = Salts(random)
-        named, lines = _hide(hidden, profile.lists, salts)
         payload["_sd_alg"] = DIGEST_ALGORITHM
-        payload["_sd"] = padded((one.digest for one in named), SMALLEST_DIGEST_LIST, salts)
-        disclosures = [*named, *lines]
-    text = serialise(payload, "payload")
-    # Read back: what is issued can be verified.
-    open_claims_of(text)
-    return Issued(seal(signer, text), tuple(one.text for one in disclosures))
+        payload["_sd"], texts = _hide(hidden, profile.lists, random)
+    # Checked as a verifier will: what is issued can be verified.
+    check_open_claims(payload)
+    return Issued(seal(signer, serialise(payload, "payload")), tuple(texts))
 
 
 def disclose(token: str, disclosures: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
@@ -127,37 +125,54 @@ def _open(claims: Mapping[str, JSON], profile: Profile) -> dict[str, JSON]:
     opened = {name: value for name, value in claims.items() if name in profile.open_claims}
     for name, value in opened.items():
         refuse_reserved(value, name)
+    serialise_each(list(opened.values()), list(opened))
     return opened
 
 
-def _hide(hidden: Mapping[str, JSON], lists: frozenset[str], salts: Salts) -> tuple[list[Disclosure], list[Disclosure]]:
-    lines = {name: _hide_lines(name, hidden[name], salts) for name in sorted(lists & hidden.keys())}
-    counts = {name: len(elements) for name, elements in lines.items()}
-    claims: dict[str, JSON] = {CONTENTS: list_contents(hidden, counts), **hidden}
-    for name, elements in lines.items():
-        claims[name] = placeholders(padded((line.digest for line in elements), SMALLEST_LIST, salts))
-    named = make_claims(salts, claims)
-    for claim in named:
-        if claim.slots is not None and claim.name not in lines:
-            remedy = "give values"
-            raise BadDisclosureError("a list of digests in place of values", where=repr(claim.name), remedy=remedy)
-    return named, [line for elements in lines.values() for line in elements]
+def _hide(
+    hidden: Mapping[str, JSON], lists: frozenset[str], random: Callable[[int], bytes]
+) -> tuple[list[str], list[str]]:
+    """The digests for `_sd`, and the disclosures: `contents`, the claims in their order, then the lines of the lists."""
+    for name, value in hidden.items():
+        check_hidden(name, value)
+    lines = {name: _check_lines(name, hidden[name]) for name in sorted(lists & hidden.keys())}
+    # One for each disclosure or decoy, and one for each line's id.
+    count = padded_size(len(hidden) + 1, SMALLEST_DIGEST_LIST)
+    count += sum(padded_size(len(given), SMALLEST_LIST) + len(given) for given in lines.values())
+    salts = draw_salts(random, count)
+    claims: dict[str, JSON] = {CONTENTS: list_contents(hidden, {name: len(given) for name, given in lines.items()})}
+    claims |= hidden
+    made = []
+    for name, given in lines.items():
+        elements = _make_lines(name, given, salts)
+        made += elements
+        claims[name] = placeholders(padded((digest for _, digest in elements), SMALLEST_LIST, salts))
+    contents: list[list[JSON]] = [
+        [salt, name, value] for (name, value), salt in zip(claims.items(), salts, strict=False)
+    ]
+    named = make_disclosures(contents, list(claims))
+    digests = padded((digest for _, digest in named), SMALLEST_DIGEST_LIST, salts)
+    return digests, [text for text, _ in named + made]
 
 
-def _hide_lines(name: str, value: JSON, salts: Salts) -> list[Disclosure]:
+def _check_lines(name: str, value: JSON) -> list[Mapping[str, JSON]]:
     lines = [line for line in value if isinstance(line, Mapping)] if isinstance(value, list | tuple) else []
     if not isinstance(value, list | tuple) or len(lines) != len(value):
         raise BadClaimError("not a list of objects", where=repr(name), remedy="make each line an object")
-    drawn = salts.texts(len(lines))
-    # The id comes first so that a reader of the raw disclosure finds it at once.
-    identified: list[dict[str, JSON]] = [{"id": new, **line} for new, line in zip(drawn, lines, strict=True)]
-    ids = [line["id"] for line in identified]
+    ids = [line["id"] for line in lines if "id" in line]
     if not all(isinstance(one, str) and one for one in ids):
         raise BadClaimError("an id that is no text", where=repr(name), remedy="use text, or leave the id out")
     if len(set(map(str, ids))) != len(ids):
         raise RepeatedLineError("two lines with one id", where=repr(name), remedy="give each line its own id")
+    return lines
+
+
+def _make_lines(name: str, lines: Sequence[Mapping[str, JSON]], salts: Iterator[str]) -> list[tuple[str, str]]:
+    # The id comes first so that a reader of the raw disclosure finds it at once.
+    contents: list[list[JSON]] = [[next(salts), {"id": next(salts), **line}] for line in lines]
+    made = make_disclosures(contents, [name] * len(lines))
     # Sorted by digest, which is random: the order of the lines tells nothing.
-    return sorted(make_elements(salts, identified, name), key=lambda line: line.digest)
+    return sorted(made, key=itemgetter(1))
 
 
 def _line_id(line: Disclosure) -> str:

@@ -22,7 +22,9 @@ from signer.errors import (
     OrganisationMismatchError,
     WrongKindError,
 )
+from signer.jws import open_envelope
 from signer.keys import Signer, verify_signature
+from signer.open_claims import read_open_claims
 from signer.statements import ALWAYS_OPEN, Profile, Statement
 from signer.strict_json import JSON, quote_names
 
@@ -71,7 +73,8 @@ def proof_of_possession(signer: Signer, origin: str, organisation: str) -> str:
 def enrolment_claims(certificate_der: bytes, possession: str, chain: Sequence[bytes] = ()) -> dict[str, JSON]:
     """The claims of the operator's event that enrols the certificate's key for its organisation.
 
-    `chain` are the intermediates (DER) that lead from the certificate to an authority, where the trust file lacks them.
+    `chain` are the intermediates (DER) that lead from the certificate to an authority: with them in the log, the
+    certificate verifies with a trust file that lacks them too.
     """
     certificate = read_leaf(certificate_der)
     claims: dict[str, JSON] = {
@@ -121,13 +124,24 @@ def read_key_event(index: int, statement: Statement) -> KeyEvent:
     certificate = _certificate(statement, index)
     _check_possession(statement, certificate, index)
     replaces = _text(statement, "replaces", index) if action == "replace" else None
-    return dataclasses.replace(event, certificate=certificate, chain=_chain(statement, index), replaces=replaces)
+    return dataclasses.replace(
+        event, certificate=certificate, chain=_chain(statement.claims.get("chain", []), index), replaces=replaces
+    )
 
 
 def check_vouched(event: KeyEvent, trust: Trust, at: datetime) -> None:
     """Raises what `verify_certificate` raises unless, at the time, a trusted authority vouches for the key brought in."""
     if event.certificate is not None:
         verify_certificate(event.certificate.der, trust.with_intermediates(event.chain), at)
+
+
+def carried_chain(token: str, index: int) -> tuple[bytes, ...]:
+    """The intermediates (DER) in the open claim `chain` of the token at entry `index`; none where it has no such claim.
+
+    UNVERIFIED: they may lead to an authority, and vouch for nothing. So entry 0 can be verified, whose key, and with it its
+    intermediates, no earlier entry brought in. Raises what `peek` raises, BadKeyEventError or BadCertificateError.
+    """
+    return _chain(read_open_claims(open_envelope(token)).members.get("chain", []), index)
 
 
 def _action(statement: Statement, index: int) -> Action:
@@ -167,8 +181,7 @@ def _certificate(statement: Statement, index: int) -> Certificate:
     return certificate
 
 
-def _chain(statement: Statement, index: int) -> tuple[bytes, ...]:
-    given = statement.claims.get("chain", [])
+def _chain(given: JSON, index: int) -> tuple[bytes, ...]:
     if not isinstance(given, list) or len(given) > _MAX_CHAIN:
         raise _bad_event(f"not a list of at most {_MAX_CHAIN}", index, "chain", "list the intermediates")
     return tuple(_intermediate(value, f"entry {index} chain/{place}") for place, value in enumerate(given))

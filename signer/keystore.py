@@ -17,10 +17,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from signer.authority import CertificateAuthority
-from signer.errors import BadCertificateError, KeyFileExposedError, KeyFileUnreadableError, KeyStoreError
+from signer.errors import (
+    BadCertificateError,
+    KeyFileExposedError,
+    KeyFileUnreadableError,
+    KeyMismatchError,
+    KeyStoreError,
+)
 from signer.keys import KeyPair, PrivateKey
 
-__all__ = ["load_authority", "load_key", "save_authority", "save_key"]
+__all__ = ["load_authority", "load_certificate", "load_key", "save_authority", "save_key"]
 
 _MAX_FILE = 65_536
 
@@ -55,7 +61,22 @@ def load_key(path: Path, passphrase: str) -> KeyPair:
         return key_pair
     except OSError as error:
         raise _failed(error, _beside(path), "check path and rights") from error
-    return key_pair.with_certificate(_certificate(pem, _beside(path)))
+    try:
+        return key_pair.with_certificate(_certificate(pem, _beside(path)))
+    except KeyMismatchError as error:
+        remedy = "restore the key and the certificate that belong together"
+        raise KeyMismatchError(error.what, where=str(_beside(path)), remedy=remedy) from error
+
+
+def load_certificate(path: Path) -> bytes:
+    """The certificate (DER) beside the key at `path`, which itself may be elsewhere.
+
+    Raises KeyStoreError if there is none, BadCertificateError if it can't be read.
+    """
+    try:
+        return _certificate(_beside(path).read_bytes(), _beside(path))
+    except OSError as error:
+        raise _failed(error, _beside(path), "restore the certificate") from error
 
 
 def save_authority(path: Path, authority: CertificateAuthority, passphrase: str) -> None:

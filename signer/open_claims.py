@@ -45,12 +45,11 @@ def peek(token: str) -> Peek:
 
 def read_open_claims(envelope: Envelope) -> OpenClaims:
     """The open claims of a token, each in its form; raises BadJsonError, MissingClaimError or BadClaimError."""
-    return open_claims_of(envelope.payload)
+    return check_open_claims(parse_object(envelope.payload, "payload"))
 
 
-def open_claims_of(payload: bytes) -> OpenClaims:
-    """The open claims in a payload, likewise."""
-    members = parse_object(payload, "payload")
+def check_open_claims(members: dict[str, JSON]) -> OpenClaims:
+    """The open claims among the members of a payload, each in its form; raises MissingClaimError or BadClaimError."""
     if missing := ALWAYS_OPEN - members.keys():
         raise _missing(missing)
     return OpenClaims(

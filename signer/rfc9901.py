@@ -10,7 +10,7 @@ are refused wherever they convey no digests (section 4.1).
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -26,6 +26,7 @@ from signer.errors import (
     RepeatedDigestError,
     RepeatedDisclosureError,
     ReservedClaimNameError,
+    SignerError,
     TokenNotValidError,
     TokenTooLargeError,
     UnknownDigestAlgorithmError,
@@ -34,7 +35,7 @@ from signer.errors import (
 )
 from signer.jws import token_parts
 from signer.keys import PublicKey, algorithm_of, verify_signature
-from signer.strict_json import JSON, parse, parse_object
+from signer.strict_json import JSON, decode_text, parse_object, parse_text
 
 DIGEST_ALGORITHM = "sha-256"
 DIGESTS = "_sd"
@@ -44,8 +45,8 @@ MAX_DISCLOSURE = 1_048_576
 _ALGORITHM_NAME = "_sd_alg"
 _NEVER_A_NAME = frozenset({DIGESTS, PLACEHOLDER, _ALGORITHM_NAME})
 
-#: What a disclosure says: salt, name (None for an element of a list), value.
-Content: TypeAlias = tuple[str, str | None, JSON]
+#: A disclosure: salt, name (None for an element of a list), value (sections 4.2.1 and 4.2.2), and the JSON text of all that.
+Opened: TypeAlias = tuple[str, str | None, JSON, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,40 +93,44 @@ def separate(presentation: str) -> tuple[str, tuple[str, ...], str]:
 
 def digest_of(text: str) -> str:
     """The digest that stands for a disclosure: SHA-256 of its ASCII bytes (section 4.2.3)."""
-    return digests_of([text.encode("ascii")])[0]
+    return digests_of([text])[0]
 
 
-def digests_of(texts: Iterable[bytes]) -> list[str]:
+def digests_of(texts: Iterable[str]) -> list[str]:
     """The digest of each text, likewise."""
-    return base64url.encode_each([hashlib.sha256(text).digest() for text in texts], 32)
+    return base64url.encode_each([hashlib.sha256(text.encode("ascii")).digest() for text in texts], 32)
 
 
-def open_disclosure(text: str, where: str) -> tuple[Content, bytes]:
-    """What a disclosure says, and its JSON text as received.
+def open_disclosures(texts: Sequence[str]) -> list[Opened]:
+    """What disclosures say, each with its JSON text as received.
 
     Raises BadDisclosureError, TokenTooLargeError, BadBase64Error, BadJsonError or a kind of it.
     """
+    try:
+        return [_open(text, "disclosures") for text in texts]
+    except SignerError:
+        # Once more, to name the place: cheaper than a name for each in advance.
+        return [_open(text, f"disclosure {n}") for n, text in enumerate(texts)]
+
+
+def _open(text: str, where: str) -> Opened:
     if not isinstance(text, str):
         raise BadDisclosureError("not text", where=where, remedy="send disclosures as base64url text")
     if len(text) > MAX_DISCLOSURE:
         raise too_large(where)
-    data = base64url.decode(text, where)
-    return disclosure_content(parse(data, where), where), data
+    spelt = decode_text(base64url.decode(text, where), where)
+    parts = parse_text(spelt, where)
+    if isinstance(parts, list):
+        if len(parts) == 3 and type(parts[0]) is type(parts[1]) is str:
+            return parts[0], parts[1], parts[2], spelt
+        if len(parts) == 2 and type(parts[0]) is str:
+            return parts[0], None, parts[1], spelt
+    raise BadDisclosureError("not a disclosure", where=where, remedy="make it [salt, name, value] or [salt, value]")
 
 
 def too_large(where: str) -> TokenTooLargeError:
     """The error for a disclosure of more than MAX_DISCLOSURE characters."""
     return TokenTooLargeError(f"more than {MAX_DISCLOSURE} bytes", where=where, remedy="split the claim")
-
-
-def disclosure_content(parts: JSON, where: str) -> Content:
-    """Salt, name and value (sections 4.2.1 and 4.2.2); raises BadDisclosureError."""
-    if isinstance(parts, list):
-        if len(parts) == 3 and type(parts[0]) is type(parts[1]) is str:
-            return parts[0], parts[1], parts[2]
-        if len(parts) == 2 and type(parts[0]) is str:
-            return parts[0], None, parts[1]
-    raise BadDisclosureError("not a disclosure", where=where, remedy="make it [salt, name, value] or [salt, value]")
 
 
 def process(payload: Mapping[str, JSON], disclosures: Iterable[str]) -> dict[str, JSON]:
@@ -145,15 +150,14 @@ class _Processing:
     """One payload on its way: disclosures still unreferenced, digests met, containers still to be filled."""
 
     def __init__(self, disclosures: Iterable[str]) -> None:
-        self._waiting: dict[str, Content] = {}
+        self._waiting: dict[str, Opened] = {}
         self._met: set[str] = set()
         self._pending: list[tuple[JSON, dict[str, JSON] | list[JSON]]] = []
-        for n, text in enumerate(disclosures):
-            content, _ = open_disclosure(text, f"disclosure {n}")
-            digest = digest_of(text)
-            if digest in self._waiting:
-                raise RepeatedDisclosureError("a disclosure twice", where="disclosures", remedy="send each once")
-            self._waiting[digest] = content
+        texts = list(disclosures)
+        opened = open_disclosures(texts)
+        self._waiting.update(zip(digests_of(texts), opened, strict=True))
+        if len(self._waiting) != len(texts):
+            raise RepeatedDisclosureError("a disclosure twice", where="disclosures", remedy="send each once")
 
     def run(self, members: Mapping[str, JSON]) -> dict[str, JSON]:
         claims: dict[str, JSON] = {}
@@ -177,7 +181,7 @@ class _Processing:
             disclosed = self._take(digest)
             if disclosed is None:
                 continue
-            _, name, value = disclosed
+            _, name, value, _ = disclosed
             if name is None:
                 raise _misplaced("an element where a claim is due")
             if name in _NEVER_A_NAME:
@@ -193,7 +197,7 @@ class _Processing:
                 disclosed = self._take(_digests([element[PLACEHOLDER]])[0])
                 if disclosed is None:
                     continue
-                _, name, value = disclosed
+                _, name, value, _ = disclosed
                 if name is not None:
                     raise _misplaced("a claim where an element is due")
                 yield self._place(value)
@@ -212,7 +216,7 @@ class _Processing:
         self._pending.append((value, target))
         return target
 
-    def _take(self, digest: str) -> Content | None:
+    def _take(self, digest: str) -> Opened | None:
         if digest in self._met:
             remedy = "the issuer has to issue it again"
             raise RepeatedDigestError("a digest stands twice", where="digests", remedy=remedy)

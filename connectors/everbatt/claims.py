@@ -140,10 +140,12 @@ def cell_bill(tables: Tables, chemistry: str, product: str, cathode: Source) -> 
     """Return the cell's bill of materials per kilogram of cell: contents with cell yield x material yield."""
     cell_yield = tables.parameters["cell_yield"]
     content = tables.amount("cell", "Active cathode material", chemistry)
-    components = [
-        _component(content, cell_yield * tables.parameters["electrode_material_yield"])
-        | {"name": f"{chemistry} active cathode material", **cathode.claims(f"cathode-{chemistry.lower()}")}
-    ]
+    flow = f"cathode-{chemistry.lower()}"
+    line = _component(content, cell_yield * tables.parameters["electrode_material_yield"])
+    line |= {"name": f"{chemistry} active cathode material", **cathode.claims(flow)}
+    if cathode.product is not None:
+        line["comparable_flow"] = flow
+    components = [line]
     for item, flow, yield_parameter in _CELL_COMPONENTS:
         line = _component(tables.amount("cell", item, chemistry), cell_yield * tables.parameters[yield_parameter])
         components.append(line | {"name": item, "flow": flow})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from exchange.errors import NotFoundError
@@ -9,10 +11,11 @@ from exchange.services import Services
 from ledger import CHECKPOINT_PATH, parse_path
 
 ledger_router = APIRouter(prefix="/ledger")
+_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}, "application/octet-stream": {}}}}
 _UNCHANGING = "private, max-age=31536000, immutable"
 
 
-@ledger_router.get("/{path:path}")
+@ledger_router.get("/{path:path}", response_class=Response, responses=_CONTENT)
 def published_file(request: Request, path: str) -> Response:
     """A file of the published log. The path is parsed strictly, so that it can't leave the log's folder."""
     services: Services = request.app.state.services

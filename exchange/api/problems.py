@@ -13,14 +13,32 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from bom_graph import BomGraphError
+from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
-from exchange.errors import ExchangeError, JtiReusedError, NotFoundError, RightsError
+from exchange.errors import (
+    DamagedError,
+    ExchangeError,
+    JtiReusedError,
+    NotFoundError,
+    NoWitnessesError,
+    RightsError,
+)
 from exchange.report import finding_documents
-from ledger import EntryUnknownError, LedgerError, OutOfRangeError
+from ledger import (
+    CommitUncertainError,
+    DatabaseBusyError,
+    DurableWriteError,
+    EntryUnknownError,
+    LedgerError,
+    NotCommittedError,
+    OutOfRangeError,
+    QueueFullError,
+    UnpublishedSizeError,
+)
 from signer import SignerError
 
 log = logging.getLogger("packtrace.api")
@@ -38,10 +56,48 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (NotFoundError, 404),
     (EntryUnknownError, 404),
     (OutOfRangeError, 404),
+    (UnpublishedSizeError, 404),
     (RightsError, 403),
     (JtiReusedError, 409),
     (NotPublishedError, 409),
+    (DamagedError, 500),
+    (DatabaseBusyError, 503),
+    (NoWitnessesError, 409),
+    (QueueFullError, 503),
+    (NotCommittedError, 503),
+    (CommitUncertainError, 503),
+    (DurableWriteError, 500),
 )
+#: What passes by itself, and after how many seconds it is worth another try.
+_RETRY_AFTER: Sequence[tuple[type[Exception], int]] = (
+    (NotPublishedError, 1),
+    (QueueFullError, 1),
+    (NotCommittedError, 1),
+    (CommitUncertainError, 1),
+    (DatabaseBusyError, 5),
+)
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457), in a sentence, by a stable code, with place and remedy; codes are in docs/api.md."""
+
+    type: str = Field(description="urn:packtrace:problem: and the code")
+    title: str = Field(description="the code in words")
+    status: int
+    detail: str = Field(description="what is wrong")
+    code: str = Field(description="what programs look at")
+    where: str = Field(description="a member of the request, a claim path, an entry")
+    remedy: str = Field(description="what to do")
+    findings: list[dict[str, str]] = Field(default=[], description="with the code `refused`: what the gates found")
+
+
+#: Of every operation, for the OpenAPI document.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Refused, and nothing was written",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
 
 
 def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
@@ -56,7 +112,9 @@ def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None
     }
     # Escaped to ASCII: a lone surrogate from a sender's JSON can't be written otherwise.
     data = json.dumps(body, allow_nan=False).encode("ascii")
-    return Response(data, status_code=status, media_type=MEDIA_TYPE, headers={**SECURITY_HEADERS, **(headers or {})})
+    # A tile that isn't there yet will be: no cache may keep the answer.
+    sent = {**SECURITY_HEADERS, "Cache-Control": "no-store", **(headers or {})}
+    return Response(data, status_code=status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -69,9 +127,11 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-async def _ours(_request: Request, error: Any) -> Response:
+async def _ours(request: Request, error: Any) -> Response:
     status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
-    headers = {"Retry-After": "1"} if isinstance(error, NotPublishedError) else None
+    if status == 500:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+    headers = next(({"Retry-After": str(after)} for family, after in _RETRY_AFTER if isinstance(error, family)), None)
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
 
@@ -88,7 +148,7 @@ async def _invalid(_request: Request, error: Any) -> Response:
     return problem(
         422,
         "request",
-        f"{first['msg']} ({where})",
+        f"{in_words(first)} ({where})",
         where=where,
         remedy="see /api/v1/openapi.json for the request's shape",
     )

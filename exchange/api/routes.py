@@ -6,26 +6,33 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
+from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.kinds import Role
+from exchange.progress import State
 from exchange.report import Document
 from exchange.services import Services
-from ledger import format_proof
-from ledger.store import checkpoint_at, consistency, entry, find, inclusion, latest_checkpoint, snapshot
+from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
 from signer import peek, split_presentation
 
 router = APIRouter(prefix="/api/v1")
 MAX_INT = 2**53
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
+PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]
 Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512)]
 #: Text that every database keeps and every terminal shows: no control characters.
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+_ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
 class _Body(BaseModel):
@@ -81,15 +88,24 @@ def _services(request: Request) -> Services:
 
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
-    """The log's name and public key, and the trust file's fingerprint."""
-    installation = _services(request).installation
-    trust_file = installation.trust_file
-    return {"origin": trust_file.origin, "log_key": trust_file.log_key, "fingerprint": trust_file.fingerprint}
+    """The log's name and public key, the trust file's fingerprint, and how far which witnesses have followed."""
+    services = _services(request)
+    trust_file, policy = services.installation.trust_file, services.witnesses.policy
+    with snapshot(services.installation.engine) as connection:
+        witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
+    return {
+        "origin": trust_file.origin,
+        "log_key": trust_file.log_key,
+        "fingerprint": trust_file.fingerprint,
+        "policy": policy.document().decode("utf-8", "backslashreplace"),
+        "witnessed": witnessed,
+        "witnessing": witnessing,
+    }
 
 
 @router.post("/organisations", status_code=201)
 def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[str, Any]:
-    """Certify and enrol an organisation's key and grant its roles."""
+    """Certify and enrol an organisation's key and grant its roles, in the place of earlier ones. `had`: what it had until now."""
     try:
         csr = base64.b64decode(body.csr, validate=True)
     except (binascii.Error, ValueError):
@@ -103,23 +119,37 @@ def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[
         "key_event": enrolled.key_event,
         "role_grant": enrolled.role_grant,
         "existed": enrolled.existed,
+        "had": {"keys": enrolled.had_keys, "roles": enrolled.had_roles},
     }
 
 
 @router.post("/statements", status_code=201)
-def submit(request: Request, body: StatementBody, response: Response) -> dict[str, Any]:
-    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200)."""
+async def submit(
+    request: Request, body: StatementBody, response: Response, wait: State = "sequenced"
+) -> dict[str, Any]:
+    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200).
+
+    With `wait` it comes when the entry is published (after 10 s at most) or witnessed (60 s) and says which `state` was reached; where
+    that is more than `sequenced`, `proof` holds the proof file (.tlog-proof). 503 with Retry-After when too many wait already.
+    """
+    services = _services(request)
+    services.progress.check(wait)
     token, disclosures = split_presentation(body.statement)
-    receipt = _services(request).installation.intake.submit(token, disclosures)
+    intake = services.installation.intake
+    receipt = await to_thread.run_sync(intake.submit, token, disclosures, limiter=request.app.state.submissions)
+    reached = await services.progress.wait(receipt.index, wait)
     if receipt.existed:
         response.status_code = 200
-    return {
+    answer = {
         "origin": receipt.origin,
         "index": receipt.index,
         "leaf_hash": receipt.leaf_hash,
         "existed": receipt.existed,
-        "state": "sequenced",
+        "state": reached.state,
     }
+    if reached.size:
+        answer["proof"] = await to_thread.run_sync(_proof, services, receipt.index, reached.size)
+    return answer
 
 
 @router.get("/entries/{index}")
@@ -127,52 +157,37 @@ def show_entry(request: Request, index: int) -> dict[str, Any]:
     """An entry of the ledger: the issuer-signed token without disclosures, and its open claims."""
     if not 0 <= index <= MAX_INT:
         raise NotFoundError("no such entry", where="index", remedy="give an index of the log")
-    with snapshot(_services(request).installation.engine) as connection:
-        return _entry(entry(connection, index))
+    services = _services(request)
+    with snapshot(services.installation.engine) as connection:
+        return _entry(services, entry(connection, index))
 
 
 @router.get("/entries")
 def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]) -> dict[str, Any]:
     """An entry by its leaf hash (hex)."""
+    services = _services(request)
+    with snapshot(services.installation.engine) as connection:
+        return _entry(services, find(connection, bytes.fromhex(leaf_hash)))
+
+
+@router.get("/checkpoint", response_class=PlainTextResponse)
+def show_checkpoint(request: Request, size: PublishedSize = None) -> Response:
+    """The newest published checkpoint, or that of `size`: a signed note."""
     with snapshot(_services(request).installation.engine) as connection:
-        return _entry(find(connection, bytes.fromhex(leaf_hash)))
+        return _text(published(connection, size).cosigned)
 
 
-@router.get("/checkpoint")
-def show_checkpoint(request: Request) -> Response:
-    """The newest published checkpoint: a signed note."""
-    with snapshot(_services(request).installation.engine) as connection:
-        checkpoint = latest_checkpoint(connection)
-    if checkpoint is None:
-        raise NotFoundError("no checkpoint is published yet", where="checkpoint", remedy="try again in a second")
-    return Response(checkpoint.note, media_type="text/plain; charset=utf-8")
-
-
-@router.get("/proofs/inclusion")
-def prove_inclusion(
-    request: Request, index: Size, size: Annotated[int | None, Query(ge=0, le=MAX_INT)] = None
-) -> Response:
+@router.get("/proofs/inclusion", response_class=PlainTextResponse)
+def prove_inclusion(request: Request, index: Size, size: PublishedSize = None) -> Response:
     """The proof file (.tlog-proof) of an entry, to the newest published checkpoint or that of `size`."""
-    with snapshot(_services(request).installation.engine) as connection:
-        checkpoint = latest_checkpoint(connection) if size is None else checkpoint_at(connection, size)
-        if checkpoint is None or index >= checkpoint.size:
-            raise NotFoundError(
-                "no published checkpoint of that size covers the entry", where="size", remedy="ask for a published size"
-            )
-        text = format_proof(index, inclusion(connection, index, checkpoint.size), checkpoint.note)
-    return Response(text, media_type="text/plain; charset=utf-8")
+    return _text(_proof(_services(request), index, size))
 
 
 @router.get("/proofs/consistency")
 def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
-    """The consistency proof between two published sizes: base64 hashes."""
+    """The consistency proof between two published sizes: base64 hashes. Their roots are in their checkpoints."""
     with snapshot(_services(request).installation.engine) as connection:
-        for size in (old, new):
-            if checkpoint_at(connection, size) is None:
-                raise NotFoundError(
-                    f"no checkpoint of size {size} was published", where="size", remedy="ask for published sizes"
-                )
-        proof = consistency(connection, old, new)
+        proof = published_consistency(connection, old, new)
     return {"old": old, "new": new, "proof": [base64.b64encode(node).decode() for node in proof]}
 
 
@@ -203,7 +218,7 @@ def show_footprint(request: Request, digest: Annotated[str, Field(pattern=r"^[0-
     return _services(request).calculation.result(digest)
 
 
-@router.post("/evidence")
+@router.post("/evidence", response_class=Response, responses=_ARCHIVE)
 def export(request: Request, body: EvidenceBody) -> Response:
     """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published."""
     data = _services(request).exporter.export(body.reader, body.results)
@@ -211,7 +226,17 @@ def export(request: Request, body: EvidenceBody) -> Response:
     return Response(data, media_type="application/zip", headers=headers)
 
 
-def _entry(found: Any) -> dict[str, Any]:
+def _text(text: str) -> Response:
+    """What is signed, and may gain cosignatures later."""
+    return Response(text, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+
+def _proof(services: Services, index: int, size: int | None) -> str:
+    with snapshot(services.installation.engine) as connection:
+        return proof_file(connection, index, size)
+
+
+def _entry(services: Services, found: Any) -> dict[str, Any]:
     token = found.data.decode("ascii")
     seen = peek(token)
     return {
@@ -222,6 +247,7 @@ def _entry(found: Any) -> dict[str, Any]:
         "vct": seen.vct,
         "issuer": seen.issuer,
         "issued_at": seen.issued_at.isoformat(),
+        "state": services.progress.reached(found.index).state,
     }
 
 

@@ -5,7 +5,6 @@ footprint of the product under the same rule set (a sealed branch); else a gap. 
 """
 
 from exchange.assembly.compute import compute
-from exchange.assembly.draft import SEALED_STAGE
-from exchange.assembly.result import ENGINE, Demand, Gap, RefusedError, Result
+from exchange.assembly.result import BATTERY_MODEL_GAP, ENGINE, Demand, Gap, RefusedError, Result
 
-__all__ = ["ENGINE", "SEALED_STAGE", "Demand", "Gap", "RefusedError", "Result", "compute"]
+__all__ = ["BATTERY_MODEL_GAP", "ENGINE", "Demand", "Gap", "RefusedError", "Result", "compute"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from bom_graph import (
+    LIFE_CYCLE,
+    SEALED_STAGE,
     ActivityData,
     BatteryModel,
     BillOfMaterials,
@@ -23,6 +26,7 @@ from bom_graph import (
     Link,
     Measure,
     ProductFootprint,
+    ProductSystem,
     RuleSet,
     Sealed,
     UnitError,
@@ -31,6 +35,7 @@ from bom_graph import (
     dimension,
     element_balance,
     look_up,
+    sealed_total,
     stored,
 )
 from exchange.assembly.result import Gap
@@ -45,10 +50,7 @@ _BASE_UNIT = {
     "distance": "km",
     "transport work": "t.km",
 }
-_LIFE_CYCLE = "co2e_life_cycle"
 _PRIMARY = ("measured", "calculated")
-#: Stage of a sealed branch of which only the total was granted.
-SEALED_STAGE = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,9 @@ class ProductSystemDraft:
     names: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
+    classes: dict[int, str] = field(default_factory=dict)
+    #: kg CO2e per declared unit and entry of each product that is known by a signed footprint alone, by process number.
+    sealed: dict[int, tuple[float, Entry]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     burdens: list[Burden] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -98,6 +103,9 @@ class ProductSystemDraft:
     assumptions: list[str] = field(default_factory=list)
     used: dict[str, Entry] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
+    _signed: set[int] = field(default_factory=set)
+    #: Formulas and background flows that the consumers of a product state for it, by its process number.
+    _said_to_be: dict[int, set[str]] = field(default_factory=dict)
     _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
@@ -128,14 +136,38 @@ class ProductSystemDraft:
             self._link(consumer, line, amount, where)
 
     def published_factor(self, product: str, flow: str) -> None:
-        """Represent `product` by the factor of background `flow`, per unit of the factor."""
+        """Represent `product` by the factor of background `flow`, per unit of the factor.
+
+        That the rule set refuses its maker's own data, where these are at hand, is said: a factor must not hide it.
+        """
         number = self._process(product, "kg")
-        factor = self._factor(flow, None, _LIFE_CYCLE, where=product)
+        factor = self._factor(flow, None, LIFE_CYCLE, where=product)
         if factor is None:
             return
         self.units[number] = factor.row.per
+        if (own := self._newest(product, ActivityData, issuer=None)) is not None:
+            entry, record = own
+            where = f"{product} (entry {entry.index})"
+            refusing = [
+                one for one in element_balance(record, self.rule_set.gates.element_balance, where=where) if one.refuses
+            ]
+            for finding in refusing:
+                self._use(entry)
+                what = f"the published factor stands for own data that this rule set refuses: {finding.what}"
+                self.findings.append(replace(finding, what=what, refuses=False))
         origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
         self._burden(number, ("material_production", "material"), 1.0, factor, origin)
+
+    def check_sealed_totals(self) -> None:
+        """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
+        for number, (total, entry) in self.sealed.items():
+            where = f"{self.names[number]}, signed footprint (entry {entry.index})"
+            # The consumers' word comes first: a supplier could choose a material to be compared with.
+            own = {self.formulas[number]} if number in self.formulas else set()
+            stated = self._said_to_be.get(number) or own
+            rows = [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
+            same = [row for row in rows if row.flow in stated or row.composition in stated]
+            self.findings += sealed_total(total, self.units[number], same or rows, where=where)
 
     def battery_model(self, product: str) -> BatteryModel | None:
         """Return the newest battery model about `product`, if there is one."""
@@ -146,10 +178,21 @@ class ProductSystemDraft:
         self._use(entry)
         return model
 
-    def denominator(self, model: BatteryModel | None) -> tuple[Decimal | None, str]:
-        """Return the kWh that the pack's footprint is divided by and the formula; nothing for other products."""
-        if model is None:
-            return None, "per declared unit"
+    @property
+    def is_pack(self) -> bool:
+        """Whether the demanded product has to be taken for a pack, with or without battery model.
+
+        It is assembled as one; or it is counted in pieces and made from cells, whatever its maker calls the process; or it is
+        counted in pieces, and what kind of process makes it isn't disclosed. Else a maker would be rid of the denominator, and of
+        the stages that a pack has, by leaving its battery model out.
+        """
+        made_by = self.classes.get(0)
+        if made_by in ("pack_assembly", "cell_manufacturing") or self.units[:1] != ["piece"]:
+            return made_by == "pack_assembly"
+        return made_by is None or "cell_manufacturing" in self.classes.values()
+
+    def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
+        """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
             energy = delivered_energy(model, self.rule_set.denominator)
         except (DeliveredEnergyError, UnitError) as error:
@@ -157,6 +200,12 @@ class ProductSystemDraft:
             return None, ""
         self.assumptions += [f"assumed by the pack maker: {name.replace('_', ' ')}" for name in energy.assumed]
         return energy.kwh, energy.formula
+
+    def system(self) -> ProductSystem:
+        """Return the product system. What a signed footprint states that nobody takes is left out: it is a gap, not a zero."""
+        taken = {0, *(link.supplier for link in self.links)}
+        burdens = [burden for burden in self.burdens if burden.process in taken]
+        return ProductSystem(tuple(self.names), tuple(self.links), tuple(burdens))
 
     def check_unit(self, product: str, model: BatteryModel | None) -> None:
         """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
@@ -181,7 +230,7 @@ class ProductSystemDraft:
         stated: set[str] = set()
         process_class = "material_production"
         if activity is not None:
-            process_class = str(activity[1].process_class)
+            self.classes[number] = process_class = str(activity[1].process_class)
             stated = self._add_activity(number, *activity)
         else:
             self.gaps.append(Gap(product, "no activity data: the energy and emissions of this process are unknown"))
@@ -234,7 +283,7 @@ class ProductSystemDraft:
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.fuels):
             path = f"fuels/{line.id}"
-            factor = self._factor(line.flow, None, _LIFE_CYCLE, where=f"{unit.place} {path}")
+            factor = self._factor(line.flow, None, LIFE_CYCLE, where=f"{unit.place} {path}")
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.direct_emissions):
             self._direct_emission(unit, line, f"direct_emissions/{line.id}")
@@ -279,7 +328,7 @@ class ProductSystemDraft:
                 or not isinstance(record.declared_unit, Measure)
             ):
                 continue
-            if (name.id, name.version, name.digest) == (self.rule_set.id, self.rule_set.version, self.rule_set.digest):
+            if name.names(self.rule_set):
                 return self._sealed_branch(product, entry, record)
         return None
 
@@ -289,21 +338,22 @@ class ProductSystemDraft:
         composition = record.composition
         number = self._process(product, _base_unit(declared.unit))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
-        share = float(record.primary_data_share) / 100 if isinstance(record.primary_data_share, Decimal) else 0.0
+        declared_share = record.primary_data_share
         total: Any = record.total
         parts = [(SEALED_STAGE, total)]
-        if isinstance(record.stages, Lines) and record.stages.complete:
+        # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
+        if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
-        known = {SEALED_STAGE, *(stage.id for stage in self.rule_set.stages)}
-        if unknown := sorted({stage for stage, _ in parts} - known):
-            self._refuse(
-                "stages",
-                f"{product}, signed footprint (entry {entry.index})",
-                f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}",
-                "ask the maker of this product for a corrected footprint",
-            )
+        where = f"{product}, signed footprint (entry {entry.index})"
+        self._signed.add(number)
+        if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
+            what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
+            self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
+            return number
+        # Compared is what is counted: stages that cancel may add up to another figure than the total, within its tolerance.
+        self.sealed[number] = (math.fsum(float(kg) for _, kg in parts) / per, entry)
         if record.complete is not True:
             self.gaps.append(Gap(product, "its maker's footprint is partial, or doesn't show that it is complete"))
         for stage, kg in parts:
@@ -314,11 +364,16 @@ class ProductSystemDraft:
                 "entry": entry.index,
                 "leaf_hash": entry.leaf_hash,
                 "signer": entry.statement.issuer,
-                "obtained": _word(record.obtained),
+                "obtained": f"declared {_word(record.obtained)}",
                 "basis": _word(record.basis),
+                "declared_primary_percent": f"{declared_share:f}" if isinstance(declared_share, Decimal) else None,
             }
-            self._emit(number, stage, float(kg) / per, primary=(share, 0.0), origin=origin)
-        where = f"{product}, signed footprint (entry {entry.index})"
+            # What its maker declares to be primary can't be verified, so that none of it counts as the demanded product's.
+            self._emit(number, stage, float(kg) / per, primary=(0.0, 0.0), origin=origin)
+        for stage, kg in parts:
+            if kg < 0 and kg != total:
+                text = f"stage {stage} is stated as {kg:f} kg CO2e: it is taken off what others emit"
+                self.findings.append(Finding("sealed_total", "soft", where, text, "ask the maker what is credited"))
         if isinstance(record.findings, Sealed) or (isinstance(record.findings, Lines) and not record.findings.complete):
             text = "the findings of its maker's own calculation are not all disclosed"
             self.findings.append(Finding("sealed_findings", "soft", where, text, "ask the maker to grant `findings`"))
@@ -336,7 +391,7 @@ class ProductSystemDraft:
         if line.product is not None:
             self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
             return
-        factor = self._factor(str(line.flow), None, _LIFE_CYCLE, where=where)
+        factor = self._factor(str(line.flow), None, LIFE_CYCLE, where=where)
         if factor is not None and line.composition and factor.row.composition not in (None, line.composition.formula):
             stated, needed = line.composition.formula, factor.row.composition
             what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
@@ -414,14 +469,17 @@ class ProductSystemDraft:
         if supplier is None:
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
             return
+        said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
+        self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
         made_as = self.formulas.get(supplier)
         if line.composition is not None and made_as not in (None, line.composition.formula):
             what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"
-            self._refuse("composition", where, what, f"restate the amount as {made_as}")
+            self._unfit(supplier, "composition", where, what, f"restate the amount as {made_as}")
+            return
         try:
             amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
         except UnitError as error:
-            self._refuse("units", where, error.what, error.remedy)
+            self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share))
 
@@ -448,6 +506,17 @@ class ProductSystemDraft:
 
     def _use(self, entry: Entry) -> None:
         self.used[entry.leaf_hash] = entry
+
+    def _unfit(self, supplier: int, gate: str, where: str, what: str, remedy: str) -> None:
+        """What `supplier` states doesn't fit its place: refuse the result, or leave a signed footprint out of it.
+
+        Whoever rests on another's signed footprint can't correct it, and shouldn't lose the rest of its result over it: the branch
+        becomes a gap with a hard finding. Of the demanded product itself nothing would be left.
+        """
+        left_out = supplier in self._signed and supplier != 0
+        self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=not left_out))
+        if left_out:
+            self.gaps.append(Gap(where, f"the signed footprint of {self.names[supplier]} can't be used here"))
 
     def _refuse(self, gate: str, where: str, what: str, remedy: str) -> None:
         self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=True))

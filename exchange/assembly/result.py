@@ -10,7 +10,9 @@ from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, RuleSet
 from exchange.evidence import Entry
 
 #: Names the arithmetic: a change that can move a stored digit gets a new name.
-ENGINE = "packtrace-engine-1"
+ENGINE = "packtrace-engine-2"
+#: Where the gap of a pack without readable battery model is: its footprint can't be divided by anything.
+BATTERY_MODEL_GAP = "battery_model"
 
 
 class RefusedError(Exception):
@@ -25,7 +27,7 @@ class RefusedError(Exception):
 class Demand:
     """What a footprint is wanted for: one declared unit of `product`.
 
-    With `flow`, the product is represented by that background flow's published factor and none of the maker's own data is used.
+    With `flow`, the product is represented by that background flow's published factor and none of the maker's own data is in the figure.
     """
 
     product: str
@@ -34,7 +36,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that is missing. `where` is a product or a stage; its emissions are unknown, not zero."""
+    """Something that is missing. `where` is a product or a stage, whose emissions are unknown and not zero, or BATTERY_MODEL_GAP."""
 
     where: str
     what: str
@@ -42,7 +44,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A footprint with all that explains it. kg CO2e per declared unit; `document()` in exchange.report gives its stored form."""
+    """A footprint with all that explains it. kg CO2e per declared unit; `document()` in exchange.report gives its stored form.
+
+    `is_pack` says whether the rule set asks for kWh of it; without `model` there are none to divide by, which is a gap.
+    """
 
     demand: Demand
     rule_set: RuleSet
@@ -55,6 +60,7 @@ class Result:
     footprint: Footprint
     denominator_kwh: Decimal | None
     denominator_formula: str
+    is_pack: bool
     model: BatteryModel | None
     gaps: tuple[Gap, ...]
     findings: tuple[Finding, ...]

@@ -62,7 +62,7 @@ class Exporter:
             members = self._entries(connection, reader, results, checkpoint)
         members |= _rules(results)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
-        members[REPORT] = report_text([results[name] for name in sorted(results)]).encode()
+        members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
         data = write_evidence(members, {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size})
         with begin(self._engine) as connection:
@@ -97,7 +97,7 @@ class Exporter:
             proof = inclusion(connection, index, checkpoint.size)
             members[f"{folder}/token"] = found.data
             members[f"{folder}/disclosures"] = "".join(f"{text}\n" for text in disclosures).encode()
-            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.note).encode()
+            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.cosigned).encode()
         return members
 
     def _disclosures(self, connection: Connection, reader: str, found: Entry, needed: frozenset[str]) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from sqlmodel import Session, col, select
 from bom_graph import load_release, load_rule_set
 from exchange.assembly import Demand, compute
 from exchange.calculation.tables import ResultRow
-from exchange.errors import NotFoundError
+from exchange.errors import DamagedError, NotFoundError
 from exchange.kinds import Policy
 from exchange.report import Document, digest, document, document_bytes
 from exchange.sharing import Sharing
@@ -46,20 +47,24 @@ class Calculation:
         return name, found
 
     def result(self, name: str) -> Document:
-        """Return a stored result by its digest; NotFoundError where there is none."""
+        """Return a stored result by its digest; NotFoundError where there is none, DamagedError where its bytes were changed."""
         with snapshot(self._engine) as connection:
             row = Session(connection).get(ResultRow, name)
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            found: Document = json.loads(row.document)
-            return found
+            return _stored(row)
 
     def newest(self) -> Sequence[tuple[str, Document]]:
-        """Return digest and document of each product's newest result under each rule set, by product and rule set."""
+        """Return digest and document of each product's newest result under each rule set, by product and rule set.
+
+        Raises DamagedError where the bytes of any were changed: which result is the newest can't be told from the rest.
+        """
         query = select(ResultRow).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
-            rows = {(row.product, row.rule_set): row for row in Session(connection).exec(query).all()}
-            return [(rows[key].digest, json.loads(rows[key].document)) for key in sorted(rows)]
+            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+        # By what the digest covers; the columns beside the document are for queries.
+        newest = {(found["demand"]["product"], found["rule_set"]["id"]): (name, found) for name, found in stored}
+        return [newest[key] for key in sorted(newest)]
 
     def _row(self, name: str, reader: str, found: Document) -> ResultRow:
         return ResultRow(
@@ -73,3 +78,16 @@ class Calculation:
             document=document_bytes(found).decode(),
             computed_at=self._clock(),
         )
+
+
+def _stored(row: ResultRow) -> Document:
+    """Return the document of a row, once its bytes have the digest that they were stored under."""
+    data = row.document.encode()
+    if hashlib.sha256(data).hexdigest() != row.digest:
+        raise DamagedError(
+            "the stored bytes of this result don't have its digest: they were changed in the database",
+            where=f"exchange_result, digest {row.digest}",
+            remedy="restore that row from a backup, or delete it and compute the footprint again; find out who wrote to the database",
+        )
+    found: Document = json.loads(data)
+    return found

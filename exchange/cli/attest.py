@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
-from exchange.cli.output import DONE, REJECTED, say, shown, tell
+from exchange.cli.output import DONE, REJECTED, say, tell
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.attestation import Draft

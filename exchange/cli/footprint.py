@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange.cli.files import read_up_to
-from exchange.cli.output import DONE, REJECTED, say, say_json, shown
+from exchange.cli.output import DONE, REJECTED, say, say_json
 
 if TYPE_CHECKING:
     from bom_graph import Contribution, Footprint, RuleSet, SystemResult
@@ -28,7 +28,7 @@ def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -
         say_json(_document(found, draws, seed))
     else:
         for line in _lines(found):
-            say(shown(line))
+            say(line)
     return REJECTED if found.footprint is None else DONE
 
 

@@ -29,6 +29,13 @@ Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")
 ]
 
+Published = Annotated[
+    str | None,
+    typer.Option("--from", help="Read a published log, its files alone: a folder or an address; else the database."),
+]
+LogTrust = Annotated[
+    Path | None, typer.Option("--trust", help="Trust file of the published log; else that of the data folder.")
+]
 KeyFile = Annotated[Path, typer.Argument(help="Key file; its certificate lies beside it as PATH.crt.")]
 Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
 Passphrase = Annotated[
@@ -53,12 +60,15 @@ def verify(
     trust: Annotated[
         Path | None, typer.Option(help="Trust file; without it the verdict is `trust on first use`.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Witness policy (tlog-policy) that the checkpoint has to satisfy.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check an evidence file offline and compute its figures again. Exit 0 verified, 1 rejected, 3 not decidable."""
     from exchange.cli.verify import run
 
-    sys.exit(run(file, trust, as_json=as_json))
+    sys.exit(run(file, trust, policy, as_json=as_json))
 
 
 @app.command()
@@ -124,6 +134,63 @@ def schema() -> None:
     from exchange.cli.footprint import run_schema
 
     sys.exit(run_schema())
+
+
+@ledger_app.command("proof")
+def ledger_proof(
+    entry: Annotated[str, typer.Argument(help="Index of the entry, or its leaf hash (64 hex digits).")],
+    *,
+    size: Annotated[int | None, typer.Option(min=0, help="A published size to prove to; else the newest.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the proof (.tlog-proof); else it is printed.")] = None,
+    published: Published = None,
+    trust: LogTrust = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that an entry stands in the log: a proof file that others can check. Exit 0 proven, 1 refused, 2 usage."""
+    from exchange.cli.ledger import Source, run_proof
+
+    sys.exit(run_proof(Source(published, trust, data), entry, size, out, as_json=as_json))
+
+
+@ledger_app.command("consistency")
+def ledger_consistency(
+    old: Annotated[int, typer.Argument(min=0, help="The smaller size.")],
+    new: Annotated[int, typer.Argument(min=0, help="The larger size.")],
+    *,
+    published: Published = None,
+    trust: LogTrust = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that the log's first OLD entries are a prefix of its first NEW. Exit 0 proven, 1 refused, 2 usage."""
+    from exchange.cli.ledger import Source, run_consistency
+
+    sys.exit(run_consistency(Source(published, trust, data), old, new, as_json=as_json))
+
+
+@ledger_app.command()
+def policy(data: Data = None, as_json: Json = False) -> None:
+    """Print the witness policy (tlog-policy) by which others judge this log's checkpoints: its key, its witnesses, their quorum."""
+    from exchange.cli.witness import run_policy
+
+    sys.exit(run_policy(data, as_json=as_json))
+
+
+@ledger_app.command()
+def witness(
+    folder: Annotated[Path, typer.Argument(help="The witness's own folder: its key and what it has seen.")],
+    policy: Annotated[Path, typer.Option(help="File (tlog-policy) whose log lines name the logs to witness.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of a new witness, a URL without scheme: witness.your.example/w1.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8552,
+) -> None:
+    """Witness other people's logs: cosign what extends all that was seen, until interrupted."""
+    from exchange.cli.witness import run_witness
+
+    sys.exit(run_witness(folder, policy, name, host, port))
 
 
 @app.command()
@@ -197,9 +264,12 @@ def statement_show(file: StatementFile, as_json: Json = False) -> None:
 def statement_verify(
     file: StatementFile,
     trust: Annotated[Path, typer.Option(help="Trust file of the ledger.")],
+    cited: Annotated[
+        Path | None, typer.Option(help="Folder of cited statements (*.sd-jwt): verify them too, and show the tree.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify a statement offline: signature, certificate, form. Exit 0 verified, 1 rejected, 3 not decidable."""
     from exchange.cli.statement import run_verify
 
-    sys.exit(run_verify(file, trust, as_json=as_json))
+    sys.exit(run_verify(file, trust, cited, as_json=as_json))

@@ -7,7 +7,11 @@ import os
 import sys
 from typing import Any, TextIO
 
+from exchange.screen import escaped, shown
+
 DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
+#: As shells say it of a process that Ctrl-C ended: 128 and the number of the signal.
+INTERRUPTED = 130
 
 
 def program() -> str:
@@ -27,19 +31,21 @@ def tell(text: str) -> None:
     _write(sys.stderr, "\n".join(map(shown, text.split("\n"))))
 
 
+def say_bytes(data: bytes) -> None:
+    """Write a file's bytes as they are, for a redirection."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def say_json(found: Any) -> None:
-    """Write one JSON object."""
+    """Write one JSON object; what doesn't print, which JSON may hold as it is, is escaped."""
     text = json.dumps(found, ensure_ascii=False, indent=1)
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
         text = json.dumps(found, indent=1)
-    _write(sys.stdout, text)
-
-
-def shown(text: str) -> str:
-    """Return `text` as one line without control characters: others wrote parts of it, and must not write on the reader's screen."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    _write(sys.stdout, "\n".join("".join(map(escaped, line)) for line in text.split("\n")))
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -51,3 +57,9 @@ def fail(error: Any, code: int) -> int:
     """Write an error of ours in one line; return the exit code."""
     tell(shown(f"error: {error}"))
     return code
+
+
+def interrupted(what: str) -> int:
+    """Write in one line that Ctrl-C ended the command, and what that means; return the exit code."""
+    tell(f"interrupted; {what}")
+    return INTERRUPTED

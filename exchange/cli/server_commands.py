@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING, Any
 
-from exchange.cli.output import DONE, REJECTED, USAGE, fail, program, say, say_json, tell
+from exchange.cli.output import DONE, REJECTED, USAGE, fail, interrupted, program, say, say_json, tell
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from sqlalchemy import Engine
+
+    from exchange.demo import Played
     from exchange.server import Running
     from exchange.settings import Settings
+    from ledger import WitnessPolicy
 
 
 def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool) -> int:
     """Play the demo; serve its pages until interrupted unless `leave`."""
 
     def command(settings: Settings) -> int:
-        from exchange.server import serving
-
-        with serving(settings) as running:
+        with _serving(settings) as running:
             code = _demo(running, settings, leave=leave, as_json=as_json)
             if not leave:
                 _wait(f"serving {running.page} until Ctrl-C")
             return code
 
-    return _run(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
     """Serve until interrupted."""
 
     def command(settings: Settings) -> int:
-        from exchange.server import serving
-
-        with serving(settings) as running:
+        with _serving(settings) as running:
             say(running.page)
+            tell(_witnessing(running.services.witnesses.policy, running.services.installation.engine))
             _wait("serving until Ctrl-C")
         return DONE
 
-    return _run(data, port, command)
+    return run_with_settings(data, port, command)
 
 
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
@@ -61,13 +66,14 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
         _answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return _run(data, None, command)
+    return run_with_settings(data, None, command)
 
 
 def run_audit(data: Path | None, *, as_json: bool) -> int:
     """Audit the log in the data folder: database and published files."""
 
     def command(settings: Settings) -> int:
+        from exchange.cosigning import load_policy
         from exchange.database import engine_for
         from exchange.trust import TrustFile
         from ledger.audit import audit
@@ -75,7 +81,9 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
 
         trust = TrustFile.read((settings.data / "trust").read_bytes(), where=str(settings.data / "trust"))
         folder = settings.data / "log"
-        with snapshot(engine_for(settings.url)) as connection:
+        policy = load_policy(settings.witness_policy, trust.key)
+        engine = engine_for(settings.url)
+        with snapshot(engine) as connection:
             report = audit(connection, trust.key, folder if folder.is_dir() else None)
         members = {
             "verdict": "consistent",
@@ -84,55 +92,96 @@ def run_audit(data: Path | None, *, as_json: bool) -> int:
             "chain": report.chain.hex(),
             "checkpoints": report.checkpoints,
             "files": report.tiles,
+            "cosignatures": report.cosignatures,
+            "witnessing": _witnessing(policy, engine),
         }
-        compared = f"{report.size} entries, {report.checkpoints} checkpoints, {report.tiles} published files"
-        text = f"consistent: {compared}, root {report.root.hex()}"
+        signed = f"{report.checkpoints} checkpoints, {report.cosignatures} cosignatures"
+        compared = f"{report.size} entries, {signed}, {report.tiles} published files"
+        text = f"consistent: {compared}, root {report.root.hex()}\n{members['witnessing']}"
         _answer(members, text, as_json=as_json)
         return DONE
 
-    return _run(data, None, command)
+    return run_with_settings(data, None, command)
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[Running]:
+    """Serve while the block runs; say so where the port is another than the one asked for."""
+    from exchange.server import serving
+
+    with serving(settings) as running:
+        if settings.port not in (0, running.port):
+            tell(
+                f"port {settings.port} can't be had, something else may be using it; port {running.port} is used instead"
+            )
+        yield running
 
 
 def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -> int:
-    from exchange.client import Client
-    from exchange.demo import play, print_summary, summary, tables_folder
-    from exchange.demo.company import Desk
-    from exchange.installation import kept_secret, new_secret, write_private
-    from exchange.services import utc_now
+    from exchange.demo import print_summary, summary
     from exchange.trust import TrustFile
     from exchange.verification import verify_evidence
 
-    installation = running.services.installation
-    folder = settings.data / "demo" / installation.trust_file.origin.replace("/", "-")
-    secret = kept_secret(settings.data / "passphrase", new_secret)
-    with Client(running.address, installation.token) as client:
-        desk = Desk(client, installation.trust_file.origin, folder, secret, utc_now, new_secret)
-        played = play(desk, tables_folder(), tell)
-        results = [digest for pack in played.packs for digest, _found in pack.results.values()]
-        evidence = folder / "evidence.packtrace"
-        write_private(evidence, client.evidence(played.reader, results), mode=0o644)
+    played, evidence, data = _play(running, settings)
     tell("evidence exported; verifying it offline ...")
     trust = settings.data / "trust"
-    verdict = verify_evidence(evidence.read_bytes(), TrustFile.read(trust.read_bytes()))
+    verdict = verify_evidence(data, TrustFile.read(trust.read_bytes()))
+    serve = _command("serve", "--data", settings.data)
     if as_json:
-        say_json(summary(played, verdict, evidence_file=str(evidence), page=running.page))
+        page = None if leave else running.page
+        say_json(summary(played, verdict, evidence_file=str(evidence), page=page, serve=serve))
     else:
         commands = {
-            "verify it yourself": f"{program()} verify {evidence} --trust {trust}",
-            "audit the ledger": f"{program()} ledger audit --data {settings.data}",
-            "see the pages": f"{program()} serve --data {settings.data}" if leave else running.page,
+            "verify it yourself": _command("verify", evidence, "--trust", trust),
+            "audit the ledger": _command("ledger", "audit", "--data", settings.data),
+            "see the pages": serve if leave else running.page,
         }
         print_summary(played, verdict, commands, say)
     return verdict.exit_code
 
 
-def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
-    """Run a command with its settings; an error of ours becomes one line and an exit code."""
+def _play(running: Running, settings: Settings) -> tuple[Played, Path, bytes]:
+    """Play the demo's story; return it with the evidence file and its bytes. Of two at once the second waits, and finds all there."""
+    from exchange.client import Client
+    from exchange.demo import play, tables_folder
+    from exchange.demo.company import Desk
+    from exchange.installation import alone, kept_secret, make_private_folder, new_secret, write_private
+    from exchange.services import utc_now
+
+    installation = running.services.installation
+    origin = installation.trust_file.origin
+    folder = settings.data / "demo" / origin.replace("/", "-")
+    given = settings.passphrase
+    secret = given.get_secret_value() if given else kept_secret(settings.data / "passphrase", new_secret)
+    make_private_folder(folder)
+    waiting = "another demo is at work in this data folder; waiting for it"
+    with alone(folder, lambda: tell(waiting)), Client(running.address, installation.token) as client:
+        played = play(Desk(client, origin, folder, secret, utc_now, new_secret), tables_folder(), tell)
+        results = [digest for pack in played.packs for digest, _found in pack.results.values()]
+        evidence, data = folder / "evidence.packtrace", client.evidence(played.reader, results)
+        write_private(evidence, data, mode=0o644)
+    return played, evidence, data
+
+
+def _command(*words: object) -> str:
+    """Return a command of this program, as a shell takes it."""
+    return f"{program()} {shlex.join(map(str, words))}"
+
+
+def run_with_settings(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
+    """Run a command with its settings; an error of ours, or Ctrl-C, becomes one line and an exit code."""
+    try:
+        return _guarded(data, port, command)
+    except KeyboardInterrupt:
+        return interrupted("what was done stays done; run it again to go on")
+
+
+def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], int]) -> int:
     try:
         from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
-        from exchange.errors import ExchangeError, SetupError
+        from exchange.errors import ExchangeError, SetupError, UsageError
         from exchange.settings import Settings
         from ledger import LedgerError
         from signer import SignerError
@@ -144,10 +193,8 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
     try:
         return command(Settings(**given))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "PACKTRACE_" + "_".join(str(step) for step in first["loc"]).upper()
-        trouble = f"{first['msg'].removeprefix('Value error, ')} (at {name}); correct the setting"
-    except SetupError as error:
+        trouble = _bad_setting(error, Settings)
+    except (SetupError, UsageError) as error:
         trouble = str(error)
     except (ExchangeError, SignerError, LedgerError) as error:
         code, trouble = REJECTED, str(error)
@@ -162,9 +209,30 @@ def _run(data: Path | None, port: int | None, command: Callable[[Settings], int]
         trouble = f"{error.strerror} (at {error.filename or data}); name a file or folder that this command can use"
     except UnicodeDecodeError:
         trouble = "the file is not text (at its bytes); name a signed statement or a folder of this program"
-    except KeyboardInterrupt:
-        return DONE
     return fail(trouble, code)
+
+
+def _bad_setting(error: ValidationError, settings: type[Settings]) -> str:
+    """Say in one line what is wrong with a setting; for an unknown name, which one is near."""
+    from bom_graph import first_defect
+    from exchange.settings import PREFIX
+
+    steps, what = first_defect(error)
+    name = "_".join(steps)
+    if name in settings.model_fields:
+        return f"{what} (at {PREFIX}{name.upper()}); correct the setting"
+    near = get_close_matches(name, settings.model_fields, n=1, cutoff=0)[0]
+    place = f"{PREFIX}{name.upper()}, or {name} in packtrace.toml"
+    return f"there is no such setting (at {place}); unset it, or use the nearest: {PREFIX}{near.upper()}"
+
+
+def _witnessing(policy: WitnessPolicy, engine: Engine) -> str:
+    """How far the log is witnessed, or that it isn't, in a sentence."""
+    from exchange.cosigning import describe_witnesses
+    from ledger.store import snapshot
+
+    with snapshot(engine) as connection:
+        return describe_witnesses(connection, policy)
 
 
 def _answer(members: dict[str, Any], text: str, *, as_json: bool) -> None:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.cited import Given, cited_branches, lines_of, members_of, read_folder
 from exchange.cli.files import read_up_to
 from exchange.cli.guard import guarded
-from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, USAGE, fail, say, say_json, shown
+from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, USAGE, fail, say, say_json
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
@@ -43,8 +45,8 @@ def run_show(file: Path, *, as_json: bool) -> int:
     return guarded(command)
 
 
-def run_verify(file: Path, trust: Path, *, as_json: bool) -> int:
-    """Verify a statement against a trust file; say what can't be known without the ledger."""
+def run_verify(file: Path, trust: Path, cited: Path | None, *, as_json: bool) -> int:
+    """Verify a statement against a trust file, and what it cites in the folder `cited`; say what can't be known without the ledger."""
 
     def command() -> int:
         from exchange.errors import EvidenceError
@@ -55,7 +57,8 @@ def run_verify(file: Path, trust: Path, *, as_json: bool) -> int:
         except EvidenceError as error:
             # Without anchors nothing is said about the statement: that isn't a rejection.
             return fail(error, USAGE)
-        code, members = _verdict(file, anchors)
+        given = None if cited is None else read_folder(cited, _read)
+        code, members = _verdict(file, anchors, given)
         if as_json:
             say_json(members)
         else:
@@ -77,10 +80,10 @@ def _read(file: Path) -> tuple[str, tuple[str, ...]]:
     return split_presentation(text) if "~" in text else (text, ())
 
 
-def _verdict(file: Path, anchors: TrustFile) -> tuple[int, dict[str, Any]]:
+def _verdict(file: Path, anchors: TrustFile, given: Given | None) -> tuple[int, dict[str, Any]]:
     from bom_graph import BomGraphError
     from exchange.errors import ExchangeError
-    from signer import CertificateNotValidError, SignerError
+    from signer import CertificateNotValidError, CitationToUnknownLogError, SignerError
 
     try:
         token, disclosures = _read(file)
@@ -88,11 +91,30 @@ def _verdict(file: Path, anchors: TrustFile) -> tuple[int, dict[str, Any]]:
             statement, whole = _checked(token, disclosures, anchors, datetime.now(UTC))
         except CertificateNotValidError as error:
             return _expired(token, disclosures, anchors, error)
+        text = "verified: signature, certificate and form" + ("" if whole else "; part of it is not disclosed")
+        members = {"verdict": "verified", "exit_code": DONE, "text": text, **_said(statement), "whole": whole}
+        if given is not None:
+            try:
+                members["cites"] = _cited(statement, given, anchors)
+            except CitationToUnknownLogError as error:
+                # The statement itself is good; only entry 0 of the ledger names the log before it.
+                text = f"not decidable: {error.what}; the ledger knows whether it is its predecessor"
+                members |= {"verdict": "not_decidable", "exit_code": UNDECIDABLE, "text": text, "where": error.where}
+                members["remedy"] = "verify without --cited, or ask for evidence from the ledger"
     except (SignerError, ExchangeError, BomGraphError) as error:
         return REJECTED, _failed(error)
-    text = "verified: signature, certificate and form" + ("" if whole else "; part of it is not disclosed")
-    members = {"verdict": "verified", "exit_code": DONE, "text": text, **_said(statement), "whole": whole}
-    return DONE, {**members, "limits": list(LIMITS)}
+    return members["exit_code"], {**members, "limits": list(LIMITS)}
+
+
+def _cited(statement: Statement, given: Given, anchors: TrustFile) -> list[dict[str, Any]]:
+    """The tree below the statement. A cited one is judged as of the time that its issuer claims: only the ledger dates it."""
+    from signer import peek
+
+    def check(token: str, disclosures: tuple[str, ...]) -> Statement:
+        at = min(peek(token).issued_at, datetime.now(UTC))
+        return _checked(token, disclosures, anchors, at)[0]
+
+    return [members_of(branch) for branch in cited_branches(statement, given, check, origin=anchors.origin)]
 
 
 def _checked(token: str, disclosures: tuple[str, ...], anchors: TrustFile, at: datetime) -> tuple[Statement, bool]:
@@ -149,6 +171,8 @@ def _print_verdict(members: dict[str, Any]) -> None:
     for name in ("issuer", "audience", "kind", "issued_at", "thumbprint", "leaf_hash", "disclosures"):
         if name in members:
             say(shown(f"  {name:12} {members[name]}"))
+    for line in lines_of(members["cites"]) if "cites" in members else ():
+        say(shown(f"  {line}"))
     for limit in members.get("limits", ()):
         say(f"  not known here: {limit}")
 

@@ -6,30 +6,35 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.cli.output import USAGE, fail, say, say_json, shown, tell
+from exchange.cli.output import USAGE, fail, say, say_json, tell
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
     from exchange.verification import Verdict
+    from ledger import WitnessPolicy
 
 
-def run(file: Path, trust: Path | None, *, as_json: bool) -> int:
+def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: bool) -> int:
     """Verify `file` and print the verdict; return the exit code."""
     from exchange.errors import EvidenceError
     from exchange.evidence_file import MAX_FILE_BYTES
     from exchange.verification import verify_evidence
+    from ledger import LedgerError
 
     try:
         anchors = None if trust is None else _trust(trust)
+        required = None if policy is None else _policy(policy, anchors)
         data = _read(file, MAX_FILE_BYTES)
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
     except EvidenceError as error:
         # Without anchors nothing is said about the evidence: that isn't a rejection.
         return fail(error, USAGE)
-    verdict = verify_evidence(
-        data, anchors, None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
-    )
+    except LedgerError as error:
+        return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
+    progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
+    verdict = verify_evidence(data, anchors, progress, required)
     _print(verdict, as_json=as_json)
     return verdict.exit_code
 
@@ -38,6 +43,14 @@ def _trust(path: Path) -> TrustFile:
     from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
     return TrustFile.read(_read(path, MAX_TRUST_BYTES), where=str(path))
+
+
+def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
+    """The witness policy in a file, which has to be for the log of the anchors."""
+    from ledger import MAX_POLICY, WitnessPolicy
+
+    policy = WitnessPolicy.parse(_read(path, MAX_POLICY))
+    return policy if anchors is None else policy.for_log(anchors.key)
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -50,20 +63,30 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         members = asdict(verdict)
         members["results"] = [
-            {"model": r["model"], "rule_set": r["rule_set"]["id"], "headline": r["headline"], "heading": r["heading"]}
+            {
+                "model": r["model"],
+                "product": r["demand"]["product"],
+                "rule_set": r["rule_set"]["id"],
+                "headline": r["headline"],
+                "heading": r["heading"],
+                "sealed": r["sealed"],
+            }
             for r in verdict.results
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
+    from exchange.report import name_of, sealed_lines
+
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
     for found in verdict.results:
-        name = found["model"] or found["demand"]["product"]
         sealed = sum(float(branch["percent"]) for branch in found["sealed"])
-        note = f", sealed {sealed:.1f} % (unverified)" if sealed else ""
+        note = f", sealed {sealed:.1f} % (unverified)" if found["sealed"] else ""
         headline = found["headline"]
         figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
-        say(shown(f"   {name} under {found['rule_set']['id']}: {figure}"))
+        say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
+        for line in sealed_lines(found):
+            say(shown(f"      {line}"))
     for limit in verdict.limits:
         say(shown(f"   note: {limit}"))
     place = f" (at {verdict.where}); {verdict.remedy}" if verdict.where else ""

@@ -6,6 +6,7 @@ statement is written to the outbox before it is sent, so that a second run sends
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Any
 from exchange.client import Client, Receipt
 from exchange.installation import make_private_folder, write_private
 from exchange.kinds import Kind
-from signer import KeyPair, issue, join_presentation, new_jti, proof_of_possession, split_presentation
+from signer import KeyPair, issue, join_presentation, new_jti, proof_of_possession, read_unverified, split_presentation
 from signer.keystore import load_key, save_key
 
 FULL = ("full",)
@@ -53,15 +54,15 @@ class Company:
             save_key(path, KeyPair.generate("ES256"), desk.passphrase)
         key = load_key(path, desk.passphrase)
         possession = proof_of_possession(key, desk.origin, uri)
-        certificate, existed = desk.client.enrol(uri, name, key.csr(uri), possession, [role])
-        return cls(uri, name, key.with_certificate(certificate), desk, existed)
+        enrolled = desk.client.enrol(uri, name, key.csr(uri), possession, [role])
+        return cls(uri, name, key.with_certificate(enrolled.certificate), desk, enrolled.existed)
 
     def product(self, name: str) -> str:
         """The URI of a product of this company."""
         return f"{self.uri}/products/{name}"
 
-    def state(self, label: str, kind: Kind, claims: Mapping[str, Any]) -> Receipt:
-        """Sign a statement (once, whatever `claims` a later run has) and submit it."""
+    def state(self, label: str, kind: Kind, claims: Mapping[str, Any]) -> tuple[Receipt, bool]:
+        """Sign a statement once and submit it; return its receipt, and whether it says `claims`, which a later run may have changed."""
         path = self.desk.folder / "statements" / f"{label}.sd-jwt"
         make_private_folder(path.parent)
         if not path.is_file():
@@ -78,9 +79,26 @@ class Company:
             )
             write_private(path, join_presentation(issued.token, issued.disclosures).encode())
         token, disclosures = split_presentation(path.read_text("ascii"))
-        return self.desk.client.submit(token, disclosures)
+        says = _same_claims(read_unverified(token, disclosures).disclosed, claims, kind)
+        return self.desk.client.submit(token, disclosures), says
 
     def grant(self, receipt: Receipt, readers: Sequence[Company], purpose: str = "customer") -> None:
         """Let `readers` see all of a statement."""
         for reader in readers:
             self.desk.client.grant(self.uri, reader.uri, receipt.leaf_hash, FULL, purpose)
+
+
+def _same_claims(signed: Mapping[str, Any], claims: Mapping[str, Any], kind: Kind) -> bool:
+    """Whether signed claims are `claims`, but for what signing adds (the order and the ids of lines) and a result's digest.
+
+    A result is computed afresh by each run, of a log that has grown.
+    """
+    return _plain(signed, kind) == _plain(claims, kind)
+
+
+def _plain(claims: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    plain = {name: value for name, value in claims.items() if name != "result_digest"}
+    for name in kind.profile.lists & plain.keys():
+        lines = ({key: value for key, value in line.items() if key != "id"} for line in plain[name])
+        plain[name] = sorted(json.dumps(line, sort_keys=True) for line in lines)
+    return plain

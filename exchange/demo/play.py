@@ -6,31 +6,35 @@ set instead. Where a rule set refuses the LFP recipe, its maker signs the publis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bom_graph import rule_set_ids
+from bom_graph import release_bytes, rule_set_ids
 from connectors.everbatt import (
     CellPlant,
     Source,
     Tables,
+    TablesError,
     battery_model,
     cathode_activity,
     cell_activity,
     cell_bill,
+    factor_release,
     pack_activity,
     pack_bill,
     salt_activity,
 )
 from exchange.client import AnswerError, Receipt
 from exchange.demo.company import Company, Desk
+from exchange.errors import SetupError
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 
 CHEMISTRIES = ("NMC622", "LFP")
 #: Name of the grid, country, geography code.
 PLACES = (("US", "US", "US"), ("California", "US", "US-CA"), ("China", "CN", "CN"), ("Korea", "KR", "KR"))
+FACTORS = "everbatt-2023"
 CATHODES = ("published_factor", "recipe")
 _US = {"name": "Plant", "country": "US", "grid": "US"}
 _SALTS = (
@@ -77,12 +81,16 @@ class Refusal:
 
 @dataclass
 class Played:
-    """What a run did: packs with results, refusals, how many statements were new or there already."""
+    """What a run did: packs with results, refusals, how many statements were new or there already.
+
+    `differing` names the statements, and the factor release, that say something else than the tables do now.
+    """
 
     reader: str = ""
     packs: list[Pack] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
 
     @property
     def there_before(self) -> int:
@@ -91,9 +99,19 @@ class Played:
 
 
 def play(desk: Desk, tables_folder: Path, tell: Told) -> Played:
-    """Play the whole chain and compute every pack under every rule set. A second run finds everything there."""
-    tables = Tables.read(tables_folder)
+    """Play the whole chain and compute every pack under every rule set. A second run finds everything there.
+
+    Raises SetupError for tables that can't be read, AnswerError where the exchange refuses something.
+    """
+    try:
+        tables = Tables.read(tables_folder)
+        factors = factor_release(tables)
+    except TablesError as error:
+        remedy = "correct the table, or restore it as it was published"
+        raise SetupError(str(error), where=str(tables_folder), remedy=remedy) from error
     story = _Story(desk, tables, tell)
+    if factors != release_bytes(FACTORS):
+        story.played.differing.append(f"factor release {FACTORS}")
     story.enrol()
     story.refine()
     story.make_cathodes()
@@ -156,16 +174,14 @@ class _Story:
     def _sign_footprints(self, company: Company, product: str) -> None:
         """Sign the product's footprint under each rule set: of its own data, or where that is refused, of the published factor."""
         for rule_set in rule_set_ids():
-            refused: list[dict[str, Any]] = []
             try:
                 digest, found = self.desk.client.footprint(product, rule_set, company.uri)
             except AnswerError as error:
                 if error.problem.get("code") != "refused":
                     raise
-                refused = error.problem["findings"]
-                self.played.refusals.append(Refusal(company.name, product, rule_set, refused))
+                self.played.refusals.append(Refusal(company.name, product, rule_set, error.problem["findings"]))
                 digest, found = self.desk.client.footprint(product, rule_set, company.uri, flow="cathode-lfp")
-            claims = footprint_claims(digest, found, refused)
+            claims = footprint_claims(digest, found)
             receipt = self._state(company, f"footprint-lfp-{rule_set}", PRODUCT_FOOTPRINT, claims)
             company.grant(receipt, [self.companies["cells"], self.companies["packs"]])
 
@@ -200,12 +216,14 @@ class _Story:
         self.tell(f"{len(self.played.packs) * len(rule_set_ids())} results computed")
 
     def _state(self, company: Company, label: str, kind: Any, claims: dict[str, Any]) -> Receipt:
-        receipt = company.state(label, kind, claims)
+        receipt, says = company.state(label, kind, claims)
         self.played.receipts.append(receipt)
+        if not says:
+            self.played.differing.append(label)
         return receipt
 
 
-def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def footprint_claims(digest: str, found: dict[str, Any]) -> dict[str, Any]:
     """Return the claims of a signed footprint from the maker's own result. Findings are passed on without the figures that they show."""
     stages = [
         {"stage": stage["id"], "kg_co2e": stage["total_kg_co2e"]}
@@ -224,15 +242,14 @@ def footprint_claims(digest: str, found: dict[str, Any], refused: Sequence[dict[
         "basis": "published_factor" if found["demand"]["flow"] else "activity_data",
         "result_digest": digest,
     }
-    passed_on = [*refused, *found["findings"]]
-    if passed_on:
+    instead = "the published factor is used instead" if found["demand"]["flow"] else "reported, not refused"
+    if found["findings"]:
         claims["findings"] = [
-            {"gate": item["gate"], "level": item["level"], "what": _without_figures(item, refused=bool(refused))}
-            for item in passed_on
+            {"gate": item["gate"], "level": item["level"], "what": f"{_without_figures(item)}; {instead}"}
+            for item in found["findings"]
         ]
     return claims
 
 
-def _without_figures(finding: dict[str, Any], *, refused: bool) -> str:
-    what = f"the {finding['gate'].replace('_', ' ')} of its own data is outside the {finding['level']} limit (figures sealed)"
-    return f"{what}; the published factor is used instead" if refused else f"{what}; reported, not refused"
+def _without_figures(finding: dict[str, Any]) -> str:
+    return f"the {finding['gate'].replace('_', ' ')} of its own data is outside the {finding['level']} limit (figures sealed)"

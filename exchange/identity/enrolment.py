@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlmodel import Session, SQLModel
 
 from exchange.errors import RightsError, StatementError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
-from exchange.intake import Companion, Intake, Receipt
+from exchange.intake import Admissions, Companion, Intake, Receipt
 from exchange.kinds import KEY_EVENTS, ROLE_GRANT, Kind
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, enrolment_claims, issue, new_jti, proof_of_possession
@@ -33,12 +34,18 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """The certificate (DER), the entries that enrolled it and granted the roles, and whether both were there before."""
+    """The certificate (DER), the entries that enrolled it and granted the roles, and whether both were there before.
+
+    `had_keys` (thumbprints, in the order of their enrolment) and `had_roles` are what counted for the organisation until now. Keys
+    add up; a grant of roles takes the place of the one before.
+    """
 
     certificate: bytes
     key_event: int
     role_grant: int
     existed: bool
+    had_keys: tuple[str, ...]
+    had_roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,11 @@ class Operator:
     authority: CertificateAuthority
     origin: str
     intake: Intake
+    admissions: Admissions
     engine: Engine
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def found(self) -> None:
         """Submit entry 0, which enrols the operator itself, unless the log has it."""
@@ -60,7 +69,7 @@ class Operator:
             if head(connection).size > 0:
                 return
         possession = proof_of_possession(self.key, self.origin, self.uri)
-        self._state(KEY_EVENTS, enrolment_claims(self.key.certificate, possession))
+        self._state(KEY_EVENTS, enrolment_claims(self.key.certificate, possession, self.authority.chain))
 
     def enrol(self, application: Application) -> Enrolled:
         """Certify the applicant's key, enrol it and grant its roles; a call that was cut short is completed by the next.
@@ -76,11 +85,17 @@ class Operator:
             )
         if application.uri.endswith("/"):
             raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
+        # One at a time: two of the same would look before either is there, and enrol the key twice under two certificates.
+        with self._turn:
+            return self._enrol(application)
+
+    def _enrol(self, application: Application) -> Enrolled:
         now = self.clock()
+        had_keys, had_roles = self._standing(application.uri)
         certificate = self.authority.issue(
             application.csr, application.uri, now - timedelta(minutes=5), now + CERTIFICATE_LIFE
         )
-        claims = enrolment_claims(certificate, application.possession)
+        claims = enrolment_claims(certificate, application.possession, self.authority.chain)
         row = self._organisation(application.uri)
         existed = row is not None and row.thumbprint == claims["thumbprint"]
         if row is None or not existed:
@@ -98,7 +113,7 @@ class Operator:
             granted = {"organisation": application.uri, "roles": list(application.roles)}
             row.roles = roles
             self._state(ROLE_GRANT, granted, _saving(row, "role_grant"))
-        return Enrolled(row.certificate, row.key_event, row.role_grant or 0, existed)
+        return Enrolled(row.certificate, row.key_event, row.role_grant or 0, existed, had_keys, had_roles)
 
     def publish_release(self, kind: Kind, release: Mapping[str, str]) -> None:
         """State id, version and digest of a rule set, factor release or policy, unless the ledger has that digest."""
@@ -106,6 +121,13 @@ class Operator:
             if Session(connection).get(ReleaseRow, release["digest"]) is not None:
                 return
         self._state(kind, release, _saving(ReleaseRow(digest=release["digest"], vct=kind.vct, index=-1), "index"))
+
+    def _standing(self, uri: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The thumbprints of the keys that count for an organisation now, and its roles."""
+        with snapshot(self.engine) as connection:
+            admission, _seen = self.admissions.current(connection)
+        keys = dict.fromkeys(one.thumbprint for one in admission.keys.keys_of(uri) if one.revoked is None)
+        return tuple(keys), tuple(sorted(admission.roles.get(uri, ())))
 
     def _organisation(self, uri: str) -> OrganisationRow | None:
         with snapshot(self.engine) as connection, Session(connection, expire_on_commit=False) as session:

@@ -1,35 +1,35 @@
 """One statement's way in.
 
-Order, and why: all that needs no lock comes first (signature, claims, stated sums). Then one transaction: is it here already; append
-under the lock on the ledger's head; and, still under that lock, whatever depends on what others appended meanwhile (keys, cited
-entries, cycles) and the companion rows. Anything that fails rolls back all of it. The answer comes after the commit.
+Order, and why: all that needs no lock comes first (signature, claims, stated sums; and, asked of new statements alone, whether all
+disclosures came and whether flows, grids and stages are in use). Then, under the lock on the ledger's head and in one transaction with
+whatever else queued (`ledger.store.GroupCommit`): is it here already; append; whatever depends on what others appended meanwhile (keys,
+cited entries, cycles); and the companion rows. Anything that fails undoes all of it. The answer comes after the commit.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import CycleError, Lines, Record
+from bom_graph import Background, BomGraphError, CycleError, Lines, Record
 from exchange.admission import citations
 from exchange.errors import JtiReusedError, StatementError
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
-from ledger.store import Appended, append, begin, entry, head
+from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
 from signer import Statement, check_cited, leaf_bytes
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
+MAX_WAITING = 128
 _QUERY = 500  # products asked for at once, well below what either database takes as parameters
 
 
@@ -46,6 +46,9 @@ _BY_LEAF: Executable = (
 _BY_JTI: Executable = sql.select(
     col(StatementRow.index).label("number"), col(StatementRow.leaf_hash), col(StatementRow.signing_input)
 ).where(col(StatementRow.issuer) == bindparam("issuer"), col(StatementRow.jti) == bindparam("jti"))
+_ADD_STATEMENT = sql.insert(StatementRow)
+_ADD_DISCLOSURES = sql.insert(DisclosureRow)
+_ADD_LINKS = sql.insert(ProductLinkRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +64,77 @@ class Receipt:
 class Intake:
     """Admits statements into one log."""
 
-    def __init__(self, engine: Engine, admissions: Admissions, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        admissions: Admissions,
+        background: Background,
+        clock: Callable[[], datetime],
+        *,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         self._engine = engine
+        self.max_waiting = max_waiting
+        self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
+        self._background = background
         self._clock = clock
 
     def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
-        The same signing input again returns the entry it already has; the same bytes do so even after their key was revoked.
-        Raises what `Admission.check` raises, StatementError (not whole), JtiReusedError, CitationError, CycleError; then nothing
-        was written.
+        The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
+        their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
+        handed over take their place.
+        Raises what `Admission.check` and `Background.check` raise, StatementError (not whole), JtiReusedError, CitationError,
+        CycleError; then nothing was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
-        with self._engine.connect() as connection:
-            if (known := _repeated(connection, token, disclosures)) is not None:
-                return known
+        with snapshot(self._engine) as connection:
+            admitted = _admitted(connection, token)
+            if admitted is not None and admitted.disclosures >= frozenset(disclosures):
+                return admitted.receipt
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
         now = self._clock()
-        checked = admission.check(size, token, disclosures, at=now)
-        _check_whole(checked.statement, checked.record)
+        if admitted is None:
+            checked = admission.check(size, token, disclosures, at=now)
+        else:
+            checked = admission.reread(admitted.receipt.index, token, disclosures)
+            _check_whole(checked)
         submission = _Submission(checked, tuple(disclosures), now, seen, companion)
         try:
-            with begin(self._engine) as connection:
-                return self._append(connection, submission)
-        except IntegrityError:
-            # Another process admitted the same (iss, jti) between our look and our append; the look decides now.
-            with begin(self._engine) as connection:
+            if admitted is None:
+                self._check_new(checked)
+            return self._commits.submit(lambda connection: self._append(connection, submission))
+        except (StatementError, BomGraphError):
+            # The same statement may be here, signed again and sent without its disclosures. Then that decides.
+            with snapshot(self._engine) as connection:
                 if (known := _known(connection, checked.statement)) is not None:
                     return known
             raise
 
+    def _check_new(self, checked: Entry) -> None:
+        """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
+        _check_whole(checked)
+        if checked.record is not None:
+            self._background.check(checked.record)
+
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
+            _keep_disclosures(connection, known.leaf_hash, submission.disclosures)
             return known
 
         def under_lock(appended: list[Appended]) -> None:
             if not appended[0].existed:
                 self._check_meanwhile(connection, appended[0].index, submission)
-                session = Session(connection)
-                _write_rows(session, appended[0].index, submission)
+                _write_rows(connection, appended[0].index, submission)
                 if submission.companion is not None:
-                    submission.companion(session, appended[0].index)
-                session.flush()
+                    # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
+                    with Session(connection, join_transaction_mode="create_savepoint") as session:
+                        submission.companion(session, appended[0].index)
+                        session.commit()
 
         placed = append(connection, [leaf_bytes(statement.token)], under_lock)[0]
         return Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
@@ -141,8 +170,9 @@ def _check_size(disclosures: Sequence[str]) -> None:
         )
 
 
-def _check_whole(statement: Statement, record: Record | None) -> None:
+def _check_whole(checked: Entry) -> None:
     """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
+    statement, record = checked.statement, checked.record
     if record is None:
         return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
@@ -154,13 +184,29 @@ def _check_whole(statement: Statement, record: Record | None) -> None:
         )
 
 
-def _repeated(connection: Connection, token: str, disclosures: Sequence[str]) -> Receipt | None:
-    """Return the receipt of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A token that was admitted before, with the disclosures that the exchange still has."""
+
+    receipt: Receipt
+    disclosures: frozenset[str]
+
+
+def _admitted(connection: Connection, token: str) -> _Admitted | None:
+    """Return what is here of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
     leaf = leaf_hash(leaf_bytes(token)).hex()
     row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None or sorted(disclosures) != sorted(row.disclosures.split("~") if row.disclosures else []):
+    if row is None:
         return None
-    return Receipt(head(connection).origin, row.number, leaf, existed=True)
+    receipt = Receipt(head(connection).origin, row.number, leaf, existed=True)
+    return _Admitted(receipt, frozenset(row.disclosures.split("~") if row.disclosures else ()))
+
+
+def _keep_disclosures(connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
+    """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
+    if disclosures:
+        connection.execute(sql.delete(DisclosureRow).where(col(DisclosureRow.leaf_hash) == leaf))
+        connection.execute(_ADD_DISCLOSURES, {"leaf_hash": leaf, "disclosures": "~".join(disclosures)})
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:
@@ -168,7 +214,7 @@ def _known(connection: Connection, statement: Statement) -> Receipt | None:
     row = connection.execute(_BY_JTI, {"issuer": statement.issuer, "jti": statement.jti}).one_or_none()
     if row is None:
         return None
-    if row.signing_input != _signing_input(statement):
+    if row.signing_input != statement.signing_digest:
         raise JtiReusedError(
             f"jti {statement.jti} was used for entry {row.number} with other content",
             where="jti",
@@ -190,14 +236,16 @@ def _check_cited(connection: Connection, statement: Statement) -> None:
 
 def _check_cycle(session: Session, record: Record) -> None:
     """Refuse a record by which its product would be made from itself. Who else is on the way is not told."""
+    lines = _components(record)
     seen: set[str] = set()
-    waiting = {component: component for component in _components(record)}
+    waiting = {component: component for component in lines}
     while waiting:
         if record.sub in waiting:
+            component = waiting[str(record.sub)]
             raise CycleError(
-                f"{record.sub} would be made from itself, by way of {waiting[str(record.sub)]}",
-                where="components",
-                remedy="correct this bill of materials, or ask the maker of that component to correct its own",
+                f"{record.sub} would be made from itself, by way of {component}",
+                where=f"{lines[component]}/product",
+                remedy="correct this line, or ask the maker of that component to correct its own bill of materials",
             )
         seen |= waiting.keys()
         rows = [row for some in _batches(sorted(waiting)) for row in session.exec(_links(some)).all()]
@@ -208,10 +256,15 @@ def _links(products: Sequence[str]) -> SelectOfScalar[ProductLinkRow]:
     return select(ProductLinkRow).where(col(ProductLinkRow.product).in_(products))
 
 
-def _components(record: Record) -> set[str]:
-    lists = [getattr(record, name) for name in ("inputs", "components", "supplier_shares") if name in record.lists]
-    lines = [line for found in lists if isinstance(found, Lines) for line in found]
-    return {line.product for line in lines if getattr(line, "product", None) is not None}
+def _components(record: Record) -> dict[str, str]:
+    """Return what the record's product is made from, each with the path of the first line that says so."""
+    found: dict[str, str] = {}
+    for name in ("inputs", "components", "supplier_shares"):
+        lines = getattr(record, name) if name in record.lists else None
+        for line in lines if isinstance(lines, Lines) else ():
+            if line.product is not None:
+                found.setdefault(line.product, f"{name}/{line.id}")
+    return found
 
 
 def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -219,30 +272,25 @@ def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
         yield products[start : start + _QUERY]
 
 
-def _write_rows(session: Session, index: int, submission: _Submission) -> None:
+def _write_rows(connection: Connection, index: int, submission: _Submission) -> None:
     checked = submission.checked
     statement, record = checked.statement, checked.record
     product = record.sub if record is not None and isinstance(record.sub, str) else None
-    session.add(
-        StatementRow(
-            index=index,
-            leaf_hash=checked.leaf_hash,
-            issuer=statement.issuer,
-            jti=statement.jti,
-            vct=statement.vct,
-            product=product,
-            signing_input=_signing_input(statement),
-            admitted_at=submission.now,
-        )
-    )
+    row = {
+        "index": index,
+        "leaf_hash": checked.leaf_hash,
+        "issuer": statement.issuer,
+        "jti": statement.jti,
+        "vct": statement.vct,
+        "product": product,
+        "signing_input": statement.signing_digest,
+        "admitted_at": submission.now,
+    }
+    connection.execute(_ADD_STATEMENT, row)
     if submission.disclosures:
-        session.add(DisclosureRow(leaf_hash=checked.leaf_hash, disclosures="~".join(submission.disclosures)))
-    if record is not None and product is not None:
-        session.add_all(
-            ProductLinkRow(index=index, product=product, component=component)
-            for component in sorted(_components(record))
-        )
-
-
-def _signing_input(statement: Statement) -> str:
-    return hashlib.sha256(statement.signing_input).hexdigest()
+        kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
+        connection.execute(_ADD_DISCLOSURES, kept)
+    components = sorted(_components(record)) if record is not None and product is not None else []
+    if components:
+        links = [{"index": index, "product": product, "component": component} for component in components]
+        connection.execute(_ADD_LINKS, links)

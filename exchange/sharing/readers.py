@@ -11,14 +11,14 @@ from typing import Literal
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
-from exchange.access import FULL, Grant, visible_paths
-from exchange.admission import Admission
+from exchange.access import Grant, visible_paths
 from exchange.errors import NotFoundError, RightsError
 from exchange.evidence import Evidence
-from exchange.intake.tables import DisclosureRow, StatementRow
+from exchange.intake.tables import StatementRow
 from exchange.kinds import Policy
 from exchange.sharing.tables import GrantRow
-from ledger.store import begin, entries, entry, head, snapshot
+from exchange.sharing.verified import VerifiedEntries, disclosed_at, held_disclosures
+from ledger.store import begin, entry, head, snapshot
 from signer import Trust, disclose
 
 Purpose = Literal["customer", "verification", "authority"]
@@ -44,6 +44,7 @@ class Sharing:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[_Seen, Evidence] = {}
+        self._verified = VerifiedEntries(trust, policy)
 
     def grant(self, owner: str, reader: str, leaf_hash: str, paths: Collection[str], purpose: Purpose) -> None:
         """Record that `owner` lets `reader` see `paths` of its statement, besides those it may see already.
@@ -61,8 +62,7 @@ class Sharing:
                     where="leaf_hash",
                     remedy="take it from the statement's receipt",
                 )
-            token, disclosures = _statement(connection, row)
-            disclose(token, disclosures, paths)
+            disclose(entry(connection, row.index).data.decode("ascii"), held_disclosures(connection, leaf_hash), paths)
             there = session.get(GrantRow, (reader, leaf_hash))
             before = there.paths.split() if there is not None else []
             stated = " ".join(sorted({*before, *paths}))
@@ -82,14 +82,15 @@ class Sharing:
             session.flush()
 
     def evidence_for(self, reader: str) -> Evidence:
-        """Return every entry of the ledger with the disclosures that `reader` may see, verified again on the way."""
+        """Return every entry of the ledger with the disclosures that `reader` may see, each verified as this reader sees it."""
         with snapshot(self._engine) as connection:
             session = Session(connection)
             seen = _Seen(reader, head(connection).size, frozenset(_grants(session, reader)))
             with self._lock:
                 if seen in self._kept:
                     return self._kept[seen]
-            evidence = self._read(connection, session, seen)
+            found = self._verified.seen_by(connection, reader, seen.size, seen.grants)
+        evidence = Evidence(self._trust.origin, seen.size, found)
         with self._lock:
             while len(self._kept) >= _KEPT:
                 self._kept.pop(next(iter(self._kept)))
@@ -102,32 +103,10 @@ class Sharing:
         row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
         if row is None:
             raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-        return _visible(connection, row, reader, _grants(session, reader))
-
-    def _read(self, connection: Connection, session: Session, seen: _Seen) -> Evidence:
-        admission = Admission(self._trust, self._policy)
-        rows = {row.index: row for row in session.exec(select(StatementRow)).all()}
-        found = []
-        for stored in entries(connection, 0, seen.size):
-            given = _visible(connection, rows[stored.index], seen.reader, seen.grants)
-            found.append(admission.admit(stored.index, stored.data.decode("ascii"), given, at=None))
-        return Evidence(self._trust.origin, seen.size, found)
+        paths = visible_paths(reader, row.issuer, leaf_hash, _grants(session, reader))
+        return disclosed_at(connection, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
 
 
 def _grants(session: Session, reader: str) -> list[Grant]:
     rows = session.exec(select(GrantRow).where(col(GrantRow.reader) == reader)).all()
     return [Grant(row.owner, row.reader, row.leaf_hash, frozenset(row.paths.split())) for row in rows]
-
-
-def _visible(connection: Connection, row: StatementRow, reader: str, grants: Collection[Grant]) -> tuple[str, ...]:
-    paths = visible_paths(reader, row.issuer, row.leaf_hash, grants)
-    if not paths:
-        return ()
-    token, disclosures = _statement(connection, row)
-    return disclosures if FULL in paths else disclose(token, disclosures, paths)
-
-
-def _statement(connection: Connection, row: StatementRow) -> tuple[str, tuple[str, ...]]:
-    kept = Session(connection).get(DisclosureRow, row.leaf_hash)
-    disclosures = tuple(kept.disclosures.split("~")) if kept is not None else ()
-    return entry(connection, row.index).data.decode("ascii"), disclosures

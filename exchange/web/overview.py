@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from exchange.assembly import BATTERY_MODEL_GAP
 from exchange.web.figures import grouped, host, round_percent, tail, unit_text
 from exchange.web.stages import Bar, StageName, bar_width, gap_slots, legend, stage_bar, stage_names
 
@@ -67,23 +68,40 @@ class Table:
 
 def overview(results: Results) -> tuple[Table, Table]:
     """Return the tables of packs and of intermediate products, from the newest results."""
-    packs = [(digest, found) for digest, found in results if found["model"] is not None]
-    others = [(digest, found) for digest, found in results if found["model"] is None]
+    packs = [(digest, found) for digest, found in results if found["model"] is not None or is_undivided(found)]
+    others = [(digest, found) for digest, found in results if found["model"] is None and not is_undivided(found)]
     return _table(packs), _table(others)
 
 
 def badges(found: Document) -> tuple[Badge, ...]:
     """Return what has to stand beside a result's figure wherever it appears."""
-    shown = [Badge(found["heading"], "ok" if found["complete"] else "partial")]
+    levels = [finding["level"] for finding in found["findings"]]
+    shown = [Badge(found["heading"], _tone(found, levels))]
+    if is_undivided(found):
+        shown.append(Badge(f"{found['headline']['unit'].replace('kg CO2e/', 'per ')}, not per kWh", "hard"))
+    if found["demand"]["flow"] is not None:
+        shown.append(Badge("published factor, not the maker's data", "plain"))
     for obtained, share in found["obtained_percent"].items():
         if obtained not in _PRIMARY and Decimal(share):
             shown.append(Badge(f"{obtained} {round_percent(share)}", "plain"))
     if found["sealed"]:
         share = sum(Decimal(branch["percent"]) for branch in found["sealed"])
         shown.append(Badge(f"sealed {round_percent(str(share))}", "plain"))
-    if hard := sum(finding["level"] == "hard" for finding in found["findings"]):
+    # The heading of a complete result names its findings itself.
+    if (hard := levels.count("hard")) and not found["complete"]:
         shown.append(Badge(f"{hard} hard finding{'s' if hard > 1 else ''}", "hard"))
     return tuple(shown)
+
+
+def is_undivided(found: Document) -> bool:
+    """Return whether `found` is of a pack whose battery model isn't readable, so that its figures are not per kWh."""
+    return any(gap["where"] == BATTERY_MODEL_GAP for gap in found["gaps"])
+
+
+def _tone(found: Document, levels: Sequence[str]) -> str:
+    if not found["complete"]:
+        return "partial"
+    return "hard" if "hard" in levels else "partial" if "soft" in levels else "ok"
 
 
 def _table(results: Results) -> Table:
@@ -94,8 +112,10 @@ def _table(results: Results) -> Table:
         documents = [found for _, found in mine]
         names = stage_names(documents)
         columns.append(_column(rule_set, documents, legend(documents, names)))
-        full, slots = bar_width(documents), gap_slots(documents)
+        slots = gap_slots(documents)
         for digest, found in mine:
+            # To scale within the column, among figures of one unit: others can't be compared.
+            full = bar_width(other for other in documents if other["headline"]["unit"] == found["headline"]["unit"])
             cells[found["demand"]["product"], rule_set] = _cell(digest, found, stage_bar(found, names, full, slots))
     products = {found["demand"]["product"]: (_name(found), found["chemistry"] or "") for _, found in results}
     rows = [

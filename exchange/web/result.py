@@ -80,6 +80,7 @@ class SealedBranch:
     kg: str
     percent: str
     verification: str
+    declared_primary: str | None
     entry: int
 
 
@@ -143,7 +144,7 @@ def result_view(digest: str, found: Document) -> ResultView:
 
 
 def _place(where: str, names: dict[str, StageName]) -> str:
-    return names[where].name if where in names else where
+    return names[where].name if where in names else where.replace("battery_model", "battery model")
 
 
 def _stage(found: Document, stage: Document, names: dict[str, StageName]) -> StageRow:
@@ -169,6 +170,7 @@ def _sealed(branch: Document, decimals: int) -> SealedBranch:
         kg=fixed(branch["kg_co2e"], decimals),
         percent=percent(branch["percent"]),
         verification=branch["verification"],
+        declared_primary=branch["declared_primary_percent"],
         entry=branch["entry"],
     )
 

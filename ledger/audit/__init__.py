@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ledger.audit.differences import difference
 from ledger.audit.published import PublishedFiles
 from ledger.audit.rebuilding import Rebuilder, RebuiltTile, stored_entries
-from ledger.audit.stored import CheckpointComparison, compare_node, compare_node_count
+from ledger.audit.stored import CheckpointComparison, compare_cosignatures, compare_node, compare_node_count
 from ledger.chain import chain_start
 from ledger.errors import AuditError, LogInconsistentError
 from ledger.layout import TILE_WIDTH
@@ -29,7 +29,8 @@ __all__ = ["AuditError", "AuditReport", "audit"]
 class AuditReport:
     """A log without differences: its size, root and last chain value, and how much was compared.
 
-    `checkpoints` counts stored checkpoints, `tiles` published tiles and bundles (0 without a folder).
+    `checkpoints` counts stored checkpoints, `tiles` published tiles and bundles (0 without a folder), `cosignatures`
+    those of witnesses, each verified with the key that it is kept under.
     """
 
     size: int
@@ -37,6 +38,7 @@ class AuditReport:
     chain: bytes
     checkpoints: int
     tiles: int
+    cosignatures: int
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -56,7 +58,8 @@ def audit(
     `progress(entries done, entries in all)` is called every 256 entries and at the end.
 
     Raises AuditError, whose `where` is the place: `entry 17`, `leaf hash 17`, `chain at 17`, `node 1/0`,
-    `checkpoint of size 20`, `checkpoint number 3`, `head`, or the path of a published file. Raises NoLogError.
+    `checkpoint of size 20`, `checkpoint number 3`, `cosignature of size 20 by NAME`, `head`, or the path of a
+    published file. Raises NoLogError.
     The time stored beside a checkpoint is the operator's word and not checked.
     """
     if folder is not None and not folder.is_dir():
@@ -80,12 +83,13 @@ def audit(
         # 3. The head's own values, and that nothing is left over.
         _compare_head(state, rebuilt)
         checkpoints.finish(state)
+        cosigned = compare_cosignatures(connection)
         compare_node_count(connection, state.size)
         if published is not None:
             published.finish()
         progress(rebuilt.edge.size, state.size)
     tiles = 0 if published is None else published.compared
-    return AuditReport(rebuilt.edge.size, rebuilt.edge.root(), rebuilt.chain, checkpoints.count, tiles)
+    return AuditReport(rebuilt.edge.size, rebuilt.edge.root(), rebuilt.chain, checkpoints.count, tiles, cosigned)
 
 
 def _head(connection: Connection, log_key: LogKey) -> HeadState:

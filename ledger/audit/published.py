@@ -4,14 +4,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ledger.audit.differences import difference
 from ledger.audit.rebuilding import RebuiltTile
+from ledger.encoding import decode_decimal
 from ledger.errors import BadTilePathError
 from ledger.layout import CHECKPOINT_PATH, TILE_WIDTH, TilePlace, is_full, parse_path
-from ledger.store import tables
-from ledger.store.signing import checkpoint_sizes, has_checkpoint_between, latest_checkpoint
+from ledger.store.signing import (
+    SignedCheckpoint,
+    checkpoint_at,
+    checkpoint_sizes,
+    has_checkpoint_between,
+    latest_checkpoint,
+)
 
 
 class PublishedFiles:
@@ -47,10 +53,10 @@ class PublishedFiles:
                 raise difference("the file is missing", CHECKPOINT_PATH)
             return 0
         note = found.decode(errors="replace").replace("\0", "\ufffd")
-        size = self._connection.scalar(select(tables.checkpoint.c.size).where(tables.checkpoint.c.note == note))
-        if size is None:
+        stored = checkpoint_at(self._connection, _size(note))
+        if stored is None or not _is_published_form(note, stored):
             raise difference("the published checkpoint is none that is stored", CHECKPOINT_PATH)
-        return int(size)
+        return stored.size
 
     def _compare(self, place: TilePlace, tile: RebuiltTile) -> None:
         whole = tile.width == TILE_WIDTH and self._matches(place, tile)
@@ -101,6 +107,20 @@ class PublishedFiles:
             return file.read_bytes() if file.is_file() else None
         except OSError as error:
             raise difference(f"the file cannot be read: {error.strerror}", path) from error
+
+
+def _size(note: str) -> int:
+    """The size that a checkpoint states; -1, which no checkpoint has, where it states none."""
+    try:
+        return decode_decimal(note.split("\n", 2)[1])
+    except (ValueError, IndexError):
+        return -1
+
+
+def _is_published_form(note: str, stored: SignedCheckpoint) -> bool:
+    """The log's note with lines of witnesses below it: some may be stored and not published yet, none the other way."""
+    lines = note.removeprefix(stored.note).splitlines(keepends=True)
+    return note.startswith(stored.note) and len(set(lines)) == len(lines) and set(lines) <= set(stored.lines)
 
 
 def _walk(folder: Path) -> Iterator[str]:

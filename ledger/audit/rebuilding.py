@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlalchemy import Connection, select
 
@@ -10,8 +11,8 @@ from ledger.chain import chain_next
 from ledger.errors import EntryRefusedError
 from ledger.layout import TILE_WIDTH, encode_bundle, require_entry
 from ledger.store import tables
-from ledger.store.nodes import tile_root
 from ledger.store.reading import Entry
+from ledger.tiles import inner_hashes, subtree_root
 from ledger.tree import CompactRange, leaf_hash
 
 
@@ -28,6 +29,11 @@ class RebuiltTile:
     def width(self) -> int:
         """Number of hashes."""
         return len(self.hashes) // 32
+
+    @cached_property
+    def inner(self) -> bytes:
+        """Of a full tile the roots of its sixteens, else nothing."""
+        return inner_hashes(self.hashes) if self.width == TILE_WIDTH else b""
 
     def bundle(self, width: int) -> bytes:
         """The entry bundle over the first `width` entries."""
@@ -56,7 +62,7 @@ class Rebuilder:
             self._levels[level].clear()
             if level + 1 == len(self._levels):
                 self._levels.append([])
-            self._levels[level + 1].append(tile_root(tile.hashes))
+            self._levels[level + 1].append(subtree_root(tile.inner))
             yield tile
             level += 1
             self._entries.clear()

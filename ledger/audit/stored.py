@@ -7,20 +7,22 @@ from sqlalchemy import Connection, or_, select
 from ledger.audit.differences import difference
 from ledger.audit.rebuilding import RebuiltTile
 from ledger.checkpoints import Checkpoint, open_checkpoint
+from ledger.cosignatures import WitnessKey, read_cosignature
 from ledger.errors import LedgerError
 from ledger.layout import TILE_WIDTH, tiles_of
-from ledger.notes import LogKey
+from ledger.notes import LogKey, note_text
 from ledger.store import tables
 from ledger.store.reading import HeadState
 from ledger.tree import CompactRange
 
 
 def compare_node(connection: Connection, tile: RebuiltTile) -> None:
-    """The stored row of a tile holds exactly its hashes; a partial tile of level 0 has none."""
+    """The stored row of a tile holds exactly its hashes and inner roots; a partial tile of level 0 has none."""
     table = tables.node.c
-    query = select(table.hashes).where(table.level == tile.level, table.number == tile.number)
-    stored = connection.scalar(query)
-    expected = None if tile.level == 0 and tile.width < TILE_WIDTH else tile.hashes
+    query = select(table.hashes, table.inner_hashes).where(table.level == tile.level, table.number == tile.number)
+    row = connection.execute(query).one_or_none()
+    stored = None if row is None else tuple(row)
+    expected = None if tile.level == 0 and tile.width < TILE_WIDTH else (tile.hashes, tile.inner or None)
     if stored != expected:
         what = "the stored hashes are missing" if stored is None else "the stored hashes are not those of the entries"
         raise difference(what, f"node {tile.level}/{tile.number}")
@@ -67,6 +69,23 @@ class CheckpointComparison:
             )
         if self.count != state.checkpoints:
             raise difference("the last signed checkpoints are missing", f"checkpoint number {self.count}")
+
+
+def compare_cosignatures(connection: Connection) -> int:
+    """Every kept cosignature is one of its checkpoint by the key that it is kept under; how many there are."""
+    count, table = 0, tables.cosignature.c
+    query = select(table.size, table.witness, table.time, table.line, tables.checkpoint.c.note)
+    query = query.join_from(tables.cosignature, tables.checkpoint).order_by(table.size, table.witness)
+    for size, witness, time, line, note in connection.execute(query.execution_options(yield_per=TILE_WIDTH)):
+        place = f"cosignature of size {size} by {witness.partition('+')[0]}"
+        try:
+            kept, found = read_cosignature(line.encode(), note_text(note), WitnessKey.parse(witness))
+        except LedgerError as error:
+            raise difference(f"the cosignature does not verify: {error.what}", place) from error
+        if (kept, found.time) != (line, time):
+            raise difference("the cosignature is not kept as it was given", place)
+        count += 1
+    return count
 
 
 def _opened(connection: Connection, key: LogKey) -> Iterator[Checkpoint]:

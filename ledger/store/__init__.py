@@ -1,11 +1,14 @@
 """Keeps a log in SQLite or PostgreSQL, and publishes its checkpoints and tiles.
 
 `metadata` names the tables (prefix `ledger_`); migrations create them. Every write runs in a transaction of
-`begin`; every answer that spans several queries in one of `snapshot`.
+`begin`, those of many callers together by `GroupCommit`; every answer that spans several queries in one of `snapshot`.
 """
 
 from ledger.store.appending import Appended, append, create_log
-from ledger.store.publication import publish
+from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
+from ledger.store.grouping import GroupCommit
+from ledger.store.proving import proof_file, published, published_consistency
+from ledger.store.publication import publish, published_checkpoint
 from ledger.store.reading import (
     Entry,
     Head,
@@ -24,6 +27,7 @@ from ledger.store.transactions import begin, engine_for, snapshot, sqlite_engine
 __all__ = [
     "Appended",
     "Entry",
+    "GroupCommit",
     "Head",
     "SignedCheckpoint",
     "append",
@@ -39,8 +43,15 @@ __all__ = [
     "inclusion",
     "latest_checkpoint",
     "metadata",
+    "proof_file",
     "publish",
+    "published",
+    "published_checkpoint",
+    "published_consistency",
     "root_at",
     "snapshot",
     "sqlite_engine",
+    "store_cosignatures",
+    "witnessed_size",
+    "witnesses_of",
 ]

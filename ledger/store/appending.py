@@ -1,6 +1,7 @@
 """How entries get in: under the lock on the head, numbered without gaps, each content once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -11,24 +12,30 @@ from ledger.errors import LogExistsError
 from ledger.layout import require_entry
 from ledger.store import nodes, tables
 from ledger.store.reading import HeadState, head_state
+from ledger.store.statements import Prepared, savepoint
 from ledger.store.transactions import require_writing
 from ledger.tree import leaf_hash
 
 _KNOWN = select(tables.entry.c.leaf_hash, tables.entry.c.index, tables.entry.c.chain).where(
     tables.entry.c.leaf_hash.in_(bindparam("leaves", expanding=True))
 )
-_INSERT_UNLESS_KNOWN = {
-    name: dialect.insert(tables.entry)
-    .on_conflict_do_nothing(index_elements=[tables.entry.c.leaf_hash])
-    .execution_options(preserve_rowcount=True)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
-_ADVANCE = (
+# Parameters by place: those of a row in the order of the table's columns.
+_INSERT_UNLESS_KNOWN = Prepared(
+    {
+        name: dialect.insert(tables.entry).on_conflict_do_nothing(index_elements=[tables.entry.c.leaf_hash])
+        for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+    }
+)
+_ADVANCE = Prepared(
     update(tables.head)
-    .where(tables.head.c.id == 1)
+    .where(tables.head.c.id == bindparam("row"))
     .values(size=bindparam("new_size"), chain=bindparam("new_chain"), frontier=bindparam("new_frontier"))
 )
 _LOOKUP = 500  # leaf hashes per query, well below what either database takes as parameters
+
+
+class _KnownError(Exception):
+    """The log has one of the entries already."""
 
 
 @dataclass(frozen=True)
@@ -72,32 +79,36 @@ def append(
     require_writing(connection)
     for entry in entries:
         require_entry(entry)
-    # The lock comes before the look for duplicates, or two writers could both find none.
+    # The lock comes before the insert that finds duplicates, or what it finds could change.
     state = head_state(connection, locked=True)
-    appended = (_append_one if len(entries) == 1 else _append_batch)(connection, state, entries)
+    leaves = [leaf_hash(entry) for entry in entries]
+    appended = _place(state, leaves, {})
+    if not _insert(connection, state, appended, entries):
+        appended = _place(state, leaves, _known(connection, state.origin, leaves))
+        _insert(connection, state, appended, entries)
     if companions is not None:
         companions(appended)
     return appended
 
 
-def _append_one(connection: Connection, state: HeadState, entries: Sequence[bytes]) -> list[Appended]:
-    """An entry alone: its insert finds the duplicate, which spares a query where each append has its own commit."""
-    entry, leaf = entries[0], leaf_hash(entries[0])
-    place = _place(state, [leaf], {})[0]
-    if connection.execute(_INSERT_UNLESS_KNOWN[connection.dialect.name], _row(place, entry)).rowcount == 0:
-        return list(_known(connection, state.origin, [leaf]).values())
-    _advance(connection, state, [place])
-    return [place]
+def _insert(connection: Connection, state: HeadState, appended: Sequence[Appended], entries: Sequence[bytes]) -> bool:
+    """Write the entries that are new; when the log has one of them after all, undo that and return False.
 
-
-def _append_batch(connection: Connection, state: HeadState, entries: Sequence[bytes]) -> list[Appended]:
-    leaves = [leaf_hash(entry) for entry in entries]
-    appended = _place(state, leaves, _known(connection, state.origin, leaves))
-    fresh = [pair for pair in zip(appended, entries, strict=True) if not pair[0].existed]
-    if fresh:
-        connection.execute(insert(tables.entry), [_row(place, entry) for place, entry in fresh])
-        _advance(connection, state, [place for place, _ in fresh])
-    return appended
+    Few entries come twice, so the insert itself looks for them: a query beforehand would cost every batch.
+    """
+    fresh = [(place, entry) for place, entry in zip(appended, entries, strict=True) if not place.existed]
+    if not fresh:
+        return True
+    rows = [(place.index, place.leaf_hash, place.chain, entry) for place, entry in fresh]
+    try:
+        # Of one row that is known nothing is written, so there is nothing to undo.
+        with savepoint(connection) if len(rows) > 1 else nullcontext():
+            if _INSERT_UNLESS_KNOWN.execute(connection, rows).rowcount != len(rows):
+                raise _KnownError
+    except _KnownError:
+        return False
+    _advance(connection, state, [place for place, _ in fresh])
+    return True
 
 
 def _known(connection: Connection, origin: str, leaves: Sequence[bytes]) -> dict[bytes, Appended]:
@@ -124,15 +135,10 @@ def _place(state: HeadState, leaves: Sequence[bytes], known: dict[bytes, Appende
     return appended
 
 
-def _row(place: Appended, entry: bytes) -> dict[str, object]:
-    return {"index": place.index, "leaf_hash": place.leaf_hash, "chain": place.chain, "data": entry}
-
-
 def _advance(connection: Connection, state: HeadState, fresh: Sequence[Appended]) -> None:
     """Store the nodes that the new entries complete, and move the head over them."""
     nodes.extend(connection, state.size, [place.leaf_hash for place in fresh])
     for place in fresh:
         state.edge.append(place.leaf_hash)
     frontier = b"".join(state.edge.hashes)
-    head = {"new_size": state.edge.size, "new_chain": fresh[-1].chain, "new_frontier": frontier}
-    connection.execute(_ADVANCE, head)
+    _ADVANCE.execute(connection, (state.edge.size, fresh[-1].chain, frontier, 1))

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from ledger import tree
-from ledger.errors import LogInconsistentError
-from ledger.layout import TILE_BYTES, TILE_HEIGHT, TILE_WIDTH
+from ledger.layout import TILE_BYTES, TILE_WIDTH
 from ledger.store import tables
+from ledger.store.statements import Prepared
+from ledger.tiles import HashTile, TileNodes, inner_hashes, missing_hashes, subtree_root
 
-_TILE = select(tables.node.c.hashes).where(
+_TILE = select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
     tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
 )
-_LEAVES = (
+_LEAVES = Prepared(
     select(tables.entry.c.leaf_hash)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
     .order_by(tables.entry.c.index)
@@ -20,22 +20,20 @@ _LEAVES = (
 _GROW = (
     update(tables.node)
     .where(tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number"))
-    .values(hashes=bindparam("grown"))
+    .values(hashes=bindparam("grown"), inner_hashes=bindparam("roots"))
 )
 
 
-def read_tile(connection: Connection, level: int, number: int) -> bytes:
-    """The hashes of a tile as far as the log has them: 0 to 8,192 bytes."""
-    stored = connection.scalar(_TILE, {"at_level": level, "at_number": number})
-    if stored is None and level == 0:
-        start = number * TILE_WIDTH
-        return b"".join(connection.scalars(_LEAVES, {"start": start, "stop": start + TILE_WIDTH}))
-    return stored or b""
-
-
-def tile_root(hashes: bytes) -> bytes:
-    """The root over a tile's hashes, whose number is a power of two."""
-    return tree.fold_perfect([hashes[i : i + 32] for i in range(0, len(hashes), 32)])
+def read_tile(connection: Connection, level: int, number: int) -> HashTile:
+    """A tile as far as the log has it."""
+    stored = connection.execute(_TILE, {"at_level": level, "at_number": number}).one_or_none()
+    if stored is not None:
+        hashes, inner = stored
+        return HashTile(hashes, inner or b"")
+    if level > 0:
+        return HashTile(b"")
+    start = number * TILE_WIDTH
+    return HashTile(b"".join([leaf for (leaf,) in _LEAVES.execute(connection, (start, start + TILE_WIDTH)).all()]))
 
 
 def extend(connection: Connection, size: int, leaf_hashes: Sequence[bytes]) -> None:
@@ -51,49 +49,33 @@ def _extend_level(connection: Connection, level: int, start: int, new: bytes) ->
     number, width = divmod(start, TILE_WIDTH)
     if level == 0 and width * 32 + len(new) < TILE_BYTES:
         return []
-    edge = read_tile(connection, level, number)[: width * 32] if width else b""
+    edge = read_tile(connection, level, number).hashes[: width * 32] if width else b""
     if len(edge) != width * 32:
-        raise missing_node(level, number)
+        raise missing_hashes(level, number)
     hashes = edge + new
-    tiles = [hashes[i : i + TILE_BYTES] for i in range(0, len(hashes), TILE_BYTES)]
-    full = [tile for tile in tiles if len(tile) == TILE_BYTES]
+    tiles = [_tile(hashes[i : i + TILE_BYTES]) for i in range(0, len(hashes), TILE_BYTES)]
+    full = [tile for tile in tiles if tile.inner]
     _write(connection, level, number, full if level == 0 else tiles, first_exists=level > 0 and width > 0)
-    return [tile_root(tile) for tile in full]
+    return [subtree_root(tile.inner) for tile in full]
 
 
-def _write(connection: Connection, level: int, number: int, tiles: list[bytes], *, first_exists: bool) -> None:
+def _tile(hashes: bytes) -> HashTile:
+    return HashTile(hashes, inner_hashes(hashes) if len(hashes) == TILE_BYTES else b"")
+
+
+def _write(connection: Connection, level: int, number: int, tiles: list[HashTile], *, first_exists: bool) -> None:
     if first_exists:
-        connection.execute(_GROW, {"at_level": level, "at_number": number, "grown": tiles[0]})
+        grown = {"at_level": level, "at_number": number, "grown": tiles[0].hashes, "roots": tiles[0].inner or None}
+        connection.execute(_GROW, grown)
         number, tiles = number + 1, tiles[1:]
-    rows = [{"level": level, "number": number + i, "hashes": tile} for i, tile in enumerate(tiles)]
+    rows = [
+        {"level": level, "number": number + i, "hashes": tile.hashes, "inner_hashes": tile.inner or None}
+        for i, tile in enumerate(tiles)
+    ]
     if rows:
         connection.execute(insert(tables.node), rows)
 
 
-class StoredNodes:
-    """A node reader over the database for one proof; keeps the few tiles that a proof touches.
-
-    Raises LogInconsistentError when a node that the log's size promises is not there.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._tiles: dict[tuple[int, int], bytes] = {}
-
-    def __call__(self, height: int, index: int) -> bytes:
-        level, inner = divmod(height, TILE_HEIGHT)
-        number, position = divmod(index << inner, TILE_WIDTH)
-        if (level, number) not in self._tiles:
-            self._tiles[level, number] = read_tile(self._connection, level, number)
-        start, length = position * 32, (1 << inner) * 32
-        hashes = self._tiles[level, number][start : start + length]
-        if len(hashes) != length:
-            raise missing_node(level, number)
-        return tile_root(hashes)
-
-
-def missing_node(level: int, number: int) -> LogInconsistentError:
-    """The error for a tile that lacks hashes."""
-    return LogInconsistentError(
-        "stored hashes are missing", where=f"node {level}/{number}", remedy="run the audit; do not sign"
-    )
+def stored_nodes(connection: Connection) -> TileNodes:
+    """A node reader over the database, for one proof."""
+    return TileNodes(lambda level, number: read_tile(connection, level, number))

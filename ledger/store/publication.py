@@ -4,9 +4,10 @@ The order of durable writes, each done before the next begins:
 
 1. entries, chain, nodes and head: one commit of `append`;
 2. the signed checkpoint: one commit, by compare-and-swap on the number of checkpoints (signing.py);
-3. the full tiles and bundles of its tree, then the partial ones;
-4. partial tiles whose full tile is there now are removed;
-5. the file `checkpoint`.
+3. the witnesses' cosignatures of it, as many as came in time: one commit of the caller's `cosign`;
+4. the full tiles and bundles of its tree, then the partial ones;
+5. partial tiles whose full tile is there now are removed;
+6. the file `checkpoint`, with the cosignatures below the log's signature.
 
 Who reads `checkpoint` therefore finds every tile it needs. A process that is cut after 2 has signed but told
 nobody; the next publication derives the files of that checkpoint from the database again before it signs another.
@@ -14,7 +15,8 @@ The file `checkpoint` is also the copy outside the database of the last signed s
 the database was lost or restored, and nothing is signed on top.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,24 +28,34 @@ from ledger.errors import LogBehindError, LogInconsistentError, WrongOriginError
 from ledger.layout import TilePlace
 from ledger.notes import LogKey, NoteSigner
 from ledger.store import files
-from ledger.store.nodes import missing_node, read_tile
+from ledger.store.nodes import read_tile
 from ledger.store.reading import HeadState, entries, head_state, root_at
 from ledger.store.signing import (
     SignedCheckpoint,
     checkpoint_at,
     checkpoint_sizes,
+    cosignature_lines,
     latest_checkpoint,
     open_stored,
     sign_next,
 )
 from ledger.store.transactions import snapshot
+from ledger.tiles import missing_hashes
 
 
-def publish(engine: Engine, note_signer: NoteSigner, folder: Path, now: datetime) -> SignedCheckpoint:
+def publish(
+    engine: Engine,
+    note_signer: NoteSigner,
+    folder: Path,
+    now: datetime,
+    cosign: Callable[[SignedCheckpoint], None] | None = None,
+) -> SignedCheckpoint:
     """Sign what was committed since the last checkpoint, and bring the folder up to it; return the newest.
 
     Without new entries nothing is signed and a finished folder stays untouched. The first call signs also an empty
-    log. `now` (aware) is stored beside the checkpoint.
+    log. `now` (aware) is stored beside the checkpoint. `cosign` is given each checkpoint that is or stays the newest,
+    before it is published; it may store cosignatures of it, and it should soon return: publication goes on with or
+    without them.
 
     Raises LogBehindError, LogInconsistentError (the operator looks before anything is signed again),
     DurableWriteError (the process ends), PublicationBusyError (try again), WrongOriginError, NoLogError, and what
@@ -51,7 +63,7 @@ def publish(engine: Engine, note_signer: NoteSigner, folder: Path, now: datetime
     """
     files.make_folder(folder)
     with files.locked(folder):
-        published = _published(folder, note_signer.log_key)
+        published = published_checkpoint(folder, note_signer.log_key)
         with snapshot(engine) as connection:
             state = head_state(connection)
             _require_same_log(state, note_signer.log_key)
@@ -59,16 +71,19 @@ def publish(engine: Engine, note_signer: NoteSigner, folder: Path, now: datetime
             latest = latest_checkpoint(connection)
             if latest is not None:
                 _require_stored(connection, latest, note_signer.log_key)
-                _bring_up(connection, folder, published, latest)
-                if latest.size == state.size:
-                    return latest
-            signed = sign_next(engine, connection, state, note_signer, now)
+                _bring_up(connection, folder, None if published is None else published.size, latest)
+            current = latest if latest is not None and latest.size == state.size else None
+            signed = current or sign_next(engine, connection, state, note_signer, now)
+        if cosign is not None:
+            cosign(signed)
         with snapshot(engine) as connection:
-            _write_folder(connection, folder, 0 if latest is None else latest.size, signed)
+            signed = replace(signed, lines=cosignature_lines(connection, signed.size))
+            _bring_up(connection, folder, None if latest is None else latest.size, signed)
     return signed
 
 
-def _published(folder: Path, key: LogKey) -> Checkpoint | None:
+def published_checkpoint(folder: Path, key: LogKey) -> Checkpoint | None:
+    """The checkpoint in the folder, whose tiles are all there; None before the first. Raises what `open_checkpoint` does."""
     try:
         note = (folder / layout.CHECKPOINT_PATH).read_bytes()
     except FileNotFoundError:
@@ -113,19 +128,28 @@ def _require_stored(connection: Connection, latest: SignedCheckpoint, key: LogKe
         )
 
 
-def _bring_up(connection: Connection, folder: Path, published: Checkpoint | None, latest: SignedCheckpoint) -> None:
-    """Finish a publication that was cut after its checkpoint was stored."""
-    if published is None or published.size < latest.size:
-        _write_folder(connection, folder, 0 if published is None else published.size, latest)
+def _bring_up(connection: Connection, folder: Path, start: int | None, signed: SignedCheckpoint) -> None:
+    """Steps 4 to 6 for a folder whose own checkpoint is of size `start` (None: it has none).
+
+    It may be behind because a publication was cut after its checkpoint was stored, or lack cosignatures that came late.
+    """
+    if start is None or start < signed.size:
+        _write_folder(connection, folder, start or 0, signed)
+    elif (folder / layout.CHECKPOINT_PATH).read_bytes() != signed.cosigned.encode():
+        _write_checkpoint(folder, signed)
 
 
 def _write_folder(connection: Connection, folder: Path, start: int, signed: SignedCheckpoint) -> None:
-    """Steps 3 to 5 for a folder that holds the tiles of the first `start` entries."""
+    """Steps 4 to 6 for a folder that holds the tiles of the first `start` entries."""
     files.write_files(_contents(connection, folder, layout.full_tiles(start, signed.size)))
     files.write_files(_contents(connection, folder, _partial_tiles(connection, start, signed.size)))
     for place in layout.full_tiles(start, signed.size):
         files.remove_folder(folder / f"{place.path}.p")
-    files.write_files([(folder / layout.CHECKPOINT_PATH, signed.note.encode())])
+    _write_checkpoint(folder, signed)
+
+
+def _write_checkpoint(folder: Path, signed: SignedCheckpoint) -> None:
+    files.write_files([(folder / layout.CHECKPOINT_PATH, signed.cosigned.encode())])
 
 
 def _partial_tiles(connection: Connection, start: int, size: int) -> list[TilePlace]:
@@ -150,9 +174,9 @@ def tile_contents(connection: Connection, place: TilePlace) -> bytes:
         start = place.number * layout.TILE_WIDTH
         found = [entry.data for entry in entries(connection, start, start + place.width)]
         if len(found) != place.width:
-            raise missing_node(0, place.number)
+            raise missing_hashes(0, place.number)
         return layout.encode_bundle(found)
-    hashes = read_tile(connection, place.level, place.number)[: place.width * 32]
+    hashes = read_tile(connection, place.level, place.number).hashes[: place.width * 32]
     if len(hashes) != place.width * 32:
-        raise missing_node(place.level, place.number)
+        raise missing_hashes(place.level, place.number)
     return hashes

@@ -10,11 +10,13 @@ from ledger import proofs
 from ledger.errors import EntryUnknownError, LogInconsistentError, NoLogError, OutOfRangeError
 from ledger.layout import TILE_WIDTH
 from ledger.store import tables
-from ledger.store.nodes import StoredNodes
+from ledger.store.nodes import stored_nodes
+from ledger.store.statements import Prepared
 from ledger.tree import HASH_LENGTH, CompactRange
 
-_HEAD = select(tables.head).where(tables.head.c.id == 1)
-_LOCKED_HEAD = _HEAD.with_for_update()
+_HEAD_ROW = select(*(tables.head.c[name] for name in ("origin", "size", "chain", "frontier", "checkpoints")))
+_HEAD = Prepared(_HEAD_ROW)
+_LOCKED_HEAD = Prepared(_HEAD_ROW.with_for_update())
 _ENTRIES = (
     select(tables.entry)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
@@ -65,10 +67,11 @@ def head(connection: Connection) -> Head:
 
 def head_state(connection: Connection, *, locked: bool = False) -> HeadState:
     """The head row, on PostgreSQL locked until the transaction ends if asked. Raises NoLogError."""
-    row = connection.execute(_LOCKED_HEAD if locked else _HEAD).one_or_none()
+    row: Sequence[Any] | None = (_LOCKED_HEAD if locked else _HEAD).execute(connection).one_or_none()
     if row is None:
         raise NoLogError("there is no log", where="ledger head", remedy="create it with create_log")
-    return HeadState(row.origin, row.size, row.chain, _edge(row.size, row.frontier), row.checkpoints)
+    origin, size, value, frontier, checkpoints = row
+    return HeadState(origin, size, value, _edge(size, frontier), checkpoints)
 
 
 def _edge(size: int, frontier: bytes) -> CompactRange:
@@ -114,19 +117,19 @@ def entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:
 def inclusion(connection: Connection, index: int, size: int) -> list[bytes]:
     """The inclusion proof of an entry in the tree of the log's first `size` entries. Raises OutOfRangeError."""
     _require_size(connection, size)
-    return proofs.inclusion_proof(StoredNodes(connection), index, size)
+    return proofs.inclusion_proof(stored_nodes(connection), index, size)
 
 
 def consistency(connection: Connection, old: int, new: int) -> list[bytes]:
     """The proof that the log's first `old` entries are a prefix of its first `new`. Raises OutOfRangeError."""
     _require_size(connection, new)
-    return proofs.consistency_proof(StoredNodes(connection), old, new)
+    return proofs.consistency_proof(stored_nodes(connection), old, new)
 
 
 def root_at(connection: Connection, size: int) -> bytes:
     """The root of the log's first `size` entries, from the stored nodes. Raises OutOfRangeError."""
     _require_size(connection, size)
-    return proofs.range_hash(StoredNodes(connection), 0, size)
+    return proofs.range_hash(stored_nodes(connection), 0, size)
 
 
 def _require_size(connection: Connection, size: int) -> None:

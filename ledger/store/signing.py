@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from ledger.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
+from ledger.cosignatures import add_lines
 from ledger.errors import BadProofError, LedgerError, LogInconsistentError, PublicationBusyError, WrongOriginError
 from ledger.notes import LogKey, NoteSigner
 from ledger.proofs import verify_consistency
@@ -19,23 +20,32 @@ _BY_NUMBER = select(tables.checkpoint).order_by(tables.checkpoint.c.number.desc(
 
 @dataclass(frozen=True)
 class SignedCheckpoint:
-    """A checkpoint that the log signed and stored. `signed_at` (UTC) is the operator's word, the note is signed."""
+    """A checkpoint that the log signed and stored. `signed_at` (UTC) is the operator's word, the note is signed.
+
+    `lines` are the cosignature lines of witnesses that were kept when it was read.
+    """
 
     size: int
     note: str
     signed_at: datetime
+    lines: tuple[str, ...] = ()
+
+    @property
+    def cosigned(self) -> str:
+        """The note with the witnesses' lines below the log's: what leaves the log."""
+        return add_lines(self.note, self.lines)
 
 
 def latest_checkpoint(connection: Connection) -> SignedCheckpoint | None:
     """The newest stored checkpoint, or None before the first."""
     row = connection.execute(_BY_NUMBER).one_or_none()
-    return None if row is None else _signed(row)
+    return None if row is None else _signed(connection, row)
 
 
 def checkpoint_at(connection: Connection, size: int) -> SignedCheckpoint | None:
     """The stored checkpoint of exactly this size."""
     row = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.size == size)).one_or_none()
-    return None if row is None else _signed(row)
+    return None if row is None else _signed(connection, row)
 
 
 def checkpoint_sizes(connection: Connection, above: int, up_to: int) -> Iterator[int]:
@@ -110,8 +120,16 @@ def _persist(connection: Connection, number: int, signed: SignedCheckpoint) -> N
     )
 
 
-def _signed(row: Row[tuple[object, ...]]) -> SignedCheckpoint:
-    return SignedCheckpoint(row.size, row.note, datetime.fromtimestamp(row.signed_at, UTC))
+def cosignature_lines(connection: Connection, size: int) -> tuple[str, ...]:
+    """The kept lines of witnesses under the checkpoint of this size, in the order of their times."""
+    table = tables.cosignature.c
+    query = select(table.line).where(table.size == size).order_by(table.time, table.witness)
+    return tuple(connection.scalars(query))
+
+
+def _signed(connection: Connection, row: Row[tuple[object, ...]]) -> SignedCheckpoint:
+    at = datetime.fromtimestamp(row.signed_at, UTC)
+    return SignedCheckpoint(row.size, row.note, at, cosignature_lines(connection, row.size))
 
 
 def _inconsistent(what: str, size: int) -> LogInconsistentError:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
@@ -59,6 +60,7 @@ node: Final = Table(
     Column("level", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
+    Column("inner_hashes", LargeBinary, nullable=True, comment="of a full tile: the roots of its sixteens"),
 )
 
 checkpoint: Final = Table(
@@ -68,4 +70,21 @@ checkpoint: Final = Table(
     Column("size", BigInteger, nullable=False, unique=True),
     Column("note", Text, nullable=False),
     Column("signed_at", BigInteger, nullable=False, comment="Unix seconds, on the operator's word"),
+)
+
+cosignature: Final = Table(
+    "ledger_cosignature",
+    metadata,
+    Column("size", BigInteger, ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False),
+    Column("witness", String(500), primary_key=True, comment="verifier key"),
+    Column("time", BigInteger, nullable=False, comment="Unix seconds, on the witness's word"),
+    Column("line", Text, nullable=False),
+)
+
+# One row per policy that was ever in force: who asks for the state must not search all checkpoints for it.
+witnessed: Final = Table(
+    "ledger_witnessed",
+    metadata,
+    Column("policy", String(64), primary_key=True, comment="digest of the witness policy"),
+    Column("size", BigInteger, nullable=False, comment="largest checkpoint whose cosignatures made the quorum"),
 )

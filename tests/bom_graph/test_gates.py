@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bom_graph import ActivityData, element_balance
+from bom_graph import ActivityData, element_balance, load_release, sealed_total
 from bom_graph.rules import ElementGate
 
 REFUSING = ElementGate(soft=0.02, hard=0.1, hard_effect="refuse")
@@ -79,3 +79,33 @@ def test_nothing_is_found_where_nothing_can_be_said() -> None:
         assert element_balance(ActivityData.draft(claims), REFUSING, where="here") == []
     sealed = ActivityData.read({"sub": LFP["sub"]}, None)
     assert element_balance(sealed, REFUSING, where="here") == []
+
+
+# -- sealed totals ---------------------------------------------------------------------------------------------------
+
+COPPER = [row for row in load_release("everbatt-2023").rows if row.flow == "copper"]
+GAS = [row for row in load_release("everbatt-2023").rows if row.flow == "natural-gas-boiler"]
+
+
+@pytest.mark.parametrize(
+    ("kg", "found"),
+    [("0", True), ("-1E-9", True), ("0.89", True), ("0.9", False), ("4.49", False), ("22.4", False), ("22.5", True)],
+)
+def test_a_sealed_total_is_odd_beyond_a_fifth_or_five_times_its_background(kg: str, found: bool) -> None:
+    """Copper has 4.49 kg CO2e/kg."""
+    findings = sealed_total(float(kg), "kg", COPPER, where="here")
+    assert [(one.gate, one.level, one.where, one.refuses) for one in findings] == [
+        ("sealed_total", "soft", "here", False) for _ in range(found)
+    ]
+
+
+def test_a_sealed_total_is_compared_in_its_own_unit() -> None:
+    """0.0696 kg CO2e/MJ of boiler gas are 0.25 kg CO2e/kWh."""
+    assert sealed_total(0.25, "kWh", GAS, where="here") == []
+    assert "has 0.2504" in sealed_total(0.04, "kWh", GAS, where="here")[0].what
+
+
+def test_a_sealed_total_that_nothing_compares_with_is_only_odd_at_or_below_zero() -> None:
+    for background in ([], COPPER):
+        assert sealed_total(1e12, "piece", background, where="here") == []
+        assert len(sealed_total(0.0, "piece", background, where="here")) == 1

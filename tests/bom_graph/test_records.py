@@ -2,6 +2,7 @@
 
 import copy
 import json
+import unicodedata
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,7 @@ from bom_graph import (
     Record,
     RecordError,
     StatedSumError,
+    TextError,
     UnitError,
 )
 
@@ -158,6 +160,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "how obtained is unknown": ("activity", "inputs/0/obtained", "guessed", RecordError, "inputs/li/obtained"),
     "a flow and a product": ("activity", "inputs/0/product", "https://x.example/y", RecordError, "inputs/li"),
     "neither flow nor product": ("activity", "inputs/0/flow", ..., RecordError, "inputs/li"),
+    "a comparison without product": ("activity", "inputs/0/comparable_flow", "copper", RecordError, "inputs/li"),
     "a citation without product": ("bill", "components/0/product", ..., RecordError, "components/cathode"),
     "a citation before the log": ("bill", "components/0/citation/index", -1, RecordError, "components/cathode/citation/index"),
     "a leaf hash in capitals": ("bill", "components/0/citation/leaf_hash", "AB" * 32, RecordError, "components/cathode/citation/leaf_hash"),
@@ -191,6 +194,15 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a warranty of no years": ("model", "warranty/years", "0", RecordError, "warranty/years"),
     "a total that is not the sum": ("footprint", "total", "9.4", StatedSumError, "total"),
     "a total as a number": ("footprint", "total", 9.5, RecordError, "total"),
+    "a primary data share above all": ("footprint", "primary_data_share", "101", RecordError, "primary_data_share"),
+    "a primary data share below nothing": ("footprint", "primary_data_share", "-1", RecordError, "primary_data_share"),
+    "a line break in a model's name": ("model", "model", "P\nQ", TextError, "model"),
+    "a line break in a line's name": ("activity", "inputs/0/name", "P\rQ", TextError, "inputs/li/name"),
+    "an escape in a note": ("bill", "note", "\x1b[2J", TextError, "note"),
+    "a C1 control in a site": ("model", "plant/name", "\x9b2J", TextError, "plant/name"),
+    "a line separator in a line's note": ("bill", "components/0/note", "a\u2028b", TextError, "components/cathode/note"),
+    "a turned chemistry": ("model", "chemistry", "LFP\u202e", TextError, "chemistry"),
+    "an isolate in a laboratory": ("model", "cycle_life", {"standard": "\u2066s"}, TextError, "cycle_life/standard"),
     "a footprint per nothing": ("footprint", "declared_unit/amount", "0", RecordError, "declared_unit"),
     "a rule set without digest": ("footprint", "rule_set/digest", ..., RecordError, "rule_set/digest"),
 }  # fmt: skip
@@ -222,6 +234,11 @@ def test_a_defect_is_refused_and_its_place_named(
         KINDS[name].draft(claims)
     assert caught.value.where == where
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["动力电池 NMC622", "Zelle – 2,5 Ah", "बैटरी", "سلام", "🔋 pack"])
+def test_text_of_every_language_is_taken(model: Claims, name: str) -> None:
+    assert BatteryModel.draft({**model, "model": name}).model == name
 
 
 def test_too_many_lines_are_refused(activity: Claims) -> None:
@@ -311,3 +328,21 @@ def test_one_arbitrary_value_in_a_good_record_ends_in_our_errors_only(
     except BomGraphError:
         return
     assert isinstance(record, KINDS[name])
+
+
+BIDIRECTIONAL = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+
+
+@given(st.characters(exclude_categories=["Cs"]))
+def test_a_text_is_one_line_that_reads_as_it_is_written(one: str) -> None:
+    """Refused is what a report, a screen or a page obeys instead of showing it."""
+    obeyed = unicodedata.category(one) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(one) in BIDIRECTIONAL
+    # The three marks have no class of their own.
+    obeyed |= one in "\u200e\u200f\u061c"
+    try:
+        ActivityData.draft({**VALID["activity"], "note": one})
+    except TextError as error:
+        assert obeyed, f"U+{ord(one):04X}"
+        assert error.where == "note"  # noqa: PT017 - either outcome is right, and each is checked
+    else:
+        assert not obeyed, f"U+{ord(one):04X}"

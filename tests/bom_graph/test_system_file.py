@@ -133,15 +133,15 @@ def at(path: str, value: Any) -> Callable[[Members], None]:
 MALFORMED: dict[str, tuple[Callable[[Members], None], str, str]] = {
     "another format": (at("format", "x"), "format", "urn:packtrace:product-system:1"),
     "an amount as a number": (at("processes/0/inputs/0/amount", 0.2), "processes/cell/inputs/cathode/amount", "decimal string"),
-    "a negative amount": (at("processes/0/inputs/0/amount", "-1"), "processes/cell/inputs/cathode/amount", "greater"),
+    "a negative amount": (at("processes/0/inputs/0/amount", "-1"), "processes/cell/inputs/cathode/amount", "less than 0"),
     "an output of zero": (at("processes/1/product/amount", "0"), "processes/cathode/product/amount", "greater"),
-    "an unknown member": (at("processes/1/colour", "red"), "processes/cathode/colour", "not permitted"),
+    "an unknown member": (at("processes/1/colour", "red"), "processes/cathode/colour", "unknown name"),
     "neither process nor flow": (at("processes/1/inputs/0/flow", None), "processes/cathode/inputs/salt", "either"),
     "a process that isn't there": (at("processes/0/inputs/0/process", "anode"), "processes/cell/inputs/cathode", "anode"),
     "two processes of one name": (at("processes/1/id", "cell"), "processes/cell", "two processes"),
     "a demand for nothing": (at("demand/process", "pack"), "demand/process", "pack"),
     "a demand of zero": (at("demand/amount", "0"), "demand/amount", "greater"),
-    "no processes": (at("processes", []), "processes", "at least 1"),
+    "no processes": (at("processes", []), "processes", "fewer than 1"),
     "carbon from living matter": (at("processes/1/emissions/0/origin", "biogenic"), "processes/cathode/emissions/stack", "biogenic CO2"),
     "delivered energy in kg": (at("delivered_energy", {"amount": "1", "unit": "kg"}), "delivered_energy", "mass"),
     "an uncertainty without numbers": (

@@ -79,6 +79,15 @@ def test_a_supplied_salt_keeps_its_citation_and_the_others_their_flow() -> None:
     assert sources["cobalt-sulfate"] == (None, "cobalt-sulfate", None)
 
 
+def test_a_supplied_cathode_names_the_flow_that_its_footprint_is_compared_with() -> None:
+    for source, flow, comparable in (
+        (Source("https://lfp.example/x"), None, "cathode-lfp"),
+        (Source(), "cathode-lfp", None),
+    ):
+        line = cell_bill(tables(), "LFP", PRODUCT, source)["components"][0]
+        assert (line.get("flow"), line.get("comparable_flow")) == (flow, comparable)
+
+
 # -- bad tables ------------------------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ from exchange.kinds import (
     load_policy,
     policy_bytes,
 )
-from exchange.report import Document, digest, document, document_bytes, finding_documents
+from exchange.report import Document, digest, document, document_bytes
 from exchange.trust import TrustFile
 from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, Verdict, entry_folder, report_text, verify_evidence
 from ledger import (
@@ -190,7 +190,7 @@ def with_results(members: Mapping[str, bytes], results: Sequence[Document]) -> M
     """`members` with these results in place of the others, and their report."""
     named = {f"results/{digest(found)}.json": found for found in results}
     kept = {name: data for name, data in members.items() if not name.startswith("results/")}
-    report = report_text([named[name] for name in sorted(named)]).encode()
+    report = report_text(list(named.values())).encode()
     return {**kept, **{name: document_bytes(found) for name, found in named.items()}, REPORT: report}
 
 
@@ -289,13 +289,12 @@ class EverBatt:
 
     def _sign_footprint(self, rule_set: str) -> None:
         """LFP's maker computes what it holds and signs it; where that is refused, the published factor, with the finding."""
-        product, refused = f"{LFP}/cathode", list[dict[str, Any]]()
+        product = f"{LFP}/cathode"
         try:
             found = self.dossier.compute(Demand(product), rule_set, {})
-        except RefusedError as error:
-            refused = finding_documents(error.findings)
+        except RefusedError:
             found = self.dossier.compute(Demand(product, "cathode-lfp"), rule_set, {})
-        claims = footprint_claims(digest(found), found, refused)
+        claims = footprint_claims(digest(found), found)
         self.entries[f"footprint {rule_set}"] = self.dossier.simulator.state(LFP, PRODUCT_FOOTPRINT, claims)
 
     def _pack(self, chemistry: str, cathode: str, source: Source) -> None:

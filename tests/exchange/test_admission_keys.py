@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from exchange.admission import Admission
 from exchange.kinds import KEY_EVENTS
 from signer import (
     CertificateAuthority,
     CertificateNotTrustedError,
     CertificateNotValidError,
+    Issued,
     KeyNotEnrolledError,
     KeyPair,
     KeyRevokedError,
@@ -58,6 +61,34 @@ def test_a_chain_that_came_with_the_key_is_used_later(world: Simulator) -> None:
     world.state(OPERATOR, KEY_EVENTS, enrolment(old, issuing.certificate))
     world.state(MAKER, KEY_EVENTS, replacement(certified(world.authority), old))
     assert len(world.evidence()) == 3
+
+
+def first_entry(world: Simulator, *, carried: bool) -> Issued:
+    """An entry 0 of an operator whose certificate is an intermediate's, with or without that intermediate in it."""
+    issuing, pair = intermediate(world.authority), KeyPair.generate("ES256")
+    world.trust = world.trust.with_intermediates(() if carried else (issuing.certificate,))
+    leaf = issuing.issue(pair.csr(OPERATOR), OPERATOR, START, START + timedelta(days=300))
+    world.keys[OPERATOR] = pair.with_certificate(leaf)
+    possession = proof_of_possession(pair, ORIGIN, OPERATOR)
+    chain = [issuing.certificate] if carried else []
+    return world.sign(OPERATOR, KEY_EVENTS, enrolment_claims(leaf, possession, chain))
+
+
+@pytest.mark.parametrize("carried", [True, False], ids=["in entry 0", "in the trust file"])
+def test_the_operator_s_intermediate_is_found(world: Simulator, *, carried: bool) -> None:
+    issued = first_entry(world, carried=carried)
+    admission = Admission(world.trust, world.policy)
+    entry = admission.admit(0, issued.token, (), at=world.now)
+    assert admission.seen_with(entry, ()).statement.certificate == entry.statement.certificate
+    assert Admission(world.trust, world.policy).admit(0, issued.token, (), at=None).index == 0
+
+
+def test_what_entry_0_carries_vouches_for_nothing(world: Simulator) -> None:
+    issued = first_entry(world, carried=True)
+    stranger = CertificateAuthority.create("Stranger", KeyPair.generate("ES256"), START - timedelta(days=1), END)
+    trust = dataclasses.replace(world.trust, authorities=(stranger.certificate,))
+    with pytest.raises(CertificateNotTrustedError):
+        Admission(trust, world.policy).admit(0, issued.token, (), at=None)
 
 
 def test_a_renewed_certificate_need_not_repeat_its_chain(world: Simulator) -> None:

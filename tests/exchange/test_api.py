@@ -17,6 +17,7 @@ from exchange.app import create_app
 from exchange.kinds import ACTIVITY_DATA
 from ledger import (
     CHECKPOINT_PATH,
+    PublishedLog,
     layout,
     leaf_hash,
     open_checkpoint,
@@ -178,10 +179,8 @@ def test_consistency_is_proven_between_published_sizes(shared: Exchange) -> None
     key = shared.services.installation.trust_file.key
     old, new = published_sizes(shared)
     body = shared.http.get(f"/api/v1/proofs/consistency?old={old}&new={new}").json()
-    roots = []
-    for size in (old, new):
-        proof = parse_proof(shared.http.get(f"/api/v1/proofs/inclusion?index=0&size={size}").content)
-        roots.append(open_checkpoint(proof.checkpoint, key).root)
+    notes = [shared.http.get(f"/api/v1/checkpoint?size={size}").text for size in (old, new)]
+    roots = [open_checkpoint(note, key).root for note in notes]
     verify_consistency(old, new, roots[0], roots[1], [base64.b64decode(node) for node in body["proof"]])
 
 
@@ -190,15 +189,75 @@ def test_the_published_log_is_served_as_files(shared: Exchange) -> None:
     answer = shared.http.get(f"/ledger/{CHECKPOINT_PATH}")
     assert answer.content == (folder / CHECKPOINT_PATH).read_bytes()
     assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     for place in layout.partial_tiles(shared.size):
         tile = shared.http.get(f"/ledger/{place.path}")
         assert tile.content == (folder / place.path).read_bytes()
-        assert "immutable" in tile.headers["cache-control"]
+        assert tile.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert tile.headers["content-type"] == "application/octet-stream"
+
+
+def test_a_reader_verifies_by_the_served_files_alone(shared: Exchange) -> None:
+    def fetch(path: str, _limit: int) -> bytes | None:
+        answer = shared.http.get(f"/ledger/{path}")
+        return answer.content if answer.is_success else None
+
+    log = PublishedLog(fetch, shared.services.installation.trust_file.key)
+    for index in range(log.checkpoint.size):
+        token = shared.http.get(f"/api/v1/entries/{index}").json()["token"]
+        assert log.entry(index) == leaf_bytes(token)
+        assert log.proof_file(index) == shared.http.get(f"/api/v1/proofs/inclusion?index={index}").text
+
+
+def test_no_cache_keeps_that_a_tile_is_not_there_yet(shared: Exchange) -> None:
+    answer = shared.http.get("/ledger/tile/0/001")
+    check_problem(answer, 404, "not_found")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_is_signed_is_asked_for_again(shared: Exchange) -> None:
+    for path in ("/api/v1/checkpoint", "/api/v1/proofs/inclusion?index=0"):
+        answer = shared.http.get(path)
+        assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tile/0/0",
+        "tile/00/000",
+        "tile/0/x000/000",
+        "tile/0/000.p/08",
+        "tile/0/000.p/256",
+        "tile/0/%2e%2e/000",
+        "tile/0/..",
+    ],
+)
+def test_a_tile_path_has_one_spelling(shared: Exchange, path: str) -> None:
+    check_problem(shared.http.get(f"/ledger/{path}"), 400, "bad_tile_path")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("inclusion?index=0&size=3", "unpublished_size"),
+        ("inclusion?index=99", "unpublished_size"),
+        ("consistency?old=3&new=9", "unpublished_size"),
+        ("consistency?old=9&new=8", "out_of_range"),
+        ("consistency?old=0&new=8", "out_of_range"),
+    ],
+)
+def test_no_proof_for_what_was_never_published(shared: Exchange, query: str, code: str) -> None:
+    before = shared.size
+    check_problem(shared.http.get(f"/api/v1/proofs/{query}"), 404, code)
+    assert shared.size == before
 
 
 def test_nothing_is_published_before_the_first_checkpoint(sqlite_exchange: Exchange) -> None:
-    for path in ("/api/v1/checkpoint", "/ledger/checkpoint", "/api/v1/proofs/inclusion?index=0"):
-        check_problem(sqlite_exchange.http.get(path), 404, "not_found")
+    check_problem(sqlite_exchange.http.get("/ledger/checkpoint"), 404, "not_found")
+    for path in ("/api/v1/checkpoint", "/api/v1/proofs/inclusion?index=0", "/api/v1/proofs/consistency?old=1&new=2"):
+        check_problem(sqlite_exchange.http.get(path), 404, "unpublished_size")
 
 
 def test_the_list_of_footprints_is_a_summary(shared: Exchange) -> None:
@@ -222,5 +281,8 @@ def test_the_log_s_name_and_key_are_those_of_the_trust_file(shared: Exchange) ->
         "origin": trust_file.origin,
         "log_key": trust_file.log_key,
         "fingerprint": trust_file.fingerprint,
+        "policy": f"log {trust_file.log_key}\nquorum none\n",
+        "witnessed": None,
+        "witnessing": "no witness is required: that all are shown the same log rests on the operator's word",
     }
     assert Path(shared.services.installation.folder / "trust").read_bytes() == trust_file.document()

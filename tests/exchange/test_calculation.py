@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import httpx2
 import pytest
-from sqlmodel import Session, select
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
 
 from exchange.calculation import ExportRow, ResultRow
+from exchange.cosigning import Witnesses
 from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.verification import Verdict, verify_evidence
-from ledger.store import snapshot
+from ledger import WitnessPolicy
+from ledger.store import begin, publish, snapshot
 from tests.flow.world import Exchange, Member, activity, bill, line
+from tests.witnesses import puppet
 
 #: Claims of activity data without which nothing can be computed from it.
 ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "site", "period")
@@ -94,6 +99,45 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
         assert float(row.headline) == value
 
 
+@pytest.mark.parametrize("changed", ["document", "digest"])
+def test_a_stored_result_that_was_changed_is_neither_shown_nor_exported(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any], changed: str
+) -> None:
+    found = result(exchange, maker, maker.product("part"))
+    exchange.publish()
+    name = found["digest"]
+    with begin(exchange.services.installation.engine) as connection:
+        text = Session(connection).get_one(ResultRow, name).document
+        headline = found["result"]["headline"]["printed"]
+        forged = {"document": text.replace(headline, "1" + headline, 1), "digest": "ab" * 32}[changed]
+        connection.execute(update(ResultRow).where(col(ResultRow.digest) == name).values({changed: forged}))
+    shown = name if changed == "document" else forged
+    answers = [exchange.http.get(path) for path in ("/", "/api/v1/footprints")]
+    answers += [exchange.http.get(f"/{place}/{shown}") for place in ("results", "api/v1/footprints")]
+    answers.append(evidence(exchange, maker, shown))
+    for answer in answers:
+        body = answer.json()
+        assert (answer.status_code, body["code"], body["where"]) == (500, "damaged", f"exchange_result, digest {shown}")
+        assert "restore that row" in body["remedy"]
+
+
+def test_a_result_that_was_lost_is_computed_again(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    """The remedy that the error names."""
+    found = result(exchange, maker, maker.product("part"))
+    with begin(exchange.services.installation.engine) as connection:
+        connection.execute(delete(ResultRow))
+    assert result(exchange, maker, maker.product("part")) == found
+    assert exchange.http.get(f"/api/v1/footprints/{found['digest']}").json() == found["result"]
+
+
+def test_the_list_goes_by_what_the_digest_covers(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    found = result(exchange, maker, maker.product("part"))
+    with begin(exchange.services.installation.engine) as connection:
+        connection.execute(update(ResultRow).values(product="urn:another", headline=Decimal(1)))
+    (listed,) = exchange.http.get("/api/v1/footprints").json()
+    assert (listed["product"], listed["headline"]) == (maker.product("part"), found["result"]["headline"])
+
+
 def test_an_evidence_file_waits_for_the_checkpoint(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
     digest = result(exchange, maker, maker.product("part"))["digest"]
     early = evidence(exchange, maker, digest)
@@ -160,3 +204,21 @@ def test_nothing_of_other_entries_is_in_the_file(exchange: Exchange, maker: Memb
     assert f"entries/{secret['index']:012d}/token" not in members
     assert f"entries/{supplied['index']:012d}/token" not in members, "not granted, so not used"
     assert manifest["reader"] == maker.uri
+
+
+def test_evidence_carries_the_cosignatures_that_its_reader_may_require(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    found, installation = result(exchange, maker, maker.product("part")), exchange.services.installation
+    with puppet(1) as witness:
+        policy = WitnessPolicy.parse(f"{witness.line('w')}quorum w\n".encode()).for_log(
+            installation.note_signer.log_key
+        )
+        asked = Witnesses(installation.engine, policy, seconds=5, clock=exchange.clock)
+        publish(installation.engine, installation.note_signer, installation.published, exchange.clock(), asked.collect)
+    answer = evidence(exchange, maker, found["digest"])
+    assert verified(exchange, answer).code == "verified"
+    assert verify_evidence(answer.content, installation.trust_file, policy=policy).code == "verified"
+    assert verify_evidence(answer.content, installation.trust_file, policy=policy).witnesses == (
+        "witnessed by w (puppet1.example/w) at 1970-01-01T00:00:01Z",
+    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,8 @@ from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings
 from signer import join_presentation
-from tests.flow.world import Exchange, activity
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.flow.process import started
+from tests.flow.world import PASSPHRASE, Exchange, activity
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +64,66 @@ def test_a_setting_that_does_not_exist(elsewhere: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("PACKTRACE_PROT", "PACKTRACE_PORT"),
+        ("packtrace_database", "PACKTRACE_DATABASE_URL"),
+        ("PACKTRACE_PASSPHRASES", "PACKTRACE_PASSPHRASE"),
+        ("PACKTRACE_", "PACKTRACE_"),
+    ],
+)
+def test_a_variable_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, near: str
+) -> None:
+    """A mistyped passphrase would found the exchange with keys under one that nobody chose."""
+    monkeypatch.setenv(name, "hunter2")
+    assert run_serve(None, None) == 2
+    line = one_line(capsys)
+    assert name.upper() in line
+    assert f"nearest: {near}" in line
+    assert "hunter2" not in line
+    assert not Path(".packtrace").exists()
+
+
+def unlock(folder: Path) -> None:
+    (folder / "passphrase").write_text("wrong")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (unlock, "wrong passphrase"),
+        (lambda folder: (folder / "passphrase").unlink(), "passphrase is missing"),
+        (lambda folder: (folder / "keys" / "log").unlink(), "keys/log"),
+        (lambda folder: (folder / "keys" / "log").chmod(0o644), "keys/log"),
+        (lambda folder: (folder / "keys" / "authority.crt").unlink(), "keys/authority"),
+        (lambda folder: (folder / "keys" / "root.crt").write_text(""), "keys/root.crt"),
+        (lambda folder: shutil.copy(folder / "keys" / "root", folder / "keys" / "operator"), "operator"),
+    ],
+    ids=[
+        "wrong passphrase",
+        "no passphrase",
+        "no key",
+        "exposed key",
+        "no certificate",
+        "bad certificate",
+        "other key",
+    ],
+)
+def test_a_data_folder_that_is_damaged(
+    sqlite_exchange: Exchange, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], said: str
+) -> None:
+    folder = sqlite_exchange.services.installation.folder
+    (folder / "passphrase").write_text(PASSPHRASE)
+    (folder / "passphrase").chmod(0o600)
+    damage(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert run_serve(folder, 0) == 2
+    assert said in one_line(capsys)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "postgresql+psycopg://user:hunter2@127.0.0.1:1/nowhere",
@@ -102,7 +160,8 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
     issued = maker.sign(ACTIVITY_DATA, activity(maker.product("salt")))
     good, bad, text = elsewhere / "good", elsewhere / "bad", elsewhere / "text"
     good.write_text(join_presentation(issued.token, issued.disclosures) + "\n")
-    bad.write_text(join_presentation(issued.token, issued.disclosures[1:]))
+    another = maker.sign(ACTIVITY_DATA, activity(maker.product("other")))
+    bad.write_text(join_presentation(another.token, another.disclosures[1:]))
     text.write_bytes("签名".encode())
     settings = {
         "data": folder,
@@ -128,27 +187,11 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_gently(elsewhere: Path, number: int) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from exchange.cli import main; main()",
-            "serve",
-            "--data",
-            str(elsewhere / "data"),
-            "--port",
-            "0",
-        ],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with started("serve", "--data", str(elsewhere / "data"), "--port", "0") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         address = process.stdout.readline()
+        assert process.stderr.readline().startswith("no witness is required: ")
         assert process.stderr.readline() == "serving until Ctrl-C\n"
         process.send_signal(number)
         rest = process.communicate(timeout=30)

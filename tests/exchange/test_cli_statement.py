@@ -12,7 +12,7 @@ from ledger import leaf_hash
 from signer import disclose, issue, join_presentation, new_jti, split_presentation
 from signer.base64url import decode, encode
 from signer.keystore import load_key
-from tests.exchange.desk import CATHODES, EXAMPLES, SECRET, Desk
+from tests.exchange.desk import CATHODES, EXAMPLES, SECRET, Desk, Ran
 from tests.simulator import OPERATOR, ORIGIN
 
 CATHODE = EXAMPLES / "cathode-activity.yaml"
@@ -274,9 +274,102 @@ def test_without_anchors_nothing_is_said_about_the_statement(desk: Desk, stateme
 
 
 def test_a_statement_cannot_draw_on_the_terminal(desk: Desk, statement: Path) -> None:
-    sign(desk, statement, datetime.now(UTC), note="a\x1b[2J\nverified: signature")
+    sign(desk, statement, datetime.now(UTC), remark="a\x1b[2J\nverified: signature")
     for command in (("show", statement), ("verify", statement, "--trust", desk.trust())):
         ran = desk.run("statement", *command)
         assert ran.code == 0
         assert "\x1b" not in ran.out
         assert ran.out.count("\nverified: signature") == 0
+
+
+# --- what it cites ------------------------------------------------------------------------------------------------
+
+
+def chain(desk: Desk, length: int = 3) -> list[Path]:
+    """Statements of one maker, each citing the one before, in a folder `chain`; the last is the one to verify."""
+    desk.key()
+    folder = desk.folder / "chain"
+    folder.mkdir()
+    paths: list[Path] = []
+    for n in range(length):
+        paths.append(folder / f"{n}.sd-jwt")
+        sign(desk, paths[n], datetime.now(UTC), **({"inputs": [cites(paths[n - 1], 10 + n - 1)]} if n else {}))
+    return paths
+
+
+def cites(path: Path, index: int, origin: str = ORIGIN) -> dict[str, object]:
+    digest = leaf_hash(split_presentation(path.read_text())[0].encode()).hex()
+    citation = {"origin": origin, "index": index, "leaf_hash": digest}
+    said = {"name": "nickel sulfate", "product": "https://nickel.example/sulfate", "composition": {"formula": "NiSO4"}}
+    return {"id": "line", "amount": "1", "unit": "kg", "obtained": "measured", "citation": citation, **said}
+
+
+def verify_cited(desk: Desk, path: Path, *more: str) -> Ran:
+    return desk.run("statement", "verify", path, "--trust", desk.trust(), "--cited", desk.folder / "chain", *more)
+
+
+def test_the_tree_of_citations_is_shown(desk: Desk) -> None:
+    ran = verify_cited(desk, chain(desk)[-1], "--json")
+    assert ran.code == 0, ran.out
+    assert [(one["depth"], one["index"], one["state"], one["issuer"]) for one in ran.json["cites"]] == [
+        (1, 11, "verified", CATHODES),
+        (2, 10, "verified", CATHODES),
+    ]
+    said = verify_cited(desk, desk.folder / "chain" / "2.sd-jwt").out
+    assert f"  inputs/line/citation: entry 11 of {ORIGIN}: verified, {CATHODES}, {ACTIVITY_DATA.vct}\n" in said
+    assert said.index("entry 11") < said.index("entry 10")
+
+
+def test_a_cited_statement_that_is_not_at_hand_says_so(desk: Desk) -> None:
+    paths = chain(desk)
+    paths[0].unlink()
+    ran = verify_cited(desk, paths[-1], "--json")
+    assert (ran.code, [one["state"] for one in ran.json["cites"]]) == (0, ["verified", "not at hand"])
+
+
+def test_a_cited_statement_with_sealed_lists_says_so(desk: Desk) -> None:
+    paths = chain(desk)
+    token, disclosures = split_presentation(paths[1].read_text())
+    paths[1].write_text(join_presentation(token, disclose(token, disclosures, ["period"])))
+    ran = verify_cited(desk, paths[-1], "--json")
+    assert (ran.code, [one["state"] for one in ran.json["cites"]]) == (0, ["sealed"])
+    # A second file of the same statement opens the rest.
+    (desk.folder / "chain" / "more.sd-jwt").write_text(join_presentation(token, disclosures))
+    ran = verify_cited(desk, paths[-1], "--json")
+    assert [one["state"] for one in ran.json["cites"]] == ["verified", "verified"]
+
+
+def test_a_bad_cited_statement_is_rejected(desk: Desk) -> None:
+    paths = chain(desk)
+    changed_disclosure(desk, paths[1])
+    ran = verify_cited(desk, paths[-1], "--json")
+    assert (ran.code, ran.json["code"]) == (1, "unreferenced_disclosure")
+    assert ran.json["where"] == f"entry 11 of {ORIGIN}: disclosures"
+    assert "cites" not in ran.json
+
+
+def test_two_entries_at_one_index_are_rejected(desk: Desk) -> None:
+    paths = chain(desk, 2)
+    last = desk.folder / "last"
+    lines = [{**cites(path, 15), "id": str(n)} for n, path in enumerate(paths)]
+    sign(desk, last, datetime.now(UTC), inputs=lines)
+    ran = verify_cited(desk, last, "--json")
+    assert (ran.code, ran.json["code"]) == (1, "citation_mismatch")
+
+
+def test_a_citation_to_another_log_is_not_decidable_without_the_ledger(desk: Desk) -> None:
+    paths = chain(desk, 1)
+    last = desk.folder / "last"
+    sign(desk, last, datetime.now(UTC), inputs=[cites(paths[0], 3, "ledger.example/before")])
+    ran = verify_cited(desk, last, "--json")
+    assert (ran.code, ran.json["verdict"]) == (3, "not_decidable")
+    assert "ledger.example/before" in ran.json["text"]
+    assert ran.json["where"].endswith("inputs/line/citation")
+
+
+def test_a_statement_that_cites_nothing_says_so(desk: Desk) -> None:
+    assert "cites: nothing that is disclosed" in verify_cited(desk, chain(desk, 1)[0]).out
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(desk: Desk, statement: Path) -> None:
+    assert verify_cited(desk, statement).code == 2

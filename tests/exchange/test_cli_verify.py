@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from exchange.cli.output import shown
 from exchange.cli.verify import run
 from exchange.evidence_file import MAX_FILE_BYTES, read_evidence, write_evidence
+from exchange.screen import shown
 from exchange.trust import TrustFile
 
 #: The server's half of the install; the verifier must do without.
@@ -186,6 +186,7 @@ def test_what_is_sealed_stands_with_the_verdict_and_the_result(
     assert code == 0
     assert out.splitlines()[-1].startswith("verified except sealed: up to 34.3 %")
     assert out.count("(partial: 2 of 4 stages, sealed 3") == 3
+    assert out.count("sealed: https://lfp-cathodes.example/cathode by https://lfp-cathodes.example, ") == 3
     assert out.count("(partial: 2 of 4 stages)") == 6
 
 
@@ -240,6 +241,9 @@ def test_nobody_writes_on_the_reader_s_screen(files: Files, capsys: pytest.Captu
     assert out.count("\nverified\n") == 1
     assert out.endswith("\nverified\n")
     assert shown(reader) in out
+    _, out, _ = answer(capsys, file=files.evidence, trust=files.trust, as_json=True)
+    assert all(line.isprintable() for line in out.split("\n"))
+    assert reader in json.loads(out)["steps"][0]["evidence"]
 
 
 def test_shown_text_keeps_every_language() -> None:

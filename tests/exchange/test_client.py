@@ -41,9 +41,10 @@ def test_the_whole_way_by_the_client(sqlite_exchange: Exchange, client: Client) 
     key = KeyPair.generate("ES256")
     possession = proof_of_possession(key, client.log()["origin"], uri)
     answers = [client.enrol(uri, "Maker", key.csr(uri), possession, ["supplier"]) for _time in range(2)]
-    assert [existed for _certificate, existed in answers] == [False, True]
+    assert [answer.existed for answer in answers] == [False, True]
+    assert (answers[1].had_keys, answers[1].had_roles) == ((key.thumbprint,), ("supplier",))
     maker = sqlite_exchange.member("other")
-    maker.uri, maker.key = uri, key.with_certificate(answers[0][0])
+    maker.uri, maker.key = uri, key.with_certificate(answers[0].certificate)
     issued = maker.sign(ACTIVITY_DATA, activity(maker.product("salt")))
     receipts = [client.submit(issued.token, issued.disclosures) for _time in range(2)]
     assert [receipt.existed for receipt in receipts] == [False, True]

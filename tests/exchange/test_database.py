@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from exchange import database
 from exchange.database import DecimalText, UtcTime, engine_for, migrate
 from exchange.tables import METADATA
+from ledger import root
 from ledger.store import begin, snapshot
 
 SAMPLES = Table(
@@ -149,3 +150,21 @@ def test_a_migration_that_is_cut_leaves_nothing(engine: Engine, monkeypatch: pyt
             migrate(engine)
     assert inspect(engine).get_table_names() == []
     migrate(engine)
+
+
+def test_tiles_from_before_their_inner_roots_get_them(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS))
+    with begin(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        leaves = [bytes([number]) * 32 for number in range(256)]
+        old = "INSERT INTO ledger_node (level, number, hashes) VALUES (0, 0, :full), (1, 0, :growing)"
+        connection.execute(text(old), {"full": b"".join(leaves), "growing": root(leaves)})
+    migrate(engine)
+    with snapshot(engine) as connection:
+        rows = connection.execute(text("SELECT inner_hashes FROM ledger_node ORDER BY level")).all()
+    assert [row[0] and bytes(row[0]) for row in rows] == [
+        b"".join(root(leaves[i : i + 16]) for i in range(0, 256, 16)),
+        None,
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import event
@@ -43,7 +44,18 @@ def test_the_same_application_again_finds_it_there(exchange: Exchange, newcomer:
     size = exchange.size
     again = exchange.http.post("/api/v1/organisations", json=newcomer.application("supplier"))
     assert (again.status_code, exchange.size) == (200, size)
-    assert again.json() == {**first, "existed": True}
+    had = {"keys": [newcomer.key.thumbprint], "roles": ["supplier"]}
+    assert first["had"] == {"keys": [], "roles": []}
+    assert again.json() == {**first, "existed": True, "had": had}
+
+
+def test_the_same_application_many_times_at_once_is_enrolled_once(exchange: Exchange, newcomer: Member) -> None:
+    start, body = exchange.size, newcomer.application("supplier")
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _time: exchange.http.post("/api/v1/organisations", json=body), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json()["certificate"] for answer in answers}) == 1
+    assert kinds(exchange, start) == [KEY_EVENTS.vct, ROLE_GRANT.vct]
 
 
 def test_another_role_is_granted_without_another_key(exchange: Exchange, newcomer: Member) -> None:
@@ -53,6 +65,7 @@ def test_another_role_is_granted_without_another_key(exchange: Exchange, newcome
     assert again.json()["certificate"] == first["certificate"]
     assert kinds(exchange, size) == [ROLE_GRANT.vct]
     assert (again.json()["role_grant"], again.json()["existed"]) == (size, False)
+    assert again.json()["had"] == {"keys": [newcomer.key.thumbprint], "roles": ["supplier"]}
 
 
 @pytest.fixture
@@ -75,7 +88,7 @@ def cut_after_key_event(exchange: Exchange) -> Iterator[None]:
 @pytest.mark.usefixtures("cut_after_key_event")
 def test_an_enrolment_that_was_cut_short_is_completed(exchange: Exchange, newcomer: Member) -> None:
     start, body = exchange.size, newcomer.application("supplier")
-    assert exchange.http.post("/api/v1/organisations", json=body).status_code == 500
+    assert exchange.http.post("/api/v1/organisations", json=body).status_code == 503
     assert kinds(exchange, start) == [KEY_EVENTS.vct]
     answer = exchange.http.post("/api/v1/organisations", json=body)
     assert (answer.status_code, answer.json()["key_event"], answer.json()["role_grant"]) == (201, start, start + 1)
@@ -85,8 +98,11 @@ def test_an_enrolment_that_was_cut_short_is_completed(exchange: Exchange, newcom
 def test_a_second_key_is_enrolled_beside_the_first(exchange: Exchange, newcomer: Member) -> None:
     exchange.http.post("/api/v1/organisations", json=newcomer.application("supplier"))
     second = Member(exchange, newcomer.uri, KeyPair.generate("Ed25519"))
-    answer = exchange.http.post("/api/v1/organisations", json=second.application("supplier"))
+    answer = exchange.http.post("/api/v1/organisations", json=second.application("pack_maker"))
     assert answer.status_code == 201
+    assert answer.json()["had"] == {"keys": [newcomer.key.thumbprint], "roles": ["supplier"]}
+    again = exchange.http.post("/api/v1/organisations", json=second.application("pack_maker")).json()
+    assert again["had"] == {"keys": [newcomer.key.thumbprint, second.key.thumbprint], "roles": ["pack_maker"]}
     register = exchange.services.installation.intake._admissions
     with snapshot(exchange.services.installation.engine) as connection:
         keys = register.current(connection)[0].keys.enrolments

@@ -6,36 +6,39 @@ import itertools
 import logging
 import os
 import random
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from sqlalchemy import Connection, Engine, event
 
 from bom_graph import load_rule_set, rule_set_ids
 from exchange.database import engine_for, migrate
 from exchange.errors import ExchangeError, SetupError
-from exchange.installation import Installation, kept_secret, open_installation, write_private
+from exchange.installation import OPERATOR_URI, Installation, kept_secret, open_installation, write_private
 from exchange.kinds import ROLE_GRANT
 from ledger.audit import audit
 from ledger.store import head, snapshot
-from signer import SignerError
-from signer.keystore import load_key
+from signer import CertificateAuthority, KeyPair, SignerError, read_unverified
+from signer.keystore import load_key, save_authority, save_key
 from tests.flow.world import PASSPHRASE, Clock, Exchange
 
 ROOT = Path(__file__).resolve().parents[2]
-PRIVATE = ("passphrase", "token", "keys/operator", "keys/authority", "keys/log")
+PRIVATE = ("passphrase", "token", "keys/operator", "keys/authority", "keys/root", "keys/log")
 RULE_SETS = [load_rule_set(name) for name in rule_set_ids()]
 FOUNDING = 1 + len(RULE_SETS) + len({name for rules in RULE_SETS for name in rules.factor_releases}) + 1
 """Entries of a founded log: the operator, rule sets, factor releases, the policy."""
 
 
-class CutError(Exception):
+class CutError(BaseException):
     """The moment at which the process ends."""
 
 
@@ -101,7 +104,7 @@ def check_whole(installation: Installation) -> None:
     with snapshot(installation.engine) as connection:
         report = audit(connection, installation.trust_file.key, None)
         assert report.size == head(connection).size
-    assert len(list((installation.folder / "keys").iterdir())) == 5, "three keys and two certificates"
+    assert len(list((installation.folder / "keys").iterdir())) == 7, "four keys and three certificates"
     for name in PRIVATE:
         assert stat.S_IMODE((installation.folder / name).stat().st_mode) == 0o600, name
     assert (installation.folder / "trust").read_bytes() == installation.trust_file.document()
@@ -133,7 +136,7 @@ def test_a_founding_cut_before_any_durable_write_is_completed(
         if found is not None:
             break
     names = {name.removeprefix("rename to ") for name in writes}
-    assert {"passphrase", "authority", "operator.crt", "log", "keys", "commit", "trust", "token"} <= names
+    assert {"passphrase", "root", "authority", "operator.crt", "log", "keys", "commit", "trust", "token"} <= names
     assert cuts == writes, "each write was cut once"
 
 
@@ -175,7 +178,7 @@ def test_a_token_that_is_none_is_refused(folder: Path, sqlite: Engine, content: 
 def test_a_wrong_passphrase_is_refused(folder: Path, sqlite: Engine) -> None:
     opened(folder, sqlite, passphrase=PASSPHRASE)
     assert not (folder / "passphrase").exists(), "a given passphrase is not kept"
-    with pytest.raises(SignerError) as caught:
+    with pytest.raises(SetupError) as caught:
         opened(folder, sqlite, passphrase="wrong")
     assert PASSPHRASE not in str(caught.value)
     assert "wrong passphrase" in str(caught.value)
@@ -183,9 +186,87 @@ def test_a_wrong_passphrase_is_refused(folder: Path, sqlite: Engine) -> None:
     assert check.trust_file.origin
 
 
+@pytest.mark.parametrize("given", [None, PASSPHRASE], ids=["kept", "given"])
+def test_keys_whose_passphrase_is_gone_get_no_new_one(folder: Path, sqlite: Engine, given: str | None) -> None:
+    opened(folder, sqlite, passphrase=given)
+    kept = folder / "passphrase"
+    secret = given or kept.read_text("ascii").strip()
+    kept.unlink(missing_ok=True)
+    with pytest.raises(SetupError, match=r"passphrase is missing .*PACKTRACE_PASSPHRASE"):
+        opened(folder, sqlite)
+    assert not kept.exists()
+    assert opened(folder, sqlite, passphrase=secret).token
+
+
+@pytest.mark.parametrize(
+    "name", ["operator", "authority", "authority.crt", "root.crt", "log"], ids=lambda name: f"without {name}"
+)
+def test_a_key_or_certificate_that_is_gone_is_named(folder: Path, sqlite: Engine, name: str) -> None:
+    opened(folder, sqlite)
+    (folder / "keys" / name).unlink()
+    with pytest.raises(SetupError, match=re.escape(str(folder / "keys" / name.removesuffix(".crt")))):
+        opened(folder, sqlite)
+
+
+def test_certificates_come_from_an_intermediate_and_the_root_s_key_may_be_elsewhere(
+    sqlite_exchange: Exchange, tmp_path: Path
+) -> None:
+    folder = sqlite_exchange.services.installation.folder
+    shutil.move(folder / "keys" / "root", tmp_path / "safe")
+    again = Exchange.open(folder, sqlite_exchange.url, clock=sqlite_exchange.clock)
+    maker = again.member("maker")
+    anchors = again.services.installation.trust_file
+    root, authority = (
+        x509.load_pem_x509_certificate(texts[0].encode()) for texts in (anchors.authorities, anchors.intermediates)
+    )
+    authority.verify_directly_issued_by(root)
+    operator = again.services.installation.operator
+    for leaf in (maker.key.certificate, operator.key.certificate):
+        x509.load_der_x509_certificate(leaf).verify_directly_issued_by(authority)
+    assert root.subject == root.issuer
+    again.close()
+
+
+def test_another_root_s_authority_is_refused(sqlite_exchange: Exchange, tmp_path: Path) -> None:
+    """Else every certificate that it issues would be refused, one by one."""
+    folder = sqlite_exchange.services.installation.folder
+    other = Exchange.open(tmp_path / "other", f"sqlite:///{tmp_path / 'other.sqlite'}")
+    other.close()
+    for name in ("authority", "authority.crt"):
+        (folder / "keys" / name).write_bytes((tmp_path / "other" / "keys" / name).read_bytes())
+    with pytest.raises(SetupError, match="did not certify this authority"):
+        Exchange.open(folder, sqlite_exchange.url)
+
+
+@pytest.fixture
+def one_tier(folder: Path) -> Path:
+    """A data folder from before there were intermediates: the authority is the root."""
+    start, end = Clock().now - timedelta(days=1), Clock().now + timedelta(days=1000)
+    root = CertificateAuthority.create("packtrace exchange CA", KeyPair.generate("ES256"), start, end)
+    pair = KeyPair.generate("ES256")
+    leaf = root.issue(pair.csr(OPERATOR_URI), OPERATOR_URI, start, end)
+    (folder / "keys").mkdir(mode=0o700, parents=True)
+    save_authority(folder / "keys" / "authority", root, PASSPHRASE)
+    save_key(folder / "keys" / "operator", pair.with_certificate(leaf), PASSPHRASE)
+    save_key(folder / "keys" / "log", KeyPair.generate("Ed25519"), PASSPHRASE)
+    return folder
+
+
+def test_a_folder_of_one_tier_is_opened_as_it_is(one_tier: Path, tmp_path: Path) -> None:
+    files = {path.name: path.read_bytes() for path in (one_tier / "keys").iterdir()}
+    exchange = Exchange.open(one_tier, f"sqlite:///{tmp_path / 'exchange.sqlite'}")
+    anchors = exchange.services.installation.trust_file
+    assert b"intermediates" not in anchors.document(), "the fingerprint that verifiers know"
+    leaf = x509.load_der_x509_certificate(exchange.member("maker").key.certificate)
+    leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(anchors.authorities[0].encode()))
+    assert "chain" not in read_unverified(exchange.http.get("/api/v1/entries/0").json()["token"], ()).open_claims
+    assert {path.name: path.read_bytes() for path in (one_tier / "keys").iterdir()} == files
+    exchange.close()
+
+
 def test_keys_are_encrypted_under_the_passphrase(folder: Path, sqlite: Engine) -> None:
     opened(folder, sqlite, passphrase=PASSPHRASE)
-    for name in ("operator", "authority", "log"):
+    for name in ("operator", "authority", "root", "log"):
         assert b"ENCRYPTED PRIVATE KEY" in (folder / "keys" / name).read_bytes()
         assert load_key(folder / "keys" / name, PASSPHRASE).thumbprint
 

@@ -20,7 +20,12 @@ def two(exchange: Exchange) -> tuple[Publisher, Publisher]:
     """The publishers of two processes on one database and folder."""
     installation = exchange.services.installation
     other = Publisher(
-        installation.engine, installation.note_signer, installation.published, holder="second", clock=exchange.clock
+        installation.engine,
+        installation.note_signer,
+        installation.published,
+        exchange.services.witnesses,
+        holder="second",
+        clock=exchange.clock,
     )
     return exchange.services.publisher, other
 
@@ -148,6 +153,7 @@ def test_a_publisher_of_a_log_that_it_does_not_sign_for_publishes_nothing(
         installation.engine,
         other.services.installation.note_signer,
         installation.published,
+        sqlite_exchange.services.witnesses,
         holder="foreign",
         clock=sqlite_exchange.clock,
     )

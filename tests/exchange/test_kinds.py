@@ -164,7 +164,7 @@ def test_a_page_names_every_member_of_every_line(name: str) -> None:
     record_type = RECORDS[name].record
     assert record_type is not None
     everywhere = {"id", "amount", "unit", "obtained", "note"}
-    inputs = {"name", "product", "flow", "citation", "composition"}
+    inputs = {"name", "product", "flow", "comparable_flow", "citation", "composition"}
     lines = documented_lines(name)
     for list_name, line in record_type.lists.items():
         members = {field.alias or key for key, field in line.model_fields.items()} - everywhere

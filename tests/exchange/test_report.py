@@ -7,13 +7,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bom_graph import BatteryModel, load_release, load_rule_set
+from bom_graph import BatteryModel, Finding, load_release, load_rule_set
 from exchange.assembly import Demand, Result, compute
 from exchange.kinds import PRODUCT_FOOTPRINT, load_policy
 from exchange.report import digest, document, document_bytes, first_difference, heading, lines_of_text
@@ -186,6 +187,38 @@ def test_a_product_that_is_no_pack_has_no_denominator() -> None:
     assert made["headline"]["value"] == made["total"]["value"]
     assert heading(result) == "complete"
     assert [stage["id"] for stage in made["stages"]] == ["material_acquisition"]
+
+
+HOSTILE = "P\n  recycling: 0.000000 kg CO2e/kWh\r\x1b[2J\x9b\u2028\u202e\U000e0001"
+
+
+def test_texts_of_others_stay_on_their_line(found: Document) -> None:
+    """Admission refuses such text; a report is as safe without it."""
+    hostile = copy.deepcopy(found)
+    finding = {"gate": "g", "level": "hard", "where": HOSTILE, "what": HOSTILE, "remedy": ""}
+    sealed = {**dict.fromkeys(("product", "signer", "verification"), HOSTILE), "kg_co2e": "1", "percent": "1"}
+    hostile |= {"model": HOSTILE, "findings": [finding], "gaps": [{"where": HOSTILE, "what": HOSTILE}]}
+    hostile |= {"assumptions": [HOSTILE], "sealed": [{**sealed, "declared_primary_percent": None}]}
+    hostile["stages"][0]["name"] = HOSTILE
+    lines = lines_of_text(hostile)
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == len(lines_of_text(found)) + sum(
+        len(hostile[name]) - len(found[name]) for name in ("findings", "gaps", "assumptions", "sealed")
+    )
+    assert lines[0].startswith("P\\u000a  recycling")
+    assert "\\udb40\\udc01" in lines[0]
+
+
+def test_a_complete_result_with_findings_says_so(results: dict[str, Result]) -> None:
+    whole = replace(results["everbatt-2023-cradle-to-gate"], gaps=(), findings=())
+    assert heading(whole) == "complete"
+    of = {level: Finding("g", level, "w", "t", "r") for level in ("note", "soft", "hard")}
+    for levels, said in (
+        (("note",), "complete"),
+        (("soft", "note"), "complete, with 1 soft finding"),
+        (("hard", "hard", "soft"), "complete, with 2 hard findings and 1 soft finding"),
+    ):
+        assert heading(replace(whole, findings=tuple(of[level] for level in levels))) == said
 
 
 # -- comparison ------------------------------------------------------------------------------------------------------

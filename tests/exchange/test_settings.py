@@ -75,6 +75,19 @@ def test_a_setting_that_does_not_exist_is_refused(elsewhere: Path) -> None:
         Settings()
 
 
+@pytest.mark.parametrize("name", ["PACKTRACE_PROT", "packtrace_prot", "PACKTRACE_"])
+def test_a_variable_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(ValidationError, match=r"prot|__root__|Extra inputs") as caught:
+        Settings(port=1)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_another_program_s_variable_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACKTRACER_PROT", "1")
+    assert Settings().port == DEFAULT_PORT
+
+
 def test_secrets_are_in_no_representation_or_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PACKTRACE_PASSPHRASE", "open sesame")
     monkeypatch.setenv("PACKTRACE_DATABASE_URL", "postgresql+psycopg://user:hunter2@localhost/x")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bom_graph import load_rule_set
-from exchange.assembly import Demand
+from exchange.assembly import ENGINE, Demand
+from exchange.cli.verify import run
+from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from exchange.report import document_bytes
 from exchange.trust import TrustFile
@@ -85,28 +89,78 @@ def test_nothing_sealed_is_verified(small_file: bytes, small_trust: TrustFile) -
     assert verdict.results[0]["complete"] is True
 
 
-@pytest.mark.parametrize("total", ["0", "-5"])
-def test_a_sealed_branch_without_weight_is_sealed_all_the_same(total: str) -> None:
-    """A supplier that signs nothing, or a credit, isn't verified by that."""
+#: Stages by which a supplier may hope to pass unseen -> which share of absolute emissions they are, beside 8.98 kg of copper.
+ODD_STAGES = {
+    "zero": (("0",), "0.0"),
+    "none": ((), "0.0"),
+    "a credit": (("-8.98020148324984",), "50.0"),
+    "a credit that cancels": (("100", "-100"), "95.7"),
+    "almost all": (("1E+60",), "100.0"),
+}
+
+
+def odd_dossier(stages: Sequence[str]) -> Dossier:
+    """A log in which METALS signs a footprint of these stages, and LITHIUM makes a kilogram of something of it and copper."""
     made = small_dossier()
     rules = load_rule_set(EVERBATT)
     claims = {
         "sub": f"{METALS}/tin",
         "rule_set": {"id": rules.id, "version": rules.version, "digest": rules.digest},
         "declared_unit": {"amount": "1", "unit": "kg", "obtained": "modelled"},
-        "total": total,
-        "stages": [{"stage": "material_acquisition", "kg_co2e": total}],
+        "total": str(sum(map(Decimal, stages), Decimal(0))),
+        "stages": [
+            {"stage": stage, "kg_co2e": kg}
+            for stage, kg in zip(("material_acquisition", "manufacturing"), stages, strict=False)
+        ],
         "complete": True,
-        "obtained": "modelled",
+        "obtained": "measured",
+        "primary_data_share": "100",
     }
     made.simulator.join(METALS, "supplier")
     made.simulator.state(METALS, PRODUCT_FOOTPRINT, claims)
     used = {"amount": "1", "unit": "kg", "obtained": "measured", "name": "tin", "product": f"{METALS}/tin"}
     copper = salt_claims()["inputs"][0]
     made.simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims(f"{LITHIUM}/mix", inputs=[used, copper]))
-    verdict = verify_evidence(made.file([made.compute(Demand(f"{LITHIUM}/mix"), EVERBATT)]), made.trust())
+    return made
+
+
+@pytest.mark.parametrize("case", ODD_STAGES)
+def test_a_sealed_branch_is_said_whatever_it_weighs(case: str) -> None:
+    """A supplier that signs nothing, a credit or anything else isn't verified by that, and nothing cancels its share."""
+    stages, percent = ODD_STAGES[case]
+    made = odd_dossier(stages)
+    data = made.file([made.compute(Demand(f"{LITHIUM}/mix"), EVERBATT)])
+    verdict = verify_evidence(data, made.trust())
     assert verdict.code == "verified_except_sealed"
-    assert ("up to 0.0 %" in verdict.text) == (total == "0")
+    assert f"up to {percent} % of a total" in verdict.text
+    report = read_evidence(data)[1]["report.txt"].decode()
+    (line,) = [line for line in report.splitlines() if line.startswith(f"  sealed: {METALS}/tin by {METALS}")]
+    assert f"{percent} % of absolute emissions, unverified; declares 100 % primary data, which isn't counted" in line
+
+
+@pytest.mark.parametrize("case", ["zero", "a credit that cancels"])
+def test_the_command_lists_sealed_branches_whatever_they_weigh(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages, percent = ODD_STAGES[case]
+    made = odd_dossier(stages)
+    evidence, trust = tmp_path / "evidence", tmp_path / "trust"
+    evidence.write_bytes(made.file([made.compute(Demand(f"{LITHIUM}/mix"), EVERBATT)]))
+    trust.write_bytes(made.trust().document())
+    assert run(evidence, trust, as_json=False) == 0
+    out = capsys.readouterr().out
+    assert f"sealed {percent} % (unverified))" in out
+    assert f"\n      sealed: {METALS}/tin by {METALS}, " in out
+
+
+def test_results_stand_in_the_order_of_models_and_rule_sets(
+    everbatt: EverBatt, good_file: bytes, trust: TrustFile
+) -> None:
+    order = [(found["model"], found["rule_set"]["id"]) for found in verify_evidence(good_file, trust).results]
+    assert order == sorted((model, rule_set) for model, rule_set in everbatt.results)
+    report = read_evidence(good_file)[1]["report.txt"].decode()
+    heads = [block.split(" under ", 1) for block in report.split("\n\n")]
+    assert [(model, rest.split()[0]) for model, rest in heads] == order
 
 
 def test_without_a_trust_file_nothing_is_verified(good_file: bytes, trust: TrustFile) -> None:
@@ -157,10 +211,10 @@ def test_a_reader_who_holds_more_replays_with_what_the_result_names(everbatt: Ev
 
 def test_another_engine_is_not_decidable(small: Dossier, small_trust: TrustFile) -> None:
     found = small.compute(Demand(SALT), EVERBATT)
-    data = small.written(with_results(small.members([found]), [{**found, "engine": "packtrace-engine-2"}]))
+    data = small.written(with_results(small.members([found]), [{**found, "engine": f"{ENGINE}-other"}]))
     verdict = verify_evidence(data, small_trust)
     assert (verdict.code, verdict.exit_code) == ("not_decidable", 3)
-    assert "packtrace-engine-2" in verdict.text
+    assert f"{ENGINE}-other" in verdict.text
     assert "results/" in str(verdict.where)
 
 

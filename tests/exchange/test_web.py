@@ -33,6 +33,7 @@ from exchange.server import bind, make_server
 from exchange.services import Services, wire
 from exchange.settings import Settings
 from exchange.web.figures import fixed, host, round_percent, short
+from exchange.web.overview import overview
 from exchange.web.result import LINES_SHOWN, result_view
 from exchange.web.stages import bar_width, gap_slots, stage_bar, stage_names
 from signer import KeyPair, issue, new_jti, proof_of_possession
@@ -42,6 +43,7 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 CHINA, EVERBATT = "cn-miit-551-trial", "everbatt-2023-cradle-to-gate"
 REFINER, PACKER = "https://refiner.example", "https://packer.example"
 CATHODE, SECRET, PACK = f"{REFINER}/cathode", f"{REFINER}/secret-recipe", f"{PACKER}/pack"
+BARE, CREDIT, ODD = f"{PACKER}/bare-pack", f"{REFINER}/credit", f"{REFINER}/odd-salt"
 HOSTILE_MODEL = "<script>alert('model')</script>"
 HOSTILE_LINE = '"><img src=x onerror=alert(1)> {{ 7 * 7 }}'
 STYLE = Path(__file__).parents[2] / "exchange" / "web" / "static" / "style.css"
@@ -137,11 +139,24 @@ def play(showcase: SmallExchange) -> None:
     made: Claims = {"process_class": "pack_assembly", "electricity": power, "direct_emissions": emitted}
     showcase.state(PACKER, ACTIVITY_DATA, activity(PACK, "piece", **made))
     showcase.state(PACKER, BATTERY_MODEL, battery_model())
+    showcase.state(PACKER, ACTIVITY_DATA, activity(BARE, "piece", **made))
+    credit = {"sub": CREDIT, "total": "-3", "stages": [{"stage": "material_acquisition", "kg_co2e": "-3"}]}
+    credit |= {"findings": [], "primary_data_share": "80"}
+    showcase.state(REFINER, PRODUCT_FOOTPRINT, {**footprint(), **credit})
+    mixed = [amount("1", name="credit", product=CREDIT), amount("1", name="copper", flow="copper")]
+    showcase.state(REFINER, ACTIVITY_DATA, activity(f"{REFINER}/mix", inputs=mixed))
+    salt: Claims = {"composition": {"formula": "Li2CO3"}}
+    odd = activity(ODD, inputs=[amount("1", name="salt", flow="lithium-carbonate", **salt)])
+    odd["outputs"][0]["composition"] = {"formula": "LiOH"}
+    showcase.state(REFINER, ACTIVITY_DATA, odd)
     for name, reader, demand, rule_set in (
         ("pack", PACKER, Demand(PACK), CHINA),
         ("pack, EverBatt", PACKER, Demand(PACK), EVERBATT),
         ("recipe", REFINER, Demand(SECRET), CHINA),
         ("published factor", REFINER, Demand(CATHODE, "copper"), EVERBATT),
+        ("bare pack", PACKER, Demand(BARE), CHINA),
+        ("mix", REFINER, Demand(f"{REFINER}/mix"), CHINA),
+        ("odd salt", REFINER, Demand(ODD), EVERBATT),
     ):
         showcase.results[name] = showcase.services.calculation.calculate(reader, demand, rule_set)[0]
 
@@ -254,6 +269,58 @@ def test_badges_stand_beside_the_figure(showcase: SmallExchange) -> None:
         for badge in ("partial: 2 of 4 stages, 1 branch missing", "sealed 9", "1 hard finding"):
             assert badge in Page(page).text
         assert re.search("modelled [0-9.<]+\u202f%", Page(page).text)
+
+
+def badges_of(text: str) -> dict[str, str]:
+    """The badges beside the headline: text -> tone."""
+    (shown,) = re.findall(r'<ul class="badges".*?</ul>', text, re.DOTALL)
+    return {said: tone for tone, said in re.findall(r'<li class="badge (\w+)">(.*?)</li>', shown)}
+
+
+def test_a_pack_without_battery_model_is_said_not_to_be_per_kwh(showcase: SmallExchange) -> None:
+    badges = badges_of(showcase.page("bare pack"))
+    assert badges["per piece, not per kWh"] == "hard"
+    assert badges["partial: 1 of 4 stages, no battery model"] == "partial"
+    text = " ".join(Page(showcase.page("bare pack")).text.split())
+    assert "not divided: no battery model is readable" in text
+    assert "battery model: no battery model is readable: the figure is per piece, not per 1 kWh" in text
+    assert '<span class="unit">kg CO₂e/piece</span>' in showcase.page("bare pack")
+    packs = showcase.text("/").partition('aria-labelledby="intermediates"')[0]
+    assert "per piece, not per kWh" in Page(packs).row("bare-pack")
+
+
+def test_a_bar_is_to_the_scale_of_its_own_unit(showcase: SmallExchange) -> None:
+    """A pack's kilograms by the piece would leave nothing of the bars per kWh."""
+    (row,) = [
+        row for row in overview([(n, showcase.document(n)) for n in ("pack", "bare pack")])[0].rows if row.chemistry
+    ]
+    known = [
+        float(piece.width.rstrip("%")) for cell in row.cells if cell for piece in cell.bar.segments if not piece.gap
+    ]
+    assert sum(known) == pytest.approx(100 - 3 * 13, abs=0.1)
+
+
+def test_a_complete_result_with_a_hard_finding_is_not_just_complete(showcase: SmallExchange) -> None:
+    assert showcase.document("odd salt")["complete"]
+    badges = badges_of(showcase.page("odd salt"))
+    assert badges["complete, with 1 hard finding"] == "hard"
+    assert "complete" not in badges
+    assert "ok" not in badges.values()
+
+
+def test_a_published_factor_is_no_data_of_the_maker(showcase: SmallExchange) -> None:
+    assert "published factor, not the maker's data" in badges_of(
+        showcase.page("published factor").replace("&#39;", "'")
+    )
+
+
+def test_a_sealed_credit_has_its_share_and_its_declared_data_is_not_counted(showcase: SmallExchange) -> None:
+    page = Page(showcase.page("mix").replace("\u202f", ""))
+    (branch,) = showcase.document("mix")["sealed"]
+    assert 39 < float(branch["percent"]) < 41
+    assert f"sealed {float(branch['percent']):.1f}%" in page.text
+    assert "declares 80% primary data, which is not counted" in page.text
+    assert "0% of emissions by activity data" in page.text
 
 
 def test_a_result_shows_headline_denominator_and_total(showcase: SmallExchange) -> None:
@@ -391,6 +458,11 @@ def test_what_is_not_there_is_a_page_with_a_way_home(showcase: SmallExchange, pa
     assert answer.status_code == 404
     assert "/" in Page(answer.text).links
     assert path in Page(answer.text).text
+
+
+@pytest.mark.parametrize("path", ["/", "/entries/0", "/entries/99999"])
+def test_every_page_says_who_sees_what(showcase: SmallExchange, path: str) -> None:
+    assert "sees every organisation's results" in Page(showcase.client.get(path).text).text
 
 
 def test_pages_need_the_token(showcase: SmallExchange) -> None:

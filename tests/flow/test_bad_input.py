@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,11 +17,26 @@ from sqlalchemy import func, select
 
 from exchange.api.problems import SECURITY_HEADERS
 from exchange.app import COOKIE, MAX_BODY_BYTES
-from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS
+from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 from exchange.tables import METADATA
-from ledger.store import snapshot
+from exchange.verification import verify_evidence
+from ledger.store import begin, snapshot, transactions
 from signer import CertificateAuthority, Issued, KeyPair, Profile
-from tests.flow.world import BASE, START, Exchange, Member, activity, bill, holds, line, salt
+from tests.flow.world import (
+    BASE,
+    EVERBATT,
+    START,
+    Exchange,
+    Member,
+    activity,
+    bill,
+    holds,
+    line,
+    salt,
+    signed_footprint,
+    with_flow,
+    with_stage,
+)
 
 NOBODYS_HASH = "00" * 32
 KWH = {"unit": "kWh", "obtained": "modelled"}
@@ -42,7 +59,8 @@ class Scene:
         first, second = exchange.member("first"), exchange.member("second")
         stated = salt(first)
         salt(second)
-        first.state(ACTIVITY_DATA, activity(first.product("mystery"), line(name="dark matter", flow="dark-matter")))
+        mystery = activity(first.product("mystery"), line(name="dark matter", flow="dark-matter"))
+        exchange.admit_by(with_flow("dark-matter"), first.sign(ACTIVITY_DATA, mystery))
         for product, component in (("pair", second.product("pair")), ("ring-1", second.product("ring-2"))):
             assert holds(first, product, component).status_code == 201
         assert holds(second, "ring-2", first.product("ring-3")).status_code == 201
@@ -197,6 +215,48 @@ STATEMENTS: dict[str, tuple[Defect, int, str]] = {
         400,
         "unit",
     ),
+    "unknown flow": (
+        lambda s: s.state(activity(s.first.product("x"), line(name="a", flow="nickel-sulphate"))),
+        400,
+        "missing_factor",
+    ),
+    "unknown flow of a component": (
+        lambda s: s.exchange.post(
+            s.first.sign(BILL_OF_MATERIALS, bill(s.first.product("x"), components=[line(name="a", flow="coper")]))
+        ),
+        400,
+        "missing_factor",
+    ),
+    "unknown fuel": (
+        lambda s: s.state(activity(s.first.product("x"), fuels=[{**KWH, "amount": "3", "flow": "peat"}])),
+        400,
+        "missing_factor",
+    ),
+    "electricity as a material": (
+        lambda s: s.state(activity(s.first.product("x"), {**KWH, "amount": "3", "name": "a", "flow": "electricity"})),
+        400,
+        "missing_factor",
+    ),
+    "electricity of an unknown grid": (
+        lambda s: s.state(activity(s.first.product("x"), electricity=[{**GRID, "geography": "Atlantis"}])),
+        400,
+        "missing_factor",
+    ),
+    "flow in another dimension than its factor": (
+        lambda s: s.state(activity(s.first.product("x"), line(name="a", flow="copper", unit="piece"))),
+        400,
+        "unit",
+    ),
+    "fuel that is counted by mass": (
+        lambda s: s.state(activity(s.first.product("x"), fuels=[{**KWH, "amount": "3", "flow": "copper"}])),
+        400,
+        "unit",
+    ),
+    "footprint with a stage that the rule set lacks": (
+        lambda s: s.exchange.post(s.first.sign(PRODUCT_FOOTPRINT, signed_footprint(s.first.product("x"), "use"))),
+        400,
+        "unknown_stage",
+    ),
     "stated sum that doesn't add up": (
         lambda s: s.state(activity(s.first.product("x"), electricity=[GRID], electricity_total={**KWH, "amount": "5"})),
         400,
@@ -342,17 +402,21 @@ REQUESTS: dict[str, tuple[Defect, int, str]] = {
     "index beyond any integer": (lambda s: s.get("/api/v1/entries/" + "9" * 40), 404, "not_found"),
     "index that is no number": (lambda s: s.get("/api/v1/entries/one"), 422, "request"),
     "unknown leaf hash": (lambda s: s.get(f"/api/v1/entries?leaf_hash={NOBODYS_HASH}"), 404, "entry_unknown"),
-    "proof for an entry that isn't there": (lambda s: s.get("/api/v1/proofs/inclusion?index=99999"), 404, "not_found"),
+    "proof for an entry that isn't there": (
+        lambda s: s.get("/api/v1/proofs/inclusion?index=99999"),
+        404,
+        "unpublished_size",
+    ),
     "proof to an unpublished size": (
         lambda s: s.get("/api/v1/proofs/inclusion?index=0&size=3"),
         404,
-        "not_found",
+        "unpublished_size",
     ),
     "proof for a negative index": (lambda s: s.get("/api/v1/proofs/inclusion?index=-1"), 422, "request"),
     "consistency of sizes that never were": (
         lambda s: s.get(f"/api/v1/proofs/consistency?old=0&new={2**53}"),
         404,
-        "not_found",
+        "out_of_range",
     ),
     "no such route": (lambda s: s.get("/api/v2/log"), 404, "not_found"),
     "method that the route hasn't": (lambda s: s.exchange.http.delete("/api/v1/log"), 405, "method"),
@@ -410,6 +474,7 @@ def check_problem(answer: httpx2.Response, status: int, code: str | None = None)
     for member in ("title", "detail", "where", "remedy"):
         assert isinstance(body[member], str)
         assert body[member], member
+    assert not re.search("Input should|Value error|Field required|Extra inputs|String should", body["detail"]), body
     if code is not None:
         assert body["code"] == code, body
     return body
@@ -454,6 +519,80 @@ def test_what_others_hold_is_not_told_when_a_cycle_is_refused(sqlite_exchange: E
     assert scene.second.uri not in json.dumps(body)
 
 
+def test_a_cycle_is_told_with_the_line_that_closes_it(exchange: Exchange) -> None:
+    scene = Scene.set(exchange)
+    ring = scene.first.product("ring-1")
+    lines = [line(id="a", name="copper", flow="copper"), line(id="b", name="ring", product=ring)]
+    closing = bill(scene.first.product("ring-3"), components=lines)
+    body = check_problem(exchange.post(scene.first.sign(BILL_OF_MATERIALS, closing)), 400, "cycle")
+    assert body["where"] == "components/b/product"
+    own = activity(scene.first.product("x"), line(id="c", name="x", product=scene.first.product("x")))
+    assert scene.state(own).json()["where"] == "inputs/c/product"
+
+
+@pytest.mark.parametrize(
+    ("claims", "where", "told"),
+    [
+        ({"inputs": [line(id="a", name="s", flow="nickel-sulphate")]}, "inputs/a/flow", "nickel-sulfate"),
+        ({"fuels": [{**KWH, "id": "f", "amount": "1", "flow": "natural-gas"}]}, "fuels/f/flow", "natural-gas-boiler"),
+        ({"inputs": [{**KWH, "id": "e", "amount": "1", "name": "e", "flow": "electricity"}]}, "inputs/e/flow", "grid"),
+        ({"electricity": [{**GRID, "id": "g", "geography": "China"}]}, "electricity/g/geography", "CN, KR, US, US-CA"),
+        ({"inputs": [line(id="a", name="c", flow="carbon-black", unit="L")]}, "inputs/a/unit", "a unit of mass"),
+    ],
+    ids=["flow", "fuel", "electricity as a material", "grid", "unit"],
+)
+def test_what_no_factor_fits_is_told_with_its_line_and_the_nearest(
+    sqlite_exchange: Exchange, claims: dict[str, Any], where: str, told: str
+) -> None:
+    first = sqlite_exchange.member("first")
+    answer = sqlite_exchange.post(first.sign(ACTIVITY_DATA, activity(first.product("x"), **claims)))
+    body = check_problem(answer, 400)
+    assert body["where"] == where
+    assert told in body["remedy"]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"inputs": [line(name="binder", flow="anode-binder")]},
+        {"inputs": [line(name="part", product="https://somebody.example/nothing-known", unit="piece")]},
+        {"electricity": [{**GRID, "geography": "CN-XJ"}]},
+        {"inputs": [line(name="copper", flow="copper", unit="short_ton")]},
+    ],
+    ids=["flow with a proxy", "product that nobody stated yet", "region of a known nation", "other unit of mass"],
+)
+def test_what_can_be_calculated_later_is_admitted(sqlite_exchange: Exchange, claims: dict[str, Any]) -> None:
+    first = sqlite_exchange.member("first")
+    first.state(ACTIVITY_DATA, activity(first.product("x"), **claims))
+
+
+def test_a_footprint_under_a_rule_set_that_is_not_in_use_is_admitted(sqlite_exchange: Exchange) -> None:
+    first = sqlite_exchange.member("first")
+    unknown = {"id": EVERBATT.id, "version": "0", "digest": "00" * 32}
+    first.state(PRODUCT_FOOTPRINT, signed_footprint(first.product("x"), "use", rule_set=unknown))
+
+
+def test_a_bad_footprint_in_the_ledger_costs_its_customers_one_branch(exchange: Exchange) -> None:
+    """It was admitted while the rule set's stages weren't asked for."""
+    first, second = exchange.member("first"), exchange.member("second")
+    footprint = signed_footprint(first.product("salt"), "manufacturing", "use")
+    bad = exchange.admit_by(with_stage("use"), first.sign(PRODUCT_FOOTPRINT, footprint))
+    assert first.grant({"leaf_hash": bad.leaf_hash}, second).status_code == 201
+    inputs = [line(name="salt", product=first.product("salt")), line(name="copper", flow="copper")]
+    second.state(ACTIVITY_DATA, activity(second.product("part"), *inputs))
+    exchange.publish()
+    answer = exchange.footprint(second.product("part"), second.uri)
+    assert answer.status_code == 201, answer.text
+    found = answer.json()["result"]
+    assert (found["complete"], found["heading"]) == (False, "partial: a branch is missing")
+    (finding,) = [one for one in found["findings"] if one["gate"] == "stages"]
+    assert finding["level"] == "hard"
+    assert f"entry {bad.index}" in finding["where"]
+    assert {c["product"] for c in found["contributions"]} == {second.product("part")}
+    file = exchange.http.post("/api/v1/evidence", json={"reader": second.uri, "results": [answer.json()["digest"]]})
+    assert verify_evidence(file.content, exchange.services.installation.trust_file).code == "verified"
+
+
 def test_findings_come_with_a_refused_footprint(sqlite_exchange: Exchange) -> None:
     scene = Scene.set(sqlite_exchange)
     body = check_problem(REQUESTS["missing factor"][0](scene), 422, "refused")
@@ -472,12 +611,9 @@ def test_the_same_bytes_again_are_answered_with_their_entry(exchange: Exchange) 
 
 
 def test_the_same_content_signed_again_is_answered_with_the_first_entry(exchange: Exchange) -> None:
-    """ECDSA gives another signature each time: other bytes, the same signing input."""
     first = exchange.member("first")
     issued = first.sign(ACTIVITY_DATA, activity(first.product("salt")))
-    content = issued.token.rpartition(".")[0]
-    signature = base64.urlsafe_b64encode(first.key.sign(content.encode())).decode().rstrip("=")
-    again = replace(issued, token=f"{content}.{signature}")
+    again = first.sign_again(issued)
     assert again.token != issued.token
     stated, size = exchange.post(issued).json(), exchange.size
     answer = exchange.post(again)
@@ -494,6 +630,21 @@ def test_a_jti_with_other_content_is_refused(exchange: Exchange) -> None:
     assert exchange.size == size
     other = exchange.member("second")
     assert exchange.post(other.sign(ACTIVITY_DATA, activity(other.product("c")), jti=jti)).status_code == 201
+
+
+def test_a_busy_database_is_answered_with_a_time_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 0.1)
+    exchange = Exchange.open(tmp_path / "data", f"sqlite:///{tmp_path / 'exchange.sqlite'}")
+    first = exchange.member("first")
+    issued = first.sign(ACTIVITY_DATA, activity(first.product("salt")))
+    size = exchange.size
+    with begin(exchange.services.installation.engine):
+        answer = exchange.post(issued)
+    assert check_problem(answer, 503, "database_busy")["remedy"].startswith("try again in a few seconds")
+    assert answer.headers["retry-after"] == "5"
+    assert exchange.size == size
+    assert exchange.post(issued).status_code == 201
+    exchange.close()
 
 
 def test_an_unforeseen_error_says_nothing_of_the_inside(

@@ -9,19 +9,20 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import create_engine, text
 
+import exchange.demo.tables
+from exchange.cli.server_commands import run_demo
 from ledger import layout
+from tests.flow.process import ROOT, packtrace, read_until, started
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKTRACE = [sys.executable, "-c", "from exchange.cli import main; main()"]
 EVERBATT, CHINA, EU = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
 PLACES = ("US", "California", "China", "Korea")
 EXACT, WITH_RECIPE = 1e-6, 1e-4
@@ -32,24 +33,6 @@ WORKED = {
     ("LFP", CHINA): "0.071454",
     ("LFP", EU): "0.145625",
 }
-
-
-def packtrace(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command; `variables` are settings."""
-    return subprocess.run(
-        [*PACKTRACE, *arguments],
-        cwd=ROOT,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def environment(**variables: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PACKTRACE_")}
-    return clean | {f"PACKTRACE_{name.upper()}": value for name, value in variables.items()}
 
 
 @dataclass
@@ -208,12 +191,112 @@ def test_a_second_run_finds_everything_there(copied: Demo) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        summary = Demo.again(copied.data, {"port": port})
-    statements = summary["statements"]
+        run = packtrace("demo", "--exit", "--json", "--data", str(copied.data), port=port)
+    assert run.returncode == 0, run.stderr
+    summary, statements = json.loads(run.stdout), json.loads(run.stdout)["statements"]
     assert statements["there_before"] == statements["total"] == copied.summary["statements"]["total"]
     assert summary["packs"] == copied.summary["packs"]
-    assert f":{port}/" not in summary["page"]
-    assert summary["page"].startswith("http://127.0.0.1:")
+    (line,) = [line for line in run.stderr.splitlines() if "exported" not in line and "port" in line]
+    assert line.startswith(f"port {port} can't be had")
+
+
+def test_an_address_is_given_only_where_it_is_served(on_sqlite: Demo) -> None:
+    """Nobody serves after --exit, and the address would hand the token around."""
+    assert on_sqlite.summary["page"] is None
+    assert on_sqlite.summary["serve"] == f"packtrace serve --data {on_sqlite.data}"
+    run = packtrace("demo", "--exit", "--data", str(on_sqlite.data))
+    assert f"see the pages: {on_sqlite.summary['serve']}" in run.stdout
+    token = (on_sqlite.data / "token").read_text("ascii").strip()
+    assert token not in run.stdout + run.stderr + json.dumps(on_sqlite.summary)
+
+
+def test_the_pages_are_served_until_ctrl_c(copied: Demo) -> None:
+    with started("demo", "--json", "--data", str(copied.data), "--port", "0") as process:
+        assert process.stdout is not None
+        printed = ""
+        while not printed.endswith("\n}\n"):
+            printed += process.stdout.readline()
+        page = json.loads(printed)["page"]
+        assert httpx2.get(page, follow_redirects=True, trust_env=False).status_code == 200
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert err.endswith(f"serving {page} until Ctrl-C\nstopping\n")
+
+
+def test_ctrl_c_in_the_middle_of_a_run_says_so(tmp_path: Path) -> None:
+    arguments = ("demo", "--exit", "--json", "--data", str(tmp_path / "data"), "--port", "0")
+    with started(*arguments) as process:
+        told = read_until(process, "companies enrolled")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    *progress, last = [*told, *err.splitlines()]
+    assert last == "interrupted; what was done stays done; run it again to go on"
+    assert all(line.endswith((" were there)", "granted", "sealed", "stated")) for line in progress), progress
+    assert Demo.again(tmp_path / "data", {})["statements"]["total"] == 90
+
+
+def test_two_at_once_go_on_with_a_run_that_was_cut_short(tmp_path: Path, on_sqlite: Demo) -> None:
+    """Neither signs anew what the other one signs, and the lock of a process that was killed holds nobody up."""
+    data = tmp_path / "data"
+    arguments = ("demo", "--exit", "--json", "--data", str(data), "--port", "0")
+    with started(*arguments) as cut:
+        read_until(cut, "pack NMC622-100-CN stated")
+        cut.send_signal(signal.SIGKILL)
+    with started(*arguments) as first, started(*arguments) as second:
+        answers = [process.communicate(timeout=120) for process in (first, second)]
+    assert [process.returncode for process in (first, second)] == [0, 0], answers
+    waited = [err for _out, err in answers if "another demo is at work" in err]
+    assert len(waited) == 1
+    statements = sorted(json.loads(out)["statements"]["there_before"] for out, _err in answers)
+    assert statements[0] < statements[1] == on_sqlite.summary["statements"]["total"]
+    (size,) = rows(f"sqlite:///{data / 'exchange.sqlite'}", "SELECT count(*) FROM ledger_entry")[0]
+    assert size == rows(on_sqlite.url, "SELECT count(*) FROM ledger_entry")[0][0], "nothing is there twice"
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tables, which runs in this process read."""
+    folder = tmp_path / "everbatt"
+    shutil.copytree(ROOT / "examples" / "everbatt", folder)
+    monkeypatch.setattr(exchange.demo.tables, "_PLACES", (folder,))
+    for name in os.environ:
+        if name.startswith("PACKTRACE_"):
+            monkeypatch.delenv(name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("table", "before", "differing"),
+    [
+        ("cathode_recipes.csv", "NMC622,nickel-sulfate,", ["cathode-NMC622"]),
+        ("factors.csv", "Graphite,GLO,", ["factor release everbatt-2023"]),
+        ("expected_totals.csv", "LFP,Korea,", []),
+    ],
+    ids=["a recipe", "a factor", "a total that is compared with only"],
+)
+def test_tables_that_were_edited_since_are_named(
+    copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str], table: str, before: str, *, differing: list[str]
+) -> None:
+    """The figure after `before` is another one now."""
+    text = (tables / table).read_text("utf-8")
+    assert before in text
+    (tables / table).write_text(text.replace(before, f"{before}9"), "utf-8")
+    assert run_demo(copied.data, 0, leave=True, as_json=True) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["statements"]["differing"] == differing
+    assert figures(summary) == figures(copied.summary)
+    assert run_demo(copied.data, 0, leave=True, as_json=False) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("The tables give other data now")]
+    assert len(said) == bool(differing)
+    assert all(name in said[0] for name in differing)
+
+
+def test_a_table_that_cannot_be_read_is_named(copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tables / "parameters.csv").write_text("parameter,value\ncell_yield,much\n")
+    assert run_demo(copied.data, 0, leave=True, as_json=True) == 2
+    assert "parameters.csv" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture
@@ -222,22 +305,11 @@ def killed(tmp_path: Path) -> tuple[Path, list[str]]:
     moments = ("companies enrolled", "pack NMC622-100-CN stated", "pack LFP-100-KR-R stated", "results computed")
     told = []
     for moment in moments:
-        with subprocess.Popen(
-            [*PACKTRACE, "demo", "--exit", "--json", "--data", str(tmp_path / "data")],
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if moment in line:
-                    # A moment later, so that the kill comes in the middle of the next step.
-                    threading.Event().wait(0.05)
-                    break
+        with started("demo", "--exit", "--json", "--data", str(tmp_path / "data")) as process:
+            told.append(read_until(process, moment)[-1])
+            # A moment later, so that the kill comes in the middle of the next step.
+            threading.Event().wait(0.05)
             process.send_signal(signal.SIGKILL)
-            told.append(line.strip())
     return tmp_path / "data", told
 
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.flow.process import ROOT, packtrace
 
 
 def test_every_line_of_the_transcript_is_printed_by_the_demo(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     transcript = re.search(r"```text\n(.*?)```", readme, re.DOTALL)
     assert transcript is not None
-    command = "from exchange.cli import main; main()"
-    run = subprocess.run(
-        [sys.executable, "-c", command, "demo", "--exit", "--data", str(tmp_path / "data"), "--port", "0"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    run = packtrace("demo", "--exit", "--data", str(tmp_path / "data"), port="0")
     assert run.returncode == 0, run.stderr
     printed = run.stdout.splitlines()
     lines = [line for line in transcript[1].splitlines() if line not in ("", "...")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -13,15 +13,19 @@ from typing import Any, Self
 import httpx2
 from fastapi.testclient import TestClient
 
+from bom_graph import Background, load_release, load_rule_set
+from bom_graph.rules import Stage
 from exchange.app import create_app
 from exchange.database import engine_for
 from exchange.installation import open_installation
+from exchange.intake import Admissions, Intake, Receipt
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, Kind
 from exchange.services import Services, wire
 from ledger.store import head, snapshot
 from signer import Issued, KeyPair, issue, join_presentation, new_jti, proof_of_possession
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+EVERBATT = load_rule_set("everbatt-2023-cradle-to-gate")
 PASSPHRASE = "correct horse battery staple"
 BASE = "http://127.0.0.1"
 SITE = {"name": "Plant 1", "country": "CN", "grid": "CN"}
@@ -42,7 +46,13 @@ class Clock:
 
 
 def open_services(
-    folder: Path, url: str, *, clock: Clock | None = None, holder: str = "first", origin: str | None = None
+    folder: Path,
+    url: str,
+    *,
+    clock: Clock | None = None,
+    holder: str = "first",
+    origin: str | None = None,
+    witness_policy: Path | None = None,
 ) -> Services:
     """Open a data folder as `exchange.server` does, with a clock and keys from a passphrase of ours."""
     clock = clock or Clock()
@@ -54,7 +64,7 @@ def open_services(
     except BaseException:
         engine.dispose()
         raise
-    return wire(installation, holder=holder, clock=clock)
+    return wire(installation, holder=holder, clock=clock, witness_policy=witness_policy, witness_seconds=2)
 
 
 @dataclass
@@ -109,6 +119,12 @@ class Exchange:
             "/api/v1/statements", json={"statement": join_presentation(issued.token, issued.disclosures)}
         )
 
+    def admit_by(self, background: Background, issued: Issued) -> Receipt:
+        """Admit a statement as it was admitted while other factors and rule sets were in use."""
+        ours = self.services.installation
+        intake = Intake(ours.engine, Admissions(ours.trust, ours.policy), background, self.clock)
+        return intake.submit(issued.token, issued.disclosures)
+
     def footprint(self, product: str, reader: str, rule_set: str = "everbatt-2023-cradle-to-gate") -> httpx2.Response:
         """Ask for a footprint."""
         return self.http.post(
@@ -155,6 +171,12 @@ class Member:
         }
         return issue(changes.pop("key", self.key), changes.pop("profile", kind.profile), **(arguments | changes))
 
+    def sign_again(self, issued: Issued) -> Issued:
+        """The same content under another signature: ECDSA gives other bytes each time."""
+        signing_input = issued.token.rpartition(".")[0]
+        signature = base64.urlsafe_b64encode(self.key.sign(signing_input.encode())).decode().rstrip("=")
+        return replace(issued, token=f"{signing_input}.{signature}")
+
     def state(self, kind: Kind, claims: Mapping[str, Any]) -> dict[str, Any]:
         """Sign a statement and have it admitted; return its citation."""
         answer = self.exchange.post(self.sign(kind, claims))
@@ -176,6 +198,23 @@ class Member:
 def citation(receipt: Mapping[str, Any]) -> dict[str, Any]:
     """How a later statement points to an admitted one."""
     return {name: receipt[name] for name in ("origin", "index", "leaf_hash")}
+
+
+def with_flow(flow: str) -> Background:
+    """The factors in use and one more, of `flow`."""
+    release = load_release("everbatt-2023")
+    row = next(row for row in release.rows if row.flow == "copper").model_copy(update={"flow": flow})
+    return replace(Background.shipped(), releases=(release.model_copy(update={"rows": (*release.rows, row)}),))
+
+
+def with_stage(stage: str) -> Background:
+    """The rule sets in use, each with one stage more."""
+    shipped = Background.shipped()
+    more = [
+        r.model_copy(update={"stages": (*r.stages, Stage(id=stage, name=stage, name_zh=stage))})
+        for r in shipped.rule_sets
+    ]
+    return replace(shipped, rule_sets=tuple(more))
 
 
 def line(**members: Any) -> dict[str, Any]:
@@ -203,6 +242,20 @@ def bill(product: str, *components: str, **changes: Any) -> dict[str, Any]:
     lines = [line(name=f"part {number}", product=uri) for number, uri in enumerate(components)]
     per = {"amount": "1", "unit": "kg", "obtained": "modelled"}
     return {"sub": product, "per": per, "components": lines} | changes
+
+
+def signed_footprint(product: str, *stages: str, **changes: Any) -> dict[str, Any]:
+    """The footprint of a kilogram of `product`: a kilogram of CO2e in each stage."""
+    claims = {
+        "sub": product,
+        "rule_set": {"id": EVERBATT.id, "version": EVERBATT.version, "digest": EVERBATT.digest},
+        "declared_unit": {"amount": "1", "unit": "kg", "obtained": "calculated"},
+        "total": str(len(stages)),
+        "stages": [{"stage": stage, "kg_co2e": "1"} for stage in stages],
+        "complete": True,
+        "obtained": "calculated",
+    }
+    return claims | changes
 
 
 def salt(member: Member, name: str = "salt") -> dict[str, Any]:

@@ -126,6 +126,11 @@ CHANGES: dict[str, tuple[str, Callable[[Connection], object]]] = {
         lambda c: c.execute(insert(ENTRY).values(index=-1, leaf_hash=bytes(32), chain=bytes(32), data=b"x")),
     ),
     "node": ("node 0/1", lambda c: change(c, NODE, "hashes", (NODE.c.level == 0) & (NODE.c.number == 1))),
+    "inner_root": ("node 0/1", lambda c: change(c, NODE, "inner_hashes", (NODE.c.level == 0) & (NODE.c.number == 1))),
+    "inner_roots_lost": (
+        "node 0/1",
+        lambda c: c.execute(update(NODE).where(NODE.c.number == 1).values(inner_hashes=None)),
+    ),
     "growing_node": ("node 1/0", lambda c: change(c, NODE, "hashes", NODE.c.level == 1)),
     "node_lost": ("node 0/0", lambda c: c.execute(delete(NODE).where(NODE.c.level == 0, NODE.c.number == 0))),
     "node_added": ("node 0/7", lambda c: c.execute(insert(NODE).values(level=0, number=7, hashes=bytes(32)))),

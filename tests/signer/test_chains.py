@@ -212,6 +212,11 @@ def test_the_intermediate_issues_while_the_root_is_away(two_tier: TwoTier) -> No
         two_tier.root_only.verify(two_tier.issue(member).token)
 
 
+def test_an_authority_knows_what_leads_to_its_root(two_tier: TwoTier) -> None:
+    assert two_tier.authority.chain == (two_tier.authority.certificate,)
+    assert two_tier.root.chain == ()
+
+
 def test_the_intermediates_file_is_all_that_issuing_needs(two_tier: TwoTier, tmp_path: Path) -> None:
     save_authority(tmp_path / "issuing", two_tier.authority, "secret")
     issuing = load_authority(tmp_path / "issuing", "secret")

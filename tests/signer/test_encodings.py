@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signer import BadBase64Error, BadClaimError, BadJsonError, DuplicateMemberError, SignerError, TooDeepError
 from signer.base64url import decode, decode_padded, encode, encode_each, encode_padded
-from signer.strict_json import MAX_DEPTH, parse, parse_object, serialise
+from signer.strict_json import MAX_DEPTH, parse, parse_object, parse_text, serialise, serialise_each
 
 
 @given(st.binary())
@@ -90,6 +90,43 @@ def test_an_object_is_no_list() -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(BadClaimError):
         serialise(value, "here")  # type: ignore[arg-type]
+
+
+SAYABLE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=40,
+)
+
+
+@given(st.lists(SAYABLE, max_size=6))
+def test_many_values_are_spelt_as_each_alone(values: list[object]) -> None:
+    try:
+        alone = [serialise(value, "here").decode() for value in values]  # type: ignore[arg-type]
+        read = [parse_text(text, "here") for text in alone]
+    except SignerError as error:
+        with pytest.raises(type(error)):
+            serialise_each(values, ["here"] * len(values))  # type: ignore[arg-type]
+        return
+    assert serialise_each(values, ["here"] * len(values)) == alone  # type: ignore[arg-type]
+    assert read == values
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ({1: "a", "1": "b"}, DuplicateMemberError),
+        (float("inf"), BadClaimError),
+        ("\ud800", BadClaimError),
+        ({1, 2}, BadClaimError),
+        ([[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]], TooDeepError),
+    ],
+    ids=["members_alike", "infinite", "surrogate", "set", "deep"],
+)
+def test_one_of_many_values_is_refused_by_its_place(value: object, error: type[SignerError]) -> None:
+    with pytest.raises(error) as caught:
+        serialise_each(["[{", value, {"a": 1}], ["first", "second", "third"])  # type: ignore[list-item]
+    assert caught.value.where == "second"
 
 
 def test_an_error_does_not_carry_the_secret_text() -> None:

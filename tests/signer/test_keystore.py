@@ -20,7 +20,7 @@ from signer import (
     KeyStoreError,
     SignerError,
 )
-from signer.keystore import load_authority, load_key, save_authority, save_key
+from signer.keystore import load_authority, load_certificate, load_key, save_authority, save_key
 from tests.signer.world import END, MAKER, START, World
 
 PASSPHRASE = "correct horse 电池 staple"
@@ -58,6 +58,18 @@ def test_an_authority_without_certificate_is_none(path: Path) -> None:
     save_key(path, KeyPair.generate("ES256"), PASSPHRASE)
     with pytest.raises(BadCertificateError):
         load_authority(path, PASSPHRASE)
+
+
+def test_a_certificate_is_read_without_its_key(world: World, path: Path) -> None:
+    save_authority(path, world.authority, PASSPHRASE)
+    path.unlink()
+    assert load_certificate(path) == world.authority.certificate
+    path.with_name("signing.key.crt").write_text("nothing of the sort")
+    with pytest.raises(BadCertificateError):
+        load_certificate(path)
+    path.with_name("signing.key.crt").unlink()
+    with pytest.raises(KeyStoreError, match=r"signing\.key\.crt.*restore"):
+        load_certificate(path)
 
 
 def test_the_file_is_the_owners_alone_whatever_the_umask(maker: KeyPair, path: Path) -> None:

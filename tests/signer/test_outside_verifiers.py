@@ -5,12 +5,9 @@ The packages are pinned by hash in node/package-lock.json, and installed once in
 
 import base64
 import dataclasses
-import hashlib
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from joserfc.jwk import ECKey, OKPKey
 
 from signer import Issued, KeyPair, OverwritingDisclosureError, disclose, join_presentation
+from tests.cache import kept
 from tests.signer.world import AT, Forger, World, members_of
 
 HERE = Path(__file__).parent / "node"
@@ -67,20 +65,14 @@ def verifiers() -> NodeVerifiers:
 
 
 def installed(npm: str) -> Path:
-    """The folder with the packages; made under another name and renamed, so that it is whole or absent."""
+    """The folder with the packages."""
     content = b"".join((HERE / name).read_bytes() for name in ("package.json", "package-lock.json", "verify.mjs"))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "packtrace-tests"
-    folder = cache / f"node-{hashlib.sha256(content).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as made:
-        fresh = Path(made) / "node"
-        shutil.copytree(HERE, fresh, ignore=shutil.ignore_patterns("node_modules"))
-        install(npm, fresh)
-        if not folder.is_dir():
-            fresh.rename(folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns("node_modules"), dirs_exist_ok=True)
+        install(npm, folder)
+
+    return kept("node", content, make)
 
 
 def install(npm: str, folder: Path) -> None:

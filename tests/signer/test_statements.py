@@ -329,6 +329,18 @@ def test_poor_randomness_is_refused(world: World, maker: KeyPair, source: Any) -
         world.issue(maker, random_bytes=source)
 
 
+def test_one_draw_of_random_bytes_serves_a_statement(world: World, maker: KeyPair) -> None:
+    """For 16 digests; for two lists of 8, with three lines that each may need an id."""
+    drawn: list[int] = []
+
+    def source(count: int) -> bytes:
+        drawn.append(count)
+        return os.urandom(count)
+
+    world.issue(maker, random_bytes=source)
+    assert drawn == [16 * (16 + 8 + 8 + 3)]
+
+
 def test_disclosures_are_not_shown(world: World, maker: KeyPair) -> None:
     issued = world.issue(maker)
     statement = world.verify(issued.token, issued.disclosures)

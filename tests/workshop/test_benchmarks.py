@@ -62,6 +62,13 @@ def test_operations_scale_the_rates_alone(monkeypatch: pytest.MonkeyPatch) -> No
     assert (row.ours, row.reference, row.ratio) == (1000, 1000, 1)
 
 
+@pytest.mark.parametrize(("milliseconds", "verdict"), [(0.05, "yes"), (0.11, "no")])
+def test_a_limit_is_met_below_it(milliseconds: float, verdict: str) -> None:
+    row = measure.limit("proof", milliseconds, 0.1)
+    assert row.ratio == pytest.approx(milliseconds / 0.1)
+    assert run.met(row) == verdict
+
+
 def test_json_lines_have_the_fields_of_a_row(
     groups: dict[str, Iterator[Row]], capsys: pytest.CaptureFixture[str]
 ) -> None:

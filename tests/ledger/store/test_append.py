@@ -1,16 +1,19 @@
 """Entries on both databases: numbered without gaps, each content once, never apart from their companions."""
 
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import (
     MAX_ENTRY,
     BadKeyError,
+    DatabaseBusyError,
     EntryRefusedError,
     EntryUnknownError,
     LogExistsError,
@@ -31,6 +34,7 @@ from ledger.store import (
     begin,
     consistency,
     create_log,
+    engine_for,
     entries,
     entry,
     find,
@@ -39,6 +43,7 @@ from ledger.store import (
     metadata,
     root_at,
     snapshot,
+    transactions,
 )
 from tests.ledger.logs import ORIGIN, entry_bytes
 
@@ -270,3 +275,45 @@ def test_an_append_and_a_proof_ask_little_of_a_longer_log(sqlite_log: Engine, gr
             raw.set_trace_callback(None)
         counts.append(len(statements))
     assert max(counts) <= 10
+
+
+def append_soon(engine: Engine, content: bytes) -> None:
+    """Append, waiting for a tenth of a second only. PostgreSQL waits for the head's row, SQLite in `begin` already."""
+    with begin(engine) as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        append(connection, [content])
+
+
+def test_whoever_gets_no_turn_is_told_so_and_wrote_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 0.1)
+    other = engine_for(engine.url)
+    with begin(engine) as holding:
+        append(holding, [b"first"])
+        with pytest.raises(DatabaseBusyError) as caught:
+            append_soon(other, b"second")
+    other.dispose()
+    assert "try again" in caught.value.remedy
+    with snapshot(engine) as connection:
+        assert [found.data for found in entries(connection, 0, 10)] == [b"first"]
+
+
+def test_whoever_gets_no_connection_is_told_so(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
+    with ExitStack() as stack:
+        for _each in range(15):
+            stack.enter_context(snapshot(engine))
+        with pytest.raises(DatabaseBusyError, match="all its connections are taken"), snapshot(engine):
+            pass
+
+
+def test_an_append_takes_no_more_memory_in_a_longer_log(sqlite_log: Engine, grow: Grow) -> None:
+    """Up to the same place in a tile each time, so that the same is read and written."""
+    peaks = []
+    for size in (1_000, 16_000 + 1_000 % 256):
+        grow(sqlite_log, size)
+        append_all(sqlite_log, [b"warm %d" % size])
+        tracemalloc.start()
+        append_all(sqlite_log, [b"%d %d" % (size, n) for n in range(64)])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]

@@ -16,16 +16,29 @@ from ledger import (
     LogInconsistentError,
     NoteSigner,
     PublicationBusyError,
+    WitnessPolicy,
+    WitnessSigner,
     WrongOriginError,
     decode_bundle,
     leaf_hash,
+    note_text,
     open_checkpoint,
     parse_path,
     root,
     tiles_of,
 )
 from ledger.audit import audit
-from ledger.store import begin, checkpoint_at, head, latest_checkpoint, publish, snapshot
+from ledger.store import (
+    SignedCheckpoint,
+    begin,
+    checkpoint_at,
+    head,
+    latest_checkpoint,
+    publish,
+    snapshot,
+    store_cosignatures,
+    witnessed_size,
+)
 from ledger.store import files as durable_files
 from ledger.store.signing import sign_next
 from tests.ledger.logs import NOW, entry_bytes
@@ -143,17 +156,25 @@ def test_a_cut_at_any_durable_step_is_made_good(
     grow: Grow,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From one checkpoint to the next over a tile border, cut before each fsync, rename, removal and commit."""
+    """From one checkpoint to the next over a tile border, cut before each fsync, rename, removal and commit; a witness cosigns."""
+    witness = WitnessSigner("witness.example", bytes(32))
+    policy = WitnessPolicy.parse(f"witness w {witness.witness_key}\nquorum w\n".encode()).for_log(signer.log_key)
+
+    def cosign(signed: SignedCheckpoint) -> None:
+        lines = {witness.witness_key: witness.sign(note_text(signed.note), 1)}
+        with begin(sqlite_log) as connection:
+            store_cosignatures(connection, signed, lines, policy)
+
     step, cut = 0, True
     while cut:
         size = 256 * step + 260
         grow(sqlite_log, size - 10)
-        publish(sqlite_log, signer, folder, NOW)
+        publish(sqlite_log, signer, folder, NOW, cosign)
         grow(sqlite_log, size)
         cut = False
         with cut_at(sqlite_log, step, monkeypatch) as done:
             try:
-                publish(sqlite_log, signer, folder, NOW)
+                publish(sqlite_log, signer, folder, NOW, cosign)
             except (OSError, DurableWriteError):
                 cut = True
         assert not cut or len(done) == step
@@ -161,8 +182,11 @@ def test_a_cut_at_any_durable_step_is_made_good(
         assert published_size(folder, signer) in {size - 10, size}
         if not list(folder.rglob("*.tmp")):
             check(sqlite_log, signer, folder)
-        assert publish(sqlite_log, signer, folder, NOW).size == size
+        assert publish(sqlite_log, signer, folder, NOW, cosign).size == size
         check(sqlite_log, signer, folder)
+        assert policy.evaluate((folder / "checkpoint").read_bytes()).satisfied
+        with snapshot(sqlite_log) as connection:
+            assert witnessed_size(connection, policy) == size
         step += 1
     assert step > 15
 

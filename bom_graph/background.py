@@ -1,0 +1,144 @@
+"""What a record may refer to: the rule sets in use, and the emission factors that they name.
+
+A statement that names a flow, a grid or a stage that nothing in use knows gives its customers no result, so it is refused while its maker
+can still correct it. A supplier's product is not looked at here: its statements may come later.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Self
+
+from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
+from bom_graph.factors import LIFE_CYCLE, FactorRelease, FactorRow, load_release
+from bom_graph.quantities import dimension
+from bom_graph.records import (
+    ActivityData,
+    AmountLine,
+    BillOfMaterials,
+    Electricity,
+    Fuel,
+    Input,
+    Lines,
+    ProductFootprint,
+    Record,
+    RuleSetName,
+)
+from bom_graph.rules import RuleSet, load_rule_set, rule_set_ids
+
+_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Background:
+    """The rule sets in use and the factor releases that they name."""
+
+    rule_sets: tuple[RuleSet, ...]
+    releases: tuple[FactorRelease, ...]
+
+    @classmethod
+    @cache
+    def shipped(cls) -> Self:
+        """Return the rule sets that ship with the package, and their releases."""
+        rule_sets = tuple(map(load_rule_set, rule_set_ids()))
+        named = sorted({name for rule_set in rule_sets for name in rule_set.factor_releases})
+        return cls(rule_sets, tuple(map(load_release, named)))
+
+    def check(self, record: Record) -> None:
+        """Check that what `record` refers to is in use, as far as it is disclosed.
+
+        Raises MissingFactorError where no release has a factor for a flow or grid, UnitError where a line's unit fits the factor of none,
+        and UnknownStageError where a footprint states a stage that its rule set doesn't have. A footprint under a rule set that isn't in
+        use is nobody's input, and not judged.
+        """
+        match record:
+            case ActivityData():
+                for path, line in _each("inputs", record.inputs):
+                    self._check_input(line, path)
+                for path, line in _each("electricity", record.electricity):
+                    self._check_electricity(line, path)
+                for path, line in _each("fuels", record.fuels):
+                    self._check_flow(line, line.flow, path)
+            case BillOfMaterials():
+                for path, line in _each("components", record.components):
+                    self._check_input(line, path)
+            case ProductFootprint():
+                self._check_stages(record)
+
+    def _check_input(self, line: Input, path: str) -> None:
+        if line.flow is not None:
+            self._check_flow(line, line.flow, path)
+
+    def _check_flow(self, line: Input | Fuel, flow: str, path: str) -> None:
+        rows = self._rows(flow, None, {LIFE_CYCLE})
+        if not rows:
+            near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)
+            remedy = f"name a flow that one of them has; the nearest are {', '.join(near)}"
+            if any(flow in release.by_flow for release in self.releases):
+                remedy = "its factors are those of grids: state it as a line of electricity"
+            raise MissingFactorError(
+                f"no factor for flow {flow!r} in {self._named}", where=f"{path}/flow", remedy=remedy
+            )
+        _check_unit(line, rows, path)
+
+    def _check_electricity(self, line: Electricity, path: str) -> None:
+        families = {rule_set.electricity.family for rule_set in self.rule_sets}
+        rows = self._rows("electricity", line.geography, families)
+        if not rows:
+            known = sorted(
+                {row.geography for release in self.releases for row in release.by_flow.get("electricity", ())}
+            )
+            raise MissingFactorError(
+                f"no factor for electricity of {line.geography!r} in {self._named}",
+                where=f"{path}/geography",
+                remedy=f"name the grid by its code, of a nation or nation-region; there are {', '.join(known)}",
+            )
+        _check_unit(line, rows, path)
+
+    def _check_stages(self, record: ProductFootprint) -> None:
+        name = record.rule_set
+        rule_set = next((r for r in self.rule_sets if isinstance(name, RuleSetName) and name.names(r)), None)
+        if rule_set is None:
+            return
+        for path, line in _each("stages", record.stages):
+            if rule_set.unknown_stages([line.stage]):
+                known = ", ".join(stage.id for stage in rule_set.stages)
+                raise UnknownStageError(
+                    f"rule set {rule_set.id} has no stage {line.stage!r}",
+                    where=f"{path}/stage",
+                    remedy=f"use its stages: {known}",
+                )
+
+    def _rows(self, flow: str, geography: str | None, families: Iterable[str]) -> list[FactorRow]:
+        """The row that each release would give for each family, where it has one."""
+        factors = [release.factor(flow, geography, family) for release in self.releases for family in families]
+        return [factor.row for factor in factors if factor is not None]
+
+    @property
+    def _named(self) -> str:
+        return ", ".join(release.id for release in self.releases)
+
+    @property
+    def _flows(self) -> list[str]:
+        flows = {flow for release in self.releases for flow in (*release.by_flow, *(p.flow for p in release.proxies))}
+        return sorted(flow for flow in flows if self._rows(flow, None, {LIFE_CYCLE}))
+
+
+def _each(name: str, lines: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(lines, Lines):
+        for line in lines:
+            yield f"{name}/{line.id}", line
+
+
+def _check_unit(line: AmountLine, rows: Sequence[FactorRow], path: str) -> None:
+    stated = dimension(line.unit, where=f"{path}/unit")
+    fitting = sorted({dimension(row.per, where=row.id) for row in rows})
+    if stated not in fitting:
+        raise UnitError(
+            f"{line.unit} is {stated}, the factor of {rows[0].flow} is per {rows[0].per}",
+            where=f"{path}/unit",
+            remedy=f"state the amount in a unit of {' or '.join(fitting)}",
+        )

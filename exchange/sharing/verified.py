@@ -1,0 +1,81 @@
+"""The ledger's entries, verified once, and as each reader sees them.
+
+Whether an entry counts depends on the entries before it alone (keys, roles, citations), and those never change: later key events judge
+later entries. So an entry that was verified stays so, and a new one costs its own verification. The hash chain says whether the database
+still holds the ledger that was read; where it doesn't (restored from a copy), all is read anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection
+from sqlmodel import Session
+
+from exchange.access import FULL, Grant, visible_paths
+from exchange.admission import Admission
+from exchange.evidence import Entry
+from exchange.intake.tables import DisclosureRow
+from exchange.kinds import Policy
+from ledger.store import entries, entry
+from signer import Trust, disclose
+
+
+class VerifiedEntries:
+    """Verified entries by index and, by what is seen of them, for readers; several threads may ask. Takes memory like the ledger."""
+
+    def __init__(self, trust: Trust, policy: Policy) -> None:
+        self._trust = trust
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._forget()
+
+    def seen_by(self, connection: Connection, reader: str, size: int, grants: Collection[Grant]) -> list[Entry]:
+        """Return the first `size` entries of the ledger that `connection` sees, with what the grants let `reader` see of each."""
+        by_leaf: dict[str, list[Grant]] = {}
+        for grant in grants:
+            by_leaf.setdefault(grant.leaf_hash, []).append(grant)
+        with self._lock:
+            self._catch_up(connection, size)
+            return [self._as_seen(connection, found, reader, by_leaf) for found in self._sealed[:size]]
+
+    def _forget(self) -> None:
+        self._admission = Admission(self._trust, self._policy)
+        #: As somebody sees them who was granted nothing, in the order of the ledger.
+        self._sealed: list[Entry] = []
+        self._chain: list[bytes] = []
+        #: By leaf hash and the paths that are seen.
+        self._opened: dict[tuple[str, frozenset[str]], Entry] = {}
+
+    def _catch_up(self, connection: Connection, size: int) -> None:
+        last = min(len(self._chain), size) - 1
+        if last >= 0 and entry(connection, last).chain != self._chain[last]:
+            self._forget()
+        for stored in entries(connection, len(self._sealed), size):
+            self._sealed.append(self._admission.admit(stored.index, stored.data.decode("ascii"), (), at=None))
+            self._chain.append(stored.chain)
+
+    def _as_seen(self, connection: Connection, found: Entry, reader: str, grants: Mapping[str, list[Grant]]) -> Entry:
+        leaf, statement = found.leaf_hash, found.statement
+        paths = visible_paths(reader, statement.issuer, leaf, grants.get(leaf, ()))
+        if not paths:
+            return found
+        if (leaf, paths) not in self._opened:
+            given = disclosed_at(connection, statement.token, leaf, paths)
+            self._opened[leaf, paths] = self._admission.seen_with(found, given)
+        return self._opened[leaf, paths]
+
+
+def disclosed_at(connection: Connection, token: str, leaf_hash: str, paths: Collection[str]) -> tuple[str, ...]:
+    """Return the disclosures of a statement that lie at claim paths `paths`; none without paths."""
+    if not paths:
+        return ()
+    held = held_disclosures(connection, leaf_hash)
+    return held if FULL in paths else disclose(token, held, paths)
+
+
+def held_disclosures(connection: Connection, leaf_hash: str) -> tuple[str, ...]:
+    """Return all disclosures of a statement; whoever calls asks `exchange.access` first."""
+    kept = Session(connection).get(DisclosureRow, leaf_hash)
+    return tuple(kept.disclosures.split("~")) if kept is not None else ()

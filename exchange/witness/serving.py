@@ -1,0 +1,25 @@
+"""Serving a witness until it is interrupted."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from exchange.witness.app import create_witness_app
+from exchange.witness.folder import Witness
+
+_CONNECTIONS = 128  # at once; more are answered 503
+
+
+def serve_witness(witness: Witness, listener: socket.socket) -> None:
+    """Serve on a bound socket; ends at SIGINT or SIGTERM, when the requests under way are answered."""
+    config = uvicorn.Config(
+        create_witness_app(witness),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
