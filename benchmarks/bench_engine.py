@@ -1,9 +1,10 @@
 """The footprint engine: the pass over a large system, compile and pass of a small one, and one real pack."""
 
+import warnings
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import networkx as nx
 import numpy as np
@@ -14,10 +15,22 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from benchmarks.measure import Row, compare
-from bom_graph import compile_arrays, load_release, load_rule_set
+from bom_graph import (
+    Burden,
+    Link,
+    Parameter,
+    ProductSystem,
+    UncertainSystem,
+    Uncertainty,
+    compile_arrays,
+    load_release,
+    load_rule_set,
+    simulate,
+)
 from exchange.assembly import Demand, compute
 from exchange.evidence import Entry
 from exchange.kinds import load_policy
+from tests.bom_graph.referee import lca
 from tests.connectors.supply_chain import SupplyChain
 
 Indices = NDArray[np.int64]
@@ -29,6 +42,10 @@ def rows() -> Iterator[Row]:
     """Passes per second, and pack footprints per second."""
     yield _pass(_random_system(100_000, 1_000_000))
     yield _compile_and_pass(_random_system(2_000, 6_000))
+    yield from _against_bw2calc(2_000, 6_000, first=">=20", again=">=5")
+    yield from _against_bw2calc(20_000, 60_000, first=">=100", again="for information")
+    yield _draws(2_000, 6_000)
+    yield _changed_leaf(_random_system(100_000, 300_000))
     yield _pack()
 
 
@@ -94,6 +111,97 @@ def _compile_and_pass(system: System) -> Row:
         lambda: _networkx_roll_up(processes, edges),
         reference_name="networkx, build and topological roll-up",
         goal="for information",
+    )
+
+
+def _against_bw2calc(processes: int, links: int, *, first: str, again: str) -> Iterator[Row]:
+    """First result and one more with another demand, against bw2calc with scipy's solver (its default; no PARDISO here)."""
+    _, consumers, suppliers, amounts = _random_system(processes, links)
+    names = [""] * processes
+    emissions = np.linspace(1, 2, processes)
+    edges = list(zip(consumers.tolist(), suppliers.tolist(), amounts.tolist(), strict=True))
+    demand = np.zeros(processes)
+    demand[0] = 1.0
+
+    def solve_first() -> float:
+        return float(compile_arrays(names, consumers, suppliers, amounts).scale(demand) @ emissions)
+
+    peer = lca(processes, edges, emissions.tolist(), {0: 1.0})
+
+    def peer_first() -> float:
+        for name in ("solver", "technosphere_matrix"):
+            peer.__dict__.pop(name, None)
+        peer.lci()
+        peer.lcia()
+        return float(peer.score)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_allclose(solve_first(), peer_first(), rtol=1e-5)
+        shown = f"{processes:,} processes, {links:,} links"
+        yield compare(f"first result, {shown}", solve_first, peer_first, reference_name="bw2calc", goal=first, rounds=3)
+        compiled = compile_arrays(names, consumers, suppliers, amounts)
+        peer.lci(factorize=True)
+        vector = peer.demand_array
+        yield compare(
+            f"result for another demand, {shown}",
+            lambda: float(compiled.scale(demand) @ emissions),
+            lambda: peer.solve_linear_system(vector),
+            reference_name="bw2calc, factorised",
+            goal=again,
+        )
+
+
+def _draws(processes: int, links: int) -> Row:
+    """Draws with every link and every emission uncertain; bw2calc's own are measured over a few and set to the same number."""
+    _, consumers, suppliers, amounts = _random_system(processes, links)
+    sure = Uncertainty.model_validate({"distribution": "lognormal", "sigma": "0.1"})
+    edges = list(zip(consumers.tolist(), suppliers.tolist(), amounts.tolist(), strict=True))
+    emissions = np.linspace(1, 2, processes).tolist()
+    system = ProductSystem(
+        tuple(str(n) for n in range(processes)),
+        tuple(Link(*edge) for edge in edges),
+        tuple(Burden(n, "all", kg, 0.0, 0.0) for n, kg in enumerate(emissions)),
+    )
+    count = len(edges)
+    uncertain = UncertainSystem(
+        system,
+        tuple(Parameter(str(n), 1.0, sure) for n in range(count + processes)),
+        {n: (n,) for n in range(count)},
+        {n: (count + n,) for n in range(processes)},
+    )
+    peer = lca(processes, edges, emissions, {0: 1.0}, sigma=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer.lci()
+        peer.lcia()
+
+        return compare(
+            f"draws, {processes:,} processes, {links:,} links",
+            lambda: simulate(uncertain, {0: 1.0}, draws=1_000, seed=1),
+            lambda: list(islice(peer, 10)),
+            reference_name="bw2calc",
+            goal=">=50",
+            operations=1_000,
+            reference_operations=10,
+            rounds=3,
+        )
+
+
+def _changed_leaf(system: System) -> Row:
+    """What one changed leaf moves, against the whole pass."""
+    processes, consumers, suppliers, amounts = system
+    compiled = compile_arrays([""] * processes, consumers, suppliers, amounts)
+    direct = np.ones(processes)
+    before = compiled.intensities(direct)
+    changed = direct.copy()
+    changed[processes // 50] = 2.0
+    return compare(
+        f"one changed process of {processes:,}",
+        lambda: compiled.update(before, changed, [processes // 50]),
+        lambda: compiled.intensities(changed),
+        reference_name="the whole pass",
+        goal=">=0.8",
     )
 
 

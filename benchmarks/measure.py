@@ -37,9 +37,10 @@ def compare(
     goal: str,
     unit: str = "per second",
     operations: int = 1,
+    reference_operations: int | None = None,
     rounds: int = 7,
 ) -> Row:
-    """Time both sides and return their row; a call of either side does `operations` operations.
+    """Time both sides and return their row; a call does `operations` operations, one of the reference its own number if given.
 
     `goal` is text about the ratio, such as ">=0.6". Raises whatever the two sides raise.
     """
@@ -47,7 +48,7 @@ def compare(
     pairs = [
         (
             operations * calls_of_ours / seconds(ours, calls_of_ours),
-            operations * calls_of_reference / seconds(reference, calls_of_reference),
+            (reference_operations or operations) * calls_of_reference / seconds(reference, calls_of_reference),
         )
         for _ in range(rounds)
     ]

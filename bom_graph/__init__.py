@@ -12,11 +12,14 @@ from bom_graph.errors import (
     CycleError,
     DeliveredEnergyError,
     FactorError,
+    LoopError,
     MissingFactorError,
     RecordError,
     RuleSetError,
     StatedSumError,
+    SystemFileError,
     TextError,
+    UncertaintyError,
     UnitError,
     UnknownStageError,
 )
@@ -48,6 +51,8 @@ from bom_graph.records import (
 )
 from bom_graph.rounding import half_even, stored
 from bom_graph.rules import SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.system_file import SystemFile, SystemResult, solve_file
+from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
@@ -78,9 +83,12 @@ __all__ = [
     "Input",
     "Lines",
     "Link",
+    "LoopError",
     "Measure",
     "MissingFactorError",
     "Output",
+    "Parameter",
+    "Pedigree",
     "Period",
     "ProductFootprint",
     "ProductSystem",
@@ -91,9 +99,16 @@ __all__ = [
     "RuleSetError",
     "RuleSetName",
     "Sealed",
+    "Simulation",
     "Site",
     "StatedSumError",
+    "SystemFile",
+    "SystemFileError",
+    "SystemResult",
     "TextError",
+    "UncertainSystem",
+    "Uncertainty",
+    "UncertaintyError",
     "UnitError",
     "UnknownStageError",
     "Vehicle",
@@ -116,7 +131,9 @@ __all__ = [
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",
+    "simulate",
     "solve",
+    "solve_file",
     "stored",
     "why_unreadable",
 ]

@@ -56,6 +56,12 @@ class CycleError(BomGraphError):
     code = "cycle"
 
 
+class LoopError(BomGraphError):
+    """Products are made from each other, and the loop takes as much of one as it makes, or it is too large."""
+
+    code = "loop"
+
+
 class FactorError(BomGraphError):
     """No factor fits, two fit equally, or a release can't be read."""
 
@@ -84,3 +90,15 @@ class DeliveredEnergyError(BomGraphError):
     """The denominator can't be computed from the battery model's data."""
 
     code = "delivered_energy"
+
+
+class UncertaintyError(BomGraphError):
+    """A distribution doesn't fit its amount, or draws can't be made."""
+
+    code = "uncertainty"
+
+
+class SystemFileError(BomGraphError):
+    """A product-system file can't be read, or what it says can't be computed."""
+
+    code = "system_file"

@@ -60,8 +60,8 @@ class Footprint:
 def solve(system: ProductSystem, demand: Mapping[int, float]) -> Footprint:
     """Return the footprint of `demand` (process index -> amount in product units).
 
-    Raises CycleError where the system has a loop. Sums are exact, rounded once: a huge burden and a huge credit that cancel take nothing
-    else with them. The total is infinite or NaN where the amounts are too large for a double.
+    Raises LoopError where a loop takes as much as it makes. Sums are exact, rounded once: a huge burden and a huge credit that cancel
+    take nothing else with them. The total is infinite or NaN where the amounts are too large for a double.
     """
     wanted = np.zeros(len(system.processes))
     for process, amount in demand.items():

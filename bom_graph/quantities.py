@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from bom_graph.errors import UnitError
 
@@ -62,7 +62,12 @@ def format_amount(value: Decimal) -> str:
     return format(value, "f")
 
 
-Amount = Annotated[Decimal, BeforeValidator(parse_amount), PlainSerializer(format_amount, return_type=str)]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(parse_amount),
+    PlainSerializer(format_amount, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DECIMAL.pattern}$", "maxLength": _MAX_DECIMAL_CHARACTERS}),
+]
 
 
 def dimension(unit: str, *, where: str) -> str:

@@ -22,7 +22,7 @@ def compute(
     """Return the result of `demand` under `rule_set`, from what `evidence` holds.
 
     `releases` are tried in order and must be among those the rule set names. Raises RefusedError with every refusing finding, and
-    CycleError where a product is made from itself.
+    LoopError where a loop of products takes as much as it makes.
     """
     assembly = ProductSystemDraft(evidence, rule_set, tuple(releases))
     assembly.check_releases()

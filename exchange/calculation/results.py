@@ -33,7 +33,7 @@ class Calculation:
     def calculate(self, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
         """Compute `demand` under the rule set from what `reader` may see; return the result's digest and document.
 
-        Raises RefusedError with its findings, CycleError, and RuleSetError for an unknown rule set.
+        Raises RefusedError with its findings, LoopError, and RuleSetError for an unknown rule set.
         """
         rule_set = load_rule_set(rule_set_id)
         releases = [load_release(name) for name in rule_set.factor_releases]

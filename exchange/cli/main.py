@@ -18,6 +18,8 @@ ledger_app = typer.Typer(no_args_is_help=True, help="The transparency ledger.")
 ledger_key_app = typer.Typer(no_args_is_help=True, help="The key that signs checkpoints.")
 key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
 statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
+footprint_app = typer.Typer(no_args_is_help=True, help="Footprints.")
+app.add_typer(footprint_app, name="footprint")
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(ledger_key_app, name="key")
 app.add_typer(key_app, name="key")
@@ -202,6 +204,29 @@ def restore(
     from exchange.cli.recovery import run_restore
 
     sys.exit(run_restore(data, folder, as_json=as_json))
+
+
+@footprint_app.command()
+def solve(
+    file: Annotated[Path, typer.Argument(help="A product-system file (JSON).")],
+    rules: Annotated[str, typer.Option(help="Rule set: an id, or a file ending in .json.")],
+    monte_carlo: Annotated[int, typer.Option(min=0, help="Draws of the uncertain amounts and factors; 0: none.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Compute a product system from a file, without a server. Exit 0 done, 1 refused by a finding."""
+    from exchange.cli.footprint import run_solve
+    from exchange.cli.guard import guarded
+
+    sys.exit(guarded(lambda: run_solve(file, rules, draws=monte_carlo, seed=seed, as_json=as_json)))
+
+
+@footprint_app.command()
+def schema() -> None:
+    """Print the JSON schema of product-system files."""
+    from exchange.cli.footprint import run_schema
+
+    sys.exit(run_schema())
 
 
 @ledger_app.command("proof")

@@ -1,0 +1,430 @@
+"""A product system in a file: computed without statements, ledger or server.
+
+For whoever wants the engine alone: processes with what they make, take and emit; factors; a demand. The rule set gives stages, factor
+family, releases and rounding. docs/formats/product-system.md describes the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from bom_graph.errors import BomGraphError, FactorError, RuleSetError, SystemFileError, UnitError
+from bom_graph.factors import Factor, FactorRelease, look_up
+from bom_graph.footprint import Burden, Footprint, ProductSystem, solve
+from bom_graph.gases import GWP100_AR6, Gas
+from bom_graph.gates import Finding
+from bom_graph.graph import Link
+from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.rules import RuleSet
+from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
+from bom_graph.wording import in_words
+
+MAX_SYSTEM_BYTES: Final = 256 * 1024 * 1024
+OWN_FACTORS: Final = "file"
+T = TypeVar("T")
+LineClass = Literal["material", "energy"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~:/-]{1,128}$", strict=True)]
+Positive = Annotated[Amount, Field(gt=0)]
+NotNegative = Annotated[Amount, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ProductAmount(_Frozen):
+    """What one run of a process makes; the inputs and emissions beside it are those of the same run."""
+
+    name: Text
+    amount: Positive
+    unit: Text
+
+
+class SystemInput(_Frozen):
+    """What a run takes: another process's product, or a background flow by its factor.
+
+    `avoided` makes it a credit: the process spares so much of it. `class` decides the stage with the process's own class.
+    """
+
+    id: Name | None = None
+    process: Name | None = None
+    flow: Name | None = None
+    geography: Text | None = None
+    amount: NotNegative
+    unit: Text
+    line_class: Annotated[LineClass, Field(alias="class")] = "material"
+    avoided: bool = False
+    primary: bool = False
+    uncertainty: Uncertainty | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.process is None) == (self.flow is None):
+            raise ValueError("name either a process or a flow")
+        if self.geography is not None and self.flow is None:
+            raise ValueError("a geography goes with a flow")
+        return self
+
+
+class SystemEmission(_Frozen):
+    """A gas that a run emits; a negative amount is a removal."""
+
+    id: Name | None = None
+    gas: Gas
+    origin: Literal["fossil", "biogenic"] = "fossil"
+    amount: Amount
+    unit: Text
+    primary: bool = False
+    uncertainty: Uncertainty | None = None
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if (self.gas, self.origin) not in GWP100_AR6:
+            raise ValueError(f"{self.origin} {self.gas} has no factor in the totals of this version; leave it out")
+        return self
+
+
+class SystemProcess(_Frozen):
+    """A unit process."""
+
+    id: Name
+    process_class: Annotated[Text, Field(alias="class")]
+    product: ProductAmount
+    inputs: tuple[SystemInput, ...] = ()
+    emissions: tuple[SystemEmission, ...] = ()
+
+
+class SystemFactor(_Frozen):
+    """A factor of the file's own: `value` kg CO2e per `per` of `flow`. It comes before those of the rule set's releases."""
+
+    flow: Name
+    value: Amount
+    per: Text
+    geography: Text = "GLO"
+    year: Annotated[int, Field(ge=1900, le=2200)] = 2024
+    family: Literal["co2e_life_cycle", "co2_generation"] = "co2e_life_cycle"
+    nature: Literal["measured", "modelled"] = "modelled"
+    source: Text
+    uncertainty: Uncertainty | None = None
+
+
+class SystemDemand(_Frozen):
+    """What the footprint is wanted for."""
+
+    process: Name
+    amount: Positive
+    unit: Text
+
+
+class Energy(_Frozen):
+    """An amount of energy."""
+
+    amount: Positive
+    unit: Text
+
+
+class SystemFile(_Frozen):
+    """A product-system file; `digest` is the hex SHA-256 of its bytes. `delivered_energy` is that of the whole demand."""
+
+    format: Literal["urn:packtrace:product-system:1"]
+    title: Text
+    processes: Annotated[tuple[SystemProcess, ...], Field(min_length=1, max_length=100_000)]
+    factors: Annotated[tuple[SystemFactor, ...], Field(max_length=100_000)] = ()
+    demand: SystemDemand
+    delivered_energy: Energy | None = None
+    digest: SkipJsonSchema[str] = ""
+
+    @classmethod
+    def read(cls, data: bytes) -> SystemFile:
+        """Return the system in the file's bytes; SystemFileError, naming the place, for anything else."""
+        where, remedy = "system file", "correct the file; docs/formats/product-system.md describes it"
+        try:
+            if len(data) > MAX_SYSTEM_BYTES:
+                raise ValueError(f"larger than {MAX_SYSTEM_BYTES} bytes")
+            members = json.loads(data.decode(), object_pairs_hook=_members)
+            found = cls.model_validate(members)
+            found.check_ids()
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise SystemFileError(in_words(first), where=_place(members, first["loc"]), remedy=remedy) from None
+        except (ValueError, RecursionError) as error:
+            raise SystemFileError(f"the file can't be read: {error}", where=where, remedy=remedy) from None
+        return found.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    @classmethod
+    def file_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema (2020-12) of the file."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
+
+    def check_ids(self) -> None:
+        """Check that every name means one thing. Raises SystemFileError."""
+        known: set[str] = set()
+        for process in self.processes:
+            if process.id in known:
+                raise _misnamed(f"two processes are named {process.id}", f"processes/{process.id}", "name each once")
+            known.add(process.id)
+        for process in self.processes:
+            for number, line in enumerate(process.inputs, 1):
+                if line.process is not None and line.process not in known:
+                    place = f"processes/{process.id}/inputs/{line.id or number}"
+                    raise _misnamed(f"no process is named {line.process}", place, "add it, or name a flow")
+        if self.demand.process not in known:
+            raise _misnamed(f"no process is named {self.demand.process}", "demand/process", "name one of the file's")
+        if self.delivered_energy is not None:
+            _as_system_error(lambda: self.delivered_kwh, "delivered_energy")
+
+    @property
+    def delivered_kwh(self) -> Decimal | None:
+        """kWh that the demand delivers."""
+        given = self.delivered_energy
+        return None if given is None else convert(given.amount, given.unit, "kWh", where="delivered_energy/unit")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemResult:
+    """What a system file comes to under a rule set: kg CO2e of the demand, and per kWh delivered where the file states it.
+
+    `footprint` is None where a finding refuses the result.
+    """
+
+    file: SystemFile
+    rule_set: RuleSet
+    footprint: Footprint | None
+    delivered_kwh: Decimal | None
+    findings: tuple[Finding, ...]
+    simulation: Simulation | None = None
+
+
+def solve_file(
+    file: SystemFile, rule_set: RuleSet, releases: Sequence[FactorRelease], *, draws: int = 0, seed: int = 0
+) -> SystemResult:
+    """Return the result of a system file under a rule set; `draws` above zero adds a simulation.
+
+    The file's own factors come first, then those of `releases`, in order. Raises LoopError, UncertaintyError.
+    """
+    built = _Builder(file, rule_set, releases)
+    demand = built.demand()
+    delivered = file.delivered_kwh
+    if any(finding.refuses for finding in built.findings):
+        return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
+    system = ProductSystem(tuple(built.numbers), tuple(built.links), tuple(built.burdens))
+    footprint = solve(system, demand)
+    if not math.isfinite(footprint.total):
+        built.refuse("units", "demand", "the amounts are too large to be added up", "correct the amounts")
+        return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
+    simulation = None
+    if draws:
+        uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
+        simulation = simulate(uncertain, demand, draws=draws, seed=seed)
+    return SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), simulation)
+
+
+class _Builder:
+    """Turns the file's lines into links and burdens, and what doesn't fit into findings."""
+
+    def __init__(self, file: SystemFile, rule_set: RuleSet, releases: Sequence[FactorRelease]) -> None:
+        self.rule_set = rule_set
+        self.releases = (*_own_release(file), *releases)
+        self.numbers = {process.id: number for number, process in enumerate(file.processes)}
+        self.file = file
+        self.links: list[Link] = []
+        self.burdens: list[Burden] = []
+        self.findings: list[Finding] = []
+        self.parameters: dict[str, Parameter] = {}
+        self.links_with: dict[int, tuple[int, ...]] = {}
+        self.burdens_with: dict[int, tuple[int, ...]] = {}
+        self._places: dict[str, int] = {}
+        self._sure = {
+            (factor.flow, factor.geography, factor.year, factor.family): factor.uncertainty for factor in file.factors
+        }
+        for process in file.processes:
+            self._process(process)
+
+    def demand(self) -> dict[int, float]:
+        wanted = self.file.demand
+        product = self.file.processes[self.numbers[wanted.process]].product
+        amount = self._converted(wanted.amount, wanted.unit, product.unit, "demand/unit")
+        return {} if amount is None else {self.numbers[wanted.process]: float(amount)}
+
+    def refuse(self, gate: str, where: str, what: str, remedy: str) -> None:
+        self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=True))
+
+    def _process(self, process: SystemProcess) -> None:
+        place = f"processes/{process.id}"
+        try:
+            dimension(process.product.unit, where=f"{place}/product/unit")
+            stages = {
+                name: self.rule_set.stage_of(process.process_class, name)
+                for name in ("material", "energy", "direct_emission")
+            }
+        except (UnitError, RuleSetError) as error:
+            gate = "units" if isinstance(error, UnitError) else "process_class"
+            self.refuse(gate, place, error.what, error.remedy)
+            return
+        for number, line in enumerate(process.inputs, 1):
+            self._input(process, line, stages[line.line_class], f"{place}/inputs/{line.id or number}")
+        for number, emission in enumerate(process.emissions, 1):
+            self._emission(process, emission, stages["direct_emission"], f"{place}/emissions/{emission.id or number}")
+
+    def _input(self, process: SystemProcess, line: SystemInput, stage: str, where: str) -> None:
+        if line.process is not None:
+            supplier = self.file.processes[self.numbers[line.process]].product
+            amount = self._converted(line.amount, line.unit, supplier.unit, where)
+            if amount is not None:
+                per_unit = self._signed(line, amount / process.product.amount)
+                self.links_with[len(self.links)] = self._drawn([(f"amount {where}", line.amount, line.uncertainty)])
+                self.links.append(Link(self.numbers[process.id], self.numbers[line.process], per_unit))
+            return
+        factor = self._factor(str(line.flow), line.geography, where)
+        if factor is None:
+            return
+        amount = self._converted(line.amount, line.unit, factor.row.per, where)
+        if amount is None:
+            return
+        per_unit = self._signed(line, amount / process.product.amount)
+        row = factor.row
+        sure = (
+            self._sure.get((row.flow, row.geography, row.year, row.family)) if factor.release == OWN_FACTORS else None
+        )
+        drawn = [
+            (f"amount {where}", line.amount, line.uncertainty),
+            (f"factor {factor.release}/{row.id}", row.value, sure),
+        ]
+        origin = {
+            "flow": line.flow,
+            "amount_per_unit": per_unit,
+            "factor": {
+                "row": row.id,
+                "value": format(row.value, "f"),
+                "unit": f"kg CO2e/{row.per}",
+                "release": factor.release,
+                "reason": factor.reason,
+                "source": row.source,
+            },
+        }
+        kg_co2e = per_unit * float(row.value)
+        primary = (line.primary, row.nature == "measured")
+        self._burden(process, stage, kg_co2e, where, origin=origin, drawn=drawn, primary=primary)
+
+    def _emission(self, process: SystemProcess, line: SystemEmission, stage: str, where: str) -> None:
+        kg = self._converted(line.amount, line.unit, "kg", where)
+        if kg is None:
+            return
+        origin = {"gas": line.gas, "origin": line.origin, "amount_per_unit": float(kg / process.product.amount)}
+        kg_co2e = float(kg / process.product.amount * GWP100_AR6[line.gas, line.origin])
+        drawn = [(f"amount {where}", line.amount, line.uncertainty)]
+        self._burden(process, stage, kg_co2e, where, origin=origin, drawn=drawn, primary=(line.primary, line.primary))
+
+    def _burden(
+        self,
+        process: SystemProcess,
+        stage: str,
+        kg_co2e: float,
+        where: str,
+        *,
+        origin: Mapping[str, object],
+        drawn: Sequence[tuple[str, Decimal, Uncertainty | None]],
+        primary: tuple[bool, bool],
+    ) -> None:
+        self.burdens_with[len(self.burdens)] = self._drawn(drawn)
+        explained = {"process": process.id, "line": where, **origin}
+        self.burdens.append(
+            Burden(self.numbers[process.id], stage, kg_co2e, float(primary[0]), float(primary[1]), explained)
+        )
+
+    def _drawn(self, wanted: Sequence[tuple[str, Decimal, Uncertainty | None]]) -> tuple[int, ...]:
+        """The numbers of the parameters among these; one that is met again is the same parameter."""
+        found = []
+        for key, amount, uncertainty in wanted:
+            if uncertainty is not None:
+                self.parameters.setdefault(key, Parameter(key, float(amount), uncertainty))
+                found.append(self._places.setdefault(key, len(self._places)))
+        return tuple(found)
+
+    def _factor(self, flow: str, geography: str | None, where: str) -> Factor | None:
+        family = self.rule_set.electricity.family if flow == "electricity" else "co2e_life_cycle"
+        try:
+            return look_up(self.releases, flow, geography, family, where=where)
+        except FactorError as error:
+            self.refuse("missing_factor", where, error.what, error.remedy)
+            return None
+
+    def _converted(self, amount: Decimal, unit: str, to: str, where: str) -> Decimal | None:
+        try:
+            return convert(amount, unit, to, where=where)
+        except UnitError as error:
+            self.refuse("units", where, error.what, error.remedy)
+            return None
+
+    @staticmethod
+    def _signed(line: SystemInput, amount: Decimal) -> float:
+        return -float(amount) if line.avoided else float(amount)
+
+
+def _own_release(file: SystemFile) -> tuple[FactorRelease, ...]:
+    """The file's own factors as a release. Raises SystemFileError for an unknown unit or two that fit equally."""
+    if not file.factors:
+        return ()
+    rows = [
+        {
+            "id": f"{factor.flow}/{factor.geography}/{factor.year}",
+            **factor.model_dump(mode="json", exclude={"uncertainty"}),
+            "name": factor.flow,
+            "source_value": str(factor.value),
+            "source_unit": f"kg CO2e/{factor.per}",
+        }
+        for factor in file.factors
+    ]
+    release = {
+        "format": "urn:packtrace:factor-release-file:1",
+        "id": OWN_FACTORS,
+        "version": "1",
+        "title": file.title,
+        "citation": "the product-system file",
+        "licence": "the product-system file's",
+        "gwp_set": "as the file states",
+        "boundary": "as the file states",
+        "rows": rows,
+    }
+    return (_as_system_error(lambda: FactorRelease.read(json.dumps(release).encode()), "factors"),)
+
+
+def _as_system_error(call: Callable[[], T], where: str) -> T:
+    try:
+        return call()
+    except BomGraphError as error:
+        raise SystemFileError(error.what, where=where, remedy=error.remedy) from None
+
+
+def _misnamed(what: str, where: str, remedy: str) -> SystemFileError:
+    return SystemFileError(what, where=where, remedy=remedy)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member occurs twice")
+    return found
+
+
+def _place(members: Any, steps: Sequence[int | str]) -> str:
+    """The path of a defect, with the id of a line where it has one instead of its number."""
+    shown = []
+    for step in steps:
+        try:
+            members = members[step]
+        except (KeyError, IndexError, TypeError):
+            members = None
+        name = members.get("id") if isinstance(members, dict) and isinstance(step, int) else None
+        shown.append(str(name) if isinstance(name, str) and name else str(step + 1 if isinstance(step, int) else step))
+    return "/".join(shown) or "system file"

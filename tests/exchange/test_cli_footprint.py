@@ -1,0 +1,114 @@
+"""``packtrace footprint solve``: the page's example, JSON, draws, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bom_graph import rule_set_bytes
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats" / "product-system.md"
+EVERBATT = "everbatt-2023-cradle-to-gate"
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    path = tmp_path / "cell.json"
+    path.write_text(blocks("json")[0], encoding="utf-8")
+    return path
+
+
+def packtrace(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from exchange.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def solved(*words: object) -> dict[str, Any]:
+    done = packtrace("footprint", "solve", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_the_page_shows_what_the_command_prints(example: Path) -> None:
+    done = packtrace("footprint", "solve", example, "--rules", EVERBATT)
+    assert done.returncode == 0
+    call, _, shown = blocks("text")[0].partition("\n")
+    assert call == f"$ packtrace footprint solve cell.json --rules {EVERBATT}"
+    assert done.stdout == shown
+
+
+def test_json_holds_total_stages_and_contributions(example: Path) -> None:
+    found = solved(example, "--rules", EVERBATT)
+    made = 1 / (1 - 0.02)
+    total = made * (10 * 0.700094 + 2 * (3 + 0.5 * 4))
+    assert float(found["total"]) == pytest.approx(total, rel=1e-11)
+    assert float(found["per_kwh_delivered"]) == pytest.approx(total / 900, rel=1e-11)
+    assert [stage["stage"] for stage in found["stages"]] == ["material_acquisition", "manufacturing"]
+    assert sum(float(part["kg_co2e"]) for part in found["contributions"]) == pytest.approx(total, rel=1e-11)
+    assert found["contributions"][1]["factor"]["source"] == "an invented example"
+    assert not found["refused"]
+    assert "monte_carlo" not in found
+
+
+def test_draws_repeat_with_their_seed(example: Path) -> None:
+    one, again, other = (
+        solved(example, "--rules", EVERBATT, "--monte-carlo", 500, "--seed", seed)["monte_carlo"] for seed in (1, 1, 2)
+    )
+    assert one == again
+    assert one["quantiles"] != other["quantiles"]
+    assert [share["parameter"] for share in one["variance_shares"]] == ["amount processes/cathode/inputs/salt"]
+    quantiles = [float(value) for value in one["quantiles"].values()]
+    assert quantiles == sorted(quantiles)
+
+
+def test_a_rule_set_may_be_a_file(example: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "own.json"
+    rules.write_bytes(rule_set_bytes(EVERBATT))
+    assert solved(example, "--rules", rules) == solved(example, "--rules", EVERBATT)
+
+
+def test_a_refused_result_exits_1_with_its_findings(example: Path) -> None:
+    example.write_text(example.read_text().replace('"flow": "salt", "amount"', '"flow": "sand", "amount"'))
+    done = packtrace("footprint", "solve", example, "--rules", EVERBATT, "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["refused"]
+    assert found["total"] is None
+    assert [(f["gate"], f["where"]) for f in found["findings"]] == [("missing_factor", "processes/cathode/inputs/salt")]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["absent.json", "--rules", EVERBATT], 2, "No such file"),
+        (["{example}", "--rules", "no-such-rules"], 1, "no rule set 'no-such-rules'"),
+        (["{example}", "--rules", EVERBATT, "--monte-carlo", "1"], 1, "ask for 2 to 100,000 draws"),
+        (["{broken}", "--rules", EVERBATT], 1, "can't be read"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    example: Path, tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    done = packtrace("footprint", "solve", *(word.format(example=example, broken=broken) for word in words))
+    assert done.returncode == code
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_the_schema_is_printed() -> None:
+    done = packtrace("footprint", "schema")
+    assert json.loads(done.stdout)["title"] == "SystemFile"
