@@ -30,7 +30,7 @@ class TrustFile(BaseModel):
     """Anchors of one log. `authorities` are PEM certificates; digests are hex SHA-256 of the published files.
 
     `pinned` are authorities of one organisation, by its URI, which speak for that organisation only; `intermediates` lead to either.
-    `witness_policy` is the text of a tlog-policy, which every checkpoint has to satisfy; empty: none has to.
+    `witness_policy` is the text of a tlog-policy, which the checkpoint of an evidence file has to satisfy; empty: none has to.
     `other_log_keys` are the log's keys beside the first: while one key follows another, both sign. `predecessor` is the last checkpoint,
     a signed note, of the log that this one succeeded after its loss.
     """
