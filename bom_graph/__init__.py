@@ -50,13 +50,15 @@ from bom_graph.records import (
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
-from bom_graph.rules import SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
-from bom_graph.system_file import SystemFile, SystemResult, solve_file
+from bom_graph.rules import MAX_RULE_SET_BYTES, SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
     "LIFE_CYCLE",
+    "MAX_RULE_SET_BYTES",
+    "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
     "ActivityData",

@@ -161,7 +161,9 @@ def _kept_files(folder: Path, url: str) -> Iterator[Path]:
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         path = file.relative_to(folder)
         of_database = database is not None and file.absolute().as_posix().startswith(database.as_posix())
-        if not of_database and path.parts[0] != PUBLISHED and path.as_posix() != LAST_SIGNED:
+        # Nor what the publisher is writing at this moment, which lies beside the last signed checkpoint under its name and more.
+        of_publisher = path.parts[0] == PUBLISHED or path.as_posix().startswith(LAST_SIGNED)
+        if not of_database and not of_publisher:
             yield path
 
 

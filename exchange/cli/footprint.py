@@ -17,8 +17,7 @@ _SHOWN = 10
 
 def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -> int:
     """Compute a product-system file; return the exit code. Raises BomGraphError, OSError."""
-    from bom_graph import SystemFile, load_release, solve_file
-    from bom_graph.system_file import MAX_SYSTEM_BYTES
+    from bom_graph import MAX_SYSTEM_BYTES, SystemFile, load_release, solve_file
 
     rule_set = _rule_set(rules)
     system = SystemFile.read(read_up_to(file, MAX_SYSTEM_BYTES))
@@ -41,8 +40,7 @@ def run_schema() -> int:
 
 
 def _rule_set(name: str) -> RuleSet:
-    from bom_graph import RuleSet, load_rule_set, rule_set_ids
-    from bom_graph.rules import MAX_RULE_SET_BYTES
+    from bom_graph import MAX_RULE_SET_BYTES, RuleSet, load_rule_set, rule_set_ids
 
     path = Path(name)
     if name not in rule_set_ids() and path.suffix == ".json":

@@ -78,6 +78,8 @@ class Site:
                 client, client.log()["origin"], self.folder / "supplier", "secret", utc_now, secrets.token_bytes
             )
             self.supplier = Company.join(desk, "maker", "Maker", "supplier")
+            # An audit fails where what was signed was never published, as after a kill before the very first publication.
+            wait_for(self.folder / "log" / "checkpoint")
 
     def sign(self) -> Issued:
         """A fresh statement."""
@@ -142,6 +144,14 @@ class Site:
         assert count(engine, col(DisclosureRow.leaf_hash)) >= len(distinct)
         engine.dispose()
         return size
+
+
+def wait_for(file: Path) -> None:
+    for _ in range(600):
+        if file.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{file.name} was not written")
 
 
 def count(engine: Engine, column: object) -> int:
