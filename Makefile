@@ -6,6 +6,10 @@ ARGS ?=
 ONLY ?=
 JSON ?=
 
+# Bytecode is kept, away from the sources: else every process compiles all that it imports, seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/bytecode
+
 prepare = PYTHON='$(PYTHON)' sh .ci/environment
 
 .PHONY: help demo test faults lint format bench docs lock clean

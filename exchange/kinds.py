@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -133,7 +135,13 @@ def read_record(statement: Statement) -> Record | None:
 
 def check_own_product(record: Record, issuer: str) -> None:
     """Check that the record, as far as it tells, is about a product below its issuer's URI; StatementError otherwise."""
-    if isinstance(record.sub, str) and not record.sub.startswith(issuer.rstrip("/") + "/"):
+    if not isinstance(record.sub, str):
+        return
+    if _has_dot_segments(record.sub):
+        raise StatementError(
+            f"the product's URI has a dot segment: {record.sub}", where="sub", remedy="write its path without . and .."
+        )
+    if not record.sub.startswith(issuer.rstrip("/") + "/"):
         raise StatementError(
             f"{issuer} speaks for a product that isn't its own: {record.sub}",
             where="sub",
@@ -141,6 +149,27 @@ def check_own_product(record: Record, issuer: str) -> None:
         )
 
 
+def check_spelling(uri: str) -> None:
+    """Check that an organisation's URI has the one spelling (RFC 3986, section 6.2.2); StatementError otherwise.
+
+    Else two organisations could look like one, and products lie below neither or both.
+    """
+    if uri.endswith("/"):
+        raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
+    if not _HOST.fullmatch(urlsplit(uri).netloc) or _has_dot_segments(uri) or "?" in uri or "#" in uri:
+        raise StatementError(
+            "the URI has capitals, a user or escapes before its path, a dot segment, a query or a fragment",
+            where="uri",
+            remedy="write the host plainly and in lower case, and the path without . and ..",
+        )
+
+
+def _has_dot_segments(uri: str) -> bool:
+    """Whether a URI's path has segments that lead elsewhere where they are resolved (RFC 3986, section 5.2.4)."""
+    return any(segment in {".", ".."} for segment in uri.split("/"))
+
+
+_HOST = re.compile(r"([a-z0-9.-]+(:[0-9]{1,5})?)?")
 _ENVELOPE = frozenset({"iss", "aud", "jti", "iat", "vct", "contents"})
 
 

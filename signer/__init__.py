@@ -110,6 +110,7 @@ from signer.rfc9901 import SdJwt, digest_of, verify_sd_jwt
 from signer.sdjwt import join_presentation, split_presentation
 from signer.statements import Issued, Peek, Profile, Statement
 from signer.strict_json import JSON
+from signer.strict_json import parse as parse_json
 from signer.timestamps import Timestamp, verify_timestamp
 from signer.unverified import Unverified, read_unverified
 from signer.verdicts import UNDATED, Reason, Verdict, Word, judge
@@ -228,6 +229,7 @@ __all__ = [
     "judge",
     "leaf_bytes",
     "new_jti",
+    "parse_json",
     "peek",
     "proof_of_possession",
     "read_citation",

@@ -21,6 +21,7 @@ from signer.keystore import load_key, save_key
 __all__ = ["PASSPHRASE_VARIABLE", "create_key", "key_path", "open_key", "open_signer", "prompt", "read_passphrase"]
 
 PASSPHRASE_VARIABLE = "PACKTRACE_PASSPHRASE"  # noqa: S105 - a name
+MIN_PASSPHRASE = 8
 _MAX_PASSPHRASE = 1000
 
 #: Asks a person for a secret without showing it: text to print -> secret.
@@ -79,22 +80,23 @@ def create_key(path: Path, key_pair: KeyPair, passphrase: str) -> None:
 
 
 def read_passphrase(
-    *, descriptor: int | None, environment: Mapping[str, str], ask: Prompt | None, twice: bool = False
+    *, descriptor: int | None, environment: Mapping[str, str], ask: Prompt | None, new: bool = False
 ) -> str:
     """The passphrase: from `descriptor` if given, else PACKTRACE_PASSPHRASE, else `ask` (None: nobody to ask).
 
-    `twice` lets a person type it again, for a new key. One line feed at the end of a descriptor's text is no part of it.
+    `new`, for a key that is made now: a person types it twice, and it has `MIN_PASSPHRASE` characters at least (NIST SP 800-63B).
+    One line feed at the end of a descriptor's text is no part of it.
     Raises PassphraseError.
     """
     if descriptor is not None:
-        return _checked(_from_descriptor(descriptor), f"file descriptor {descriptor}")
+        return _checked(_from_descriptor(descriptor), f"file descriptor {descriptor}", new=new)
     if PASSPHRASE_VARIABLE in environment:
-        return _checked(environment[PASSPHRASE_VARIABLE], PASSPHRASE_VARIABLE)
+        return _checked(environment[PASSPHRASE_VARIABLE], PASSPHRASE_VARIABLE, new=new)
     if ask is None:
         remedy = f"run it on a terminal, or give --passphrase-fd or {PASSPHRASE_VARIABLE}"
         raise PassphraseError("no passphrase, and nobody to ask", where="passphrase", remedy=remedy)
-    passphrase = _checked(ask("Passphrase of the key: "), "prompt")
-    if twice and ask("The same again: ") != passphrase:
+    passphrase = _checked(ask("Passphrase of the key: "), "prompt", new=new)
+    if new and ask("The same again: ") != passphrase:
         raise PassphraseError("the two are not the same", where="prompt", remedy="try again")
     return passphrase
 
@@ -126,9 +128,12 @@ def _from_descriptor(descriptor: int) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _checked(passphrase: str, where: str) -> str:
+def _checked(passphrase: str, where: str, *, new: bool) -> str:
     if not passphrase:
         raise PassphraseError("an empty passphrase", where=where, remedy="choose a passphrase")
+    if new and len(passphrase) < MIN_PASSPHRASE:
+        what = f"shorter than {MIN_PASSPHRASE} characters"
+        raise PassphraseError(what, where=where, remedy="choose a longer one, some words for instance")
     try:
         size = len(passphrase.encode("utf-8"))
     except UnicodeEncodeError:

@@ -56,13 +56,13 @@ def load_key(path: Path, passphrase: str) -> KeyPair:
     """
     key_pair = KeyPair(_decrypt(_read_private(path), passphrase, path))
     try:
-        pem = _beside(path).read_bytes()
+        certificate = _beside(path).read_bytes()
     except FileNotFoundError:
         return key_pair
     except OSError as error:
         raise _failed(error, _beside(path), "check path and rights") from error
     try:
-        return key_pair.with_certificate(_certificate(pem, _beside(path)))
+        return key_pair.with_certificate(_certificate(certificate, _beside(path)))
     except KeyMismatchError as error:
         remedy = "restore the key and the certificate that belong together"
         raise KeyMismatchError(error.what, where=str(_beside(path)), remedy=remedy) from error
@@ -150,11 +150,14 @@ def _decrypt(pem: bytes, passphrase: str, path: Path) -> PrivateKey:
     return key
 
 
-def _certificate(pem: bytes, path: Path) -> bytes:
+def _certificate(data: bytes, path: Path) -> bytes:
+    # An operator returns it as either: PEM for people, DER over HTTP.
+    load = x509.load_pem_x509_certificate if b"-----BEGIN" in data[:_MAX_FILE] else x509.load_der_x509_certificate
     try:
-        certificate = x509.load_pem_x509_certificate(pem[:_MAX_FILE])
+        certificate = load(data[:_MAX_FILE])
     except ValueError as error:
-        raise BadCertificateError("not a certificate", where=str(path), remedy="restore the file") from error
+        remedy = "save the operator's certificate there, in PEM or DER"
+        raise BadCertificateError("not a certificate", where=str(path), remedy=remedy) from error
     return certificate.public_bytes(serialization.Encoding.DER)
 
 

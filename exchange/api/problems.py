@@ -154,7 +154,10 @@ async def _invalid(_request: Request, error: Any) -> Response:
     )
 
 
-async def _http(_request: Request, error: Any) -> Response:
+async def _http(request: Request, error: Any) -> Response:
+    if isinstance(error.__cause__, SignerError):
+        # The framework's own words for a body that couldn't be read tell neither place nor cause.
+        return await _ours(request, error.__cause__)
     headers = dict(error.headers) if error.headers else None
     code = {401: "unauthenticated", 403: "rights", 404: "not_found", 405: "method"}.get(error.status_code, "http")
     remedy = {401: "send the token of the data folder as a bearer token"}.get(

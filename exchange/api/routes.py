@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.assembly import Demand
@@ -20,9 +22,27 @@ from exchange.progress import State
 from exchange.report import Document
 from exchange.services import Services
 from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
-from signer import peek, split_presentation
+from signer import parse_json, peek, split_presentation
 
-router = APIRouter(prefix="/api/v1")
+
+class _StrictRequest(Request):
+    """A request whose JSON can be read in one way only: no member twice, no half characters, no depth without end."""
+
+    async def json(self) -> Any:
+        return parse_json(await self.body(), "body")
+
+
+class _StrictRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_StrictRequest(request.scope, request.receive))
+
+        return handle
+
+
+router = APIRouter(prefix="/api/v1", route_class=_StrictRoute)
 MAX_INT = 2**53
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
 PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]

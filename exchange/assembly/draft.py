@@ -238,6 +238,10 @@ class ProductSystemDraft:
             self._add_bill(number, *bill, stated=stated, process_class=process_class)
         elif activity is not None:
             self._add_hidden_bills(product, activity[0].statement.issuer)
+            if activity[1].inputs is None:
+                self.gaps.append(
+                    Gap(product, "its statement says nothing of inputs; `inputs: []` says that there are none")
+                )
         return number
 
     def _add_hidden_bills(self, product: str, issuer: str) -> None:

@@ -34,7 +34,7 @@ def run_new(path: Path, organisation: str, algorithm: Algorithm, passphrase_fd: 
             raise KeyExistsError("there is a file of that name", where=str(path), remedy=remedy)
         check_new(request)
         pair = KeyPair.generate(algorithm)
-        create_key(path, pair, passphrase(passphrase_fd, twice=True))
+        create_key(path, pair, passphrase(passphrase_fd, new=True))
         write_new(request, _pem(pair, organisation), mode=0o644)
         say(f"key {path}: {algorithm}, thumbprint {pair.thumbprint}")
         say(f"request {request}: send it to the operator of the ledger, and save the certificate as {path}.crt")
@@ -94,20 +94,26 @@ def run_show(path: Path, passphrase_fd: int | None, *, as_json: bool) -> int:
     return guarded(command)
 
 
-def passphrase(descriptor: int | None, *, twice: bool = False) -> str:
+def passphrase(descriptor: int | None, *, new: bool = False) -> str:
     """The passphrase from descriptor, environment or terminal. Raises PassphraseError."""
     from signer.key_access import prompt, read_passphrase
 
     ask = prompt if sys.stdin is not None and sys.stdin.isatty() else None
-    return read_passphrase(descriptor=descriptor, environment=os.environ, ask=ask, twice=twice)
+    return read_passphrase(descriptor=descriptor, environment=os.environ, ask=ask, new=new)
 
 
 def _check_organisation(organisation: str) -> None:
-    from exchange.errors import UsageError
+    from exchange.errors import StatementError, UsageError
+    from exchange.kinds import check_spelling
 
     if not _ORGANISATION.fullmatch(organisation):
         remedy = "name your organisation by a URI such as https://you.example"
         raise UsageError("not a URI in ASCII", where="--organisation", remedy=remedy)
+    try:
+        # As enrolment will: a key whose request is refused there would be made for nothing.
+        check_spelling(organisation)
+    except StatementError as error:
+        raise UsageError(error.what, where="--organisation", remedy=error.remedy) from None
 
 
 def _pem(pair: KeyPair, organisation: str) -> bytes:

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 from exchange.screen import escaped, shown
 
 DONE, REJECTED, USAGE, UNDECIDABLE = 0, 1, 2, 3
+#: Whoever read the output went away: what a shell reports of a program that a closed pipe ended.
+GONE = 141
 #: As shells say it of a process that Ctrl-C ended: 128 and the number of the signal.
 INTERRUPTED = 130
 
@@ -49,8 +51,18 @@ def say_json(found: Any) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding) + "\n")
-    stream.flush()
+    """Write, or end with a code that is no verdict: what couldn't be said was neither verified nor rejected."""
+    try:
+        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        # What is left in the buffer would fail again at the end of the program.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(GONE)
+        if stream is sys.stdout:
+            tell(f"error: {error.strerror} (at standard output); make room, or write elsewhere")
+        sys.exit(USAGE)
 
 
 def fail(error: Any, code: int) -> int:

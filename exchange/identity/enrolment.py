@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, select
 
-from exchange.errors import RightsError, StatementError
+from exchange.errors import RightsError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake import Admissions, Companion, Intake, Receipt
-from exchange.kinds import KEY_EVENTS, ROLE_GRANT, Kind
+from exchange.kinds import KEY_EVENTS, ROLE_GRANT, Kind, check_spelling
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, enrolment_claims, issue, new_jti, proof_of_possession
 
@@ -83,10 +83,10 @@ class Operator:
                 where="uri" if "operator" not in application.roles else "roles",
                 remedy="apply for another organisation and another role",
             )
-        if application.uri.endswith("/"):
-            raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
+        check_spelling(application.uri)
         # One at a time: two of the same would look before either is there, and enrol the key twice under two certificates.
         with self._turn:
+            self._check_alone(application.uri)
             return self._enrol(application)
 
     def _enrol(self, application: Application) -> Enrolled:
@@ -128,6 +128,20 @@ class Operator:
             admission, _seen = self.admissions.current(connection)
         keys = dict.fromkeys(one.thumbprint for one in admission.keys.keys_of(uri) if one.revoked is None)
         return tuple(keys), tuple(sorted(admission.roles.get(uri, ())))
+
+    def _check_alone(self, uri: str) -> None:
+        """Check that no other organisation's URI lies above or below: products lie below their owner's, and have one owner."""
+        above = [uri[:place] for place, one in enumerate(uri) if one == "/"]
+        stored = col(OrganisationRow.uri)
+        overlapping = stored.in_(above) | stored.startswith(f"{uri}/", autoescape=True)
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            other = session.exec(select(stored).where(overlapping).limit(1)).first()
+        if other is not None or self.uri in above:
+            raise RightsError(
+                "the URI lies above or below another organisation's, so that a product could have two owners",
+                where="uri",
+                remedy="apply for a URI of your own",
+            )
 
     def _organisation(self, uri: str) -> OrganisationRow | None:
         with snapshot(self.engine) as connection, Session(connection, expire_on_commit=False) as session:

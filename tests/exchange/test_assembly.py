@@ -188,6 +188,13 @@ def test_nothing_known_of_a_supplier_is_a_gap_and_not_zero(world: World) -> None
     assert [(CELL in gap.where, SALT in gap.what) for gap in result.gaps] == [(True, True)]
 
 
+def test_activity_data_that_says_nothing_of_inputs_is_a_gap(world: World) -> None:
+    made = {"process_class": "material_production", "period": {"start": "2026-01-01", "end": "2026-01-31"}}
+    world.state(MAKER, ACTIVITY_DATA, {**made, "sub": CELL, "outputs": [line("1", product=CELL)]})
+    (gap,) = world.compute(CELL).gaps
+    assert (gap.where, "says nothing of inputs" in gap.what) == (CELL, True)
+
+
 def test_a_citation_of_an_entry_that_is_not_at_hand_is_a_gap(world: World) -> None:
     world.activity(SALT, copper("2"))
     citation = {"origin": ORIGIN, "index": 1, "leaf_hash": "ab" * 32}

@@ -37,8 +37,20 @@ def test_a_new_key_never_overwrites(desk: Desk, taken: str) -> None:
     assert [(one.name, one.read_bytes()) for one in desk.folder.iterdir()] == [(taken, b"precious")]
 
 
-@pytest.mark.parametrize("organisation", ["", "cathodes.example", "https://電池.example", "https://a b", "https://"])
-def test_an_organisation_is_named_by_a_uri(desk: Desk, organisation: str) -> None:
+@pytest.mark.parametrize(
+    "organisation",
+    [
+        *("", "cathodes.example", "https://電池.example", "https://a b", "https://"),
+        *(
+            "https://a.example/",
+            "https://A.example",
+            "https://you@a.example",
+            "https://a.example/../b",
+            "https://a.example?b",
+        ),
+    ],
+)
+def test_an_organisation_is_named_by_a_uri_as_enrolment_wants_it(desk: Desk, organisation: str) -> None:
     ran = desk.run("key", "new", desk.folder / "k", "--organisation", organisation)
     assert ran.code == 2
     assert ran.error
@@ -68,6 +80,13 @@ def test_the_passphrase_from_a_descriptor_beats_the_environment(desk: Desk) -> N
     assert ran.code == 0
     assert load_key(desk.folder / "k", "another horse")
     assert "horse" not in ran.out + ran.err
+
+
+def test_a_short_passphrase_protects_no_new_key(desk: Desk) -> None:
+    ran = desk.run("key", "new", desk.folder / "k", "--organisation", CATHODES, env={"PACKTRACE_PASSPHRASE": "horse"})
+    assert ran.code == 2
+    assert "shorter than 8 characters" in ran.error
+    assert list(desk.folder.iterdir()) == []
 
 
 def test_on_a_terminal_the_passphrase_is_asked_twice_and_not_shown(desk: Desk) -> None:

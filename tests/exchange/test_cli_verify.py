@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,6 +77,21 @@ def packtrace(*arguments: str | Path, encoding: str = "utf-8") -> subprocess.Com
         env={"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
         timeout=60,
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_what_cannot_be_told_is_no_verdict(files: Files) -> None:
+    """A full disk, or a reader who went away, must not look like `rejected`."""
+    command = [sys.executable, "-c", COMMAND, "verify", str(files.evidence), "--trust", str(files.trust)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8", timeout=60)
+    assert done.returncode == 2
+    assert "error: No space left on device (at standard output); make room" in done.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, encoding="utf-8", timeout=60)
+    os.close(writing)
+    assert (gone.returncode, "Traceback" in gone.stderr) == (141, False)
 
 
 def test_text_of_a_verified_file(files: Files) -> None:

@@ -139,7 +139,7 @@ def play(showcase: SmallExchange) -> None:
     made: Claims = {"process_class": "pack_assembly", "electricity": power, "direct_emissions": emitted}
     showcase.state(PACKER, ACTIVITY_DATA, activity(PACK, "piece", **made))
     showcase.state(PACKER, BATTERY_MODEL, battery_model())
-    showcase.state(PACKER, ACTIVITY_DATA, activity(BARE, "piece", **made))
+    showcase.state(PACKER, ACTIVITY_DATA, activity(BARE, "piece", **made, inputs=[]))
     credit = {"sub": CREDIT, "total": "-3", "stages": [{"stage": "material_acquisition", "kg_co2e": "-3"}]}
     credit |= {"findings": [], "primary_data_share": "80"}
     showcase.state(REFINER, PRODUCT_FOOTPRINT, {**footprint(), **credit})

@@ -179,14 +179,14 @@ def test_a_person_is_asked_last_and_twice_for_a_new_key() -> None:
         return SECRET
 
     assert read_passphrase(descriptor=None, environment={}, ask=ask) == SECRET
-    assert read_passphrase(descriptor=None, environment={}, ask=ask, twice=True) == SECRET
+    assert read_passphrase(descriptor=None, environment={}, ask=ask, new=True) == SECRET
     assert len(asked) == 3
 
 
 def test_two_passphrases_that_differ_are_refused() -> None:
     answers = iter([SECRET, "correct house"])
     with pytest.raises(KeyStoreError) as caught:
-        read_passphrase(descriptor=None, environment={}, ask=lambda _text: next(answers), twice=True)
+        read_passphrase(descriptor=None, environment={}, ask=lambda _text: next(answers), new=True)
     assert refused(caught) == "passphrase"
     assert "house" not in str(caught.value)
 

@@ -72,6 +72,12 @@ def test_a_certificate_is_read_without_its_key(world: World, path: Path) -> None
         load_certificate(path)
 
 
+def test_a_certificate_may_be_saved_as_http_returns_it(maker: KeyPair, path: Path) -> None:
+    save_key(path, maker, PASSPHRASE)
+    path.with_name("signing.key.crt").write_bytes(maker.certificate)
+    assert load_key(path, PASSPHRASE).certificate == load_certificate(path) == maker.certificate
+
+
 def test_the_file_is_the_owners_alone_whatever_the_umask(maker: KeyPair, path: Path) -> None:
     before = os.umask(0)
     try:
