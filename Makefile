@@ -25,7 +25,7 @@ demo: ## play the real supply chain and show its footprints (ARGS="--exit --json
 
 test: ## run the tests (ARGS="tests/signer -k name" picks some)
 	@$(prepare) dev
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
 	@$(prepare) dev

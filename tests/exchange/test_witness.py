@@ -115,7 +115,7 @@ def test_of_racing_requests_one_is_cosigned_and_none_rolls_the_log_back(tmp_path
     ):
         assert first.key == second.key
         last = 0
-        for _round in range(8):
+        for _round in range(4):
             asked = [(last, last + 1 + n) for n in range(16)]
             bodies = [body(*sizes) for sizes in asked]
             answers = list(pool.map(RunningWitness.post, [first, second] * 8, bodies))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,9 @@ from exchange.cli.server_commands import run_demo
 from ledger import layout
 from tests.flow.process import ROOT, packtrace, read_until, started
 
+# One worker runs them all, so that they share the one run.
+pytestmark = pytest.mark.xdist_group("demo")
+
 EVERBATT, CHINA, EU = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
 PLACES = ("US", "California", "China", "Korea")
 EXACT, WITH_RECIPE = 1e-6, 1e-4
@@ -37,7 +41,7 @@ WORKED = {
 
 @dataclass
 class Demo:
-    """A data folder, its database, and what the first run printed."""
+    """A data folder, its database, and what a run printed as JSON."""
 
     data: Path
     url: str
@@ -48,16 +52,11 @@ class Demo:
     def run(cls, data: Path, url: str | None) -> Demo:
         """Play the demo; `url` None: SQLite, as without any setting."""
         variables = {} if url is None else {"database_url": url}
-        summary = cls.again(data, variables)
-        return cls(data, url or f"sqlite:///{data / 'exchange.sqlite'}", variables, summary)
-
-    @staticmethod
-    def again(data: Path, variables: dict[str, str]) -> dict[str, Any]:
         run = packtrace("demo", "--exit", "--json", "--data", str(data), **variables)
         assert run.returncode == 0, run.stderr
-        found = json.loads(run.stdout)
-        assert isinstance(found, dict)
-        return found
+        summary = json.loads(run.stdout)
+        assert isinstance(summary, dict)
+        return cls(data, url or f"sqlite:///{data / 'exchange.sqlite'}", variables, summary)
 
     def audit(self, folder: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         return packtrace("ledger", "audit", "--data", str(folder or self.data), **(self.variables | variables))
@@ -75,9 +74,18 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """One run of the demo on SQLite, which the tests share; they change copies only."""
-    return Demo.run(tmp_path_factory.mktemp("sqlite") / "data", None)
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The data folder and the text of a first run on SQLite."""
+    data = tmp_path_factory.mktemp("sqlite") / "data"
+    run = packtrace("demo", "--exit", "--data", str(data))
+    assert run.returncode == 0, run.stderr
+    return data, run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(printed: tuple[Path, str]) -> Demo:
+    """A second run in the same folder, as JSON; the tests share it and change copies only."""
+    return Demo.run(printed[0], None)
 
 
 @pytest.fixture
@@ -124,9 +132,21 @@ def check_said(rule_set: str, found: dict[str, Any]) -> None:
 
 def test_every_pack_on_sqlite(on_sqlite: Demo) -> None:
     check_figures(on_sqlite.summary)
+
+
+def test_every_line_of_the_readme_s_transcript_is_printed(printed: tuple[Path, str]) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    transcript = re.search(r"```text\n(.*?)```", readme, re.DOTALL)
+    assert transcript is not None
+    lines = [line for line in transcript[1].splitlines() if line not in ("", "...")]
+    assert len(lines) > 20
+    assert [line for line in lines if line not in printed[1].splitlines()] == []
+
+
+def test_a_second_run_finds_everything_there(printed: tuple[Path, str], on_sqlite: Demo) -> None:
     statements = on_sqlite.summary["statements"]
-    assert statements["there_before"] == 0
-    assert statements["total"] > 80
+    assert statements["there_before"] == statements["total"] > 80
+    assert f"{statements['total']} statements were signed and admitted, 0 were there already." in printed[1]
 
 
 def test_every_pack_on_postgresql_with_the_same_figures(on_sqlite: Demo, tmp_path: Path, postgres_url: str) -> None:
@@ -185,33 +205,26 @@ def test_everbatt_s_own_rules_report_the_imbalance_without_refusing(on_sqlite: D
     assert not [item for item in on_sqlite.summary["refused"] if item["rule_set"] == EVERBATT]
 
 
-def test_a_second_run_finds_everything_there(copied: Demo) -> None:
+def test_an_address_is_given_only_where_it_is_served(printed: tuple[Path, str], on_sqlite: Demo) -> None:
+    """Nobody serves after --exit, and the address would hand the token around."""
+    assert on_sqlite.summary["page"] is None
+    assert on_sqlite.summary["serve"] == f"packtrace serve --data {on_sqlite.data}"
+    assert f"see the pages: {on_sqlite.summary['serve']}" in printed[1]
+    token = (on_sqlite.data / "token").read_text("ascii").strip()
+    assert token not in printed[1] + json.dumps(on_sqlite.summary)
+
+
+def test_the_pages_are_served_until_ctrl_c(copied: Demo) -> None:
     """And a port that is taken is no obstacle."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        run = packtrace("demo", "--exit", "--json", "--data", str(copied.data), port=port)
-    assert run.returncode == 0, run.stderr
-    summary, statements = json.loads(run.stdout), json.loads(run.stdout)["statements"]
-    assert statements["there_before"] == statements["total"] == copied.summary["statements"]["total"]
-    assert summary["packs"] == copied.summary["packs"]
-    (line,) = [line for line in run.stderr.splitlines() if "exported" not in line and "port" in line]
-    assert line.startswith(f"port {port} can't be had")
+        check_pages(copied, port)
 
 
-def test_an_address_is_given_only_where_it_is_served(on_sqlite: Demo) -> None:
-    """Nobody serves after --exit, and the address would hand the token around."""
-    assert on_sqlite.summary["page"] is None
-    assert on_sqlite.summary["serve"] == f"packtrace serve --data {on_sqlite.data}"
-    run = packtrace("demo", "--exit", "--data", str(on_sqlite.data))
-    assert f"see the pages: {on_sqlite.summary['serve']}" in run.stdout
-    token = (on_sqlite.data / "token").read_text("ascii").strip()
-    assert token not in run.stdout + run.stderr + json.dumps(on_sqlite.summary)
-
-
-def test_the_pages_are_served_until_ctrl_c(copied: Demo) -> None:
-    with started("demo", "--json", "--data", str(copied.data), "--port", "0") as process:
+def check_pages(demo: Demo, port: str) -> None:
+    with started("demo", "--json", "--data", str(demo.data), "--port", port) as process:
         assert process.stdout is not None
         printed = ""
         while not printed.endswith("\n}\n"):
@@ -221,38 +234,8 @@ def test_the_pages_are_served_until_ctrl_c(copied: Demo) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
+    assert err.startswith(f"port {port} can't be had")
     assert err.endswith(f"serving {page} until Ctrl-C\nstopping\n")
-
-
-def test_ctrl_c_in_the_middle_of_a_run_says_so(tmp_path: Path) -> None:
-    arguments = ("demo", "--exit", "--json", "--data", str(tmp_path / "data"), "--port", "0")
-    with started(*arguments) as process:
-        told = read_until(process, "companies enrolled")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    *progress, last = [*told, *err.splitlines()]
-    assert last == "interrupted; what was done stays done; run it again to go on"
-    assert all(line.endswith((" were there)", "granted", "sealed", "stated")) for line in progress), progress
-    assert Demo.again(tmp_path / "data", {})["statements"]["total"] == 90
-
-
-def test_two_at_once_go_on_with_a_run_that_was_cut_short(tmp_path: Path, on_sqlite: Demo) -> None:
-    """Neither signs anew what the other one signs, and the lock of a process that was killed holds nobody up."""
-    data = tmp_path / "data"
-    arguments = ("demo", "--exit", "--json", "--data", str(data), "--port", "0")
-    with started(*arguments) as cut:
-        read_until(cut, "pack NMC622-100-CN stated")
-        cut.send_signal(signal.SIGKILL)
-    with started(*arguments) as first, started(*arguments) as second:
-        answers = [process.communicate(timeout=120) for process in (first, second)]
-    assert [process.returncode for process in (first, second)] == [0, 0], answers
-    waited = [err for _out, err in answers if "another demo is at work" in err]
-    assert len(waited) == 1
-    statements = sorted(json.loads(out)["statements"]["there_before"] for out, _err in answers)
-    assert statements[0] < statements[1] == on_sqlite.summary["statements"]["total"]
-    (size,) = rows(f"sqlite:///{data / 'exchange.sqlite'}", "SELECT count(*) FROM ledger_entry")[0]
-    assert size == rows(on_sqlite.url, "SELECT count(*) FROM ledger_entry")[0][0], "nothing is there twice"
 
 
 @pytest.fixture
@@ -267,30 +250,30 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("table", "before", "differing"),
-    [
-        ("cathode_recipes.csv", "NMC622,nickel-sulfate,", ["cathode-NMC622"]),
-        ("factors.csv", "Graphite,GLO,", ["factor release everbatt-2023"]),
-        ("expected_totals.csv", "LFP,Korea,", []),
-    ],
-    ids=["a recipe", "a factor", "a total that is compared with only"],
-)
 def test_tables_that_were_edited_since_are_named(
-    copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str], table: str, before: str, *, differing: list[str]
+    copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The figure after `before` is another one now."""
-    text = (tables / table).read_text("utf-8")
-    assert before in text
-    (tables / table).write_text(text.replace(before, f"{before}9"), "utf-8")
+    """A recipe and a factor; a total that is only compared with makes no other statement."""
+    edits = {
+        "cathode_recipes.csv": "NMC622,nickel-sulfate,",
+        "factors.csv": "Graphite,GLO,",
+        "expected_totals.csv": "LFP,Korea,",
+    }
+    for table, before in edits.items():
+        text = (tables / table).read_text("utf-8")
+        assert before in text
+        # The figure after `before` is another one now.
+        (tables / table).write_text(text.replace(before, f"{before}9"), "utf-8")
+    differing = ["cathode-NMC622", "factor release everbatt-2023"]
     assert run_demo(copied.data, 0, leave=True, as_json=True) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert summary["statements"]["differing"] == differing
+    assert sorted(summary["statements"]["differing"]) == differing
     assert figures(summary) == figures(copied.summary)
     assert run_demo(copied.data, 0, leave=True, as_json=False) == 0
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("The tables give other data now")]
-    assert len(said) == bool(differing)
-    assert all(name in said[0] for name in differing)
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("The tables give other data now")
+    ]
+    assert all(name in line for name in differing)
 
 
 def test_a_table_that_cannot_be_read_is_named(copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -299,27 +282,34 @@ def test_a_table_that_cannot_be_read_is_named(copied: Demo, tables: Path, capsys
     assert "parameters.csv" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.fixture
-def killed(tmp_path: Path) -> tuple[Path, list[str]]:
-    """A data folder whose demo was killed at several moments, and the last line that each run told."""
-    moments = ("companies enrolled", "pack NMC622-100-CN stated", "pack LFP-100-KR-R stated", "results computed")
-    told = []
-    for moment in moments:
-        with started("demo", "--exit", "--json", "--data", str(tmp_path / "data")) as process:
-            told.append(read_until(process, moment)[-1])
+def test_a_run_that_is_cut_short_again_and_again_is_finished_by_two_at_once(tmp_path: Path, on_sqlite: Demo) -> None:
+    """Neither signs anew what the other one signs, and the lock of a process that was killed holds nobody up."""
+    data = tmp_path / "data"
+    arguments = ("demo", "--exit", "--json", "--data", str(data), "--port", "0")
+    with started(*arguments) as stopped:
+        told = read_until(stopped, "companies enrolled")
+        stopped.send_signal(signal.SIGINT)
+        out, err = stopped.communicate(timeout=60)
+    assert (stopped.returncode, out) == (130, "")
+    *progress, last = [*told, *err.splitlines()]
+    assert last == "interrupted; what was done stays done; run it again to go on"
+    assert all(line.endswith((" were there)", "granted", "sealed", "stated")) for line in progress), progress
+    for moment in ("5 salts stated", "pack NMC622-100-CN stated"):
+        with started(*arguments) as cut:
+            read_until(cut, moment)
             # A moment later, so that the kill comes in the middle of the next step.
             threading.Event().wait(0.05)
-            process.send_signal(signal.SIGKILL)
-    return tmp_path / "data", told
-
-
-def test_runs_that_were_killed_are_resumed(killed: tuple[Path, list[str]], on_sqlite: Demo) -> None:
-    data, told = killed
-    assert len(told) == 4
-    summary = Demo.again(data, {})
-    check_figures(summary)
-    assert figures(summary) == figures(on_sqlite.summary)
-    assert summary["statements"]["there_before"] == summary["statements"]["total"]
+            cut.send_signal(signal.SIGKILL)
+    with started(*arguments) as first, started(*arguments) as second:
+        answers = [process.communicate(timeout=120) for process in (first, second)]
+    assert [process.returncode for process in (first, second)] == [0, 0], answers
+    waited = [err for _out, err in answers if "another demo is at work" in err]
+    assert len(waited) == 1
+    before = sorted(json.loads(out)["statements"]["there_before"] for out, _err in answers)
+    assert before[0] < before[1] == on_sqlite.summary["statements"]["total"]
+    for out, _err in answers:
+        check_figures(json.loads(out))
+        assert figures(json.loads(out)) == figures(on_sqlite.summary)
     log = {int(row) for (row,) in rows(f"sqlite:///{data / 'exchange.sqlite'}", 'SELECT "index" FROM ledger_entry')}
     assert log == set(range(len(log)))
     whole = rows(on_sqlite.url, "SELECT count(*) FROM ledger_entry")[0][0]
