@@ -125,7 +125,8 @@ def _open(claims: Mapping[str, JSON], profile: Profile) -> dict[str, JSON]:
     opened = {name: value for name, value in claims.items() if name in profile.open_claims}
     for name, value in opened.items():
         refuse_reserved(value, name)
-    serialise_each(list(opened.values()), list(opened))
+    if opened:
+        serialise_each(list(opened.values()), opened)
     return opened
 
 
@@ -156,7 +157,9 @@ def _hide(
 
 
 def _check_lines(name: str, value: JSON) -> list[Mapping[str, JSON]]:
-    lines = [line for line in value if isinstance(line, Mapping)] if isinstance(value, list | tuple) else []
+    lines: list[Mapping[str, JSON]] = (
+        [line for line in value if isinstance(line, dict)] if isinstance(value, list | tuple) else []
+    )
     if not isinstance(value, list | tuple) or len(lines) != len(value):
         raise BadClaimError("not a list of objects", where=repr(name), remedy="make each line an object")
     ids = [line["id"] for line in lines if "id" in line]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from signer import base64url
 from signer.errors import (
+    BadClaimError,
     BadDigestListError,
     BadDisclosureError,
     MalformedTokenError,
@@ -39,6 +40,7 @@ SMALLEST_LIST = 8
 _NEVER_HIDDEN = frozenset({DIGESTS, PLACEHOLDER, "exp", "nbf", "cnf"})
 _ALPHABET = base64url.ALPHABET.encode("ascii")
 _CONTAINERS = (dict, list, tuple)
+_TEXT = frozenset({str})
 _SALT_LENGTH = 22
 _DIGEST_LENGTH = 43
 
@@ -142,7 +144,7 @@ def _has_foreign_characters(texts: Iterable[str]) -> bool:
 
 
 def refuse_reserved(value: JSON, where: str) -> None:
-    """Raises ReservedClaimNameError if an object inside `value` has a member `_sd` or `...`."""
+    """Raises ReservedClaimNameError if an object inside `value` has a member `_sd` or `...`, BadClaimError if a name is no text."""
     # JSON knows no other containers: `serialise` refuses them.
     pending = [value] if isinstance(value, _CONTAINERS) else []
     while pending:
@@ -151,6 +153,8 @@ def refuse_reserved(value: JSON, where: str) -> None:
         if isinstance(container, dict):
             if DIGESTS in container or PLACEHOLDER in container:
                 raise _reserved("`_sd` or `...` inside a claim", where)
+            if not set(map(type, container)) <= _TEXT:
+                raise BadClaimError("a name that is no text", where=where, remedy="name each member by text")
             inside = container.values()
         pending += [inner for inner in inside if isinstance(inner, _CONTAINERS)]
 
@@ -211,9 +215,9 @@ def draw_salts(random: Callable[[int], bytes], count: int) -> Iterator[str]:
 def make_disclosures(contents: Sequence[Sequence[JSON]], places: Sequence[str]) -> list[tuple[str, str]]:
     """Text and digest of disclosures; `contents` are [salt, name, value] or [salt, value], `places` the claims they are of.
 
-    Raises BadClaimError, DuplicateMemberError, TooDeepError or TokenTooLargeError.
+    Raises BadClaimError, TooDeepError or TokenTooLargeError.
     """
-    texts = [base64url.encode(spelt.encode("utf-8")) for spelt in serialise_each(contents, places)]
+    texts = list(map(base64url.encode, serialise_each(contents, places)))
     if max(map(len, texts), default=0) > MAX_DISCLOSURE:
         raise too_large(next(where for where, text in zip(places, texts, strict=True) if len(text) > MAX_DISCLOSURE))
     return list(zip(texts, digests_of(texts), strict=True))

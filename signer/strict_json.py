@@ -6,7 +6,7 @@ deeper than `MAX_DEPTH`. Sizes are limited by the callers, which know what they 
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, TypeAlias
 
 from signer.errors import BadClaimError, BadJsonError, DuplicateMemberError, TooDeepError
@@ -43,6 +43,18 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, par
 # What `raw_decode` calls, without what it adds.
 _scan: Callable[[str, int], tuple[JSON, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _make_speller() -> Callable[[JSON], str]:
+    """What `_ENCODER.encode` does, with its machinery made once and not at each call; circles end in RecursionError."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _ENCODER.encode
+    spell = make(None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(spell(value, 0))
+
+
+_spell = _make_speller()
 
 
 def parse(data: bytes, where: str) -> JSON:
@@ -96,43 +108,24 @@ def parse_object(data: bytes, where: str) -> dict[str, JSON]:
 def serialise(value: JSON, where: str) -> bytes:
     """Compact UTF-8 JSON; raises BadClaimError for what JSON cannot say."""
     try:
-        return _ENCODER.encode(value).encode("utf-8")
+        return _spell(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         # Not chained: the encoder's error may carry the value.
         raise BadClaimError("not a JSON value", where=where, remedy="use text, numbers, lists and objects") from None
 
 
-def serialise_each(values: Sequence[JSON], places: Sequence[str]) -> list[str]:
-    """Compact JSON of each value, read back: `parse_text` takes what is returned. `places` say where each value is.
+def serialise_each(values: Sequence[JSON], places: Iterable[str]) -> list[bytes]:
+    """Compact UTF-8 JSON of each value, which `parse` takes; `places` say where each value is.
 
-    All in one go, which costs half as much: reading back tells where each value ends. Raises BadClaimError,
-    DuplicateMemberError (members that JSON spells alike) or TooDeepError.
+    Raises BadClaimError or TooDeepError. Names of members must be text, else JSON could spell two of them alike.
     """
-    try:
-        spelt = _ENCODER.encode(values)
-        spelt.encode("utf-8")
-        return list(_read_back(spelt, places))
-    except (TypeError, ValueError, RecursionError):
-        # One by one, to name the place.
-        return [_serialise_alone(value, where) for value, where in zip(values, places, strict=True)]
-
-
-def _read_back(spelt: str, places: Sequence[str]) -> Iterator[str]:
-    end = 0
-    for where in places:
-        # Past the bracket or the comma before it.
-        start = end + 1
-        value, end = _scan(spelt, start)
-        text = spelt[start:end]
-        if text.count("[") + text.count("{") > MAX_DEPTH:
+    spelt = []
+    for value, where in zip(values, places, strict=False):
+        data = serialise(value, where)
+        if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
             _check_depth(value, where)
-        yield text
-
-
-def _serialise_alone(value: JSON, where: str) -> str:
-    text = serialise(value, where).decode("utf-8")
-    parse_text(text, where)
-    return text
+        spelt.append(data)
+    return spelt
 
 
 def quote_names(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signer import BadBase64Error, BadClaimError, BadJsonError, DuplicateMemberError, SignerError, TooDeepError
 from signer.base64url import decode, decode_padded, encode, encode_each, encode_padded
-from signer.strict_json import MAX_DEPTH, parse, parse_object, parse_text, serialise, serialise_each
+from signer.strict_json import MAX_DEPTH, parse, parse_object, serialise, serialise_each
 
 
 @given(st.binary())
@@ -102,8 +102,8 @@ SAYABLE = st.recursive(
 @given(st.lists(SAYABLE, max_size=6))
 def test_many_values_are_spelt_as_each_alone(values: list[object]) -> None:
     try:
-        alone = [serialise(value, "here").decode() for value in values]  # type: ignore[arg-type]
-        read = [parse_text(text, "here") for text in alone]
+        alone = [serialise(value, "here") for value in values]  # type: ignore[arg-type]
+        read = [parse(data, "here") for data in alone]
     except SignerError as error:
         with pytest.raises(type(error)):
             serialise_each(values, ["here"] * len(values))  # type: ignore[arg-type]
@@ -115,13 +115,12 @@ def test_many_values_are_spelt_as_each_alone(values: list[object]) -> None:
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        ({1: "a", "1": "b"}, DuplicateMemberError),
         (float("inf"), BadClaimError),
         ("\ud800", BadClaimError),
         ({1, 2}, BadClaimError),
         ([[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]], TooDeepError),
     ],
-    ids=["members_alike", "infinite", "surrogate", "set", "deep"],
+    ids=["infinite", "surrogate", "set", "deep"],
 )
 def test_one_of_many_values_is_refused_by_its_place(value: object, error: type[SignerError]) -> None:
     with pytest.raises(error) as caught:

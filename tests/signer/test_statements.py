@@ -276,7 +276,7 @@ def test_the_digest_of_the_published_example() -> None:
         ({"inputs": [{"id": "a"}, {"id": "a"}]}, RepeatedLineError),
         ({"x": float("nan")}, BadClaimError),
         ({"x": "\ud800"}, BadClaimError),
-        ({"x": {1: "a", "1": "b"}}, SignerError),
+        ({"x": {1: "a", "1": "b"}}, BadClaimError),
         ({"target": "x" * 70_000}, TokenTooLargeError),
     ],
     ids=lambda value: ascii(value)[:40] if isinstance(value, dict) else "",
