@@ -3,6 +3,7 @@
 Pure: no database, clock, network or randomness.
 """
 
+from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
@@ -25,8 +26,9 @@ from bom_graph.errors import (
 )
 from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance, sealed_total
+from bom_graph.gates import Finding, element_balance, out_of_scope, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
+from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
@@ -56,12 +58,14 @@ from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSyst
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "DEFAULT_MATERIALITY",
     "LIFE_CYCLE",
     "MAX_RULE_SET_BYTES",
     "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
     "ActivityData",
+    "Average",
     "Background",
     "BatteryModel",
     "BillOfMaterials",
@@ -82,12 +86,14 @@ __all__ = [
     "FactorRow",
     "Finding",
     "Footprint",
+    "GroupFootprint",
     "Input",
     "Lines",
     "Link",
     "LoopError",
     "Measure",
     "MissingFactorError",
+    "Misstatement",
     "Output",
     "Parameter",
     "Pedigree",
@@ -115,6 +121,7 @@ __all__ = [
     "UnknownStageError",
     "Vehicle",
     "Warranty",
+    "candidate_average",
     "compile_arrays",
     "compile_system",
     "convert",
@@ -129,6 +136,8 @@ __all__ = [
     "load_rule_set",
     "look_up",
     "mass_fractions",
+    "misstatement",
+    "out_of_scope",
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",

@@ -10,8 +10,8 @@ from typing import Literal
 from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
 from bom_graph.factors import FactorRow
 from bom_graph.quantities import UNITS, convert
-from bom_graph.records import ActivityData, Lines, Output
-from bom_graph.rules import ElementGate
+from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Output
+from bom_graph.rules import ElementGate, RuleSet
 
 #: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
 #: on clean power or an old process, too narrow for a slipped unit.
@@ -29,6 +29,20 @@ class Finding:
     what: str
     remedy: str
     refuses: bool = False
+
+
+def out_of_scope(model: BatteryModel, rule_set: RuleSet, *, where: str) -> list[Finding]:
+    """Return a note where the rule set doesn't speak of this pack: its rated energy is not above the stated kWh."""
+    rated = model.rated_energy
+    if rule_set.scope is None or not isinstance(rated, Measure):
+        return []
+    kwh, limit = rated.to("kWh", where="rated_energy"), rule_set.scope.rated_energy_above_kwh
+    if kwh > limit:
+        return []
+    what = f"the rated energy is {kwh:f} kWh, and {rule_set.id} speaks of packs above {limit:f} kWh"
+    return [
+        Finding("scope", "note", where, what, "nothing is to be filed for this pack; the figure is for information")
+    ]
 
 
 def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> list[Finding]:

@@ -90,6 +90,12 @@ class Rounding(_Frozen):
     decimals: Annotated[int, Field(ge=0, le=12)]
 
 
+class Scope(_Frozen):
+    """Which packs the rule set speaks of: those whose rated energy is above so many kWh."""
+
+    rated_energy_above_kwh: Annotated[Amount, Field(ge=0)]
+
+
 class Unstated(_Frozen):
     """Something that the source does not state, and what is assumed here instead."""
 
@@ -106,6 +112,7 @@ class RuleSet(_Frozen):
     title: str
     source: str
     functional_unit: str
+    scope: Scope | None = None
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     outside_boundary: tuple[str, ...] = ()
     stage_rules: tuple[StageRule, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bom_graph import FactorRelease, Finding, Footprint, RuleSet, solve
+from bom_graph import FactorRelease, Finding, Footprint, RuleSet, out_of_scope, solve
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
@@ -35,6 +35,8 @@ def compute(
     is_pack = model is not None or assembly.is_pack
     kwh, formula = assembly.denominator(model) if model is not None else (None, _UNDIVIDED[is_pack])
     assembly.check_unit(demand.product, model)
+    if model is not None:
+        assembly.findings += out_of_scope(model, rule_set, where=demand.product)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
         raise RefusedError(refusing)
     footprint = solve(assembly.system(), {0: 1.0})

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from bom_graph import ActivityData, element_balance, load_release, sealed_total
+from bom_graph import (
+    ActivityData,
+    BatteryModel,
+    element_balance,
+    load_release,
+    load_rule_set,
+    out_of_scope,
+    sealed_total,
+)
 from bom_graph.rules import ElementGate
 
 REFUSING = ElementGate(soft=0.02, hard=0.1, hard_effect="refuse")
@@ -109,3 +117,25 @@ def test_a_sealed_total_that_nothing_compares_with_is_only_odd_at_or_below_zero(
     for background in ([], COPPER):
         assert sealed_total(1e12, "piece", background, where="here") == []
         assert len(sealed_total(0.0, "piece", background, where="here")) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule_set", "energy", "unit", "noted"),
+    [
+        ("cn-miit-551-trial", "2.0", "kWh", True),
+        ("cn-miit-551-trial", "2.001", "kWh", False),
+        ("cn-miit-551-trial", "2000", "Wh", True),
+        ("eu-cfb-draft-2024-partial", "2.0", "kWh", False),
+    ],
+)
+def test_a_small_pack_is_out_of_scope_and_said_so(rule_set: str, energy: str, unit: str, *, noted: bool) -> None:
+    """reference/worked-examples N: above 2 kWh."""
+    claims = {
+        "sub": "https://packs.example/scooter",
+        "model": "scooter",
+        "plant": {"name": "plant", "country": "CN"},
+        "chemistry": "LFP",
+        "rated_energy": {"amount": energy, "unit": unit, "obtained": "measured"},
+    }
+    found = out_of_scope(BatteryModel.draft(claims), load_rule_set(rule_set), where="here")
+    assert [(one.gate, one.level, one.refuses) for one in found] == [("scope", "note", False)] * noted
