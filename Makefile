@@ -5,6 +5,7 @@ PYTHON ?=
 ARGS ?=
 ONLY ?=
 JSON ?=
+CI ?=
 
 # Bytecode is kept, away from the sources: else every process compiles all that it imports, seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,9 +24,9 @@ demo: ## play the real supply chain and show its footprints (ARGS="--exit --json
 	@$(prepare) runtime
 	@.venv/bin/packtrace demo $(ARGS)
 
-test: ## run the tests (ARGS="tests/signer -k name" picks some)
+test: ## run the tests (ARGS="tests/signer -k name" picks some; CI=1 adds those that take long)
 	@$(prepare) dev
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	@CI='$(CI)' .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not faults$(if $(CI),, and not long)" $(ARGS)
 
 faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
 	@$(prepare) dev

@@ -1,14 +1,21 @@
-"""What tests of several packages share: a database of each sort, and an exchange at work on it."""
+"""What tests of several packages share: how hard properties are tried, a database of each sort, and an exchange at work on it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.flow.world import Exchange
 from tests.postgres import postgres_url
 
 __all__ = ["postgres_url"]
+
+# A person waits for `make test`; CI looks harder, and the same way each time. No example fails for being slow.
+settings.register_profile("person", max_examples=30, deadline=None)
+settings.register_profile("machine", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
+settings.load_profile("machine" if os.environ.get("CI") else "person")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

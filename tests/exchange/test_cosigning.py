@@ -640,6 +640,7 @@ def test_a_changed_policy_counts_what_is_kept_already(light: Log) -> None:
     assert light.witnessed(changed) == size(light), "though neither answers any more"
 
 
+@pytest.mark.long
 def test_a_witness_process_that_is_killed_and_comes_back_follows_one_history(light: Log, tmp_path: Path) -> None:
     folder, keys = tmp_path / "w", [light.signer.log_key]
     ended = threading.Event()

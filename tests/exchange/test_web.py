@@ -590,6 +590,7 @@ def served(showcase: SmallExchange, tmp_path: Path) -> Iterator[str]:
     listener.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", ["overview", "result"])
 def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewhere(
     showcase: SmallExchange, served: str, tmp_path: Path, page: str

@@ -139,6 +139,7 @@ WitnessSigner.sign = once
 """
 
 
+@pytest.mark.long
 def test_killed_between_memory_and_answer_it_remembers(tmp_path: Path) -> None:
     folder = tmp_path / "witness"
     with witness_process(folder, [LOG.log_key], NAME, before=KILL_BEFORE_THE_SECOND_SIGNATURE) as found:

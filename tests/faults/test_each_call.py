@@ -118,7 +118,7 @@ def test_the_durable_calls_are_those_that_the_code_tells(listed: list[Call]) -> 
     assert sum(name == "fsync" for name, _ in steps) > len(renames)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [FAULTS[0], *(pytest.param(fault, marks=pytest.mark.long) for fault in FAULTS[1:])])
 def test_a_few_failing_calls_lose_nothing(
     template: Path, listed: list[Call], fault: str, subtests: pytest.Subtests
 ) -> None:

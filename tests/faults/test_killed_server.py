@@ -173,6 +173,7 @@ def kill_and_check(folder: Path, url: str, times: int) -> None:
     assert site.check() == start + len(site.answered)
 
 
+@pytest.mark.long
 def test_a_server_killed_a_few_times_loses_nothing(tmp_path: Path) -> None:
     kill_and_check(tmp_path / "data", f"sqlite:///{tmp_path / 'exchange.sqlite'}", times=2)
 

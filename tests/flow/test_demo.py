@@ -149,6 +149,7 @@ def test_a_second_run_finds_everything_there(printed: tuple[Path, str], on_sqlit
     assert f"{statements['total']} statements were signed and admitted, 0 were there already." in printed[1]
 
 
+@pytest.mark.long
 def test_every_pack_on_postgresql_with_the_same_figures(on_sqlite: Demo, tmp_path: Path, postgres_url: str) -> None:
     demo = Demo.run(tmp_path / "data", postgres_url)
     check_figures(demo.summary)
@@ -282,6 +283,7 @@ def test_a_table_that_cannot_be_read_is_named(copied: Demo, tables: Path, capsys
     assert "parameters.csv" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_a_run_that_is_cut_short_again_and_again_is_finished_by_two_at_once(tmp_path: Path, on_sqlite: Demo) -> None:
     """Neither signs anew what the other one signs, and the lock of a process that was killed holds nobody up."""
     data = tmp_path / "data"

@@ -54,6 +54,7 @@ def test_openssl_verifies_the_checkpoint_of_an_exchange(folder: Path) -> None:
     assert run(folder, openssl).returncode != 0
 
 
+@pytest.mark.long
 def test_go_verifies_the_log_of_an_exchange(folder: Path) -> None:
     go_verifier()
     key, _openssl, go = BLOCKS

@@ -20,6 +20,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
+@pytest.mark.long
 def test_memory_stays_level_over_thousands_of_tokens(world: World, traced: None) -> None:
     """The million is a row of the benchmarks."""
     issued = [world.issue(world.certified("Ed25519"), random_bytes=random.Random(n).randbytes) for n in range(20)]

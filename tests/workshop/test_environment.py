@@ -290,6 +290,7 @@ def test_real_install(real: Checkout) -> None:
     assert importable(real, "probe")
 
 
+@pytest.mark.long
 def test_uv_that_fails_leaves_the_work_to_pip(real: Checkout) -> None:
     real.put("uv", '#!/bin/sh\n[ "$1" = --version ]\n')
     code, said = real.run("runtime")
@@ -300,6 +301,7 @@ def test_uv_that_fails_leaves_the_work_to_pip(real: Checkout) -> None:
     assert importable(real, "probe")
 
 
+@pytest.mark.long
 def test_wheel_with_another_hash_is_refused(real: Checkout) -> None:
     lock = real.folder / "runtime.lock"
     lock.write_text(lock.read_text().partition("sha256:")[0] + "sha256:" + 64 * "0" + "\n")
