@@ -80,15 +80,6 @@ def tiles_of(size: int) -> Iterator[tuple[int, int, int]]:
         level += 1
 
 
-def partial_tiles(size: int) -> Iterator[TilePlace]:
-    """The partial tiles and the partial bundle that a tree of this size needs."""
-    for level, full, width in tiles_of(size):
-        if width:
-            yield TilePlace(level, full, width)
-            if level == 0:
-                yield TilePlace(None, full, width)
-
-
 def full_tiles(start: int, stop: int) -> Iterator[TilePlace]:
     """The tiles and bundles that became full when the tree grew from `start` to `stop` entries."""
     for level, full, _ in tiles_of(stop):

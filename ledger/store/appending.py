@@ -52,7 +52,7 @@ class Appended:
 def create_log(connection: Connection, origin: str) -> None:
     """Begin an empty log with this origin. Raises LogExistsError, BadKeyError for an unfit origin."""
     require_writing(connection)
-    start = chain.chain_start(origin)
+    start = chain.chain_start(chain.require_origin(origin))
     if connection.scalar(select(tables.head.c.id)) is not None:
         raise LogExistsError(
             "the database has a log already", where="ledger head", remedy="use it, or another database"
