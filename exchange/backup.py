@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, inspect, make_url
 
-from exchange.database import engine_for
+from exchange.database import engine_for, existing_engine_for, place
 from exchange.errors import SetupError
 from exchange.installation import LAST_SIGNED, PUBLISHED, flush_folder, make_private_folder, write_private
 from ledger.store import head, latest_checkpoint, snapshot
@@ -52,7 +52,7 @@ def back_up(folder: Path, url: str, target: Path, now: datetime) -> Backup:
     """Copy database and data folder into `target`, which is there when it is whole. SetupError where that isn't possible."""
     if os.path.lexists(target):
         raise SetupError("there is something of that name", where=str(target), remedy="name a folder that isn't there")
-    engine = engine_for(url)
+    engine = existing_engine_for(url)
     with snapshot(engine) as connection:
         # Read before the copy is made, which may hold more.
         found, newest = head(connection), latest_checkpoint(connection)
@@ -149,7 +149,7 @@ def _require_empty(url: URL) -> None:
     if filled:
         raise SetupError(
             "the database is not empty",
-            where="PACKTRACE_DATABASE_URL",
+            where=place(url),
             remedy="move it away for reading, or name an empty one",
         )
 
