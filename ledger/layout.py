@@ -105,10 +105,9 @@ def require_entry(entry: bytes) -> bytes:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """The entries, each after its length as big-endian uint16. Raises EntryRefusedError."""
-    parts: list[bytes] = []
     for entry in entries:
-        parts += (len(require_entry(entry)).to_bytes(2, "big"), entry)
-    return b"".join(parts)
+        require_entry(entry)
+    return b"".join([part for entry in entries for part in (len(entry).to_bytes(2, "big"), entry)])
 
 
 def decode_bundle(data: bytes, width: int = TILE_WIDTH) -> list[bytes]:

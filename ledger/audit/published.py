@@ -37,7 +37,9 @@ class PublishedFiles:
 
     def compare(self, tile: RebuiltTile) -> None:
         """Check the files of a tile, and of the bundle under it at level 0. Raises AuditError naming the path."""
-        widths = self._widths(tile.level, tile.number)
+        # Of a tile that is full in the folder no partial one is called for.
+        full = is_full(TilePlace(tile.level, tile.number), self._published)
+        widths = {} if full else self._widths(tile.level, tile.number)
         for level in [tile.level, *([None] if tile.level == 0 else [])]:
             self._compare(TilePlace(level, tile.number), tile, widths)
 
