@@ -1,6 +1,7 @@
 """The stored nodes of the tree: hash tiles, written once per 256 hashes and read a row or two per level."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -22,7 +23,7 @@ _GROW = Prepared(update(tables.node).where(*_AT).values(hashes=bindparam("grown"
 
 def read_tile(connection: Connection, level: int, number: int) -> HashTile:
     """A tile as far as the log has it."""
-    stored = _TILE.execute(connection, (level, number)).one_or_none()
+    stored: Sequence[Any] | None = _TILE.execute(connection, (level, number)).one_or_none()
     if stored is not None:
         hashes, inner = stored
         return HashTile(hashes, inner or b"")
