@@ -141,7 +141,8 @@ def _run(command: list[str], url: URL) -> None:
 def _require_empty(url: URL) -> None:
     if url.get_backend_name() == "sqlite":
         # A write-ahead log that is left would be read into the restored database, which it does not belong to.
-        filled = any(Path(f"{url.database}{rest}").exists() for rest in ("", "-wal", "-shm", "-journal"))
+        left = any(Path(f"{url.database}{rest}").exists() for rest in ("-wal", "-shm", "-journal"))
+        filled = left or _has_tables(Path(str(url.database)))
     else:
         engine = engine_for(url.render_as_string(hide_password=False))
         filled = bool(inspect(engine).get_table_names())
@@ -152,6 +153,17 @@ def _require_empty(url: URL) -> None:
             where=place(url),
             remedy="move it away for reading, or name an empty one",
         )
+
+
+def _has_tables(file: Path) -> bool:
+    """Whether a SQLite file has tables, or isn't one."""
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as found:
+            return bool(found.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _kept_files(folder: Path, url: str) -> Iterator[Path]:
