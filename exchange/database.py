@@ -20,6 +20,7 @@ from ledger.store import engine_for as ledger_engine_for
 from ledger.store import metadata as ledger_metadata
 
 __all__ = [
+    "SUCCEED",
     "DecimalText",
     "UtcTime",
     "begin",

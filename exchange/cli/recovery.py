@@ -108,7 +108,8 @@ def run_succeed(data: Path | None, old: str, new: str | None) -> int:
         from exchange.installation import new_secret
         from exchange.succession import succeed
 
-        name = new or (settings.origin if settings.origin != old else None)
+        setting = settings.origin if settings.origin != old else None
+        name = setting if new is None else new
         secret = _passphrase(settings)
         last = succeed(settings.data, engine_for(settings.url), old, name, passphrase=secret, random=new_secret)
         # A witness policy with log lines can't name the new log's key yet.

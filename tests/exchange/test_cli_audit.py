@@ -142,15 +142,16 @@ def test_a_lost_database_is_said_and_none_is_made(
         lambda: run_serve(folder, 0),
         lambda: run_succeed(folder, "another.example", None),
         lambda: run_succeed(folder, log.origin, "bad name"),
+        lambda: run_succeed(folder, log.origin, ""),
     ]
     capsys.readouterr()
-    for command in commands[:-2]:
+    for command in commands[:-3]:
         assert command() == 2
         line = found(capsys)
         assert f"the log's database is missing or empty (at {folder / 'exchange.sqlite'})" in line
         assert "`packtrace restore COPY`" in line
         assert "`packtrace ledger succeed ORIGIN`" in line
-    assert [command() for command in commands[-2:]] == [2, 2]
+    assert [command() for command in commands[-3:]] == [2, 2, 2]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert not (folder.parent / "copy").exists()
     assert run_restore(folder, folder.parent / "backup", as_json=True) == 0
