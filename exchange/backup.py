@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, inspect, make_url
 
-from exchange.database import engine_for
+from exchange.database import engine_for, existing_engine_for, place
 from exchange.errors import SetupError
 from exchange.installation import LAST_SIGNED, PUBLISHED, flush_folder, make_private_folder, write_private
 from ledger.store import head, latest_checkpoint, snapshot
@@ -52,7 +52,7 @@ def back_up(folder: Path, url: str, target: Path, now: datetime) -> Backup:
     """Copy database and data folder into `target`, which is there when it is whole. SetupError where that isn't possible."""
     if os.path.lexists(target):
         raise SetupError("there is something of that name", where=str(target), remedy="name a folder that isn't there")
-    engine = engine_for(url)
+    engine = existing_engine_for(url)
     with snapshot(engine) as connection:
         # Read before the copy is made, which may hold more.
         found, newest = head(connection), latest_checkpoint(connection)
@@ -141,7 +141,8 @@ def _run(command: list[str], url: URL) -> None:
 def _require_empty(url: URL) -> None:
     if url.get_backend_name() == "sqlite":
         # A write-ahead log that is left would be read into the restored database, which it does not belong to.
-        filled = any(Path(f"{url.database}{rest}").exists() for rest in ("", "-wal", "-shm", "-journal"))
+        left = any(Path(f"{url.database}{rest}").exists() for rest in ("-wal", "-shm", "-journal"))
+        filled = left or _has_tables(Path(str(url.database)))
     else:
         engine = engine_for(url.render_as_string(hide_password=False))
         filled = bool(inspect(engine).get_table_names())
@@ -149,9 +150,20 @@ def _require_empty(url: URL) -> None:
     if filled:
         raise SetupError(
             "the database is not empty",
-            where="PACKTRACE_DATABASE_URL",
+            where=place(url),
             remedy="move it away for reading, or name an empty one",
         )
+
+
+def _has_tables(file: Path) -> bool:
+    """Whether a SQLite file has tables, or isn't one."""
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as found:
+            return bool(found.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _kept_files(folder: Path, url: str) -> Iterator[Path]:

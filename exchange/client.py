@@ -23,6 +23,7 @@ _RETRIES = 30
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
 _NO_LOG = "check that a published log is there"
+_UNAUTHENTICATED = "name the exchange's data folder with --data: its token is sent to this machine"
 _TIMEOUT = 75  # seconds; a submission may wait for a state for 60
 _NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
@@ -184,7 +185,8 @@ def fetching(prefix: str, token_file: Path | None = None) -> Iterator[Fetch]:
                 if answer.is_success:
                     return _bounded(answer, limit, url)
                 problem = _problem(_bounded(answer, _MAX_REFUSAL, url))
-                raise AnswerError(answer.status_code, {"where": url, "remedy": _NO_LOG} | problem)
+                remedy = _UNAUTHENTICATED if answer.status_code == httpx2.codes.UNAUTHORIZED else _NO_LOG
+                raise AnswerError(answer.status_code, problem | {"where": url, "remedy": remedy})
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise UnreachableError(f"no answer: {error or type(error).__name__}", where=url, remedy=_NO_LOG) from None
 

@@ -7,16 +7,31 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, String, TypeDecorator
+from sqlalchemy import URL, Dialect, Engine, String, TypeDecorator, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import SQLModel
 
 from exchange.errors import SetupError
-from ledger.store import begin
+from ledger import NoLogError
+from ledger.store import begin, head, snapshot
 from ledger.store import engine_for as ledger_engine_for
 from ledger.store import metadata as ledger_metadata
 
-__all__ = ["DecimalText", "UtcTime", "begin", "engine_for", "migrate"]
+__all__ = [
+    "SUCCEED",
+    "DecimalText",
+    "UtcTime",
+    "begin",
+    "engine_for",
+    "existing_engine_for",
+    "has_log",
+    "lost",
+    "migrate",
+    "place",
+]
+
+#: What is left to do when a log's database is lost and no copy of it is new enough.
+SUCCEED = "if none is left, this origin ends: `packtrace ledger succeed ORIGIN` starts a new log in an empty database"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DECIMAL_CHARACTERS = 64
@@ -87,6 +102,44 @@ def engine_for(url: str) -> Engine:
         ) from None
     engine.hide_parameters = True
     return engine
+
+
+def place(url: str | URL) -> str:
+    """Where people find a database: SQLite's file, or the setting, of which the rest may be secret."""
+    parsed = make_url(url)
+    return str(parsed.database) if parsed.get_backend_name() == "sqlite" else "PACKTRACE_DATABASE_URL"
+
+
+def has_log(engine: Engine) -> bool:
+    """Whether the database holds a log. Of a SQLite database that isn't there no file is made."""
+    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+        return False
+    with snapshot(engine) as connection:
+        if not inspect(connection).has_table(ledger_metadata.tables["ledger_head"].name):
+            return False
+        try:
+            head(connection)
+        except NoLogError:
+            return False
+    return True
+
+
+def existing_engine_for(url: str) -> Engine:
+    """The engine of a database that is there, for who only reads it. SetupError where it is lost: nothing is made in its place."""
+    engine = engine_for(url)
+    if not has_log(engine):
+        engine.dispose()
+        raise lost(engine)
+    return engine
+
+
+def lost(engine: Engine) -> SetupError:
+    """The error for a log's database that is gone."""
+    return SetupError(
+        "the log's database is missing or empty",
+        where=place(engine.url),
+        remedy=f"put a copy back: `packtrace restore COPY`; {SUCCEED}",
+    )
 
 
 def migrate(engine: Engine) -> None:

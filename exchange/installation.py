@@ -26,7 +26,7 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
 from bom_graph import Background
-from exchange.database import migrate
+from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
@@ -34,12 +34,14 @@ from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Pol
 from exchange.trust import TrustFile
 from ledger import (
     CHECKPOINT_PATH,
+    BadSignatureError,
     LedgerError,
     LogBehindError,
-    LogInconsistentError,
     LogKey,
     NoLogError,
     NoteSigner,
+    UnknownSignerError,
+    WrongOriginError,
     open_checkpoint,
 )
 from ledger.store import begin, create_log, head, latest_checkpoint, require_current, snapshot
@@ -56,8 +58,8 @@ NEXT = "log.next"
 RETIRED = "keys/log.retired"
 FROZEN = "frozen"
 PREDECESSOR = "predecessor"
+TRUST = "trust"
 _MAX_SECRET = 4096
-_SUCCEED = "if none is left, this origin ends: `packtrace ledger succeed ORIGIN` starts a new log in an empty database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def open_installation(
     """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy."""
     make_private_folder(folder)
     with alone(folder):
+        _require_not_lost(engine, folder)
         keys = _keys(folder / "keys", passphrase or kept_passphrase(folder, random), clock())
         migrate(engine)
         origin = _log(engine, origin, random, folder)
@@ -115,7 +118,7 @@ def open_installation(
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
         _publish_releases(operator, policy, background)
         trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
-        write_private(folder / "trust", trust_file.document(), mode=0o644)
+        write_private(folder / TRUST, trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
 
@@ -288,22 +291,29 @@ def _log_seed(path: Path, secret: str) -> bytes:
     return key.private_bytes_raw()
 
 
+def _require_not_lost(engine: Engine, folder: Path) -> None:
+    """Refuse to found a log where there was one, before anything is made: after the loss of its database an origin is frozen.
+
+    Only `succession.succeed` starts a new one then; the trust file that it leaves names the frozen log.
+    """
+    if has_log(engine):
+        return
+    if any((folder / name).exists() for name in (LAST_SIGNED, f"{PUBLISHED}/{CHECKPOINT_PATH}")):
+        raise lost(engine)
+    trust = folder / TRUST
+    if trust.exists() and TrustFile.read(trust.read_bytes(), where=str(trust)).origin not in frozen_origins(folder):
+        raise lost(engine)
+
+
 def _log(engine: Engine, origin: str | None, random: Callable[[int], bytes], folder: Path) -> str:
     """Return the log's origin, founding the log if there is none.
 
-    SetupError where it has another name than the setting, or where a log signed a checkpoint and its database is gone: after such a
-    loss the old origin stays frozen as it is, and only `succession.succeed` starts a new one.
+    SetupError where it has another name than the setting, or the name of a frozen log.
     """
     try:
         with snapshot(engine) as connection:
             found = head(connection).origin
     except NoLogError:
-        if any((folder / name).exists() for name in (LAST_SIGNED, f"{PUBLISHED}/{CHECKPOINT_PATH}")):
-            raise SetupError(
-                "the database has no log, but one signed checkpoints here",
-                where=str(folder),
-                remedy=f"restore the database; {_SUCCEED}",
-            ) from None
         found = origin or f"packtrace.example/{random(4).hex()}"
         if found in frozen_origins(folder):
             raise SetupError(
@@ -335,7 +345,7 @@ def retired_keys(folder: Path) -> tuple[LogKey, ...]:
 
 def known_keys(folder: Path) -> tuple[LogKey, ...]:
     """Return the public keys of the folder's log, those that sign first, then those that ended. Raises EvidenceError, OSError."""
-    path = folder / "trust"
+    path = folder / TRUST
     return (*TrustFile.read(path.read_bytes(), where=str(path)).keys, *retired_keys(folder))
 
 
@@ -357,11 +367,9 @@ def _check_current(engine: Engine, note_signer: NoteSigner, folder: Path) -> Non
         with snapshot(engine) as connection:
             require_current(connection, note_signer.log_keys, folder / PUBLISHED, folder / LAST_SIGNED)
     except LogBehindError as error:
-        raise LogBehindError(error.what, where=error.where, remedy=f"restore a newer copy; {_SUCCEED}") from error
-    except LogInconsistentError:
-        raise
-    except LedgerError as error:
-        raise _foreign_keys(folder / "keys", error.what) from error
+        raise LogBehindError(error.what, where=error.where, remedy=f"restore a newer copy; {SUCCEED}") from error
+    except (UnknownSignerError, BadSignatureError, WrongOriginError) as error:
+        raise _foreign_keys(folder / "keys", f"{error.what} ({error.where})") from error
 
 
 def _check_belongs(

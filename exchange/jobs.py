@@ -20,6 +20,9 @@ from ledger import DurableWriteError, LedgerError, NoteSigner
 from ledger.store import SignedCheckpoint, begin, publish
 
 log = logging.getLogger("packtrace.jobs")
+# The scheduler warns of each tick that comes while one is under way and is left out: no news, as one may wait seconds for witnesses.
+_scheduling = logging.getLogger("packtrace.jobs.scheduling")
+_scheduling.setLevel(logging.ERROR)
 PUBLISH = "publish-checkpoint"
 LEASE = timedelta(seconds=15)
 
@@ -75,22 +78,26 @@ class Publisher:
         self._last_signed = last_signed
         self._holder = holder
         self._clock = clock
+        self._looked = False
 
     def tick(self) -> SignedCheckpoint | None:
-        """Publish what was committed, if this process holds the lease. Errors are logged and told to the caller."""
+        """Publish what was committed, if this process holds the lease; the first time, also files that were lost. Raises LedgerError."""
         now = self._clock()
         with begin(self._engine) as connection:
             if not take_lease(connection, PUBLISH, self._holder, now):
                 return None
         self._witnesses.compare()
-        return publish(
+        signed = publish(
             self._engine,
             self._signer,
             self._folder,
             now,
             last_signed=self._last_signed,
             cosign=self._witnesses.collect,
+            put_back=not self._looked,
         )
+        self._looked = True
+        return signed
 
     def stop(self) -> None:
         """Give the lease back; where the database is out of reach, it ends by itself."""
@@ -103,7 +110,7 @@ class Publisher:
 
 def start_clock(publisher: Publisher, seconds: float) -> BackgroundScheduler:
     """Start the clock that ticks `publisher`; `shutdown()` ends it."""
-    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler = BackgroundScheduler(timezone="UTC", logger=_scheduling)
     options = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
     scheduler.add_job(_guarded(publisher), "interval", seconds=seconds, **options)
     scheduler.start()

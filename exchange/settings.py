@@ -15,6 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ledger import BadKeyError, require_origin
+
 DEFAULT_PORT = 8551
 PREFIX = "PACKTRACE_"
 
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only until there are accounts.")
     port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     origin: str | None = Field(
-        default=None, max_length=200, description="The log's name, fixed when the log is founded; made up without it."
+        default=None, description="The log's name, fixed when the log is founded; made up without it."
     )
     passphrase: SecretStr | None = Field(
         default=None,
@@ -78,6 +80,14 @@ class Settings(BaseSettings):
                 f"{host} is not a loopback address; until there are accounts the exchange serves this machine only"
             )
         return address
+
+    @field_validator("origin")
+    @classmethod
+    def _name_of_a_log(cls, origin: str | None) -> str | None:
+        try:
+            return None if origin is None else require_origin(origin)
+        except BadKeyError as error:
+            raise ValueError(error.what) from None
 
     @field_validator("database_url")
     @classmethod

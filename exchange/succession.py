@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.cosigning import load_policy
-from exchange.database import migrate
+from exchange.database import has_log, place
 from exchange.errors import SetupError, UsageError
 from exchange.installation import (
     FROZEN,
@@ -22,6 +22,7 @@ from exchange.installation import (
     PREDECESSOR,
     PUBLISHED,
     RETIRED,
+    TRUST,
     alone,
     flush_folder,
     frozen_origins,
@@ -31,12 +32,10 @@ from exchange.installation import (
     write_private,
 )
 from exchange.trust import TrustFile
-from ledger import CHECKPOINT_PATH, BadNoteError, Checkpoint, LogKey, NoLogError, open_checkpoint
+from ledger import CHECKPOINT_PATH, BadKeyError, BadNoteError, Checkpoint, LogKey, open_checkpoint, require_origin
 from ledger.store import head, latest_checkpoint, snapshot
 from signer import KeyPair
 from signer.keystore import load_key, save_key
-
-_TRUST = "trust"
 
 
 def begin_rotation(folder: Path, *, passphrase: str | None, random: Callable[[int], bytes]) -> None:
@@ -86,21 +85,23 @@ def succeed(
 ) -> Checkpoint:
     """Freeze the lost log `old`: the next start founds another one, named `new`, that names it as predecessor.
 
-    The database must be empty. Return the last checkpoint that is known of `old`. Raises SetupError, UsageError, KeyStoreError.
+    The database must be empty. Return the last checkpoint that is known of `old`. Raises SetupError, UsageError, KeyStoreError, what
+    `open_checkpoint` raises; then nothing was changed.
     """
     with alone(folder):
+        _require_new_name(folder, old, new)
         secret = _secret(folder, passphrase, random)
         _require_no_log(engine)
         trust = _trust(folder)
         note, last = _last_known(folder, [*trust.keys, *retired_keys(folder)])
         if last.origin != old:
             raise UsageError(f"the log that signed here is {last.origin}, not {old}", where="ORIGIN", remedy="name it")
-        if new in {old, *frozen_origins(folder)}:
-            raise UsageError(f"{new} has been the name of a log", where="--origin", remedy="give the new log another")
+        # From here on nothing is refused.
+        write_private(folder / LAST_SIGNED, note.encode(), mode=0o644)
         frozen = folder / FROZEN / old.replace("/", "-")
         make_private_folder(frozen)
         write_private(frozen / CHECKPOINT_PATH, note.encode(), mode=0o644)
-        write_private(frozen / _TRUST, trust.document(), mode=0o644)
+        write_private(frozen / TRUST, trust.document(), mode=0o644)
         _move_keys(folder / "keys", frozen / "keys", secret)
         if (folder / PUBLISHED).exists():
             (folder / PUBLISHED).rename(frozen / PUBLISHED)
@@ -111,8 +112,23 @@ def succeed(
         return last
 
 
+def _require_new_name(folder: Path, old: str, new: str | None) -> None:
+    """Check that a log may be founded under this name, if one is given. Raises UsageError."""
+    if new is None:
+        return
+    if new in {old, *frozen_origins(folder)}:
+        raise UsageError(f"{new} has been the name of a log", where="--origin", remedy="give the new log another")
+    try:
+        require_origin(new)
+    except BadKeyError as error:
+        remedy = "give a name such as log.example/2027"
+        raise UsageError(f"not a log's name: {error.what}", where="--origin", remedy=remedy) from None
+
+
 def _secret(folder: Path, passphrase: str | None, random: Callable[[int], bytes]) -> str:
     """Return the passphrase of the folder's keys, having tried it: all keys are under one."""
+    if not (folder / "keys").exists():
+        raise _no_exchange("there are no keys", folder / "keys")
     secret = passphrase or kept_passphrase(folder, random)
     load_key(folder / "keys" / "log", secret)
     return secret
@@ -121,11 +137,13 @@ def _secret(folder: Path, passphrase: str | None, random: Callable[[int], bytes]
 def _trust(folder: Path) -> TrustFile:
     """Return the folder's trust file, which names the log's public keys."""
     try:
-        return TrustFile.read((folder / _TRUST).read_bytes(), where=str(folder / _TRUST))
+        return TrustFile.read((folder / TRUST).read_bytes(), where=str(folder / TRUST))
     except FileNotFoundError:
-        raise SetupError(
-            "there is no trust file", where=str(folder), remedy="name the data folder of an exchange that was started"
-        ) from None
+        raise _no_exchange("there is no trust file", folder / TRUST) from None
+
+
+def _no_exchange(what: str, where: Path) -> SetupError:
+    return SetupError(what, where=str(where), remedy="name the data folder of an exchange that was started")
 
 
 def _require_signed_by(folder: Path, engine: Engine, follower: LogKey) -> None:
@@ -144,21 +162,19 @@ def _require_signed_by(folder: Path, engine: Engine, follower: LogKey) -> None:
 
 
 def _require_no_log(engine: Engine) -> None:
-    migrate(engine)
-    try:
-        with snapshot(engine) as connection:
-            found = head(connection)
-    except NoLogError:
+    if not has_log(engine):
         return
+    with snapshot(engine) as connection:
+        found = head(connection)
     raise SetupError(
         f"the database has the log {found.origin}",
-        where="PACKTRACE_DATABASE_URL",
+        where=place(engine.url),
         remedy="keep that database for reading, and name an empty one",
     )
 
 
 def _last_known(folder: Path, keys: list[LogKey]) -> tuple[str, Checkpoint]:
-    """Return the newest checkpoint outside the database, and make sure that it is the one beside the keys."""
+    """Return the newest checkpoint outside the database."""
     found = []
     for file in (folder / LAST_SIGNED, folder / PUBLISHED / CHECKPOINT_PATH):
         if file.exists():
@@ -166,11 +182,12 @@ def _last_known(folder: Path, keys: list[LogKey]) -> tuple[str, Checkpoint]:
             found.append((note, open_checkpoint(note, *keys)))
     if not found:
         raise SetupError(
-            "no log has signed anything here", where=str(folder), remedy="start the exchange; it founds a log"
+            "no checkpoint of the lost log is left here",
+            where=str(folder / LAST_SIGNED),
+            remedy="put the newest one that others hold (a mirror, an auditor, a reader) there under this name; if the log never "
+            "published one, begin in another data folder",
         )
-    note, last = max(found, key=lambda pair: pair[1].size)
-    write_private(folder / LAST_SIGNED, note.encode(), mode=0o644)
-    return note, last
+    return max(found, key=lambda pair: pair[1].size)
 
 
 def _move_keys(keys: Path, frozen: Path, secret: str) -> None:

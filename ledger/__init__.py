@@ -4,7 +4,7 @@ An RFC 6962 tree over opaque entries in the C2SP forms, and a hash chain beside 
 here: `ledger.store` keeps a log, `ledger.audit` rebuilds one.
 """
 
-from ledger.chain import chain_next, chain_start
+from ledger.chain import chain_next, chain_start, require_origin
 from ledger.checkpoints import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from ledger.cosignatures import Cosignature, WitnessKey, WitnessSigner, add_lines, cosignatures, read_cosignature
 from ledger.errors import (
@@ -56,7 +56,7 @@ from ledger.layout import (
     tile_path,
     tiles_of,
 )
-from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, note_text, open_note, sign_note
+from ledger.notes import LogKey, Note, NoteSigner, VerifierKey, note_text, open_note, require_key_name, sign_note
 from ledger.policy import (
     MAX_POLICY,
     Evaluation,
@@ -188,6 +188,8 @@ __all__ = [
     "parse_request",
     "parse_size",
     "read_cosignature",
+    "require_key_name",
+    "require_origin",
     "root",
     "sign_checkpoint",
     "sign_note",

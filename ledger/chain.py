@@ -5,8 +5,21 @@ chain_n, so the value at the head commits to every entry and to their order.
 """
 
 from hashlib import sha256
+from typing import Final
 
+from ledger.errors import BadKeyError
 from ledger.notes import require_key_name
+
+MAX_ORIGIN: Final = 200
+
+
+def require_origin(origin: str) -> str:
+    """The name of a new log: a key name, of at most 200 characters. Raises BadKeyError."""
+    if len(origin) > MAX_ORIGIN:
+        raise BadKeyError(
+            f"a log's name has more than {MAX_ORIGIN} characters", where="origin", remedy="give a shorter one"
+        )
+    return require_key_name(origin)
 
 
 def chain_start(origin: str) -> bytes:

@@ -80,15 +80,6 @@ def tiles_of(size: int) -> Iterator[tuple[int, int, int]]:
         level += 1
 
 
-def partial_tiles(size: int) -> Iterator[TilePlace]:
-    """The partial tiles and the partial bundle that a tree of this size needs."""
-    for level, full, width in tiles_of(size):
-        if width:
-            yield TilePlace(level, full, width)
-            if level == 0:
-                yield TilePlace(None, full, width)
-
-
 def full_tiles(start: int, stop: int) -> Iterator[TilePlace]:
     """The tiles and bundles that became full when the tree grew from `start` to `stop` entries."""
     for level, full, _ in tiles_of(stop):
@@ -114,10 +105,9 @@ def require_entry(entry: bytes) -> bytes:
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """The entries, each after its length as big-endian uint16. Raises EntryRefusedError."""
-    parts: list[bytes] = []
     for entry in entries:
-        parts += (len(require_entry(entry)).to_bytes(2, "big"), entry)
-    return b"".join(parts)
+        require_entry(entry)
+    return b"".join([part for entry in entries for part in (len(entry).to_bytes(2, "big"), entry)])
 
 
 def decode_bundle(data: bytes, width: int = TILE_WIDTH) -> list[bytes]:

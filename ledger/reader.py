@@ -98,7 +98,7 @@ class PublishedLog:
         """
         if new > self.checkpoint.size:
             raise OutOfRangeError(
-                f"size {new} is not published", where="consistency proof", remedy=f"ask up to {self.checkpoint.size}"
+                f"size {new} is not published", where="new size", remedy=f"ask up to {self.checkpoint.size}"
             )
         nodes = TileNodes(self._tile)
         proof = consistency_proof(nodes, old, new)

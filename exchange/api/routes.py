@@ -108,7 +108,7 @@ def _services(request: Request) -> Services:
 
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
-    """The log's name and public key, the trust file's fingerprint, and how far which witnesses have followed."""
+    """The log's name and public keys, the trust file's fingerprint, and how far which witnesses have followed."""
     services = _services(request)
     trust_file, policy = services.installation.trust_file, services.witnesses.policy
     with snapshot(services.installation.engine) as connection:
@@ -116,6 +116,7 @@ def show_log(request: Request) -> dict[str, Any]:
     return {
         "origin": trust_file.origin,
         "log_key": trust_file.log_key,
+        "other_log_keys": list(trust_file.other_log_keys),
         "fingerprint": trust_file.fingerprint,
         "policy": policy.document().decode("utf-8", "backslashreplace"),
         "witnessed": witnessed,

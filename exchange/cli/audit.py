@@ -47,12 +47,12 @@ def run_audit(data: Path | None, order: AuditOrder | None = None, *, as_json: bo
 
     def command(settings: Settings) -> int:
         if order.trust is not None:
-            return _audit_elsewhere(order, order.trust, as_json=as_json)
+            return _audit_elsewhere(order, order.trust, settings.data / "token", as_json=as_json)
         from exchange.cosigning import load_policy
-        from exchange.database import engine_for
+        from exchange.database import existing_engine_for
         from exchange.installation import known_keys
 
-        keys, engine = known_keys(settings.data), engine_for(settings.url)
+        keys, engine = known_keys(settings.data), existing_engine_for(settings.url)
         policy = load_policy(settings.witness_policy, *_trust(settings.data / "trust").keys)
         report = _audit_here(engine, settings.data, order, keys)
         members = {
@@ -78,11 +78,12 @@ def run_publish(data: Path | None, folder: Path, *, as_json: bool) -> int:
     """Bring a folder of static files up to the newest signed checkpoint."""
 
     def command(settings: Settings) -> int:
-        from exchange.database import engine_for
+        from exchange.database import existing_engine_for
         from exchange.installation import known_keys
         from ledger.store import publish_copy
 
-        signed = publish_copy(engine_for(settings.url), known_keys(settings.data), folder)
+        keys, engine = known_keys(settings.data), existing_engine_for(settings.url)
+        signed = publish_copy(engine, keys, folder)
         members = {"folder": str(folder), "size": signed.size}
         answer(members, f"{folder} holds the log up to its checkpoint of {signed.size} entries", as_json=as_json)
         return DONE
@@ -109,14 +110,14 @@ def _audit_here(engine: Engine, data: Path, order: AuditOrder, keys: Sequence[Lo
     return report
 
 
-def _audit_elsewhere(order: AuditOrder, trust: Path, *, as_json: bool) -> int:
+def _audit_elsewhere(order: AuditOrder, trust: Path, token_file: Path, *, as_json: bool) -> int:
     """Compare what a log elsewhere shows with a checkpoint that was kept of it."""
     from exchange.errors import UsageError
     from ledger.audit import require_extends
 
     keys = _trust(trust).keys
     old, compared = _kept(order.checkpoint, keys), "nothing; keep its checkpoint for the next time"
-    with _shown(order.url, keys, None) as now:
+    with _shown(order.url, keys, token_file) as now:
         if now is None or order.folder is not None:
             remedy = "give --url, and no --folder"
             raise UsageError("a trust file is for a log elsewhere", where="--trust", remedy=remedy)

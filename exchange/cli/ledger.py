@@ -95,13 +95,31 @@ def _run(source: Source, command: Callable[[_Proofs], int]) -> int:
     """To read a folder by a given trust file takes the base install; the rest needs settings."""
     folder, trust = source.published, source.trust
     if folder is not None and trust is not None and not _is_address(folder):
-        return guarded(lambda: command(_in_folder(Path(folder), trust)))
+
+        def from_folder() -> int:
+            with _naming(folder):
+                return command(_in_folder(Path(folder), trust))
+
+        return guarded(from_folder)
 
     def with_source(settings: Settings) -> int:
-        with _opened(source, settings) as proofs:
+        with _naming(source.published), _opened(source, settings) as proofs:
             return command(proofs)
 
     return run_with_settings(source.data, None, with_source)
+
+
+@contextmanager
+def _naming(published: str | None) -> Iterator[None]:
+    """Let an error about a published log's files name the folder or address too."""
+    from ledger import BadNoteError, BadSignatureError, LogInconsistentError, PublishedFileError, WrongOriginError
+
+    try:
+        yield
+    except (PublishedFileError, LogInconsistentError, BadNoteError, BadSignatureError, WrongOriginError) as error:
+        if published is None:
+            raise
+        raise type(error)(error.what, where=f"{published}: {error.where}", remedy=error.remedy) from error
 
 
 @contextmanager
@@ -194,10 +212,10 @@ def _log_keys(trust: Path) -> tuple[LogKey, ...]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[Connection]:
-    from exchange.database import engine_for
+    from exchange.database import existing_engine_for
     from ledger.store import snapshot
 
-    engine = engine_for(settings.url)
+    engine = existing_engine_for(settings.url)
     try:
         with snapshot(engine) as connection:
             yield connection

@@ -72,9 +72,11 @@ def run_rotate(data: Path | None) -> int:
     """Begin to follow the log's key by another."""
 
     def command(settings: Settings) -> int:
+        from exchange.database import existing_engine_for
         from exchange.installation import new_secret
         from exchange.succession import begin_rotation
 
+        existing_engine_for(settings.url).dispose()
         begin_rotation(settings.data, passphrase=_passphrase(settings), random=new_secret)
         _open(settings)
         say("both keys sign from the next start of each process; hand out the new trust file")
@@ -87,10 +89,10 @@ def run_retire(data: Path | None) -> int:
     """End the log's old key."""
 
     def command(settings: Settings) -> int:
-        from exchange.database import engine_for
+        from exchange.database import existing_engine_for
         from exchange.succession import end_rotation
 
-        ended = end_rotation(settings.data, engine_for(settings.url), settings.witness_policy)
+        ended = end_rotation(settings.data, existing_engine_for(settings.url), settings.witness_policy)
         _open(settings)
         say(f"{ended} signs no more from the next start of each process; trust files that name it alone end here")
         return DONE
@@ -106,10 +108,12 @@ def run_succeed(data: Path | None, old: str, new: str | None) -> int:
         from exchange.installation import new_secret
         from exchange.succession import succeed
 
-        name = new or (settings.origin if settings.origin != old else None)
+        setting = settings.origin if settings.origin != old else None
+        name = setting if new is None else new
         secret = _passphrase(settings)
         last = succeed(settings.data, engine_for(settings.url), old, name, passphrase=secret, random=new_secret)
-        founded = _open(settings.model_copy(update={"origin": name}))
+        # A witness policy with log lines can't name the new log's key yet.
+        founded = _open(settings.model_copy(update={"origin": name, "witness_policy": None}))
         say(f"{old} is frozen at {last.size} entries; {founded} succeeds it: hand out the new trust file")
         return DONE
 

@@ -146,6 +146,7 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
         from pydantic import ValidationError
         from sqlalchemy.exc import SQLAlchemyError
 
+        from exchange.database import place
         from exchange.errors import ExchangeError, SetupError, UsageError
         from exchange.settings import Settings
         from ledger import LedgerError
@@ -156,7 +157,8 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
     given: dict[str, Any] = {name: value for name, value in (("data", data), ("port", port)) if value is not None}
     code = USAGE
     try:
-        return command(Settings(**given))
+        settings = Settings(**given)
+        return command(settings)
     except ValidationError as error:
         trouble = _bad_setting(error, Settings)
     except (SetupError, UsageError) as error:
@@ -166,7 +168,7 @@ def _guarded(data: Path | None, port: int | None, command: Callable[[Settings], 
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         trouble = (
-            f"the database can't be used: {reason} (at PACKTRACE_DATABASE_URL); check that it runs and may be written"
+            f"the database can't be used: {reason} (at {place(settings.url)}); check that it runs and may be written"
         )
     except TOMLDecodeError as error:
         trouble = f"not TOML: {error} (at packtrace.toml); correct the file"

@@ -14,6 +14,7 @@ from exchange.cli.server_commands import run_with_settings
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
+    from ledger import LogKey
 
 
 def run_witness(folder: Path, policy: Path, name: str | None, host: str, port: int) -> int:
@@ -23,10 +24,9 @@ def run_witness(folder: Path, policy: Path, name: str | None, host: str, port: i
         from exchange.installation import new_secret
         from exchange.server import bind
         from exchange.witness import open_witness, serve_witness
-        from ledger import WitnessPolicy
         from signer.key_access import PASSPHRASE_VARIABLE
 
-        logs = [log.key for log in WitnessPolicy.parse(policy.read_bytes()).logs]
+        logs = _logs(policy)
         passphrase = os.environ.get(PASSPHRASE_VARIABLE)
         witness = open_witness(folder, logs, name=name, passphrase=passphrase, clock=time.time, random=new_secret)
         listener = bind(host, port, or_free=False)
@@ -44,6 +44,21 @@ def run_witness(folder: Path, policy: Path, name: str | None, host: str, port: i
         return DONE
 
     return run_with_settings(None, None, command)
+
+
+def _logs(policy: Path) -> list[LogKey]:
+    """The keys on the log lines of a policy. Raises UsageError, OSError."""
+    from exchange.errors import UsageError
+    from ledger import LedgerError, WitnessPolicy
+
+    remedy = "name each log on a log line; see docs/formats/policy.md"
+    try:
+        found = [log.key for log in WitnessPolicy.parse(policy.read_bytes()).logs]
+    except LedgerError as error:
+        raise UsageError(f"{error.what} ({error.where})", where=str(policy), remedy=remedy) from None
+    if not found:
+        raise UsageError("there is no log to witness", where=str(policy), remedy=remedy)
+    return found
 
 
 def run_policy(data: Path | None, *, as_json: bool) -> int:

@@ -22,6 +22,8 @@ from ledger import (
     UnknownLogError,
     UnknownSignerError,
     format_size,
+    note_text,
+    parse_request,
 )
 
 log = logging.getLogger("packtrace.witness")
@@ -43,6 +45,8 @@ def create_witness_app(witness: Witness, *, read_seconds: float = READ_SECONDS) 
 
     @app.post("/add-checkpoint")
     async def add_checkpoint(request: Request) -> Response:
+        if "\n" in request.scope["path"]:
+            return _plain(404, "no such path")  # the router overlooks a line break at the end
         try:
             data = await asyncio.wait_for(_body(request), read_seconds)
         except TimeoutError:
@@ -74,7 +78,8 @@ def _answer(witness: Witness, data: bytes) -> Response:
         status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
         if status in (422, 500):
             # Perhaps the proof that a log has two histories, or a disk that fails: somebody should look.
-            log.error("not cosigned: %s", error)  # noqa: TRY400
+            origin = note_text(parse_request(data).note).partition("\n")[0]
+            log.error("not cosigned for the log %s: %s", origin, error)  # noqa: TRY400
         return _plain(status, error.what)
 
 

@@ -15,7 +15,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exchange.errors import SetupError
 from exchange.installation import kept_secret, make_private_folder, write_private
 from exchange.witness.memory import Memory, metadata
-from ledger import LedgerError, LogKey, WitnessKey, WitnessSigner, authenticate, judge, parse_request
+from ledger import (
+    BadKeyError,
+    LedgerError,
+    LogKey,
+    WitnessKey,
+    WitnessSigner,
+    authenticate,
+    judge,
+    parse_request,
+    require_key_name,
+)
 from ledger.store import sqlite_engine
 from signer import KeyPair
 from signer.keystore import load_key, save_key
@@ -52,9 +62,9 @@ def open_witness(
     clock: Callable[[], float],
     random: Callable[[int], bytes],
 ) -> Witness:
-    """Open a witness's folder, founding it under `name` on first use. Raises SetupError, KeyStoreError, BadKeyError."""
-    if not logs:
-        raise SetupError("there is no log to witness", where="policy", remedy="name one on a log line")
+    """Open a witness's folder, founding it under `name` on first use, to witness `logs`. Raises SetupError, KeyStoreError, BadKeyError."""
+    if name is not None:
+        _require_name(name)
     make_private_folder(folder)
     known = _known(folder, name)
     if name is None and known is None:
@@ -71,6 +81,14 @@ def open_witness(
     if known not in (None, signer.witness_key):
         raise SetupError("the key is not this witness's", where=str(folder / "key"), remedy="restore its own key")
     return Witness(signer, logs, _memory(folder, signer.witness_key, is_new=known is None), clock)
+
+
+def _require_name(name: str) -> None:
+    try:
+        require_key_name(name)
+    except BadKeyError as error:
+        remedy = "give a name such as witness.your.example/w1"
+        raise SetupError(f"not a witness's name: {error.what}", where="--name", remedy=remedy) from None
 
 
 def _known(folder: Path, name: str | None) -> WitnessKey | None:

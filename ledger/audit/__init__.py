@@ -74,13 +74,13 @@ def audit(
     the last. `other_keys` are the log's further keys: those that signed before, and the one that signs beside.
 
     Raises AuditError, whose `where` is the place: `entry 17`, `leaf hash 17`, `chain at 17`, `node 1/0`,
-    `checkpoint of size 20`, `checkpoint number 3`, `cosignature of size 20 by NAME`, `head`, the path of a published
-    file, or what is known: then it is ForkError or RollbackError. Raises NoLogError.
+    `checkpoint of size 20`, `checkpoint number 3`, `cosignature of size 20 by NAME`, `head`, a published file, or what is
+    known: then it is ForkError or RollbackError. Raises NoLogError.
     The time stored beside a checkpoint is the operator's word and not checked.
     """
     if folder is not None and not folder.is_dir():
         if latest_checkpoint(connection) is not None:
-            raise difference("the folder of the published log is missing", folder.name)
+            raise difference("the folder of the published log is missing", str(folder))
         folder = None
     with nullcontext() if folder is None else files.locked(folder, shared=True):
         # 1. The head, and that it is this log's.

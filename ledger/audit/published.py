@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ledger.audit.differences import difference
 from ledger.audit.rebuilding import RebuiltTile
 from ledger.encoding import decode_decimal
-from ledger.errors import BadTilePathError
+from ledger.errors import AuditError, BadTilePathError
 from ledger.layout import CHECKPOINT_PATH, TILE_WIDTH, TilePlace, is_full, parse_path
 from ledger.store import files
 from ledger.store.signing import (
@@ -37,7 +37,9 @@ class PublishedFiles:
 
     def compare(self, tile: RebuiltTile) -> None:
         """Check the files of a tile, and of the bundle under it at level 0. Raises AuditError naming the path."""
-        widths = self._widths(tile.level, tile.number)
+        # Of a tile that is full in the folder no partial one is called for.
+        full = is_full(TilePlace(tile.level, tile.number), self._published)
+        widths = {} if full else self._widths(tile.level, tile.number)
         for level in [tile.level, *([None] if tile.level == 0 else [])]:
             self._compare(TilePlace(level, tile.number), tile, widths)
 
@@ -46,30 +48,30 @@ class PublishedFiles:
         for path in _walk(self._folder):
             # A leftover of a publication that was cut is no part of the log: the next publication removes it.
             if path not in (CHECKPOINT_PATH, files.TEMPORARY) and not self._belongs(path):
-                raise difference("no checkpoint calls for this file", path)
+                raise self._difference("no checkpoint calls for this file", path)
 
     def _checkpoint_size(self, *, required: bool) -> int:
         found = self._read(CHECKPOINT_PATH)
         if found is None:
             if required:
-                raise difference("the file is missing", CHECKPOINT_PATH)
+                raise self._difference("the file is missing", CHECKPOINT_PATH)
             return 0
         note = found.decode(errors="replace").replace("\0", "\ufffd")
         stored = checkpoint_at(self._connection, _size(note))
         if stored is None or not _is_published_form(note, stored):
-            raise difference("the published checkpoint is none that is stored", CHECKPOINT_PATH)
+            raise self._difference("the published checkpoint is none that is stored", CHECKPOINT_PATH)
         return stored.size
 
     def _compare(self, place: TilePlace, tile: RebuiltTile, widths: dict[int, bool]) -> None:
         whole = tile.width == TILE_WIDTH and self._matches(place, tile)
         if is_full(place, self._published):
             if not whole:
-                raise difference("the file is missing", place.path)
+                raise self._difference("the file is missing", place.path)
             return
         for width, required in widths.items():
             partial = TilePlace(place.level, place.number, width)
             if not self._matches(partial, tile) and required and not whole:
-                raise difference("the file is missing", partial.path)
+                raise self._difference("the file is missing", partial.path)
 
     def _matches(self, place: TilePlace, tile: RebuiltTile) -> bool:
         """Whether the file is there; if it is, its bytes are right."""
@@ -78,7 +80,7 @@ class PublishedFiles:
             return False
         expected = tile.bundle(place.width) if place.level is None else tile.hashes[: place.width * 32]
         if found != expected:
-            raise difference("the file's bytes are not those of the entries", place.path)
+            raise self._difference("the file's bytes are not those of the entries", place.path)
         self.compared += 1
         return True
 
@@ -103,12 +105,15 @@ class PublishedFiles:
         called_for = has_checkpoint_between(self._connection, position << shift, (position + 1) << shift)
         return called_for and not is_full(place, self._published)
 
+    def _difference(self, what: str, path: str) -> AuditError:
+        return difference(what, str(self._folder / path))
+
     def _read(self, path: str) -> bytes | None:
         file = self._folder / path
         try:
             return file.read_bytes() if file.is_file() else None
         except OSError as error:
-            raise difference(f"the file cannot be read: {error.strerror}", path) from error
+            raise self._difference(f"the file cannot be read: {error.strerror}", path) from error
 
 
 def _size(note: str) -> int:

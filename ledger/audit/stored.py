@@ -13,16 +13,19 @@ from ledger.layout import TILE_WIDTH, tiles_of
 from ledger.notes import LogKey, note_text
 from ledger.store import tables
 from ledger.store.reading import HeadState
+from ledger.store.statements import Prepared
 from ledger.tree import CompactRange
 
-_NODE = select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
-    tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
+_NODE = Prepared(
+    select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
+        tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
+    )
 )
 
 
 def compare_node(connection: Connection, tile: RebuiltTile) -> None:
     """The stored row of a tile holds exactly its hashes and inner roots; a partial tile of level 0 has none."""
-    row = connection.execute(_NODE, {"at_level": tile.level, "at_number": tile.number}).one_or_none()
+    row = _NODE.execute(connection, (tile.level, tile.number)).one_or_none()
     stored = None if row is None else tuple(row)
     expected = None if tile.level == 0 and tile.width < TILE_WIDTH else (tile.hashes, tile.inner or None)
     if stored != expected:

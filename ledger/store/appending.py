@@ -1,20 +1,19 @@
 """How entries get in: under the lock on the head, numbered without gaps, each content once."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import chain
 from ledger.errors import LogExistsError
-from ledger.layout import require_entry
+from ledger.layout import TILE_WIDTH, require_entry
 from ledger.store import nodes, tables
 from ledger.store.reading import HeadState, head_state
-from ledger.store.statements import Prepared, savepoint
+from ledger.store.statements import Prepared
 from ledger.store.transactions import require_writing
-from ledger.tree import leaf_hash
+from ledger.tree import CompactRange, leaf_hash
 
 _KNOWN = select(tables.entry.c.leaf_hash, tables.entry.c.index, tables.entry.c.chain).where(
     tables.entry.c.leaf_hash.in_(bindparam("leaves", expanding=True))
@@ -26,6 +25,9 @@ _INSERT_UNLESS_KNOWN = Prepared(
         for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
     }
 )
+_DELETE = Prepared(
+    delete(tables.entry).where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
+)
 _ADVANCE = Prepared(
     update(tables.head)
     .where(tables.head.c.id == bindparam("row"))
@@ -34,11 +36,7 @@ _ADVANCE = Prepared(
 _LOOKUP = 500  # leaf hashes per query, well below what either database takes as parameters
 
 
-class _KnownError(Exception):
-    """The log has one of the entries already."""
-
-
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that takes longer than the entry's own hash
 class Appended:
     """Where an entry stands; `existed` when the same bytes were in the log before."""
 
@@ -52,7 +50,7 @@ class Appended:
 def create_log(connection: Connection, origin: str) -> None:
     """Begin an empty log with this origin. Raises LogExistsError, BadKeyError for an unfit origin."""
     require_writing(connection)
-    start = chain.chain_start(origin)
+    start = chain.chain_start(chain.require_origin(origin))
     if connection.scalar(select(tables.head.c.id)) is not None:
         raise LogExistsError(
             "the database has a log already", where="ledger head", remedy="use it, or another database"
@@ -100,12 +98,9 @@ def _insert(connection: Connection, state: HeadState, appended: Sequence[Appende
     if not fresh:
         return True
     rows = [(place.index, place.leaf_hash, place.chain, entry) for place, entry in fresh]
-    try:
-        # Of one row that is known nothing is written, so there is nothing to undo.
-        with savepoint(connection) if len(rows) > 1 else nullcontext():
-            if _INSERT_UNLESS_KNOWN.execute(connection, rows).rowcount != len(rows):
-                raise _KnownError
-    except _KnownError:
+    if _INSERT_UNLESS_KNOWN.execute(connection, rows).rowcount != len(rows):
+        # A savepoint would do this too, and cost every batch a copy of each page that it touches.
+        _DELETE.execute(connection, (state.size, state.size + len(rows)))
         return False
     _advance(connection, state, [place for place, _ in fresh])
     return True
@@ -137,8 +132,21 @@ def _place(state: HeadState, leaves: Sequence[bytes], known: dict[bytes, Appende
 
 def _advance(connection: Connection, state: HeadState, fresh: Sequence[Appended]) -> None:
     """Store the nodes that the new entries complete, and move the head over them."""
-    nodes.extend(connection, state.size, [place.leaf_hash for place in fresh])
-    for place in fresh:
-        state.edge.append(place.leaf_hash)
-    frontier = b"".join(state.edge.hashes)
-    _ADVANCE.execute(connection, (state.edge.size, fresh[-1].chain, frontier, 1))
+    leaves = [place.leaf_hash for place in fresh]
+    roots = nodes.extend(connection, state.size, leaves)
+    edge = _grown(state.edge, leaves, roots)
+    _ADVANCE.execute(connection, (edge.size, fresh[-1].chain, b"".join(edge.hashes), 1))
+
+
+def _grown(edge: CompactRange, leaves: Sequence[bytes], roots: Sequence[bytes]) -> CompactRange:
+    """The edge after these leaves; `roots` are those of the tiles that they fill, whose nodes needn't be hashed twice."""
+    size = edge.size
+    if roots:
+        full = size // TILE_WIDTH
+        over_tiles = CompactRange(full, edge.hashes[: full.bit_count()])
+        for root in roots:
+            over_tiles.append(root)
+        edge = CompactRange(over_tiles.size * TILE_WIDTH, over_tiles.hashes)
+    for leaf in leaves[max(0, edge.size - size) :]:
+        edge.append(leaf)
+    return edge

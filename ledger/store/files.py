@@ -30,7 +30,7 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     except BlockingIOError:
         raise PublicationBusyError(
-            "another process publishes into the folder or audits it", where=folder.name, remedy="try again"
+            "another process publishes into the folder or audits it", where=str(folder), remedy="try again"
         ) from None
     finally:
         os.close(descriptor)
@@ -61,7 +61,9 @@ def put_files(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
                 _write(path, data, root / TEMPORARY)
         if found not in (None, data):
             raise LogInconsistentError(
-                "a published file has other bytes than the log", where=name, remedy="run the audit; do not sign"
+                "a published file has other bytes than the log",
+                where=str(path),
+                remedy="run the audit; if this file alone is wrong, move it away and publish again",
             )
         folders[path.parent] = None
     for folder in folders:
@@ -113,5 +115,5 @@ def _durably(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DurableWriteError(
-            f"a durable write failed: {error.strerror}", where=path.name, remedy="end the process, look at the disk"
+            f"a durable write failed: {error.strerror}", where=str(path), remedy="end the process, look at the disk"
         ) from error

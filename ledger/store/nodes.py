@@ -1,6 +1,7 @@
 """The stored nodes of the tree: hash tiles, written once per 256 hashes and read a row or two per level."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -9,24 +10,20 @@ from ledger.store import tables
 from ledger.store.statements import Prepared
 from ledger.tiles import HashTile, TileNodes, inner_hashes, missing_hashes, subtree_root
 
-_TILE = select(tables.node.c.hashes, tables.node.c.inner_hashes).where(
-    tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number")
-)
+_AT = (tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number"))
+_TILE = Prepared(select(tables.node.c.hashes, tables.node.c.inner_hashes).where(*_AT))
 _LEAVES = Prepared(
     select(tables.entry.c.leaf_hash)
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
     .order_by(tables.entry.c.index)
 )
-_GROW = (
-    update(tables.node)
-    .where(tables.node.c.level == bindparam("at_level"), tables.node.c.number == bindparam("at_number"))
-    .values(hashes=bindparam("grown"), inner_hashes=bindparam("roots"))
-)
+_INSERT = Prepared(insert(tables.node))
+_GROW = Prepared(update(tables.node).where(*_AT).values(hashes=bindparam("grown"), inner_hashes=bindparam("roots")))
 
 
 def read_tile(connection: Connection, level: int, number: int) -> HashTile:
     """A tile as far as the log has it."""
-    stored = connection.execute(_TILE, {"at_level": level, "at_number": number}).one_or_none()
+    stored: Sequence[Any] | None = _TILE.execute(connection, (level, number)).one_or_none()
     if stored is not None:
         hashes, inner = stored
         return HashTile(hashes, inner or b"")
@@ -36,12 +33,18 @@ def read_tile(connection: Connection, level: int, number: int) -> HashTile:
     return HashTile(b"".join([leaf for (leaf,) in _LEAVES.execute(connection, (start, start + TILE_WIDTH)).all()]))
 
 
-def extend(connection: Connection, size: int, leaf_hashes: Sequence[bytes]) -> None:
-    """Store the nodes that a tree of `size` leaves gains by these. The new entries' rows may be written or not."""
-    level, start, new = 0, size, b"".join(leaf_hashes)
-    while new:
-        roots = _extend_level(connection, level, start, new)
-        level, start, new = level + 1, start // TILE_WIDTH, b"".join(roots)
+def extend(connection: Connection, size: int, leaf_hashes: Sequence[bytes]) -> list[bytes]:
+    """Store the nodes that a tree of `size` leaves gains by these; the roots of the tiles of level 0 that this fills.
+
+    The new entries' rows may be written or not.
+    """
+    found = roots = _extend_level(connection, 0, size, b"".join(leaf_hashes))
+    level = 1
+    while roots:
+        size //= TILE_WIDTH
+        roots = _extend_level(connection, level, size, b"".join(roots))
+        level += 1
+    return found
 
 
 def _extend_level(connection: Connection, level: int, start: int, new: bytes) -> list[bytes]:
@@ -65,15 +68,11 @@ def _tile(hashes: bytes) -> HashTile:
 
 def _write(connection: Connection, level: int, number: int, tiles: list[HashTile], *, first_exists: bool) -> None:
     if first_exists:
-        grown = {"at_level": level, "at_number": number, "grown": tiles[0].hashes, "roots": tiles[0].inner or None}
-        connection.execute(_GROW, grown)
+        _GROW.execute(connection, (tiles[0].hashes, tiles[0].inner or None, level, number))
         number, tiles = number + 1, tiles[1:]
-    rows = [
-        {"level": level, "number": number + i, "hashes": tile.hashes, "inner_hashes": tile.inner or None}
-        for i, tile in enumerate(tiles)
-    ]
+    rows = [(level, number + i, tile.hashes, tile.inner or None) for i, tile in enumerate(tiles)]
     if rows:
-        connection.execute(insert(tables.node), rows)
+        _INSERT.execute(connection, rows)
 
 
 def stored_nodes(connection: Connection) -> TileNodes:

@@ -19,14 +19,15 @@ database does not lead to them, it was lost or restored, and nothing is signed o
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from ledger import layout
 from ledger.checkpoints import Checkpoint, open_checkpoint
-from ledger.errors import LogBehindError, LogInconsistentError, NoLogError, WrongOriginError
-from ledger.layout import TilePlace
+from ledger.errors import LedgerError, LogBehindError, LogInconsistentError, NoLogError, WrongOriginError
+from ledger.layout import TILE_HEIGHT, TILE_WIDTH, TilePlace
 from ledger.notes import LogKey, NoteSigner
 from ledger.store import files
 from ledger.store.nodes import read_tile
@@ -34,7 +35,7 @@ from ledger.store.reading import HeadState, entries, head_state, root_at
 from ledger.store.signing import (
     SignedCheckpoint,
     checkpoint_at,
-    checkpoint_sizes,
+    checkpoint_widths,
     cosignature_lines,
     latest_checkpoint,
     open_stored,
@@ -54,6 +55,7 @@ def publish(
     *,
     last_signed: Path | None = None,
     cosign: Callable[[SignedCheckpoint], None] | None = None,
+    put_back: bool = False,
 ) -> SignedCheckpoint:
     """Sign what was committed since the last checkpoint, and bring the folder up to it; return the newest.
 
@@ -61,7 +63,8 @@ def publish(
     log. `now` (aware) is stored beside the checkpoint. `last_signed` is the file, outside database and folder, that
     keeps the last signed checkpoint; it is made on first use. `cosign` is given each checkpoint that is or stays the
     newest, before it is published; it may store cosignatures of it, and it should soon return: publication goes on with
-    or without them.
+    or without them. With `put_back` the files are looked for that the folder's checkpoint calls for, each by its name,
+    and those that were lost are written again.
 
     Raises LogBehindError, LogInconsistentError (the operator looks before anything is signed again),
     DurableWriteError (the process ends), PublicationBusyError (try again), WrongOriginError, NoLogError, and what
@@ -77,6 +80,8 @@ def publish(
             if latest is not None:
                 _require_stored(connection, latest, keys)
                 _keep(last_signed, latest.note, keys)
+                if put_back:
+                    _put_back(connection, folder, keys)
                 _bring_up(connection, folder, keys, latest)
             if latest is not None and latest.size == state.size:
                 signed = latest
@@ -95,8 +100,9 @@ def publish(
 def publish_copy(engine: Engine, keys: tuple[LogKey, ...], folder: Path) -> SignedCheckpoint:
     """Bring a folder up to the newest checkpoint that was signed, and sign nothing; return that checkpoint.
 
-    A call that was cut is taken up by the next. `keys` are the log's. Raises what `publish` raises, and NoLogError
-    also before the first checkpoint.
+    All that must be in the folder is compared with the database: what is missing is written, and one file with other bytes stops it
+    (LogInconsistentError names the first). A call that was cut is taken up by the next. `keys` are the log's. Raises what `publish`
+    raises, and NoLogError also before the first checkpoint.
     """
     files.make_folder(folder)
     with files.locked(folder), snapshot(engine) as connection:
@@ -106,7 +112,8 @@ def publish_copy(engine: Engine, keys: tuple[LogKey, ...], folder: Path) -> Sign
         if latest is None:
             raise NoLogError("no checkpoint was signed yet", where="publication", remedy="let the exchange sign one")
         _require_stored(connection, latest, keys)
-        _bring_up(connection, folder, keys, latest)
+        _write_tiles(connection, folder, 0, latest.size)
+        _write_checkpoint(folder, latest)
     return latest
 
 
@@ -144,7 +151,11 @@ def _opened(file: Path, keys: tuple[LogKey, ...]) -> Checkpoint | None:
         note = file.read_bytes()
     except FileNotFoundError:
         return None
-    return open_checkpoint(note, *keys)
+    try:
+        return open_checkpoint(note, *keys)
+    except LedgerError as error:
+        remedy = "restore the file, or take the newest checkpoint that others hold"
+        raise type(error)(error.what, where=str(file), remedy=remedy) from error
 
 
 def _require_held(
@@ -190,33 +201,41 @@ def _bring_up(connection: Connection, folder: Path, keys: tuple[LogKey, ...], si
     """Steps 5 to 7. The folder may be behind because a publication was cut, or lack cosignatures that came late."""
     published = published_checkpoint(folder, keys)
     if published is None or published.size < signed.size:
-        _write_folder(connection, folder, 0 if published is None else published.size, signed)
-    elif (folder / layout.CHECKPOINT_PATH).read_bytes() != signed.cosigned.encode():
-        _write_checkpoint(folder, signed)
-
-
-def _write_folder(connection: Connection, folder: Path, start: int, signed: SignedCheckpoint) -> None:
-    """Steps 5 to 7 for a folder that holds the tiles of the first `start` entries."""
-    files.put_files(folder, _contents(connection, layout.full_tiles(start, signed.size)))
-    files.put_files(folder, _contents(connection, _partial_tiles(connection, start, signed.size)))
-    for place in layout.full_tiles(start, signed.size):
-        files.remove_folder(folder / f"{place.path}.p")
+        _write_tiles(connection, folder, 0 if published is None else published.size, signed.size)
     _write_checkpoint(folder, signed)
 
 
+def _write_tiles(connection: Connection, folder: Path, start: int, size: int) -> None:
+    """Steps 5 and 6 for a folder that holds the tiles of the first `start` entries."""
+    files.put_files(folder, _contents(connection, layout.full_tiles(start, size)))
+    files.put_files(folder, _contents(connection, _partial_tiles(connection, start, size)))
+    for place in layout.full_tiles(start, size):
+        files.remove_folder(folder / f"{place.path}.p")
+
+
 def _write_checkpoint(folder: Path, signed: SignedCheckpoint) -> None:
-    files.replace_file(folder / layout.CHECKPOINT_PATH, signed.cosigned.encode(), folder / files.TEMPORARY)
+    path, note = folder / layout.CHECKPOINT_PATH, signed.cosigned.encode()
+    if not path.exists() or path.read_bytes() != note:
+        files.replace_file(path, note, folder / files.TEMPORARY)
 
 
-def _partial_tiles(connection: Connection, start: int, size: int) -> list[TilePlace]:
-    """Those of every checkpoint on the way that are not full at its end: the log serves each it signed."""
-    places = {
-        place: None
-        for step in checkpoint_sizes(connection, start, size)
-        for place in layout.partial_tiles(step)
-        if not layout.is_full(place, size)
-    }
-    return list(places)
+def _put_back(connection: Connection, folder: Path, keys: tuple[LogKey, ...]) -> None:
+    """Write the files again that the folder's checkpoint calls for and that are gone."""
+    published = published_checkpoint(folder, keys)
+    if published is not None:
+        places = chain(layout.full_tiles(0, published.size), _partial_tiles(connection, 0, published.size))
+        lost = [place for place in places if not (folder / place.path).exists()]
+        files.put_files(folder, _contents(connection, lost))
+
+
+def _partial_tiles(connection: Connection, start: int, size: int) -> Iterator[TilePlace]:
+    """Those of every checkpoint in (start, size] that are not full at `size`: the log serves each it signed."""
+    for level, full, _width in layout.tiles_of(size):
+        for hashes in checkpoint_widths(connection, level, max(start, full * TILE_WIDTH << TILE_HEIGHT * level), size):
+            if width := hashes - full * TILE_WIDTH:
+                yield TilePlace(level, full, width)
+                if level == 0:
+                    yield TilePlace(None, full, width)
 
 
 def _contents(connection: Connection, places: Iterable[TilePlace]) -> Iterator[tuple[str, bytes]]:

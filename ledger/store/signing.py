@@ -9,11 +9,13 @@ from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select,
 from ledger.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.cosignatures import add_lines
 from ledger.errors import BadProofError, LedgerError, LogInconsistentError, PublicationBusyError, WrongOriginError
+from ledger.layout import TILE_WIDTH
 from ledger.notes import LogKey, NoteSigner
 from ledger.proofs import verify_consistency
 from ledger.store import tables
 from ledger.store.reading import HeadState, consistency, root_at
 from ledger.store.transactions import begin
+from ledger.tree import MAX_SIZE
 
 _SIZES = (
     select(tables.checkpoint.c.size)
@@ -50,6 +52,8 @@ def latest_checkpoint(connection: Connection) -> SignedCheckpoint | None:
 
 def checkpoint_at(connection: Connection, size: int) -> SignedCheckpoint | None:
     """The stored checkpoint of exactly this size."""
+    if size > MAX_SIZE:
+        return None  # no database takes such a number
     row = connection.execute(select(tables.checkpoint).where(tables.checkpoint.c.size == size)).one_or_none()
     return None if row is None else _signed(connection, row)
 
@@ -64,6 +68,13 @@ def first_above(connection: Connection, size: int) -> SignedCheckpoint | None:
 def checkpoint_sizes(connection: Connection, above: int, up_to: int) -> Iterator[int]:
     """The sizes of the stored checkpoints in (above, up_to], ascending."""
     yield from connection.scalars(_SIZES, {"above": above, "up_to": up_to})
+
+
+def checkpoint_widths(connection: Connection, level: int, above: int, up_to: int) -> Iterator[int]:
+    """How many whole hashes a level had at the stored checkpoints in (above, up_to], each number once, ascending."""
+    size = tables.checkpoint.c.size
+    hashes = (size // TILE_WIDTH**level).label("hashes")
+    yield from connection.scalars(select(hashes).where(size > above, size <= up_to).distinct().order_by(hashes))
 
 
 def has_checkpoint_between(connection: Connection, start: int, stop: int) -> bool:

@@ -18,7 +18,6 @@ from exchange.kinds import ACTIVITY_DATA
 from ledger import (
     CHECKPOINT_PATH,
     PublishedLog,
-    layout,
     leaf_hash,
     open_checkpoint,
     parse_proof,
@@ -28,6 +27,7 @@ from ledger import (
 from signer import leaf_bytes
 from tests.flow.test_bad_input import check_problem
 from tests.flow.world import Exchange, activity, salt
+from tests.ledger.logs import partial_tiles
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OPEN = {"/healthz"}
@@ -190,7 +190,7 @@ def test_the_published_log_is_served_as_files(shared: Exchange) -> None:
     assert answer.content == (folder / CHECKPOINT_PATH).read_bytes()
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    for place in layout.partial_tiles(shared.size):
+    for place in partial_tiles(shared.size):
         tile = shared.http.get(f"/ledger/{place.path}")
         assert tile.content == (folder / place.path).read_bytes()
         assert tile.headers["cache-control"] == "private, max-age=31536000, immutable"
@@ -239,10 +239,37 @@ def test_a_tile_path_has_one_spelling(shared: Exchange, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "/ledger/checkpoint",
+        "/ledger/tile/0/000.p/9",
+        "/api/v1/log",
+        "/api/v1/checkpoint",
+        "/entries/0",
+        "/healthz",
+        "/",
+    ],
+)
+@pytest.mark.parametrize("end", ["%0a", "%0d", "%00", "%0a%0a"])
+def test_a_path_ends_where_it_ends(shared: Exchange, path: str, end: str) -> None:
+    assert shared.http.get(path).status_code in (200, 404)
+    check_problem(shared.http.get(f"{path}{end}"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["entries?leaf_hash={}", "footprints/{}"],
+)
+def test_a_digest_ends_where_it_ends(shared: Exchange, query: str) -> None:
+    asked = shared.http.get(f"/api/v1/{query.format('0' * 64)}%0a")
+    assert asked.status_code == (422 if "=" in query else 404)
+
+
+@pytest.mark.parametrize(
     ("query", "code"),
     [
         ("inclusion?index=0&size=3", "unpublished_size"),
-        ("inclusion?index=99", "unpublished_size"),
+        ("inclusion?index=99", "entry_unknown"),
         ("consistency?old=3&new=9", "unpublished_size"),
         ("consistency?old=9&new=8", "out_of_range"),
         ("consistency?old=0&new=8", "out_of_range"),
@@ -280,6 +307,7 @@ def test_the_log_s_name_and_key_are_those_of_the_trust_file(shared: Exchange) ->
     assert shared.http.get("/api/v1/log").json() == {
         "origin": trust_file.origin,
         "log_key": trust_file.log_key,
+        "other_log_keys": [],
         "fingerprint": trust_file.fingerprint,
         "policy": f"log {trust_file.log_key}\nquorum none\n",
         "witnessed": None,

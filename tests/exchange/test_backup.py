@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -199,6 +201,24 @@ def test_neither_a_copy_nor_a_database_is_written_over(exchange: Exchange, tmp_p
         copy_of(exchange, tmp_path / "copy")
     with pytest.raises(SetupError, match="not empty"):
         put_back(tmp_path / "copy", tmp_path / "new", exchange.url)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database"])
+def test_a_file_without_tables_is_an_empty_database(sqlite_exchange: Exchange, tmp_path: Path, content: bytes) -> None:
+    made = copy_of(sqlite_exchange, tmp_path / "copy")
+    file = tmp_path / "new" / "exchange.sqlite"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    if content:
+        with pytest.raises(SetupError, match="not empty") as caught:
+            put_back(tmp_path / "copy", tmp_path / "new", f"sqlite:///{file}")
+        assert caught.value.where == str(file)
+        assert file.read_bytes() == content
+        return
+    with closing(sqlite3.connect(file)) as empty:
+        empty.execute("PRAGMA journal_mode = WAL")
+    put_back(tmp_path / "copy", tmp_path / "new", f"sqlite:///{file}")
+    assert size_in(f"sqlite:///{file}") == made.size
 
 
 def test_a_write_ahead_log_that_is_left_is_not_mixed_in(sqlite_exchange: Exchange, tmp_path: Path) -> None:

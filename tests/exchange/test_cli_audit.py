@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +18,9 @@ import pytest
 
 from exchange import client
 from exchange.cli.audit import AuditOrder, run_audit, run_publish
+from exchange.cli.ledger import Source, run_consistency, run_proof
+from exchange.cli.recovery import run_backup, run_restore, run_retire, run_rotate, run_succeed
+from exchange.cli.server_commands import run_serve
 from exchange.client import fetching
 from exchange.errors import ExchangeError, UsageError
 from exchange.server import serving
@@ -31,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(f"PACKTRACE_{name.upper()}", raising=False)
+    monkeypatch.setenv("PACKTRACE_PASSPHRASE", PASSPHRASE)
     return tmp_path / "data"
 
 
@@ -96,9 +101,60 @@ def test_a_lost_published_folder_fails_the_audit(
 ) -> None:
     shutil.rmtree(folder / "log")
     assert run_audit(folder, as_json=False) == 1
-    assert "folder of the published log is missing (at log)" in found(capsys)
+    assert f"folder of the published log is missing (at {folder / 'log'})" in found(capsys)
     log.publish()
     assert run_audit(folder, as_json=False) == 0
+
+
+def test_a_copy_that_misses_a_file_is_made_whole_and_a_changed_one_named(
+    log: Exchange, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = folder.parent / "copy"
+    assert run_publish(folder, copy, as_json=False) == 0
+    (bundle,) = copy.glob(f"tile/entries/000.p/{log.size}")
+    kept = bundle.read_bytes()
+    bundle.unlink()
+    assert run_publish(folder, copy, as_json=False) == 0
+    assert bundle.read_bytes() == kept
+    capsys.readouterr()
+    bundle.write_bytes(kept[:-1] + b"?")
+    assert run_publish(folder, copy, as_json=False) == 1
+    assert f"(at {bundle})" in found(capsys)
+
+
+def test_a_lost_database_is_said_and_none_is_made(
+    log: Exchange, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy could not be put back over it."""
+    assert run_backup(folder, folder.parent / "backup", as_json=True) == 0
+    log.close()
+    for file in folder.glob("exchange.sqlite*"):
+        file.unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    commands: list[Callable[[], int]] = [
+        lambda: run_audit(folder, as_json=False),
+        lambda: run_publish(folder, folder.parent / "copy", as_json=False),
+        lambda: run_backup(folder, folder.parent / "another", as_json=False),
+        lambda: run_proof(Source(None, None, folder), "0", None, None, as_json=False),
+        lambda: run_consistency(Source(None, None, folder), 1, 2, as_json=False),
+        lambda: run_rotate(folder),
+        lambda: run_retire(folder),
+        lambda: run_serve(folder, 0),
+        lambda: run_succeed(folder, "another.example", None),
+        lambda: run_succeed(folder, log.origin, "bad name"),
+        lambda: run_succeed(folder, log.origin, ""),
+    ]
+    capsys.readouterr()
+    for command in commands[:-3]:
+        assert command() == 2
+        line = found(capsys)
+        assert f"the log's database is missing or empty (at {folder / 'exchange.sqlite'})" in line
+        assert "`packtrace restore COPY`" in line
+        assert "`packtrace ledger succeed ORIGIN`" in line
+    assert [command() for command in commands[-3:]] == [2, 2, 2]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert not (folder.parent / "copy").exists()
+    assert run_restore(folder, folder.parent / "backup", as_json=True) == 0
 
 
 def test_a_new_exchange_has_no_folder_to_miss(folder: Path) -> None:
@@ -175,6 +231,25 @@ def test_a_running_exchange_is_audited_by_its_address(
         order = AuditOrder(url=f"{running.address}/ledger", checkpoint=folder.parent / "kept")
         assert run_audit(folder, order, as_json=True) == 0
         assert json.loads(capsys.readouterr().out)["size"] == log.size
+
+
+def test_a_trust_file_and_the_data_folder_s_token_are_enough_for_a_running_exchange(
+    log: Exchange, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings.model_validate({"data": folder, "port": 0, "passphrase": PASSPHRASE})
+    order = AuditOrder(trust=folder / "trust", checkpoint=folder.parent / "kept")
+    (folder.parent / "auditor").mkdir()
+    shutil.copy(folder / "token", folder.parent / "auditor")
+    with serving(settings) as running:
+        order = replace(order, url=f"{running.address}/ledger")
+        assert run_audit(folder.parent / "auditor", order, as_json=True) == 0
+        written = capsys.readouterr()
+        assert json.loads(written.out)["size"] == log.size
+        assert run_audit(folder.parent / "nobody's", order, as_json=False) == 1
+        line = found(capsys)
+    assert f"(at {running.address}/ledger" in line
+    assert "--data" in line
+    assert (folder / "token").read_text().strip() not in written.out + written.err + line
 
 
 # -- whoever answers -------------------------------------------------------------------------------------------------

@@ -15,7 +15,16 @@ from exchange.cli.ledger import Source, run_consistency, run_proof
 from exchange.client import _is_here
 from exchange.server import serving
 from exchange.settings import Settings
-from ledger import open_checkpoint, parse_proof, tile_path, verify_consistency, verify_proof
+from ledger import (
+    Checkpoint,
+    NoteSigner,
+    open_checkpoint,
+    parse_proof,
+    sign_checkpoint,
+    tile_path,
+    verify_consistency,
+    verify_proof,
+)
 from ledger.store import checkpoint_at, snapshot
 from tests.exchange.test_cli_server import one_line
 from tests.flow.world import PASSPHRASE, Exchange, salt
@@ -55,6 +64,7 @@ def trust(exchange: Exchange) -> Path:
 
 
 DATABASE = Source(None, None, None)
+OTHER = sign_checkpoint(Checkpoint("other.example", 1, bytes(32)), NoteSigner("other.example", bytes(32)))
 
 
 @pytest.fixture(params=["database", "folder", "folder and trust file", "address"])
@@ -150,6 +160,35 @@ def test_sizes_that_no_proof_joins_are_refused(
 ) -> None:
     assert run_consistency(source, old, new, as_json=False) == 1
     one_line(capsys)
+
+
+@pytest.mark.parametrize("new", [999, 10**30])
+@pytest.mark.parametrize("old", [2, 999])
+def test_a_new_size_that_is_not_published_is_named(
+    source: Source, old: int, new: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_consistency(source, old, new, as_json=False) == 1
+    line = one_line(capsys)
+    assert f"size {new} " in line
+    assert "(at new size)" in line
+
+
+@pytest.mark.parametrize("harm", ["missing", "spoilt", "of_another"])
+@pytest.mark.parametrize("with_trust", [True, False])
+def test_an_error_of_a_published_log_names_its_folder(
+    published: Path, trust: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, with_trust: bool, harm: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(published, copy)
+    if harm == "missing":
+        (copy / "checkpoint").unlink()
+    else:
+        (copy / "checkpoint").write_text("spoilt" if harm == "spoilt" else OTHER)
+    source = Source(str(copy), trust if with_trust else None, None)
+    assert run_proof(source, "0", None, None, as_json=False) == 1
+    assert f"(at {copy}: " in one_line(capsys)
+    assert run_consistency(source, 1, 2, as_json=False) == 1
+    assert f"(at {copy}: " in one_line(capsys)
 
 
 def test_a_changed_tile_gives_no_proof(

@@ -112,8 +112,13 @@ def unlock(folder: Path) -> None:
     ],
 )
 def test_a_data_folder_that_is_damaged(
-    sqlite_exchange: Exchange, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], said: str
+    sqlite_exchange: Exchange,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], object],
+    said: str,
 ) -> None:
+    monkeypatch.setenv("PACKTRACE_DATABASE_URL", sqlite_exchange.url)
     folder = sqlite_exchange.services.installation.folder
     (folder / "passphrase").write_text(PASSPHRASE)
     (folder / "passphrase").chmod(0o600)
@@ -139,7 +144,7 @@ def test_a_database_that_is_not_there(
     monkeypatch.setenv("PACKTRACE_DATABASE_URL", url)
     assert run_serve(elsewhere / "data", 0) == 2
     line = one_line(capsys)
-    assert "PACKTRACE_DATABASE_URL" in line
+    assert ("/proc/nowhere" if url.startswith("sqlite") else "PACKTRACE_DATABASE_URL") in line
     assert "hunter2" not in line
 
 

@@ -26,7 +26,7 @@ from exchange.database import engine_for, migrate
 from exchange.errors import ExchangeError, SetupError
 from exchange.installation import OPERATOR_URI, Installation, kept_secret, open_installation, write_private
 from exchange.kinds import ROLE_GRANT
-from ledger import LogBehindError
+from ledger import LedgerError, LogBehindError
 from ledger.audit import audit
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, SignerError, read_unverified
@@ -317,16 +317,49 @@ def test_after_the_loss_of_its_database_a_published_log_is_not_founded_anew(
     sqlite_exchange.publish()
     folder = sqlite_exchange.services.installation.folder
     lost = engine_for(f"sqlite:///{tmp_path / 'other.sqlite'}")
-    with pytest.raises(SetupError, match=r"one signed checkpoints here.*ledger succeed"):
+    with pytest.raises(SetupError, match=r"database is missing or empty.*packtrace restore.*ledger succeed"):
         opened(folder, lost, passphrase=PASSPHRASE)
     shutil.move(folder / "log", tmp_path / "old-log")
-    with pytest.raises(SetupError, match="one signed checkpoints here"):
+    with pytest.raises(SetupError, match="database is missing or empty"):
         opened(folder, lost, passphrase=PASSPHRASE)
     shutil.move(tmp_path / "old-log", folder / "log")
     (folder / "keys" / "log.checkpoint").unlink()
-    with pytest.raises(SetupError, match="one signed checkpoints here"):
+    with pytest.raises(SetupError, match="database is missing or empty"):
         opened(folder, lost, passphrase=PASSPHRASE)
     lost.dispose()
+
+
+@pytest.mark.parametrize("name", ["log/checkpoint", "keys/log.checkpoint"])
+def test_a_spoilt_checkpoint_is_named(sqlite_exchange: Exchange, name: str) -> None:
+    sqlite_exchange.publish()
+    installation = sqlite_exchange.services.installation
+    (installation.folder / name).write_text("spoilt")
+    with pytest.raises(LedgerError) as caught:
+        opened(installation.folder, installation.engine, passphrase=PASSPHRASE)
+    assert caught.value.where == str(installation.folder / name)
+
+
+@pytest.mark.parametrize("left", ["trust", "trust, spoilt", "log/checkpoint", "keys/log.checkpoint"])
+def test_where_there_was_a_log_none_is_founded_and_nothing_is_made(
+    sqlite_exchange: Exchange, tmp_path: Path, left: str
+) -> None:
+    """With its database lost, and of what it told the world one file left."""
+    sqlite_exchange.publish()
+    folder = sqlite_exchange.services.installation.folder
+    kept = {name: (folder / name).read_bytes() for name in ("trust", "log/checkpoint", "keys/log.checkpoint")}
+    shutil.rmtree(folder / "log")
+    for name in ("trust", "keys/log.checkpoint"):
+        (folder / name).unlink()
+    file = folder / left.removesuffix(", spoilt")
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"spoilt" if "spoilt" in left else kept[left])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    empty = engine_for(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    with pytest.raises(ExchangeError, match=r"trust" if "spoilt" in left else r"packtrace restore.*ledger succeed"):
+        opened(folder, empty, passphrase=PASSPHRASE)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "empty.sqlite").exists(), "a copy could not be put back into it"
+    empty.dispose()
 
 
 def test_a_database_that_lacks_what_was_signed_is_not_opened(sqlite_exchange: Exchange, tmp_path: Path) -> None:

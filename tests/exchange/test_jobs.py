@@ -163,3 +163,35 @@ def test_a_publisher_of_a_log_that_it_does_not_sign_for_publishes_nothing(
         foreign.tick()
     other.close()
     assert published(sqlite_exchange) is None
+
+
+def test_a_tick_under_way_is_not_worth_a_warning(
+    sqlite_exchange: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Publication waits for witnesses for seconds; the ticks that come meanwhile are left out."""
+    ticks, over = [0], threading.Event()
+
+    def tick(_publisher: Publisher) -> None:
+        ticks[0] += 1
+        over.wait(0.5)
+
+    monkeypatch.setattr(Publisher, "tick", tick)
+    caplog.set_level(logging.WARNING, logger="apscheduler")
+    clock = start_clock(sqlite_exchange.services.publisher, 0.05)
+    threading.Event().wait(0.4)
+    over.set()
+    clock.shutdown()
+    assert ticks == [1]
+    assert not caplog.records
+
+
+def test_a_process_that_begins_puts_lost_files_back(exchange: Exchange, two: tuple[Publisher, Publisher]) -> None:
+    first, second = two
+    exchange.publish()
+    folder = exchange.services.installation.published
+    (lost,) = folder.glob("tile/0/000.p/*")
+    kept = lost.read_bytes()
+    lost.unlink()
+    first.stop()
+    assert second.tick() is not None
+    assert lost.read_bytes() == kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import random
 import shutil
@@ -247,6 +248,44 @@ def test_only_the_log_that_is_named_is_frozen(lost: tuple[Path, str, str]) -> No
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["", "bad name", "a+b", "line\n", "x" * 201, "\ud800"])
+def test_a_name_that_no_log_can_have_freezes_nothing(lost: tuple[Path, str, str], name: str) -> None:
+    folder, old, url = lost
+    before = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="not a log's name") as caught:
+        end(folder, url, old, name)
+    assert caught.value.where == "--origin"
+    assert {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()} == before
+    end(folder, url, old, "log.example/after")
+
+
+def test_a_log_whose_checkpoints_are_lost_too_is_frozen_at_one_that_others_hold(lost: tuple[Path, str, str]) -> None:
+    folder, old, url = lost
+    held = (folder / "log/checkpoint").read_bytes()
+    shutil.rmtree(folder / "log")
+    (folder / "keys/log.checkpoint").unlink()
+    with pytest.raises(SetupError, match="that others hold") as caught:
+        end(folder, url, old)
+    Path(caught.value.where).write_bytes(held)
+    end(folder, url, old)
+    successor = Exchange.open(folder, url)
+    assert trust_of(successor).predecessor == held.decode()
+    successor.close()
+
+
+def test_while_a_key_follows_both_are_named(sqlite_exchange: Exchange) -> None:
+    folder = sqlite_exchange.services.installation.folder
+    rotate(folder)
+    overlapping = again(sqlite_exchange)
+    keys = [str(key) for key in trust_of(overlapping).keys]
+    named = overlapping.http.get("/api/v1/log").json()
+    assert [named["log_key"], *named["other_log_keys"]] == keys
+    assert len(keys) == 2
+    page = overlapping.http.get("/").text
+    assert all(html.escape(key) in page for key in keys)
+    overlapping.close()
+
+
 def test_a_log_that_has_its_database_is_not_frozen(sqlite_exchange: Exchange) -> None:
     sqlite_exchange.publish()
     folder = sqlite_exchange.services.installation.folder
@@ -257,7 +296,7 @@ def test_a_log_that_has_its_database_is_not_frozen(sqlite_exchange: Exchange) ->
 
 def test_a_folder_where_nothing_was_signed_has_nothing_to_freeze(sqlite_exchange: Exchange, tmp_path: Path) -> None:
     folder = sqlite_exchange.services.installation.folder
-    with pytest.raises(SetupError, match="no log has signed"):
+    with pytest.raises(SetupError, match="no checkpoint of the lost log"):
         end(folder, f"sqlite:///{tmp_path / 'empty.sqlite'}", sqlite_exchange.origin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -12,12 +13,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
+from exchange.cli.witness import run_witness
 from exchange.errors import SetupError
 from exchange.witness import Witness, create_witness_app, open_witness
 from ledger import (
@@ -190,6 +193,36 @@ def test_a_memory_held_by_another_process_is_only_busy(tmp_path: Path) -> None:
         assert client.post("/add-checkpoint", content=body(0, 10)).status_code == 200
 
 
+@pytest.mark.parametrize("status", [422, 500])
+def test_what_somebody_should_look_at_names_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    witness = opened(tmp_path / "witness")
+    client = TestClient(create_witness_app(witness))
+    assert client.post("/add-checkpoint", content=body(0, 10)).status_code == 200
+    if status == 500:
+        witness.memory._broken = True
+    assert client.post("/add-checkpoint", content=body(10, 20, FORK)).status_code == status
+    assert f"not cosigned for the log {LOG.name}: " in caplog.text
+
+
+def test_only_the_one_path_is_served(tmp_path: Path) -> None:
+    client = TestClient(create_witness_app(opened(tmp_path / "witness")))
+    assert client.post("/add-checkpoint%0a", content=body(0, 10)).status_code == 404
+
+
+def test_headers_without_end_are_refused(running: RunningWitness) -> None:
+    address = httpx2.URL(running.url)
+    with socket.create_connection((address.host, address.port)) as client:
+        client.settimeout(10)
+        client.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\n")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _line in range(80):
+                client.sendall(b"X-Header: " + b"x" * 1000 + b"\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert running.post(body(0, 0, log=OTHER)).status_code == 200, "the others are served"
+
+
 def test_a_body_that_drips_is_not_waited_for(tmp_path: Path) -> None:
     app = create_witness_app(opened(tmp_path / "witness"), read_seconds=0.3)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -225,6 +258,26 @@ def test_a_harmed_folder_is_not_opened(tmp_path: Path, harm: Callable[[Path], No
     harm(folder)
     with pytest.raises(error):
         opened(folder)
+
+
+@pytest.mark.parametrize("name", ["", "bad name", "a+b"])
+def test_a_name_that_no_witness_can_have_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {LOG.log_key}\nquorum none\n")
+    assert run_witness(tmp_path / "witness", policy, name, "127.0.0.1", 0) == 2
+    assert "(at --name)" in capsys.readouterr().err
+    assert not (tmp_path / "witness").exists()
+
+
+@pytest.mark.parametrize("text", ["nonsense\n", "", "quorum none\n", "\udcff"])
+def test_a_policy_without_logs_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    policy = tmp_path / "policy"
+    policy.write_bytes(text.encode(errors="surrogateescape"))
+    assert run_witness(tmp_path / "witness", policy, NAME, "127.0.0.1", 0) == 2
+    assert f"(at {policy})" in capsys.readouterr().err
+    assert not (tmp_path / "witness").exists()
 
 
 def test_a_folder_is_one_witness_s(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from sqlalchemy import create_engine, text
 
 import exchange.demo.tables
 from exchange.cli.server_commands import run_demo
-from ledger import layout
 from tests.flow.process import ROOT, packtrace, read_until, started
+from tests.ledger.logs import partial_tiles
 
 # One worker runs them all, so that they share the one run.
 pytestmark = pytest.mark.xdist_group("demo")
@@ -390,7 +390,7 @@ def test_one_changed_byte_in_the_database_is_found_and_its_entry_named(copied: D
 @pytest.mark.parametrize("number", [0, 1], ids=["hashes", "entries"])
 def test_one_changed_byte_in_a_published_tile_is_found_and_its_path_named(copied: Demo, number: int) -> None:
     size = rows(copied.url, "SELECT max(size) FROM ledger_checkpoint")[0][0]
-    tiles = [place.path for place in layout.partial_tiles(size)]
+    tiles = [place.path for place in partial_tiles(size)]
     path = next(path for path in tiles if path.startswith("tile/entries") is bool(number))
     file = copied.data / "log" / path
     data = bytearray(file.read_bytes())

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from ledger import TilePlace, tiles_of
+
 ORIGIN = "ledger.example/packs"
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -11,6 +13,13 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 def entry_bytes(number: int) -> bytes:
     """Entry `number`, of varying length."""
     return f"entry {number} ".encode() + b"." * (number % 7)
+
+
+def partial_tiles(size: int) -> list[TilePlace]:
+    """The partial tiles and the partial bundle of a tree of this size."""
+    edge = [(level, full, width) for level, full, width in tiles_of(size) if width]
+    bundles = [TilePlace(None, full, width) for level, full, width in edge if level == 0]
+    return [TilePlace(*place) for place in edge] + bundles
 
 
 def split(size: int) -> int:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from ledger import (
+    EntryUnknownError,
     LedgerError,
     NoteSigner,
     OutOfRangeError,
@@ -54,6 +55,10 @@ REFUSED: dict[str, tuple[Callable[..., object], type[LedgerError]]] = {
     "size_below_nothing": (lambda c: proof_file(c, 0, -1), UnpublishedSizeError),
     "entry_that_waits_for_a_checkpoint": (lambda c: proof_file(c, 305), UnpublishedSizeError),
     "entry_after_an_older_checkpoint": (lambda c: proof_file(c, 3, 3), UnpublishedSizeError),
+    "entry_beyond_the_log": (lambda c: proof_file(c, 310), EntryUnknownError),
+    "entry_far_beyond_the_log": (lambda c: proof_file(c, 10**30), EntryUnknownError),
+    "entry_beyond_the_log_to_a_published_size": (lambda c: proof_file(c, 310, 300), EntryUnknownError),
+    "size_beyond_what_databases_take": (lambda c: proof_file(c, 0, 10**30), UnpublishedSizeError),
     "negative_index": (lambda c: proof_file(c, -1), OutOfRangeError),
     "old_size_never_published": (lambda c: published_consistency(c, 4, 300), UnpublishedSizeError),
     "new_size_never_published": (lambda c: published_consistency(c, 3, 310), UnpublishedSizeError),
@@ -71,6 +76,32 @@ def test_what_no_checkpoint_covers_is_refused(log: Engine, defect: str) -> None:
     assert caught.value.where
     assert caught.value.remedy
     assert rows(log) == before
+
+
+@pytest.mark.parametrize("new", [301, 311, 10**30])
+@pytest.mark.parametrize("old", [3, 4])
+def test_of_two_sizes_the_new_one_is_blamed_first(log: Engine, old: int, new: int) -> None:
+    with snapshot(log) as connection, pytest.raises(UnpublishedSizeError, match=f"size {new} was") as caught:
+        published_consistency(connection, old, new)
+    assert caught.value.where == "new size"
+
+
+def test_a_new_checkpoint_is_promised_where_one_will_come(log: Engine, signer: NoteSigner, folder: Path) -> None:
+    """Ten entries wait for theirs; when they have it, nothing more is to come."""
+    asked: list[Callable[[Connection], object]] = [
+        lambda c: proof_file(c, 305),
+        lambda c: proof_file(c, 0, 4),
+        lambda c: published_consistency(c, 3, 999),
+    ]
+    for ask in asked:
+        with snapshot(log) as connection, pytest.raises(UnpublishedSizeError) as caught:
+            ask(connection)
+        assert "newest is 300; a new one comes within seconds" in caught.value.remedy
+    publish(log, signer, folder, NOW)
+    for ask in (lambda c: proof_file(c, 305, 300), *asked[1:]):
+        with snapshot(log) as connection, pytest.raises(UnpublishedSizeError) as caught:
+            ask(connection)
+        assert caught.value.remedy.endswith("newest is 310")
 
 
 def test_before_the_first_checkpoint_nothing_is_published(engine: Engine, grow: Grow) -> None:

@@ -464,7 +464,7 @@ def test_a_tile_with_other_bytes_is_never_overwritten(
     grow(sqlite_log, 300)
     with pytest.raises(LogInconsistentError) as caught:
         publish(sqlite_log, signer, folder, NOW)
-    assert caught.value.where == "tile/0/000"
+    assert caught.value.where == str(folder / "tile/0/000")
     assert (folder / "tile/0/000").read_bytes() == b"another log's"
     assert published_size(folder, signer) == 3
 
@@ -514,6 +514,70 @@ def test_a_copy_cut_at_any_durable_step_is_taken_up(
         assert contents(copy) == contents(folder)
         step += 1
     assert step > 15
+
+
+LOST = ["checkpoint", "tile/0/000", "tile/entries/000", "tile/1/000.p/1", "tile/0/001.p/54", "tile/entries/001.p/44"]
+
+
+@pytest.fixture
+def whole(engine: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> dict[str, bytes]:
+    """The files of a log with three checkpoints, in the folder and in a copy of it."""
+    for size in (10, 300, 310):
+        grow(engine, size)
+        publish(engine, signer, folder, NOW)
+    publish_copy(engine, signer.log_keys, folder.with_name("copy"))
+    return contents(folder)
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_lost_file_of_a_copy_is_put_back(
+    engine: Engine, signer: NoteSigner, folder: Path, whole: dict[str, bytes], name: str
+) -> None:
+    copy = folder.with_name("copy")
+    (copy / name).unlink()
+    publish_copy(engine, signer.log_keys, copy)
+    assert contents(copy) == whole
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_lost_file_of_the_published_log_is_put_back(
+    engine: Engine, signer: NoteSigner, folder: Path, whole: dict[str, bytes], name: str
+) -> None:
+    """And nothing but that: a finished folder stays untouched."""
+    (folder / name).unlink()
+    publish(engine, signer, folder, NOW, put_back=True)
+    assert contents(folder) == whole
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    publish(engine, signer, folder, NOW, put_back=True)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == written
+
+
+def test_lost_files_are_put_back_on_the_way_to_new_entries(
+    engine: Engine, signer: NoteSigner, folder: Path, whole: dict[str, bytes], grow: Grow
+) -> None:
+    for name in LOST[1:]:
+        (folder / name).unlink()
+    grow(engine, 320)
+    publish(engine, signer, folder, NOW, put_back=True)
+    assert whole.items() - {("checkpoint", whole["checkpoint"])} <= contents(folder).items()
+    check(engine, signer, folder)
+
+
+@pytest.mark.parametrize("name", LOST[1:])
+def test_a_changed_file_of_a_copy_is_named_and_stays(
+    sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow, name: str
+) -> None:
+    copy = folder.with_name("copy")
+    for size in (10, 300, 310):
+        grow(sqlite_log, size)
+        publish(sqlite_log, signer, folder, NOW)
+    publish_copy(sqlite_log, signer.log_keys, copy)
+    changed = bytes([(copy / name).read_bytes()[0] ^ 1]) + (copy / name).read_bytes()[1:]
+    (copy / name).write_bytes(changed)
+    with pytest.raises(LogInconsistentError, match="other bytes") as caught:
+        publish_copy(sqlite_log, signer.log_keys, copy)
+    assert caught.value.where == str(copy / name)
+    assert (copy / name).read_bytes() == changed
 
 
 def test_a_copy_of_another_log_is_not_touched(sqlite_log: Engine, signer: NoteSigner, folder: Path, grow: Grow) -> None:
