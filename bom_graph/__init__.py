@@ -7,13 +7,17 @@ from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.errors import (
+    AmbiguousFactorError,
     BomGraphError,
     CompositionError,
     CycleError,
     DeliveredEnergyError,
     FactorError,
+    FactorFamilyError,
+    GasError,
     LoopError,
     MissingFactorError,
+    OffsetError,
     RecordError,
     RuleSetError,
     StatedSumError,
@@ -23,9 +27,21 @@ from bom_graph.errors import (
     UnitError,
     UnknownStageError,
 )
-from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
+from bom_graph.factors import (
+    LIFE_CYCLE,
+    MAX_RELEASE_BYTES,
+    Factor,
+    FactorRelease,
+    FactorRow,
+    Proxy,
+    load_release,
+    look_up,
+    release_bytes,
+    release_ids,
+)
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance, sealed_total
+from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
+from bom_graph.gates import Finding, element_balance, mixed_families, mixed_gwp_sets, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
@@ -50,24 +66,36 @@ from bom_graph.records import (
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
-from bom_graph.rules import MAX_RULE_SET_BYTES, SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.rules import (
+    MAX_RULE_SET_BYTES,
+    SEALED_STAGE,
+    ElectricityBasis,
+    RuleSet,
+    load_rule_set,
+    rule_set_bytes,
+    rule_set_ids,
+)
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "COLUMNS",
     "LIFE_CYCLE",
+    "MAX_RELEASE_BYTES",
     "MAX_RULE_SET_BYTES",
     "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
     "ActivityData",
+    "AmbiguousFactorError",
     "Background",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
     "Burden",
     "Citation",
+    "Column",
     "CompiledSystem",
     "Component",
     "CompositionError",
@@ -76,18 +104,22 @@ __all__ = [
     "CycleLife",
     "DeliveredEnergy",
     "DeliveredEnergyError",
+    "ElectricityBasis",
     "Factor",
     "FactorError",
+    "FactorFamilyError",
     "FactorRelease",
     "FactorRow",
     "Finding",
     "Footprint",
+    "GasError",
     "Input",
     "Lines",
     "Link",
     "LoopError",
     "Measure",
     "MissingFactorError",
+    "OffsetError",
     "Output",
     "Parameter",
     "Pedigree",
@@ -115,6 +147,8 @@ __all__ = [
     "UnknownStageError",
     "Vehicle",
     "Warranty",
+    "check_gas",
+    "column_of",
     "compile_arrays",
     "compile_system",
     "convert",
@@ -123,13 +157,17 @@ __all__ = [
     "element_balance",
     "first_defect",
     "format_amount",
+    "gwp100",
     "half_even",
     "in_words",
     "load_release",
     "load_rule_set",
     "look_up",
     "mass_fractions",
+    "mixed_families",
+    "mixed_gwp_sets",
     "release_bytes",
+    "release_ids",
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",

@@ -114,7 +114,9 @@ class Background:
 
     def _rows(self, flow: str, geography: str | None, families: Iterable[str]) -> list[FactorRow]:
         """The row that each release would give for each family, where it has one."""
-        factors = [release.factor(flow, geography, family) for release in self.releases for family in families]
+        factors = [
+            release.factor(flow, geography, family, year=None) for release in self.releases for family in families
+        ]
         return [factor.row for factor in factors if factor is not None]
 
     @property

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Literal
 
 from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
-from bom_graph.factors import FactorRow
+from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
 from bom_graph.records import ActivityData, Lines, Output
-from bom_graph.rules import ElementGate
+from bom_graph.rules import Gate
 
 #: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
 #: on clean power or an old process, too narrow for a slipped unit.
@@ -31,7 +31,7 @@ class Finding:
     refuses: bool = False
 
 
-def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> list[Finding]:
+def element_balance(record: ActivityData, gate: Gate, *, where: str) -> list[Finding]:
     """Return a finding where an element that the product holds does not come in within the gate's limits.
 
     Elements Li, Ni, Co, Mn, P, Fe; in and out as kg by stated formula. Needs the formula of the product and of the inputs; where they
@@ -90,6 +90,32 @@ def sealed_total(kg_co2e: float, unit: str, background: Sequence[FactorRow], *, 
         return []
     remedy = "ask the maker of this product for its activity data, or for a corrected footprint"
     return [Finding("sealed_total", "soft", where, what, remedy)]
+
+
+def mixed_families(factors: Sequence[Factor], *, where: str) -> list[Finding]:
+    """Return a hard finding, which refuses, where one result would add up factors of several families."""
+    found: dict[str, str] = {}
+    for factor in factors:
+        found.setdefault(factor.row.family, f"{factor.release}/{factor.row.id}")
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{family} ({row})" for family, row in found.items())
+    what = f"factors of several families would be added up: {shown}"
+    remedy = "use factors of one family; another basis of electricity is a labelled alternative beside the headline"
+    return [Finding("factor_family", "hard", where, what, remedy, refuses=True)]
+
+
+def mixed_gwp_sets(factors: Sequence[Factor], *, where: str) -> list[Finding]:
+    """Return a note where one result adds up factors that count gases by several GWP sets; CO2 alone fits every set."""
+    found: dict[str, dict[str, None]] = {}
+    for factor in factors:
+        if factor.gwp_set != "CO2":
+            found.setdefault(factor.gwp_set, {})[factor.release] = None
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{gwp_set} ({', '.join(sorted(found[gwp_set]))})" for gwp_set in sorted(found))
+    what = f"factors that count gases by different GWP sets are added up: {shown}"
+    return [Finding("gwp_sets", "note", where, what, "nothing to do, unless a release with one GWP set is at hand")]
 
 
 def _elements(formula: str, amount: Decimal, unit: str, where: str) -> dict[str, float]:
