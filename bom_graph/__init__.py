@@ -6,6 +6,15 @@ Pure: no database, clock, network or randomness.
 from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
+from bom_graph.difference import (
+    Effect,
+    ReleaseDifference,
+    RowChange,
+    compare_releases,
+    compare_rule_sets,
+    effect_on_contributions,
+    effect_on_result,
+)
 from bom_graph.errors import (
     AmbiguousFactorError,
     BomGraphError,
@@ -104,6 +113,7 @@ __all__ = [
     "CycleLife",
     "DeliveredEnergy",
     "DeliveredEnergyError",
+    "Effect",
     "ElectricityBasis",
     "Factor",
     "FactorError",
@@ -129,6 +139,8 @@ __all__ = [
     "Proxy",
     "Record",
     "RecordError",
+    "ReleaseDifference",
+    "RowChange",
     "RuleSet",
     "RuleSetError",
     "RuleSetName",
@@ -149,11 +161,15 @@ __all__ = [
     "Warranty",
     "check_gas",
     "column_of",
+    "compare_releases",
+    "compare_rule_sets",
     "compile_arrays",
     "compile_system",
     "convert",
     "delivered_energy",
     "dimension",
+    "effect_on_contributions",
+    "effect_on_result",
     "element_balance",
     "first_defect",
     "format_amount",
