@@ -4,7 +4,7 @@ Pure: no database, clock, network or randomness.
 """
 
 from bom_graph.background import Background
-from bom_graph.composition import mass_fractions
+from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.difference import (
     Effect,
@@ -99,6 +99,7 @@ __all__ = [
     "ActivityData",
     "AmbiguousFactorError",
     "Background",
+    "Basis",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
@@ -140,6 +141,7 @@ __all__ = [
     "Record",
     "RecordError",
     "ReleaseDifference",
+    "Restated",
     "RowChange",
     "RuleSet",
     "RuleSetError",
@@ -175,6 +177,7 @@ __all__ = [
     "format_amount",
     "gwp100",
     "half_even",
+    "hydrate_mistaken",
     "in_words",
     "load_release",
     "load_rule_set",
@@ -184,6 +187,7 @@ __all__ = [
     "mixed_gwp_sets",
     "release_bytes",
     "release_ids",
+    "restate",
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
+from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
 from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
 from bom_graph.records import ActivityData, Lines, Output
@@ -43,11 +43,11 @@ def element_balance(record: ActivityData, gate: Gate, *, where: str) -> list[Fin
     product: Output = outputs.items[0]
     if product.composition is None or UNITS[product.unit][0] != "mass":
         return []
-    held = _elements(product.composition.formula, product.amount, product.unit, where)
+    held = _elements(product.composition.basis, product.amount, product.unit, where)
     brought: dict[str, float] = dict.fromkeys(held, 0.0)
     for line in inputs:
         if line.composition is not None and UNITS[line.unit][0] == "mass":
-            for element, kg in _elements(line.composition.formula, line.amount, line.unit, where).items():
+            for element, kg in _elements(line.composition.basis, line.amount, line.unit, where).items():
                 brought[element] = brought.get(element, 0.0) + kg
     ratios = {element: brought[element] / kg for element, kg in held.items()}
     beyond = {element: ratio for element, ratio in ratios.items() if abs(ratio - 1) > gate.soft}
@@ -118,7 +118,7 @@ def mixed_gwp_sets(factors: Sequence[Factor], *, where: str) -> list[Finding]:
     return [Finding("gwp_sets", "note", where, what, "nothing to do, unless a release with one GWP set is at hand")]
 
 
-def _elements(formula: str, amount: Decimal, unit: str, where: str) -> dict[str, float]:
-    kg = float(convert(amount, unit, "kg", where=where))
-    fractions = mass_fractions(formula)
+def _elements(basis: Basis, amount: Decimal, unit: str, where: str) -> dict[str, float]:
+    kg = float(convert(amount, unit, "kg", where=where)) * basis.dry(where=where)
+    fractions = mass_fractions(basis.formula)
     return {element: kg * fractions[element] for element in BALANCED_ELEMENTS if element in fractions}

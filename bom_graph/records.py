@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from bom_graph.composition import mass_fractions
+from bom_graph.composition import Basis, mass_fractions
 from bom_graph.errors import BomGraphError, CycleError, OffsetError, RecordError, StatedSumError, TextError, UnitError
 from bom_graph.gases import Gas, Origin, check_gas
 from bom_graph.quantities import Amount, convert, dimension
@@ -151,13 +151,23 @@ class Site(Part):
 
 
 class Composition(Part):
-    """What a mass is stated as: a formula, hydrate water included, for instance ``NiSO4.6H2O``."""
+    """What a mass is stated as: a formula, hydrate water included, for instance ``NiSO4.6H2O``; moist, or as the content of an element."""
 
     formula: Text
+    content_of: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$", strict=True)] | None = None
+    moisture_percent: Annotated[Amount, Field(ge=0, lt=100)] = Decimal(0)
+
+    @property
+    def basis(self) -> Basis:
+        """What a stated kilogram is."""
+        return Basis(self.formula, self.content_of, self.moisture_percent)
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         mass_fractions(self.formula)
+        self.basis.dry(where="composition")
+        if self.content_of is not None and self.moisture_percent:
+            raise ValueError("a content of an element has no moisture: state one or the other")
         return self
 
 

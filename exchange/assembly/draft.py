@@ -12,11 +12,13 @@ from bom_graph import (
     LIFE_CYCLE,
     SEALED_STAGE,
     ActivityData,
+    Basis,
     BatteryModel,
     BillOfMaterials,
     Burden,
     Column,
     Component,
+    CompositionError,
     DeliveredEnergyError,
     ElectricityBasis,
     Factor,
@@ -30,6 +32,7 @@ from bom_graph import (
     Period,
     ProductFootprint,
     ProductSystem,
+    Restated,
     RuleSet,
     Sealed,
     UnitError,
@@ -39,9 +42,11 @@ from bom_graph import (
     dimension,
     element_balance,
     gwp100,
+    hydrate_mistaken,
     look_up,
     mixed_families,
     mixed_gwp_sets,
+    restate,
     sealed_total,
     stored,
 )
@@ -293,6 +298,9 @@ class ProductSystemDraft:
         if output.composition is not None:
             self.formulas[number] = output.composition.formula
         made = float(convert(output.amount, output.unit, self.units[number], where=f"outputs/{output.id}"))
+        if output.composition is not None and self.units[number] == "kg":
+            # Consumers take the dry formula, however its maker weighs it.
+            made *= output.composition.basis.dry(where=f"outputs/{output.id}")
         unit = _UnitProcess(number, self.names[number], str(record.process_class), made, entry, _year(record.period))
         self.findings += element_balance(record, self.rule_set.gates.element_balance, where=unit.place)
         for line in _items(record.inputs):
@@ -407,26 +415,59 @@ class ProductSystemDraft:
         """Add a material: a supplier's product waits for its process, a background flow becomes a burden."""
         good = float(line.yield_) if isinstance(line, Component) else 1.0
         where = f"{unit.place} {path}"
+        if line.composition is not None:
+            mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
+            if mistaken is not None:
+                self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
         if line.product is not None:
             self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
             return
         factor = self._factor(str(line.flow), None, LIFE_CYCLE, year=unit.year, where=where)
-        if factor is not None and line.composition and factor.row.composition not in (None, line.composition.formula):
-            stated, needed = line.composition.formula, factor.row.composition
-            what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
-            self._refuse("composition", where, what, f"restate the amount as {needed}")
-        self._line(replace(unit, made=unit.made * good), "material", line, path, factor)
+        restated = None
+        if factor is not None and factor.row.composition is not None and dimension(line.unit, where=path) == "mass":
+            if line.composition is None:
+                what = f"no composition is stated: the amount of {line.flow} is taken as {factor.row.composition}"
+                remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+                self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            else:
+                try:
+                    restated = self._restated(line.composition.basis, factor.row.composition, where)
+                except CompositionError as error:
+                    self._refuse("composition", where, error.what, error.remedy)
+                    return
+        self._line(replace(unit, made=unit.made * good), "material", line, path, factor, restated=restated)
 
-    def _line(self, unit: _UnitProcess, line_class: str, line: Any, path: str, factor: Factor | None) -> None:
+    def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
+        """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
+        if stated == Basis(wanted):
+            return None
+        found = restate(stated, wanted, where=where)
+        self.findings.append(Finding("composition", "note", where, found.how, "nothing to do: the basis was stated"))
+        return found
+
+    def _line(
+        self,
+        unit: _UnitProcess,
+        line_class: str,
+        line: Any,
+        path: str,
+        factor: Factor | None,
+        *,
+        restated: Restated | None = None,
+    ) -> None:
         """Add what a line emits by its factor; nothing where none was found, which is a finding already."""
         if factor is None:
             return
+        origin = unit.origin(line, path)
         try:
             amount = float(convert(line.amount, line.unit, factor.row.per, where=path)) / unit.made
         except UnitError as error:
             self._refuse("units", f"{unit.place} {path}", error.what, error.remedy)
             return
-        self._burden(unit.number, (unit.process_class, line_class), amount, factor, unit.origin(line, path))
+        if restated is not None:
+            amount *= restated.factor
+            origin["restated"] = restated.how
+        self._burden(unit.number, (unit.process_class, line_class), amount, factor, origin)
 
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
         kg = float(convert(line.amount, line.unit, "kg", where=path)) / unit.made
@@ -503,17 +544,19 @@ class ProductSystemDraft:
             return
         said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
         self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
-        made_as = self.formulas.get(supplier)
-        if line.composition is not None and made_as not in (None, line.composition.formula):
-            what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"
-            self._unfit(supplier, "composition", where, what, f"restate the amount as {made_as}")
-            return
+        made_as, restated = self.formulas.get(supplier), None
+        if line.composition is not None and made_as is not None:
+            try:
+                restated = self._restated(line.composition.basis, made_as, where)
+            except CompositionError as error:
+                self._unfit(supplier, "composition", where, error.what, error.remedy)
+                return
         try:
             amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
         except UnitError as error:
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
-        self.links.append(Link(consumer, supplier, amount * share))
+        self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
 
     def _electricity(self, unit: _UnitProcess, stated: str, path: str) -> Factor | None:
         """The factor of a metered kWh: the alternative's where there is one, else by the rule set's own basis."""

@@ -273,7 +273,7 @@ def test_a_footprint_per_other_declared_unit(world: World) -> None:
     [
         ({"stages": [{"stage": "use", "kg_co2e": "10"}]}, of(SALT, "3"), "stages"),
         ({}, of(SALT, "3", "piece"), "units"),
-        ({"composition": {"formula": "NiSO4"}}, of(SALT, "3", composition={"formula": "NiSO4.6H2O"}), "composition"),
+        ({"composition": {"formula": "NiSO4"}}, of(SALT, "3", composition={"formula": "CoSO4"}), "composition"),
     ],
     ids=["a stage that the rule set lacks", "another dimension", "another composition"],
 )
@@ -537,22 +537,73 @@ def test_electricity_of_a_place_without_factor_is_refused(world: World) -> None:
     assert "JP-13" in what
 
 
-def test_a_hydrate_with_the_factor_of_the_anhydrous_salt_is_refused(world: World) -> None:
-    """Worked example E: misread, it would add 5.06 kg per kilogram of cathode."""
-    composition = {"formula": "NiSO4.6H2O"}
-    world.activity(CELL, line("1.627", name="nickel", flow="nickel-sulfate", composition=composition))
-    gate, _, what = refused(world, CELL)
-    assert gate == "composition"
-    assert "NiSO4.6H2O" in what
-    assert "per kg of NiSO4" in what
+NICKEL = 6866536.486182 / 907185
 
 
-def test_a_hydrate_of_a_supplier_s_anhydrous_salt_is_refused(world: World) -> None:
+def nickel(amount: str, formula: str, name: str = "nickel", **basis: Any) -> Claims:
+    return line(amount, name=name, flow="nickel-sulfate", composition={"formula": formula, **basis})
+
+
+@pytest.mark.parametrize(
+    ("stated", "kg"),
+    [
+        # Worked example E: read as anhydrous, it would add 5.06 kg per kilogram of cathode.
+        (nickel("1.627085", "NiSO4.6H2O"), 0.957928),
+        (nickel("1", "NiSO4", moisture_percent="12"), 0.88),
+        (nickel("1", "NiSO4.6H2O", content_of="Ni"), 154.749 / 58.693),
+    ],
+    ids=["hexahydrate", "moist", "nickel content"],
+)
+def test_an_amount_on_another_basis_is_restated_with_a_note(world: World, stated: Claims, kg: float) -> None:
+    world.activity(CELL, stated)
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(kg * NICKEL, rel=4e-5)
+    (note,) = result.findings
+    assert (note.gate, note.level) == ("composition", "note")
+    assert "molar masses" in note.what
+    (part,) = document(result)["contributions"]
+    assert part["restated"] == note.what
+
+
+def test_a_hydrate_of_a_supplier_s_anhydrous_salt_is_restated(world: World) -> None:
     world.activity(SALT, copper("1"), formula="NiSO4")
-    world.activity(CELL, of(SALT, "1.627", composition={"formula": "NiSO4.6H2O"}))
-    gate, _, what = refused(world, CELL)
+    world.activity(CELL, of(SALT, "1.627085", composition={"formula": "NiSO4.6H2O"}))
+    assert world.compute(CELL).footprint.total == pytest.approx(0.957928 * COPPER, rel=4e-5)
+
+
+def test_a_supplier_s_moist_product_is_taken_dry(world: World) -> None:
+    """One kilogram with 20 % moisture is 0.8 kg of salt: each dry kilogram bears 1.25 times what was put in."""
+    world.activity(
+        SALT, copper("1"), outputs=[line("1", product=SALT, composition={"formula": "NiSO4", "moisture_percent": "20"})]
+    )
+    world.activity(CELL, of(SALT, "2", composition={"formula": "NiSO4"}))
+    assert world.compute(CELL).footprint.total == pytest.approx(2 * 1.25 * COPPER, rel=1e-12)
+
+
+def test_another_substance_is_refused_and_not_restated(world: World) -> None:
+    world.activity(CELL, nickel("1", "CoSO4.7H2O"))
+    gate, where, what = refused(world, CELL)
     assert gate == "composition"
-    assert what == "the amount is stated as NiSO4.6H2O, the supplier's product is NiSO4"
+    assert "inputs/" in where
+    assert "CoSO4.7H2O" in what
+    assert "another substance" in what
+
+
+@pytest.mark.parametrize("name", ["Nickel sulfate hexahydrate", "NiSO4 6H2O", "六水硫酸镍"])
+def test_a_hydrate_taken_for_the_anhydrous_salt_is_refused(world: World, name: str) -> None:
+    world.activity(CELL, {**nickel("1.627085", "NiSO4", name), "id": "salt"})
+    gate, where, what = refused(world, CELL)
+    assert (gate, where.endswith("inputs/salt")) == ("hydrate", True)
+    assert "speaks of 6 H2O, the formula NiSO4 has none" in what
+
+
+def test_a_salt_without_stated_basis_is_said_to_be_taken_as_the_factor_s(world: World) -> None:
+    world.activity(CELL, line("2", name="nickel", flow="nickel-sulfate"))
+    result = world.compute(CELL)
+    (finding,) = result.findings
+    assert (finding.gate, finding.level, finding.refuses) == ("hydrate", "soft", False)
+    assert "taken as NiSO4" in finding.what
+    assert "state the composition" in finding.remedy
 
 
 def test_the_stated_composition_may_be_the_factor_s(world: World) -> None:
