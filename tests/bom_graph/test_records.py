@@ -37,6 +37,9 @@ KINDS: dict[str, type[Record]] = {
     "footprint": ProductFootprint,
 }
 Claims = dict[str, Any]
+COBALT_IN_NICKEL: Claims = {"formula": "NiSO4", "content_of": "Co"}
+ALL_WATER: Claims = {"formula": "NiSO4", "moisture_percent": "100"}
+MOIST_METAL: Claims = {"formula": "NiSO4", "content_of": "Ni", "moisture_percent": "1"}
 
 
 @pytest.fixture(params=KINDS)
@@ -180,9 +183,9 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a day as a number": ("activity", "period/end", 1767225600, RecordError, "period/end"),
     "a day as digits": ("activity", "period/end", "1767225600", RecordError, "period/end"),
     "a day with a time": ("activity", "period/end", "2026-01-31T00:00:00", RecordError, "period/end"),
-    "a content of an element that isn't there": ("activity", "outputs/0/composition", {"formula": "NiSO4", "content_of": "Co"}, CompositionError, "outputs/o/composition"),
-    "moisture of all of it": ("activity", "outputs/0/composition", {"formula": "NiSO4", "moisture_percent": "100"}, RecordError, "outputs/o/composition/moisture_percent"),
-    "moist metal content": ("activity", "outputs/0/composition", {"formula": "NiSO4", "content_of": "Ni", "moisture_percent": "1"}, RecordError, "outputs/o/composition"),
+    "a content that isn't there": ("activity", "outputs/0/composition", COBALT_IN_NICKEL, CompositionError, "outputs/o/composition"),
+    "moisture of all of it": ("activity", "outputs/0/composition", ALL_WATER, RecordError, "outputs/o/composition/moisture_percent"),
+    "moist metal content": ("activity", "outputs/0/composition", MOIST_METAL, RecordError, "outputs/o/composition"),
     "a gas that nobody knows": ("activity", "direct_emissions/0/gas", "CFC-11", RecordError, "direct_emissions/direct_emissions-1/gas"),
     "a removal of fossil carbon": ("activity", "direct_emissions/0/removal", True, GasError, "direct_emissions/direct_emissions-1/gas"),
     "an offset as a gas": ("activity", "direct_emissions/0/gas", "offset", OffsetError, "direct_emissions/direct_emissions-1/origin"),
