@@ -94,7 +94,8 @@ class Background:
             raise MissingFactorError(
                 f"no factor for electricity of {line.geography!r} in {self._named}",
                 where=f"{path}/geography",
-                remedy=f"name the grid by its code, of a nation or nation-region; there are {', '.join(nations)}, and regions of {', '.join(regions)}",
+                remedy="name the grid by its code, of a nation or nation-region; "
+                f"there are {', '.join(nations)}, and regions of {', '.join(regions)}",
             )
         _check_unit(line, rows, path)
 
