@@ -221,7 +221,8 @@ def _pack() -> Row:
     chain = SupplyChain()
     pack = chain.pack("NMC622", "China", "recipe")
     evidence = chain.simulator.evidence()
-    rule_set, releases, policy = load_rule_set("cn-miit-551-trial"), [load_release("everbatt-2023")], load_policy()
+    rule_set, policy = load_rule_set("cn-miit-551-trial"), load_policy()
+    releases = [load_release(name) for name in rule_set.factor_releases]
     used = compute(evidence, Demand(pack), rule_set, releases, policy).inputs
     checks = [_bare_verification(entry) for entry in used]
     return compare(

@@ -5,16 +5,29 @@ Pure: no database, clock, network or randomness.
 
 from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
-from bom_graph.composition import mass_fractions
+from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
+from bom_graph.difference import (
+    Effect,
+    ReleaseDifference,
+    RowChange,
+    compare_releases,
+    compare_rule_sets,
+    effect_on_contributions,
+    effect_on_result,
+)
 from bom_graph.errors import (
+    AmbiguousFactorError,
     BomGraphError,
     CompositionError,
     CycleError,
     DeliveredEnergyError,
     FactorError,
+    FactorFamilyError,
+    GasError,
     LoopError,
     MissingFactorError,
+    OffsetError,
     RecordError,
     RuleSetError,
     StatedSumError,
@@ -24,9 +37,21 @@ from bom_graph.errors import (
     UnitError,
     UnknownStageError,
 )
-from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
+from bom_graph.factors import (
+    LIFE_CYCLE,
+    MAX_RELEASE_BYTES,
+    Factor,
+    FactorRelease,
+    FactorRow,
+    Proxy,
+    load_release,
+    look_up,
+    release_bytes,
+    release_ids,
+)
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance, out_of_scope, sealed_total
+from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
+from bom_graph.gates import Finding, element_balance, mixed_families, mixed_gwp_sets, out_of_scope, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
 from bom_graph.quantities import convert, dimension, format_amount
@@ -52,26 +77,39 @@ from bom_graph.records import (
     Warranty,
 )
 from bom_graph.rounding import half_even, stored
-from bom_graph.rules import MAX_RULE_SET_BYTES, SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
+from bom_graph.rules import (
+    MAX_RULE_SET_BYTES,
+    SEALED_STAGE,
+    ElectricityBasis,
+    RuleSet,
+    load_rule_set,
+    rule_set_bytes,
+    rule_set_ids,
+)
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "COLUMNS",
     "DEFAULT_MATERIALITY",
     "LIFE_CYCLE",
+    "MAX_RELEASE_BYTES",
     "MAX_RULE_SET_BYTES",
     "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
     "ActivityData",
+    "AmbiguousFactorError",
     "Average",
     "Background",
+    "Basis",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
     "Burden",
     "Citation",
+    "Column",
     "CompiledSystem",
     "Component",
     "CompositionError",
@@ -80,12 +118,16 @@ __all__ = [
     "CycleLife",
     "DeliveredEnergy",
     "DeliveredEnergyError",
+    "Effect",
+    "ElectricityBasis",
     "Factor",
     "FactorError",
+    "FactorFamilyError",
     "FactorRelease",
     "FactorRow",
     "Finding",
     "Footprint",
+    "GasError",
     "GroupFootprint",
     "Input",
     "Lines",
@@ -94,6 +136,7 @@ __all__ = [
     "Measure",
     "MissingFactorError",
     "Misstatement",
+    "OffsetError",
     "Output",
     "Parameter",
     "Pedigree",
@@ -103,6 +146,9 @@ __all__ = [
     "Proxy",
     "Record",
     "RecordError",
+    "ReleaseDifference",
+    "Restated",
+    "RowChange",
     "RuleSet",
     "RuleSetError",
     "RuleSetName",
@@ -122,23 +168,35 @@ __all__ = [
     "Vehicle",
     "Warranty",
     "candidate_average",
+    "check_gas",
+    "column_of",
+    "compare_releases",
+    "compare_rule_sets",
     "compile_arrays",
     "compile_system",
     "convert",
     "delivered_energy",
     "dimension",
+    "effect_on_contributions",
+    "effect_on_result",
     "element_balance",
     "first_defect",
     "format_amount",
+    "gwp100",
     "half_even",
+    "hydrate_mistaken",
     "in_words",
     "load_release",
     "load_rule_set",
     "look_up",
     "mass_fractions",
     "misstatement",
+    "mixed_families",
+    "mixed_gwp_sets",
     "out_of_scope",
     "release_bytes",
+    "release_ids",
+    "restate",
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",

@@ -88,13 +88,14 @@ class Background:
         families = {rule_set.electricity.family for rule_set in self.rule_sets}
         rows = self._rows("electricity", line.geography, families)
         if not rows:
-            known = sorted(
-                {row.geography for release in self.releases for row in release.by_flow.get("electricity", ())}
-            )
+            known = {row.geography for release in self.releases for row in release.by_flow.get("electricity", ())}
+            nations = sorted(place for place in known if "-" not in place)
+            regions = sorted({place.partition("-")[0] for place in known if "-" in place})
             raise MissingFactorError(
                 f"no factor for electricity of {line.geography!r} in {self._named}",
                 where=f"{path}/geography",
-                remedy=f"name the grid by its code, of a nation or nation-region; there are {', '.join(known)}",
+                remedy="name the grid by its code, of a nation or nation-region; "
+                f"there are {', '.join(nations)}, and regions of {', '.join(regions)}",
             )
         _check_unit(line, rows, path)
 
@@ -114,7 +115,9 @@ class Background:
 
     def _rows(self, flow: str, geography: str | None, families: Iterable[str]) -> list[FactorRow]:
         """The row that each release would give for each family, where it has one."""
-        factors = [release.factor(flow, geography, family) for release in self.releases for family in families]
+        factors = [
+            release.factor(flow, geography, family, year=None) for release in self.releases for family in families
+        ]
         return [factor.row for factor in factors if factor is not None]
 
     @property

@@ -1,4 +1,6 @@
-"""Chemical composition: what a kilogram of a stated formula holds of each element.
+"""Chemical composition: what a kilogram of a stated formula holds of each element, and what it is of the same salt stated otherwise.
+
+A mass may be stated as a salt, as one of its hydrates, moist, or as the content of a metal. Between these the moles of salt are kept.
 
 Standard atomic weights: IUPAC 2021 (conventional or abridged values, five digits), Pure Appl. Chem. 94 (2022) 573.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -88,3 +91,92 @@ def mass_fractions(formula: str, *, where: str = "composition") -> Mapping[str, 
     if min(atoms.values()) <= 0:
         raise CompositionError(f"formula {formula!r} counts an element zero times", where=where, remedy="leave it out")
     return MappingProxyType({element: ATOMIC_WEIGHT[element] * count / mass for element, count in atoms.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a kilogram is stated as: `formula`, of which `moisture_percent` (0 to below 100) is water that clings to it; or the content of
+    the element `content_of` in it."""
+
+    formula: str
+    content_of: str | None = None
+    moisture_percent: Decimal = Decimal(0)
+
+    def dry(self, *, where: str) -> float:
+        """Return kg of dry `formula` per stated kg; CompositionError where the formula doesn't hold the element."""
+        share = 1 - float(self.moisture_percent) / 100
+        if self.content_of is None:
+            return share
+        fractions = mass_fractions(self.formula, where=where)
+        if self.content_of not in fractions:
+            raise CompositionError(
+                f"{self.formula} holds no {self.content_of}", where=where, remedy="name an element of the formula"
+            )
+        return share / fractions[self.content_of]
+
+    def __str__(self) -> str:
+        stated = self.formula if self.content_of is None else f"{self.content_of} in {self.formula}"
+        return f"{stated} with {self.moisture_percent:f} % moisture" if self.moisture_percent else stated
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """kg of the wanted formula per stated kg, and how it was found."""
+
+    factor: float
+    how: str
+
+
+def restate(stated: Basis, wanted: str, *, where: str) -> Restated:
+    """Return what a kilogram stated as `stated` is of `wanted`: the same salt with more, less or no hydrate water.
+
+    Molar masses by ATOMIC_WEIGHT. Raises CompositionError where the two aren't the same salt.
+    """
+    (salt, waters), (wanted_salt, wanted_waters) = _salt(stated.formula, where), _salt(wanted, where)
+    if salt != wanted_salt:
+        raise CompositionError(
+            f"the amount is stated as {stated.formula}, needed is {wanted}: another substance, not another hydrate of it",
+            where=where,
+            remedy=f"restate the amount as {wanted}, or name what the substance is",
+        )
+    anhydrous, water = _molar_mass(salt), _molar_mass({"H": 2.0, "O": 1.0})
+    mass, wanted_mass = anhydrous + waters * water, anhydrous + wanted_waters * water
+    factor = stated.dry(where=where) * wanted_mass / mass
+    how = (
+        f"1 kg of {stated} is {factor:.6g} kg of {wanted} "
+        f"(molar masses {mass:.5g} and {wanted_mass:.5g} g/mol, IUPAC 2021)"
+    )
+    return Restated(factor, how)
+
+
+def hydrate_mistaken(name: str, formula: str, *, where: str) -> str | None:
+    """Return what is wrong where `name` speaks of a hydrate and `formula` has another count of water; else None."""
+    said = next((count for pattern, count in _SAID_WATERS if re.search(pattern, name, re.IGNORECASE)), None)
+    _salt_atoms, waters = _salt(formula, where)
+    if said is None or said == waters:
+        return None
+    stated = "none" if waters == 0 else f"{waters:g}"
+    return f"{name!r} speaks of {said:g} H2O, the formula {formula} has {stated}"
+
+
+_PREFIXES = ("hemi", "mono", "di", "tri", "tetra", "penta", "hexa", "hepta", "octa", "nona", "deca")
+_NUMERALS = "一二三四五六七八九十"
+#: How names speak of hydrate water: hexahydrate, 6H2O, 六水.
+_SAID_WATERS: tuple[tuple[str, float], ...] = (
+    *((rf"(?<![a-z]){prefix}hydrate", 0.5 if count == 0 else float(count)) for count, prefix in enumerate(_PREFIXES)),
+    *((rf"(?<![0-9.]){count} ?H2O", float(count)) for count in range(1, 11)),
+    *((rf"{numeral}水", float(count)) for count, numeral in enumerate(_NUMERALS, 1)),
+)
+
+
+def _salt(formula: str, where: str) -> tuple[dict[str, float], float]:
+    """The atoms of a formula without its hydrate water, and the count of water."""
+    mass_fractions(formula, where=where)
+    hydrate = _HYDRATE.fullmatch(formula)
+    if hydrate is None:
+        return _atoms(formula, where), 0.0
+    return _atoms(hydrate[1], where), float(Decimal(hydrate[2] or "1"))
+
+
+def _molar_mass(atoms: Mapping[str, float]) -> float:
+    return sum(ATOMIC_WEIGHT[element] * count for element, count in atoms.items())

@@ -74,6 +74,30 @@ class MissingFactorError(FactorError):
     code = "missing_factor"
 
 
+class AmbiguousFactorError(FactorError):
+    """Two rows of a release fit equally."""
+
+    code = "ambiguous_factor"
+
+
+class FactorFamilyError(FactorError):
+    """A factor is there, but of another family than was asked for; families never stand in for each other."""
+
+    code = "factor_family"
+
+
+class GasError(BomGraphError):
+    """A gas can't have the origin stated, or can't be removed."""
+
+    code = "gas"
+
+
+class OffsetError(RecordError):
+    """An offset is stated as a line. Offsets, credits and compensation are no part of a product's footprint (ISO 14067:2018)."""
+
+    code = "offset"
+
+
 class UnknownStageError(BomGraphError):
     """A footprint states a stage that its rule set doesn't have."""
 

@@ -1,28 +1,32 @@
 """Emission factors: immutable releases and the look-up that says why a row was taken.
 
 A release is a JSON file; its digest is SHA-256 over the file's bytes. A row states kg CO2e per unit of a flow, with geography, year,
-family, GWP set, boundary and source. The two Chinese electricity families (CO2 only, generation; CO2e, life cycle) are different
-values of `family` and never stand in for each other.
+family, GWP set, boundary and source. The families are different things and never stand in for each other: CO2e over the life cycle;
+CO2 of power generation alone; CO2e, or CO2, of burning a fuel alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bom_graph.errors import FactorError, UnitError
+from bom_graph.errors import AmbiguousFactorError, FactorError, FactorFamilyError, MissingFactorError, UnitError
 from bom_graph.quantities import Amount, dimension
+from bom_graph.uncertainty import Uncertainty
 from bom_graph.wording import why_unreadable
 
 MAX_RELEASE_BYTES = 16 * 1024 * 1024
 LIFE_CYCLE: Final = "co2e_life_cycle"
+Family = Literal["co2e_life_cycle", "co2_generation", "co2e_combustion", "co2_combustion"]
+#: First words of a GWP set: which factors can be added up without a word. Anything else is unstated.
+GWP_SETS: Final = ("AR4", "AR5", "AR6", "CO2")
 _DATA = resources.files("bom_graph") / "data" / "factors"
 
 
@@ -31,7 +35,13 @@ class _Frozen(BaseModel):
 
 
 class FactorRow(_Frozen):
-    """One emission factor: `value` kg CO2e per `per` (a unit) of `flow`."""
+    """One emission factor: `value` kg CO2e per `per` (a unit) of `flow`; kg CO2 in the families that count CO2 alone.
+
+    `nature`: measured at the source, modelled, or a statistic of an authority. `side` of electricity: as generated (`busbar`) or as the
+    customer meters it, transmission included (`meter`). `gwp_set`, `boundary` and `licence` are the release's where a row has none.
+    `valid_from` and `valid_until` are the years for which its publisher lets it be used. `elsewhere` says why it may stand in, as a
+    marked proxy, for places that have no row.
+    """
 
     id: str
     flow: str
@@ -40,13 +50,34 @@ class FactorRow(_Frozen):
     year: int
     value: Amount
     per: str
-    family: Literal["co2e_life_cycle", "co2_generation"]
-    nature: Literal["measured", "modelled"]
+    family: Family
+    nature: Literal["measured", "modelled", "statistical"]
     composition: str | None = None
+    side: Literal["busbar", "meter"] | None = None
+    boundary: str | None = None
+    gwp_set: str | None = None
+    valid_from: int | None = None
+    valid_until: int | None = None
+    uncertainty: Uncertainty | None = None
+    elsewhere: str | None = None
     source_value: str
     source_unit: str
     source: str
+    address: str | None = None
+    licence: str | None = None
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.valid_from is not None and self.valid_until is not None and self.valid_until < self.valid_from:
+            raise ValueError("a row's validity ends before it begins")
+        return self
+
+    def holds_in(self, year: int | None) -> bool:
+        """Whether its publisher lets the row be used for `year`."""
+        if year is None:
+            return True
+        return (self.valid_from or year) <= year <= (self.valid_until or year)
 
 
 class Proxy(_Frozen):
@@ -87,13 +118,23 @@ class FactorRelease(_Frozen):
                 where="release file",
                 remedy="take the published file",
             ) from None
-        keys = [(row.flow, row.geography, row.year, row.family) for row in release.rows]
+        keys = [
+            (row.flow, row.geography, row.year, row.family, row.side, row.boundary, row.composition, row.valid_from)
+            for row in release.rows
+        ]
         if len(set(keys)) != len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
             raise FactorError(
-                f"two rows fit equally for {twice}",
+                f"two rows fit equally for {twice[:4]}",
                 where=release.id,
                 remedy="publish a release with one of them",
+            )
+        ids = [row.id for row in release.rows]
+        if len(set(ids)) != len(ids):
+            raise FactorError(
+                f"two rows have the id {next(one for one in ids if ids.count(one) > 1)!r}",
+                where=release.id,
+                remedy="give each row an id of its own",
             )
         return release.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 
@@ -105,28 +146,73 @@ class FactorRelease(_Frozen):
             found.setdefault(row.flow, []).append(row)
         return {flow: tuple(rows) for flow, rows in found.items()}
 
-    def factor(self, flow: str, geography: str | None, family: str) -> Factor | None:
-        """Return this release's factor: the exact geography, else the region's nation; None where it has none.
+    def gwp_of(self, row: FactorRow) -> str:
+        """Return the GWP set that `row` counts gases by: one of GWP_SETS, or ``unstated``."""
+        first = (row.gwp_set or self.gwp_set).split(" ", 1)[0].rstrip(",")
+        return first if first in GWP_SETS else "unstated"
 
-        Without `geography` the flow's global row. A proxy counts only where the release has no row of the flow itself.
+    def factor(self, flow: str, geography: str | None, family: str, *, year: int | None) -> Factor | None:
+        """Return this release's factor for an activity in `year` (None: any), or None where it has none.
+
+        The exact geography, else the region's nation, else a row that may stand in elsewhere; without `geography` the flow's global row.
+        Of several years the newest that isn't after `year`, else the nearest. A proxy counts only where the release has no row of the
+        flow itself. Raises AmbiguousFactorError where two rows fit equally.
         """
+        for rows, reason in self._candidates(flow, geography):
+            fitting = [row for row in rows if row.family == family and row.holds_in(year)]
+            if fitting:
+                row = self._only([row for row in fitting if row.year == _nearest(fitting, year)], flow)
+                return Factor(row, self.id, reason + _how_old(row, year), self.gwp_of(row))
+        return None
+
+    def _candidates(self, flow: str, geography: str | None) -> Iterator[tuple[list[FactorRow], str]]:
+        """Rows that may be taken, the best first, and the reason that taking them has."""
         stand_in = None if flow in self.by_flow else next((p for p in self.proxies if p.flow == flow), None)
         rows = self.by_flow.get(stand_in.stands_in if stand_in else flow, ())
         for place, reason in _places(geography):
-            for row in rows:
-                if (row.family, row.geography) == (family, place):
-                    why = f"proxy: {stand_in.reason}" if stand_in else reason
-                    return Factor(row=row, release=self.id, reason=why)
-        return None
+            found = [row for row in rows if row.geography == place]
+            yield found, f"proxy: {stand_in.reason}" if stand_in else reason
+        for row in rows:
+            if row.elsewhere is not None:
+                same = [one for one in rows if one.elsewhere is not None and one.geography == row.geography]
+                yield same, f"proxy: {row.geography} for {geography or 'any place'}: {row.elsewhere}"
+
+    def _only(self, rows: Sequence[FactorRow], flow: str) -> FactorRow:
+        if len(rows) > 1:
+            raise AmbiguousFactorError(
+                f"two rows of {self.id} fit equally for flow {flow!r}: {', '.join(row.id for row in rows)}",
+                where=self.id,
+                remedy="name a flow that only one of them has, or use a release with one of them",
+            )
+        return rows[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A row that a look-up chose, the release it stands in and the reason for the choice."""
+    """A row that a look-up chose, the release it stands in, the reason for the choice, and its GWP set."""
 
     row: FactorRow
     release: str
     reason: str
+    gwp_set: str
+
+    def document(self) -> dict[str, str | None]:
+        """Return the factor as results carry it."""
+        return {
+            "row": self.row.id,
+            "value": format(self.row.value, "f"),
+            "unit": f"kg CO2{'e' if self.row.family.startswith('co2e') else ''}/{self.row.per}",
+            "family": self.row.family,
+            "gwp_set": self.gwp_set,
+            "release": self.release,
+            "reason": self.reason,
+            "source": self.row.source,
+        }
+
+
+def release_ids() -> tuple[str, ...]:
+    """Return the ids of the releases that ship with the package, sorted."""
+    return tuple(sorted(path.name.removesuffix(".json") for path in _DATA.iterdir() if path.name.endswith(".json")))
 
 
 def load_release(release_id: str) -> FactorRelease:
@@ -144,21 +230,67 @@ def release_bytes(release_id: str) -> bytes:
     return path.read_bytes()
 
 
-def look_up(releases: Sequence[FactorRelease], flow: str, geography: str | None, family: str, *, where: str) -> Factor:
-    """Return the factor for `flow`, as `FactorRelease.factor` finds it, of the first release that has one.
+def look_up(
+    releases: Sequence[FactorRelease],
+    flow: str,
+    geography: str | None,
+    family: str,
+    *,
+    year: int | None,
+    where: str,
+    proxies: Iterable[str] = (),
+) -> Factor:
+    """Return the factor for `flow` in `year`, as `FactorRelease.factor` finds it, of the first release that has one.
 
-    Raises FactorError where none fits: a missing factor is never zero.
+    A factor of a release named in `proxies` says so in its reason. Raises MissingFactorError where none fits (a missing factor is never
+    zero), FactorFamilyError where all that would fit are of another family, and AmbiguousFactorError.
     """
     for release in releases:
-        if (found := release.factor(flow, geography, family)) is not None:
+        try:
+            found = release.factor(flow, geography, family, year=year)
+        except AmbiguousFactorError as error:
+            raise AmbiguousFactorError(error.what, where=where, remedy=error.remedy) from None
+        if found is not None:
+            if release.id in proxies:
+                return Factor(
+                    found.row, found.release, f"{found.reason}; {release.id} stands in as proxy", found.gwp_set
+                )
             return found
     named = ", ".join(release.id for release in releases)
     place = f" for {geography}" if geography else ""
-    raise FactorError(
-        f"no factor for flow {flow!r}{place} (family {family}) in {named}",
+    asked = f"no factor for flow {flow!r}{place} (family {family}) in {named}"
+    if other := _other_families(releases, flow, geography, family):
+        raise FactorFamilyError(
+            f"{asked}; there is one of family {', '.join(other)}, which never stands in",
+            where=where,
+            remedy=f"add a factor of family {family}; the families measure different things and are never mixed",
+        )
+    raise MissingFactorError(
+        asked,
         where=where,
         remedy="add a release that holds it, or state a flow that the release knows",
     )
+
+
+def _other_families(releases: Sequence[FactorRelease], flow: str, geography: str | None, family: str) -> list[str]:
+    places = {place for place, _reason in _places(geography)}
+    rows = (row for release in releases for row in release.by_flow.get(flow, ()))
+    near = (row for row in rows if row.geography in places or row.elsewhere is not None)
+    return sorted({row.family for row in near} - {family})
+
+
+def _nearest(rows: Sequence[FactorRow], year: int | None) -> int:
+    """The newest year that isn't after `year`, else the nearest after it."""
+    years = {row.year for row in rows}
+    if year is None:
+        return max(years)
+    return max((one for one in years if one <= year), default=min(years))
+
+
+def _how_old(row: FactorRow, year: int | None) -> str:
+    if year is None or row.year == year:
+        return ""
+    return f"; {'older' if row.year < year else 'later'} year: {row.year} for {year}"
 
 
 def _places(geography: str | None) -> list[tuple[str, str]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from bom_graph.composition import BALANCED_ELEMENTS, mass_fractions
-from bom_graph.factors import FactorRow
+from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
+from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
 from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Output
-from bom_graph.rules import ElementGate, RuleSet
+from bom_graph.rules import Gate, RuleSet
 
 #: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
 #: on clean power or an old process, too narrow for a slipped unit.
@@ -45,7 +45,7 @@ def out_of_scope(model: BatteryModel, rule_set: RuleSet, *, where: str) -> list[
     ]
 
 
-def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> list[Finding]:
+def element_balance(record: ActivityData, gate: Gate, *, where: str) -> list[Finding]:
     """Return a finding where an element that the product holds does not come in within the gate's limits.
 
     Elements Li, Ni, Co, Mn, P, Fe; in and out as kg by stated formula. Needs the formula of the product and of the inputs; where they
@@ -57,11 +57,11 @@ def element_balance(record: ActivityData, gate: ElementGate, *, where: str) -> l
     product: Output = outputs.items[0]
     if product.composition is None or UNITS[product.unit][0] != "mass":
         return []
-    held = _elements(product.composition.formula, product.amount, product.unit, where)
+    held = _elements(product.composition.basis, product.amount, product.unit, where)
     brought: dict[str, float] = dict.fromkeys(held, 0.0)
     for line in inputs:
         if line.composition is not None and UNITS[line.unit][0] == "mass":
-            for element, kg in _elements(line.composition.formula, line.amount, line.unit, where).items():
+            for element, kg in _elements(line.composition.basis, line.amount, line.unit, where).items():
                 brought[element] = brought.get(element, 0.0) + kg
     ratios = {element: brought[element] / kg for element, kg in held.items()}
     beyond = {element: ratio for element, ratio in ratios.items() if abs(ratio - 1) > gate.soft}
@@ -106,7 +106,33 @@ def sealed_total(kg_co2e: float, unit: str, background: Sequence[FactorRow], *, 
     return [Finding("sealed_total", "soft", where, what, remedy)]
 
 
-def _elements(formula: str, amount: Decimal, unit: str, where: str) -> dict[str, float]:
-    kg = float(convert(amount, unit, "kg", where=where))
-    fractions = mass_fractions(formula)
+def mixed_families(factors: Sequence[Factor], *, where: str) -> list[Finding]:
+    """Return a hard finding, which refuses, where one result would add up factors of several families."""
+    found: dict[str, str] = {}
+    for factor in factors:
+        found.setdefault(factor.row.family, f"{factor.release}/{factor.row.id}")
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{family} ({row})" for family, row in found.items())
+    what = f"factors of several families would be added up: {shown}"
+    remedy = "use factors of one family; another basis of electricity is a labelled alternative beside the headline"
+    return [Finding("factor_family", "hard", where, what, remedy, refuses=True)]
+
+
+def mixed_gwp_sets(factors: Sequence[Factor], *, where: str) -> list[Finding]:
+    """Return a note where one result adds up factors that count gases by several GWP sets; CO2 alone fits every set."""
+    found: dict[str, dict[str, None]] = {}
+    for factor in factors:
+        if factor.gwp_set != "CO2":
+            found.setdefault(factor.gwp_set, {})[factor.release] = None
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{gwp_set} ({', '.join(sorted(found[gwp_set]))})" for gwp_set in sorted(found))
+    what = f"factors that count gases by different GWP sets are added up: {shown}"
+    return [Finding("gwp_sets", "note", where, what, "nothing to do, unless a release with one GWP set is at hand")]
+
+
+def _elements(basis: Basis, amount: Decimal, unit: str, where: str) -> dict[str, float]:
+    kg = float(convert(amount, unit, "kg", where=where)) * basis.dry(where=where)
+    fractions = mass_fractions(basis.formula)
     return {element: kg * fractions[element] for element in BALANCED_ELEMENTS if element in fractions}

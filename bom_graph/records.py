@@ -25,8 +25,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from bom_graph.composition import mass_fractions
-from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, TextError, UnitError
+from bom_graph.composition import Basis, mass_fractions
+from bom_graph.errors import BomGraphError, CycleError, OffsetError, RecordError, StatedSumError, TextError, UnitError
+from bom_graph.gases import Gas, Origin, check_gas
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
 from bom_graph.wording import first_defect
@@ -38,6 +39,8 @@ MAX_LINES = 4096
 #: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9.
 _UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MEMBER = re.compile(r"[a-z0-9_]+")
+#: What a statement may not hold: it would read as if it were taken off the footprint.
+_OFFSETS = frozenset({"offset", "offsets", "carbon_offsets", "carbon_credits", "compensation"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -148,13 +151,23 @@ class Site(Part):
 
 
 class Composition(Part):
-    """What a mass is stated as: a formula, hydrate water included, for instance ``NiSO4.6H2O``."""
+    """What a mass is stated as: a formula, hydrate water included, for instance ``NiSO4.6H2O``; moist, or as the content of an element."""
 
     formula: Text
+    content_of: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$", strict=True)] | None = None
+    moisture_percent: Annotated[Amount, Field(ge=0, lt=100)] = Decimal(0)
+
+    @property
+    def basis(self) -> Basis:
+        """What a stated kilogram is."""
+        return Basis(self.formula, self.content_of, self.moisture_percent)
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         mass_fractions(self.formula)
+        self.basis.dry(where="composition")
+        if self.content_of is not None and self.moisture_percent:
+            raise ValueError("a content of an element has no moisture: state one or the other")
         return self
 
 
@@ -248,11 +261,24 @@ class Fuel(AmountLine):
 
 
 class DirectEmission(AmountLine):
-    """A gas that leaves the process itself; only fossil CO2 in this version."""
+    """A gas that leaves the process itself, by where it comes from; a removal is biogenic CO2 that is taken up."""
 
     needs = "mass"
-    gas: Literal["CO2"]
-    origin: Literal["fossil"]
+    gas: Gas
+    origin: Origin
+    removal: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_offset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and _OFFSETS & {values.get("gas"), values.get("origin")}:
+            raise _offset("origin")
+        return values
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        check_gas(self.gas, self.origin, removal=self.removal, where="gas")
+        return self
 
 
 class SupplierShare(Line):
@@ -293,6 +319,8 @@ class Record(Part):
         `contents` is the statement's own account of its claims and list lengths; without it every undisclosed field is SEALED
         and no list is complete. Raises a BomGraphError that names the place.
         """
+        if refused := sorted(_OFFSETS & claims.keys()):
+            raise _offset(refused[0])
         present = None if contents is None else frozenset(contents["claims"])
         values: dict[str, Any] = {}
         for name in cls._claim_names():
@@ -364,6 +392,14 @@ class Record(Part):
 
     def check(self) -> None:
         """Check what the record says of itself (stated sums); raises StatedSumError. Sealed parts are not checked."""
+
+
+def _offset(where: str) -> OffsetError:
+    return OffsetError(
+        "offsets, credits and compensation are no lines of a footprint",
+        where=where,
+        remedy="leave them out; state what the process emits and takes up",
+    )
 
 
 def _line(model: type[LineT], name: str, item: Any) -> LineT:

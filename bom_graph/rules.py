@@ -11,11 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from bom_graph.errors import RuleSetError
+from bom_graph.factors import Family
+from bom_graph.gases import Column, GwpSet
 from bom_graph.quantities import Amount
 from bom_graph.wording import why_unreadable
 
@@ -50,37 +53,68 @@ class StageRule(_Frozen):
 class Denominator(_Frozen):
     """What the footprint is divided by. The formula's inputs come from the battery model."""
 
-    kind: Literal["tested_delivered_energy", "service_life_energy", "rated_energy"]
+    kind: Literal["tested_delivered_energy", "service_life_energy", "rated_energy", "declared_unit"]
     unit: str
     full_cycles_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
 
 
-class Electricity(_Frozen):
-    """Which electricity factor a metered kWh takes."""
+class ElectricityBasis(_Frozen):
+    """Which factor a metered kWh takes: of the nation's average or of the place as stated, and of which family."""
 
     basis: Literal["national_average", "as_stated"]
-    family: Literal["co2e_life_cycle", "co2_generation"]
+    family: Family
+
+
+class Alternative(ElectricityBasis):
+    """A second figure with another electricity basis, labelled; never the headline and never mixed with it."""
+
+    id: str
+    label: str
+
+
+class Electricity(ElectricityBasis):
+    """The electricity of the headline, and the alternatives printed beside it."""
+
     certificates: Literal["allowed", "rejected", "not_covered"]
+    alternatives: tuple[Alternative, ...] = ()
 
 
-class ElementGate(_Frozen):
-    """Element balance: beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported."""
+class Gases(_Frozen):
+    """How emissions of gases count: the GWP set, and which columns are stated apart instead of being part of the total.
+
+    Biogenic CO2 is `counted` (1 emitted, -1 taken up) or `apart` (0 and 0); other biogenic gases always count.
+    """
+
+    gwp_set: GwpSet
+    biogenic_co2: Literal["counted", "apart"]
+    land_use_change: Literal["counted", "apart"]
+    aircraft: Literal["counted", "apart"]
+
+    def counts(self, gas: str, column: Column) -> bool:
+        """Whether kilograms of `gas` in `column` are part of the total."""
+        if column in ("biogenic_emission", "biogenic_removal"):
+            return gas != "CO2" or self.biogenic_co2 == "counted"
+        return {"land_use_change": self.land_use_change, "aircraft": self.aircraft}.get(column) != "apart"
+
+
+class Gate(_Frozen):
+    """Beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported. Limits are fractions."""
 
     soft: Annotated[float, Field(gt=0)]
     hard: Annotated[float, Field(gt=0)]
     hard_effect: Literal["refuse", "report"]
 
     @model_validator(mode="after")
-    def _ordered(self) -> ElementGate:
+    def _ordered(self) -> Gate:
         if self.hard < self.soft:
             raise ValueError("the hard limit is below the soft one")
         return self
 
 
 class Gates(_Frozen):
-    """The gates of this version."""
+    """The gates, each with its own level."""
 
-    element_balance: ElementGate
+    element_balance: Gate
 
 
 class Rounding(_Frozen):
@@ -119,12 +153,14 @@ class RuleSet(_Frozen):
     denominator: Denominator
     electricity: Electricity
     factor_releases: Annotated[tuple[str, ...], Field(min_length=1)]
+    proxy_releases: tuple[str, ...] = ()
+    gases: Gases
     gates: Gates
     rounding: Rounding
     assumptions: tuple[str, ...] = ()
     unstated: tuple[Unstated, ...] = ()
     not_implemented: tuple[str, ...] = ()
-    digest: str = ""
+    digest: SkipJsonSchema[str] = ""
 
     @model_validator(mode="after")
     def _whole(self) -> RuleSet:
@@ -138,6 +174,11 @@ class RuleSet(_Frozen):
         unknown = sorted(({rule.stage for rule in self.stage_rules} | set(self.outside_boundary)) - known)
         if unknown:
             raise ValueError(f"stage_rules or outside_boundary name unknown stages {unknown}")
+        if strange := sorted(set(self.proxy_releases) - set(self.factor_releases)):
+            raise ValueError(f"proxy_releases name {strange}, which factor_releases lack")
+        labels = [alternative.id for alternative in self.electricity.alternatives]
+        if len(set(labels)) != len(labels):
+            raise ValueError("two alternatives have one id")
         return self
 
     @classmethod
@@ -154,6 +195,11 @@ class RuleSet(_Frozen):
                 remedy="take the published file",
             ) from None
         return rule_set.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    @classmethod
+    def file_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema (2020-12) of the file."""
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
 
     def unknown_stages(self, stages: Iterable[str]) -> list[str]:
         """Return those of `stages` that a footprint under this rule set can't have, sorted."""

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from bom_graph.errors import BomGraphError, FactorError, RuleSetError, SystemFileError, UnitError
-from bom_graph.factors import Factor, FactorRelease, look_up
+from bom_graph.errors import BomGraphError, FactorError, GasError, RuleSetError, SystemFileError, UnitError
+from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, Family, look_up
 from bom_graph.footprint import Burden, Footprint, ProductSystem, solve
-from bom_graph.gases import GWP100_AR6, Gas
-from bom_graph.gates import Finding
+from bom_graph.gases import Column, Gas, Origin, check_gas, column_of, gwp100
+from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
 from bom_graph.graph import Link
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
@@ -81,7 +81,7 @@ class SystemEmission(_Frozen):
 
     id: Name | None = None
     gas: Gas
-    origin: Literal["fossil", "biogenic"] = "fossil"
+    origin: Origin = "fossil"
     amount: Amount
     unit: Text
     primary: bool = False
@@ -89,8 +89,10 @@ class SystemEmission(_Frozen):
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
-        if (self.gas, self.origin) not in GWP100_AR6:
-            raise ValueError(f"{self.origin} {self.gas} has no factor in the totals of this version; leave it out")
+        try:
+            check_gas(self.gas, self.origin, removal=self.amount < 0, where="origin")
+        except GasError as error:
+            raise ValueError(f"{error.what}; {error.remedy}") from None
         return self
 
 
@@ -112,8 +114,8 @@ class SystemFactor(_Frozen):
     per: Text
     geography: Text = "GLO"
     year: Annotated[int, Field(ge=1900, le=2200)] = 2024
-    family: Literal["co2e_life_cycle", "co2_generation"] = "co2e_life_cycle"
-    nature: Literal["measured", "modelled"] = "modelled"
+    family: Family = "co2e_life_cycle"
+    nature: Literal["measured", "modelled", "statistical"] = "modelled"
     source: Text
     uncertainty: Uncertainty | None = None
 
@@ -134,10 +136,12 @@ class Energy(_Frozen):
 
 
 class SystemFile(_Frozen):
-    """A product-system file; `digest` is the hex SHA-256 of its bytes. `delivered_energy` is that of the whole demand."""
+    """A product-system file; `digest` is the hex SHA-256 of its bytes. `delivered_energy` is that of the whole demand, `year`
+    the one that its factors should be of."""
 
     format: Literal["urn:packtrace:product-system:1"]
     title: Text
+    year: Annotated[int, Field(ge=1900, le=2200)] | None = None
     processes: Annotated[tuple[SystemProcess, ...], Field(min_length=1, max_length=100_000)]
     factors: Annotated[tuple[SystemFactor, ...], Field(max_length=100_000)] = ()
     demand: SystemDemand
@@ -217,7 +221,9 @@ def solve_file(
     delivered = file.delivered_kwh
     if any(finding.refuses for finding in built.findings):
         return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
-    system = ProductSystem(tuple(built.numbers), tuple(built.links), tuple(built.burdens))
+    # The file's own factors are its author's: which set they count by isn't asked.
+    built.findings += mixed_gwp_sets([one for one in built.factors if one.release != OWN_FACTORS], where="factors")
+    system = ProductSystem(tuple(built.numbers), tuple(built.links), tuple(built.burdens), tuple(built.apart))
     footprint = solve(system, demand)
     if not math.isfinite(footprint.total):
         built.refuse("units", "demand", "the amounts are too large to be added up", "correct the amounts")
@@ -239,16 +245,16 @@ class _Builder:
         self.file = file
         self.links: list[Link] = []
         self.burdens: list[Burden] = []
+        self.apart: list[Burden] = []
+        self.factors: list[Factor] = []
         self.findings: list[Finding] = []
         self.parameters: dict[str, Parameter] = {}
         self.links_with: dict[int, tuple[int, ...]] = {}
         self.burdens_with: dict[int, tuple[int, ...]] = {}
         self._places: dict[str, int] = {}
-        self._sure = {
-            (factor.flow, factor.geography, factor.year, factor.family): factor.uncertainty for factor in file.factors
-        }
         for process in file.processes:
             self._process(process)
+        self.findings += mixed_families(self.factors, where="factors")
 
     def demand(self) -> dict[int, float]:
         wanted = self.file.demand
@@ -293,24 +299,14 @@ class _Builder:
             return
         per_unit = self._signed(line, amount / process.product.amount)
         row = factor.row
-        sure = (
-            self._sure.get((row.flow, row.geography, row.year, row.family)) if factor.release == OWN_FACTORS else None
-        )
         drawn = [
             (f"amount {where}", line.amount, line.uncertainty),
-            (f"factor {factor.release}/{row.id}", row.value, sure),
+            (f"factor {factor.release}/{row.id}", row.value, row.uncertainty),
         ]
         origin = {
             "flow": line.flow,
             "amount_per_unit": per_unit,
-            "factor": {
-                "row": row.id,
-                "value": format(row.value, "f"),
-                "unit": f"kg CO2e/{row.per}",
-                "release": factor.release,
-                "reason": factor.reason,
-                "source": row.source,
-            },
+            "factor": factor.document(),
         }
         kg_co2e = per_unit * float(row.value)
         primary = (line.primary, row.nature == "measured")
@@ -321,9 +317,15 @@ class _Builder:
         if kg is None:
             return
         origin = {"gas": line.gas, "origin": line.origin, "amount_per_unit": float(kg / process.product.amount)}
-        kg_co2e = float(kg / process.product.amount * GWP100_AR6[line.gas, line.origin])
+        gases = self.rule_set.gases
+        kg_co2e = float(kg / process.product.amount * gwp100(line.gas, line.origin, gases.gwp_set))
         drawn = [(f"amount {where}", line.amount, line.uncertainty)]
-        self._burden(process, stage, kg_co2e, where, origin=origin, drawn=drawn, primary=(line.primary, line.primary))
+        primary = (line.primary, line.primary)
+        column = column_of(line.origin, removal=kg < 0)
+        counted = gases.counts(line.gas, column)
+        self._burden(
+            process, stage, kg_co2e, where, origin=origin, drawn=drawn, primary=primary, column=column, counted=counted
+        )
 
     def _burden(
         self,
@@ -335,12 +337,17 @@ class _Builder:
         origin: Mapping[str, object],
         drawn: Sequence[tuple[str, Decimal, Uncertainty | None]],
         primary: tuple[bool, bool],
+        column: Column = "not_split",
+        counted: bool = True,
     ) -> None:
-        self.burdens_with[len(self.burdens)] = self._drawn(drawn)
         explained = {"process": process.id, "line": where, **origin}
-        self.burdens.append(
-            Burden(self.numbers[process.id], stage, kg_co2e, float(primary[0]), float(primary[1]), explained)
-        )
+        activity, factor = map(float, primary)
+        burden = Burden(self.numbers[process.id], stage, kg_co2e, activity, factor, explained, column)
+        if not counted:
+            self.apart.append(burden)
+            return
+        self.burdens_with[len(self.burdens)] = self._drawn(drawn)
+        self.burdens.append(burden)
 
     def _drawn(self, wanted: Sequence[tuple[str, Decimal, Uncertainty | None]]) -> tuple[int, ...]:
         """The numbers of the parameters among these; one that is met again is the same parameter."""
@@ -352,12 +359,17 @@ class _Builder:
         return tuple(found)
 
     def _factor(self, flow: str, geography: str | None, where: str) -> Factor | None:
-        family = self.rule_set.electricity.family if flow == "electricity" else "co2e_life_cycle"
+        family = self.rule_set.electricity.family if flow == "electricity" else LIFE_CYCLE
+        rules, year = self.rule_set, self.file.year
         try:
-            return look_up(self.releases, flow, geography, family, where=where)
+            found = look_up(
+                self.releases, flow, geography, family, year=year, where=where, proxies=rules.proxy_releases
+            )
         except FactorError as error:
-            self.refuse("missing_factor", where, error.what, error.remedy)
+            self.refuse(error.code, where, error.what, error.remedy)
             return None
+        self.factors.append(found)
+        return found
 
     def _converted(self, amount: Decimal, unit: str, to: str, where: str) -> Decimal | None:
         try:
@@ -377,8 +389,8 @@ def _own_release(file: SystemFile) -> tuple[FactorRelease, ...]:
         return ()
     rows = [
         {
-            "id": f"{factor.flow}/{factor.geography}/{factor.year}",
-            **factor.model_dump(mode="json", exclude={"uncertainty"}),
+            "id": f"{factor.flow}/{factor.geography}/{factor.year}{'' if factor.family == LIFE_CYCLE else '/' + factor.family}",
+            **factor.model_dump(mode="json", by_alias=True),
             "name": factor.flow,
             "source_value": str(factor.value),
             "source_unit": f"kg CO2e/{factor.per}",
@@ -392,7 +404,7 @@ def _own_release(file: SystemFile) -> tuple[FactorRelease, ...]:
         "title": file.title,
         "citation": "the product-system file",
         "licence": "the product-system file's",
-        "gwp_set": "as the file states",
+        "gwp_set": "unstated: as the file states",
         "boundary": "as the file states",
         "rows": rows,
     }

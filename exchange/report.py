@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bom_graph import SEALED_STAGE, Contribution, Finding, half_even, stored
+from bom_graph import COLUMNS, SEALED_STAGE, Contribution, Finding, half_even, stored
 from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Result
 from exchange.screen import shown
 
@@ -22,7 +23,16 @@ Document = dict[str, Any]
 #: Members that hold a computed figure; every other member is compared as it stands.
 _FIGURES = frozenset(
     {
-        *("value", "kwh", "total_kg_co2e", "kg_co2e", "kg_co2e_per_unit", "units_in_demand", "percent"),
+        *(
+            "value",
+            "kwh",
+            "total_kg_co2e",
+            "apart_kg_co2e",
+            "kg_co2e",
+            "kg_co2e_per_unit",
+            "units_in_demand",
+            "percent",
+        ),
         *("activity_percent", "factor_percent", "amount_per_unit", "divided_by"),
     }
 )
@@ -62,6 +72,8 @@ def document(result: Result) -> Document:
             "printed": half_even(Decimal(stored(per_unit)), rule_set.rounding.decimals),
         },
         "stages": _stages(result, units, unit),
+        "columns": _columns(result),
+        "alternatives": _alternatives(result, units, unit),
         "gaps": [{"where": gap.where, "what": gap.what} for gap in result.gaps],
         "findings": [_finding(finding) for finding in result.findings],
         "primary_data_share": {
@@ -75,6 +87,7 @@ def document(result: Result) -> Document:
         "not_implemented": list(rule_set.not_implemented),
         "outside_boundary": list(rule_set.outside_boundary),
         "contributions": [_contribution(part, footprint.total) for part in footprint.contributions],
+        "apart": [_contribution(part, footprint.total) for part in footprint.apart],
     }
 
 
@@ -174,6 +187,34 @@ def _stages(result: Result, units: float, unit: str) -> list[Document]:
     return found
 
 
+def _columns(result: Result) -> list[Document]:
+    """Return the kilograms of each ISO 14067 column, and how much of them the rule set counts in the total."""
+    footprint = result.footprint
+    apart: dict[str, list[float]] = {}
+    for part in footprint.apart:
+        apart.setdefault(part.burden.column, []).append(part.kg_co2e)
+    return [
+        {
+            "id": column,
+            "name": name,
+            "total_kg_co2e": stored(footprint.columns[column]),
+            "apart_kg_co2e": stored(math.fsum(apart.get(column, ()))),
+        }
+        for column, name in COLUMNS.items()
+        if column in footprint.columns
+    ]
+
+
+def _alternatives(result: Result, units: float, unit: str) -> list[Document]:
+    found: list[Document] = []
+    for one in result.alternatives:
+        figures: Document = {"total_kg_co2e": None, "value": None, "unit": unit}
+        if one.total is not None:
+            figures = {"total_kg_co2e": stored(one.total), "value": stored(one.total / units), "unit": unit}
+        found.append({"id": one.id, "label": one.label, **figures, "what": one.what})
+    return found
+
+
 def _finding(finding: Finding) -> Document:
     return {
         "gate": finding.gate,
@@ -188,6 +229,7 @@ def _contribution(part: Contribution, total: float) -> Document:
     return {
         **part.burden.origin,
         "stage": part.burden.stage,
+        "column": part.burden.column,
         "kg_co2e_per_unit": stored(part.burden.kg_co2e),
         "units_in_demand": stored(part.scaling),
         "kg_co2e": stored(part.kg_co2e),
@@ -242,6 +284,11 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
             f"{float(stage['value']):.6f} {stage['unit']}" if stage["value"] is not None else "gap: not known, not zero"
         )
         lines.append(f"  {stage['name']}: {value}")
+    if [column["id"] for column in found["columns"]] != ["not_split"]:
+        lines += [f"  of it {_column_text(column)}" for column in found["columns"]]
+    for one in found["alternatives"]:
+        figure = "none" if one["value"] is None else f"{float(one['value']):.6f} {one['unit']}"
+        lines.append(f"  alternative, not the headline: {one['label']}: {figure} ({one['what']})")
     share = found["primary_data_share"]
     obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
     lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")
@@ -252,6 +299,13 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
     lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
     return [shown(line) for line in lines]
+
+
+def _column_text(column: Mapping[str, Any]) -> str:
+    apart = float(column["apart_kg_co2e"])
+    counted = float(column["total_kg_co2e"]) - apart
+    beside = f"; beside the total: {apart:.6g} kg CO2e" if apart else ""
+    return f"{column['name']}: {counted:.6g} kg CO2e{beside}"
 
 
 def sealed_lines(found: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,8 @@ from connectors.everbatt.tables import CITATION, Tables
 
 Claims = dict[str, Any]
 MODELLED = "modelled"
-PERIOD = {"start": "2023-01-01", "end": "2023-12-31"}
+#: The year in which the model plants are taken to run; the tables state none.
+PERIOD = {"start": "2025-01-01", "end": "2025-12-31"}
 #: Cathode chemistry -> formula of the product.
 CATHODE_FORMULA = {
     "NMC622": "LiNi0.6Mn0.2Co0.2O2",

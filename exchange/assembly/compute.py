@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bom_graph import FactorRelease, Finding, Footprint, RuleSet, out_of_scope, solve
 from exchange.assembly.draft import ProductSystemDraft
-from exchange.assembly.result import BATTERY_MODEL_GAP, Demand, Gap, RefusedError, Result
+from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
@@ -31,10 +31,13 @@ def compute(
     else:
         assembly.walk(demand.product)
     assembly.check_sealed_totals()
+    assembly.check_factors()
     model = assembly.battery_model(demand.product)
-    is_pack = model is not None or assembly.is_pack
-    kwh, formula = assembly.denominator(model) if model is not None else (None, _UNDIVIDED[is_pack])
-    assembly.check_unit(demand.product, model)
+    divided = rule_set.denominator.kind != "declared_unit"
+    is_pack = divided and (model is not None or assembly.is_pack)
+    kwh, formula = assembly.denominator(model) if model is not None and divided else (None, _UNDIVIDED[is_pack])
+    if divided:
+        assembly.check_unit(demand.product, model)
     if model is not None:
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
@@ -76,7 +79,23 @@ def compute(
         gaps=tuple(gaps),
         findings=tuple(assembly.findings),
         assumptions=tuple(dict.fromkeys([*rule_set.assumptions, *sorted(assembly.assumptions)])),
+        alternatives=() if demand.flow is not None else _alternatives(assembly, demand),
     )
+
+
+def _alternatives(assembly: ProductSystemDraft, demand: Demand) -> tuple[AlternativeTotal, ...]:
+    """The rule set's alternative figures, each of a product system of its own: nothing of one gets into the other."""
+    found = []
+    for alternative in assembly.rule_set.electricity.alternatives:
+        other = ProductSystemDraft(assembly.evidence, assembly.rule_set, assembly.releases, alternative)
+        other.walk(demand.product)
+        taken = other.alternative_lines
+        what = f"{taken} of {other.electricity_lines} lines of electricity have such a factor"
+        if assembly.sealed:
+            what += "; signed footprints keep the basis that they were made with"
+        total = solve(other.system(), {0: 1.0}).total if taken else None
+        found.append(AlternativeTotal(alternative.id, alternative.label, total, what))
+    return tuple(found)
 
 
 def _missing(stage: str, rule_set: RuleSet, footprint: Footprint) -> str:

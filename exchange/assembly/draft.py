@@ -12,11 +12,15 @@ from bom_graph import (
     LIFE_CYCLE,
     SEALED_STAGE,
     ActivityData,
+    Basis,
     BatteryModel,
     BillOfMaterials,
     Burden,
+    Column,
     Component,
+    CompositionError,
     DeliveredEnergyError,
+    ElectricityBasis,
     Factor,
     FactorError,
     FactorRelease,
@@ -25,16 +29,24 @@ from bom_graph import (
     Lines,
     Link,
     Measure,
+    Period,
     ProductFootprint,
     ProductSystem,
+    Restated,
     RuleSet,
     Sealed,
     UnitError,
+    column_of,
     convert,
     delivered_energy,
     dimension,
     element_balance,
+    gwp100,
+    hydrate_mistaken,
     look_up,
+    mixed_families,
+    mixed_gwp_sets,
+    restate,
     sealed_total,
     stored,
 )
@@ -62,6 +74,8 @@ class _UnitProcess:
     process_class: str
     made: float
     entry: Entry
+    #: Year in which its period ends; None where none is stated.
+    year: int | None = None
 
     @property
     def place(self) -> str:
@@ -90,6 +104,8 @@ class ProductSystemDraft:
     evidence: Evidence
     rule_set: RuleSet
     releases: tuple[FactorRelease, ...]
+    #: The electricity of an alternative figure; a line that has no such factor keeps the rule set's own.
+    alternative: ElectricityBasis | None = None
     names: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
@@ -98,6 +114,12 @@ class ProductSystemDraft:
     sealed: dict[int, tuple[float, Entry]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     burdens: list[Burden] = field(default_factory=list)
+    #: Emissions and removals that the rule set states beside the total.
+    apart: list[Burden] = field(default_factory=list)
+    factors: list[Factor] = field(default_factory=list)
+    #: How many lines of electricity have a factor, and how many of them the alternative's.
+    electricity_lines: int = 0
+    alternative_lines: int = 0
     gaps: list[Gap] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
@@ -141,7 +163,7 @@ class ProductSystemDraft:
         That the rule set refuses its maker's own data, where these are at hand, is said: a factor must not hide it.
         """
         number = self._process(product, "kg")
-        factor = self._factor(flow, None, LIFE_CYCLE, where=product)
+        factor = self._factor(flow, None, LIFE_CYCLE, year=None, where=product)
         if factor is None:
             return
         self.units[number] = factor.row.per
@@ -168,6 +190,11 @@ class ProductSystemDraft:
             rows = [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
             same = [row for row in rows if row.flow in stated or row.composition in stated]
             self.findings += sealed_total(total, self.units[number], same or rows, where=where)
+
+    def check_factors(self) -> None:
+        """Refuse factors of several families in one figure, and say where GWP sets are mixed."""
+        self.findings += mixed_families(self.factors, where=self.names[0] if self.names else "factors")
+        self.findings += mixed_gwp_sets(self.factors, where=self.names[0] if self.names else "factors")
 
     def battery_model(self, product: str) -> BatteryModel | None:
         """Return the newest battery model about `product`, if there is one."""
@@ -204,8 +231,8 @@ class ProductSystemDraft:
     def system(self) -> ProductSystem:
         """Return the product system. What a signed footprint states that nobody takes is left out: it is a gap, not a zero."""
         taken = {0, *(link.supplier for link in self.links)}
-        burdens = [burden for burden in self.burdens if burden.process in taken]
-        return ProductSystem(tuple(self.names), tuple(self.links), tuple(burdens))
+        burdens, apart = (tuple(one for one in found if one.process in taken) for found in (self.burdens, self.apart))
+        return ProductSystem(tuple(self.names), tuple(self.links), burdens, apart)
 
     def check_unit(self, product: str, model: BatteryModel | None) -> None:
         """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
@@ -275,19 +302,19 @@ class ProductSystemDraft:
         if output.composition is not None:
             self.formulas[number] = output.composition.formula
         made = float(convert(output.amount, output.unit, self.units[number], where=f"outputs/{output.id}"))
-        unit = _UnitProcess(number, self.names[number], str(record.process_class), made, entry)
+        if output.composition is not None and self.units[number] == "kg":
+            # Consumers take the dry formula, however its maker weighs it.
+            made *= output.composition.basis.dry(where=f"outputs/{output.id}")
+        unit = _UnitProcess(number, self.names[number], str(record.process_class), made, entry, _year(record.period))
         self.findings += element_balance(record, self.rule_set.gates.element_balance, where=unit.place)
         for line in _items(record.inputs):
             self._input(unit, line, f"inputs/{line.id}")
         for line in _items(record.electricity):
             path = f"electricity/{line.id}"
-            geography = self._grid(line.geography, unit.place)
-            family = self.rule_set.electricity.family
-            factor = self._factor("electricity", geography, family, where=f"{unit.place} {path}")
-            self._line(unit, "energy", line, path, factor)
+            self._line(unit, "energy", line, path, self._electricity(unit, line.geography, path))
         for line in _items(record.fuels):
             path = f"fuels/{line.id}"
-            factor = self._factor(line.flow, None, LIFE_CYCLE, where=f"{unit.place} {path}")
+            factor = self._factor(line.flow, None, LIFE_CYCLE, year=unit.year, where=f"{unit.place} {path}")
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.direct_emissions):
             self._direct_emission(unit, line, f"direct_emissions/{line.id}")
@@ -312,7 +339,7 @@ class ProductSystemDraft:
                 "this version doesn't split a component between suppliers",
                 "state a component line for each supplier",
             )
-        unit = _UnitProcess(number, self.names[number], process_class, made, entry)
+        unit = _UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
         for line in _items(record.components):
             if (line.product or line.flow) in stated:
                 text = f"{line.name} is taken from the activity data, not from the bill of materials"
@@ -392,52 +419,89 @@ class ProductSystemDraft:
         """Add a material: a supplier's product waits for its process, a background flow becomes a burden."""
         good = float(line.yield_) if isinstance(line, Component) else 1.0
         where = f"{unit.place} {path}"
+        if line.composition is not None:
+            mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
+            if mistaken is not None:
+                self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
         if line.product is not None:
             self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
             return
-        factor = self._factor(str(line.flow), None, LIFE_CYCLE, where=where)
-        if factor is not None and line.composition and factor.row.composition not in (None, line.composition.formula):
-            stated, needed = line.composition.formula, factor.row.composition
-            what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
-            self._refuse("composition", where, what, f"restate the amount as {needed}")
-        self._line(replace(unit, made=unit.made * good), "material", line, path, factor)
+        factor = self._factor(str(line.flow), None, LIFE_CYCLE, year=unit.year, where=where)
+        restated = None
+        if factor is not None and factor.row.composition is not None and dimension(line.unit, where=path) == "mass":
+            if line.composition is None:
+                what = f"no composition is stated: the amount of {line.flow} is taken as {factor.row.composition}"
+                remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+                self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            else:
+                try:
+                    restated = self._restated(line.composition.basis, factor.row.composition, where)
+                except CompositionError as error:
+                    self._refuse("composition", where, error.what, error.remedy)
+                    return
+        self._line(replace(unit, made=unit.made * good), "material", line, path, factor, restated=restated)
 
-    def _line(self, unit: _UnitProcess, line_class: str, line: Any, path: str, factor: Factor | None) -> None:
+    def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
+        """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
+        if stated == Basis(wanted):
+            return None
+        found = restate(stated, wanted, where=where)
+        self.findings.append(Finding("composition", "note", where, found.how, "nothing to do: the basis was stated"))
+        return found
+
+    def _line(
+        self,
+        unit: _UnitProcess,
+        line_class: str,
+        line: Any,
+        path: str,
+        factor: Factor | None,
+        *,
+        restated: Restated | None = None,
+    ) -> None:
         """Add what a line emits by its factor; nothing where none was found, which is a finding already."""
         if factor is None:
             return
+        origin = unit.origin(line, path)
         try:
             amount = float(convert(line.amount, line.unit, factor.row.per, where=path)) / unit.made
         except UnitError as error:
             self._refuse("units", f"{unit.place} {path}", error.what, error.remedy)
             return
-        self._burden(unit.number, (unit.process_class, line_class), amount, factor, unit.origin(line, path))
+        if restated is not None:
+            amount *= restated.factor
+            origin["restated"] = restated.how
+        self._burden(unit.number, (unit.process_class, line_class), amount, factor, origin)
 
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
         kg = float(convert(line.amount, line.unit, "kg", where=path)) / unit.made
+        gases, column = self.rule_set.gases, column_of(line.origin, removal=line.removal)
         stage = self.rule_set.stage_of(unit.process_class, "direct_emission")
-        origin = {**unit.origin(line, path), "gas": line.gas, "amount_per_unit": stored(kg)}
+        origin = {
+            **unit.origin(line, path),
+            "gas": line.gas,
+            "gas_origin": line.origin,
+            "gwp": f"{gwp100(line.gas, line.origin, gases.gwp_set):f} kg CO2e/kg ({gases.gwp_set})",
+            "amount_per_unit": stored(kg),
+        }
+        kg_co2e = kg * float(gwp100(line.gas, line.origin, gases.gwp_set)) * (-1 if line.removal else 1)
         # No factor stands between the line and its kilograms: both shares are the line's own.
         primary = _primary(line.obtained)
-        self._emit(unit.number, stage, kg, primary=(primary, primary), origin=origin)
+        counted = gases.counts(line.gas, column)
+        self._emit(
+            unit.number, stage, kg_co2e, primary=(primary, primary), origin=origin, column=column, counted=counted
+        )
 
     def _burden(
         self, number: int, classes: tuple[str, str], amount: float, factor: Factor, origin: Mapping[str, object]
     ) -> None:
         row = factor.row
-        if factor.reason.startswith("proxy"):
+        if factor.reason.startswith("proxy:"):
             self.assumptions.append(f"{origin['name']}: {factor.reason}")
         explained = {
             **origin,
             "amount_per_unit": stored(amount),
-            "factor": {
-                "row": row.id,
-                "value": format(row.value, "f"),
-                "unit": f"kg CO2e/{row.per}",
-                "release": factor.release,
-                "reason": factor.reason,
-                "source": row.source,
-            },
+            "factor": factor.document(),
         }
         factor_primary = 1.0 if row.nature == "measured" else 0.0
         activity_primary = _primary(str(origin["obtained"]))
@@ -446,12 +510,21 @@ class ProductSystemDraft:
         self._emit(number, self.rule_set.stage_of(*classes), kg, primary=primary, origin=explained)
 
     def _emit(
-        self, number: int, stage: str, kg: float, *, primary: tuple[float, float], origin: Mapping[str, object]
+        self,
+        number: int,
+        stage: str,
+        kg: float,
+        *,
+        primary: tuple[float, float],
+        origin: Mapping[str, object],
+        column: Column = "not_split",
+        counted: bool = True,
     ) -> None:
         """Add what a process emits per unit of its product; `primary` is the share by activity and by factor."""
         activity, factor = primary
         explained = {**origin, "product_unit": self.units[number]}
-        self.burdens.append(Burden(number, stage, kg, activity, factor, explained))
+        burden = Burden(number, stage, kg, activity, factor, explained, column)
+        (self.burdens if counted else self.apart).append(burden)
 
     def _link(self, consumer: int, line: Input, share: float, where: str) -> None:
         product = str(line.product)
@@ -475,32 +548,50 @@ class ProductSystemDraft:
             return
         said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
         self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
-        made_as = self.formulas.get(supplier)
-        if line.composition is not None and made_as not in (None, line.composition.formula):
-            what = f"the amount is stated as {line.composition.formula}, the supplier's product is {made_as}"
-            self._unfit(supplier, "composition", where, what, f"restate the amount as {made_as}")
-            return
+        made_as, restated = self.formulas.get(supplier), None
+        if line.composition is not None and made_as is not None:
+            try:
+                restated = self._restated(line.composition.basis, made_as, where)
+            except CompositionError as error:
+                self._unfit(supplier, "composition", where, error.what, error.remedy)
+                return
         try:
             amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
         except UnitError as error:
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
-        self.links.append(Link(consumer, supplier, amount * share))
+        self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
 
-    def _grid(self, geography: str, place: str) -> str:
-        if self.rule_set.electricity.basis == "as_stated":
-            return geography
-        nation = geography.partition("-")[0]
-        if nation != geography:
-            self._note("electricity", place, f"{geography} is calculated with the national average of {nation}")
-        return nation
+    def _electricity(self, unit: _UnitProcess, stated: str, path: str) -> Factor | None:
+        """The factor of a metered kWh: the alternative's where there is one, else by the rule set's own basis."""
+        where = f"{unit.place} {path}"
+        if self.alternative is not None:
+            try:
+                place, family = _grid(self.alternative, stated), self.alternative.family
+                found = look_up(self.releases, "electricity", place, family, year=unit.year, where=where)
+            except FactorError:
+                pass
+            else:
+                self.electricity_lines += 1
+                self.alternative_lines += 1
+                return found
+        basis = self.rule_set.electricity
+        geography = _grid(basis, stated)
+        if geography != stated:
+            self._note("electricity", unit.place, f"{stated} is calculated with the national average of {geography}")
+        factor = self._factor("electricity", geography, basis.family, year=unit.year, where=where)
+        self.electricity_lines += factor is not None
+        return factor
 
-    def _factor(self, flow: str, geography: str | None, family: str, *, where: str) -> Factor | None:
+    def _factor(self, flow: str, geography: str | None, family: str, *, year: int | None, where: str) -> Factor | None:
+        proxies = self.rule_set.proxy_releases
         try:
-            return look_up(self.releases, flow, geography, family, where=where)
+            found = look_up(self.releases, flow, geography, family, year=year, where=where, proxies=proxies)
         except FactorError as error:
-            self._refuse("missing_factor", where, error.what, error.remedy)
+            self._refuse(error.code, where, error.what, error.remedy)
             return None
+        self.factors.append(found)
+        return found
 
     def _process(self, product: str, unit: str) -> int:
         self._numbers[product] = len(self.names)
@@ -533,6 +624,15 @@ class ProductSystemDraft:
 
 def _items(value: object) -> tuple[Any, ...]:
     return value.items if isinstance(value, Lines) else ()
+
+
+def _grid(basis: ElectricityBasis, stated: str) -> str:
+    """The geography whose factor a metered kWh takes."""
+    return stated if basis.basis == "as_stated" else stated.partition("-")[0]
+
+
+def _year(period: Period | Sealed | None) -> int | None:
+    return period.end.year if isinstance(period, Period) else None
 
 
 def _base_unit(unit: str) -> str:

@@ -43,6 +43,16 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeTotal:
+    """A second figure with another electricity basis: kg CO2e per declared unit; None, and why, where no line has such a factor."""
+
+    id: str
+    label: str
+    total: float | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A footprint with all that explains it. kg CO2e per declared unit; `document()` in exchange.report gives its stored form.
 
@@ -65,6 +75,7 @@ class Result:
     gaps: tuple[Gap, ...]
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...]
+    alternatives: tuple[AlternativeTotal, ...] = ()
 
     @property
     def computed_stages(self) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, REJECTED, say, say_json
+from exchange.cli.rules import rule_set_of
 
 if TYPE_CHECKING:
-    from bom_graph import Contribution, Footprint, RuleSet, SystemResult
+    from bom_graph import Contribution, Footprint, SystemResult
 
 _SHOWN = 10
 
@@ -19,7 +20,7 @@ def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -
     """Compute a product-system file; return the exit code. Raises BomGraphError, OSError."""
     from bom_graph import MAX_SYSTEM_BYTES, SystemFile, load_release, solve_file
 
-    rule_set = _rule_set(rules)
+    rule_set = rule_set_of(rules)
     system = SystemFile.read(read_up_to(file, MAX_SYSTEM_BYTES))
     releases = [load_release(name) for name in rule_set.factor_releases]
     found = solve_file(system, rule_set, releases, draws=draws, seed=seed)
@@ -37,15 +38,6 @@ def run_schema() -> int:
 
     say_json(SystemFile.file_schema())
     return DONE
-
-
-def _rule_set(name: str) -> RuleSet:
-    from bom_graph import MAX_RULE_SET_BYTES, RuleSet, load_rule_set, rule_set_ids
-
-    path = Path(name)
-    if name not in rule_set_ids() and path.suffix == ".json":
-        return RuleSet.read(read_up_to(path, MAX_RULE_SET_BYTES))
-    return load_rule_set(name)
 
 
 def _document(found: SystemResult, draws: int, seed: int) -> dict[str, Any]:
@@ -78,19 +70,13 @@ def _document(found: SystemResult, draws: int, seed: int) -> dict[str, Any]:
             for stage in found.rule_set.stages
             if stage.id in footprint.stages
         ]
+        document["columns"] = [{"id": column, "kg_co2e": stored(kg)} for column, kg in footprint.columns.items()]
+        document["apart"] = [_part(part) for part in footprint.apart]
         document["primary_data_share"] = {
             "activity": stored(footprint.activity_primary_share),
             "factor": stored(footprint.factor_primary_share),
         }
-        document["contributions"] = [
-            {
-                **{name: stored(v) if isinstance(v, float) else v for name, v in part.burden.origin.items()},
-                "stage": part.burden.stage,
-                "scaling": stored(part.scaling),
-                "kg_co2e": stored(part.kg_co2e),
-            }
-            for part in footprint.contributions
-        ]
+        document["contributions"] = [_part(part) for part in footprint.contributions]
     if found.simulation is not None:
         document["monte_carlo"] = {
             "draws": draws,
@@ -101,6 +87,18 @@ def _document(found: SystemResult, draws: int, seed: int) -> dict[str, Any]:
             "variance_shares": [{"parameter": key, "share": stored(share)} for key, share in found.simulation.shares],
         }
     return document
+
+
+def _part(part: Contribution) -> dict[str, Any]:
+    from bom_graph import stored
+
+    return {
+        **{name: stored(v) if isinstance(v, float) else v for name, v in part.burden.origin.items()},
+        "stage": part.burden.stage,
+        "column": part.burden.column,
+        "scaling": stored(part.scaling),
+        "kg_co2e": stored(part.kg_co2e),
+    }
 
 
 def _per_kwh(found: SystemResult, footprint: Footprint) -> str | None:
@@ -119,6 +117,9 @@ def _lines(found: SystemResult) -> Iterator[str]:
         for stage in found.rule_set.stages:
             if stage.id in footprint.stages:
                 yield f"    {stage.name}: {footprint.stages[stage.id]:.6g} kg CO2e"
+        if footprint.apart:
+            beside = sum(part.kg_co2e for part in footprint.apart)
+            yield f"    beside the total (carbon that the rule set states apart): {beside:.6g} kg CO2e"
         yield "  largest contributions, kg CO2e:"
         largest = sorted(footprint.contributions, key=lambda part: -abs(part.kg_co2e))
         yield from (f"    {part.kg_co2e:12.6g}  {_named(part)}" for part in largest[:_SHOWN])

@@ -44,7 +44,8 @@ def summary(played: Played, verdict: Verdict, *, evidence_file: str, page: str |
         },
         "page": page,
         "serve": serve,
-        "note": "Companies are fictitious; figures are EverBatt 2023 (Argonne National Laboratory), modelled, cradle to gate.",
+        "note": "Companies are fictitious; figures are EverBatt 2023 (Argonne National Laboratory), modelled, cradle to gate; "
+        "electricity under cn and eu by authorities (MEE/NBS/NEA, Ember).",
     }
 
 
@@ -78,6 +79,11 @@ def _result(rule_set: str, digest: str, found: dict[str, Any]) -> dict[str, Any]
             }
             for stage in found["stages"]
         },
+        "alternatives": [
+            {"id": one["id"], "label": one["label"], "value": float(one["value"]), "unit": one["unit"]}
+            for one in found["alternatives"]
+            if one["value"] is not None
+        ],
         "gaps": found["gaps"],
         "findings": found["findings"],
         "assumptions": found["assumptions"],
@@ -158,8 +164,22 @@ def _table(played: Played, rule_set: str, write: Callable[[str], None]) -> None:
             write(shown(f"{heading}: {', '.join(models)}"))
     for formula, models in _grouped((_divided(found), model) for model, found in results.items()).items():
         write(shown(formula if len(models) == len(results) else f"{formula}: {', '.join(models)}"))
+    for label, figures in _alternatives(results).items():
+        write(shown(f"alternative, not the headline: {label}: {', '.join(figures)}"))
     for (level, what), models in _findings(played, rule_set).items():
-        write(shown(f"{level} for {', '.join(models)}: {what}"))
+        whose = "all packs" if len(models) == len(played.packs) else ", ".join(models)
+        write(shown(f"{level} for {whose}: {what}"))
+
+
+def _alternatives(results: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """The labelled second figures per kWh, by label, each with its pack."""
+    return _grouped(
+        (one["label"], f"{model} {float(one['value']):.6f}")
+        for model, found in results.items()
+        if _per_kwh(found) is not None
+        for one in found["alternatives"]
+        if one["value"] is not None
+    )
 
 
 def _cells(found: dict[str, Any], columns: Sequence[str]) -> list[str]:

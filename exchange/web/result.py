@@ -241,12 +241,16 @@ def _factor(part: Document) -> tuple[str, str, str, str]:
     if "factor" in part:
         factor = part["factor"]
         figure = f"{short(factor['value'])} {unit_text(factor['unit'])}"
-        return figure, f"{factor['row']} ({factor['release']})", factor["reason"], factor["source"]
+        reason = "; ".join([factor["reason"], *([part["restated"]] if "restated" in part else [])])
+        return figure, f"{factor['row']} ({factor['release']})", reason, factor["source"]
     if part.get("sealed"):
         figure = f"{short(part['kg_co2e_per_unit'])} kg CO₂e/{unit_text(part['product_unit'])}"
         basis = f"basis: {part['basis'].replace('_', ' ')}"
         return figure, "signed footprint", basis, "the maker's own figure, unverified"
-    return "none: emitted by the process itself", f"direct emission of {unit_text(part['gas'])}", "", ""
+    what = f"direct emission of {unit_text(part['gas'])}"
+    if part["gas"] == "CO2" and part["gas_origin"] == "fossil":
+        return "none: emitted by the process itself", what, "", ""
+    return part["gwp"], what, f"origin: {part['gas_origin'].replace('_', ' ')}", "warming potential over 100 years"
 
 
 def _rest(found: Document, parts: Sequence[Document], lines: Sequence[Line]) -> Rest | None:

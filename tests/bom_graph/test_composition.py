@@ -1,8 +1,10 @@
-"""What a kilogram of a formula holds."""
+"""What a kilogram of a formula holds, and what it is on another basis."""
+
+from decimal import Decimal
 
 import pytest
 
-from bom_graph import CompositionError, mass_fractions
+from bom_graph import Basis, CompositionError, hydrate_mistaken, mass_fractions, restate
 
 # Molar masses by hand from the IUPAC weights: Ni 58.693, S 32.06, O 15.999, H 1.008.
 NISO4 = 58.693 + 32.06 + 4 * 15.999
@@ -71,3 +73,72 @@ def test_an_unreadable_formula_is_refused(formula: str) -> None:
 def test_the_fractions_cannot_be_changed_under_other_readers() -> None:
     with pytest.raises(TypeError):
         mass_fractions("NiSO4")["Ni"] = 1.0  # type: ignore[index]
+
+
+# -- another basis -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stated", "wanted", "factor"),
+    [
+        (Basis("NiSO4"), "NiSO4", 1),
+        (Basis("NiSO4.6H2O"), "NiSO4", NISO4 / (NISO4 + 6 * WATER)),
+        (Basis("NiSO4"), "NiSO4.6H2O", (NISO4 + 6 * WATER) / NISO4),
+        (Basis("NiSO4.7H2O"), "NiSO4.6H2O", (NISO4 + 6 * WATER) / (NISO4 + 7 * WATER)),
+        (Basis("NiSO4", content_of="Ni"), "NiSO4", NISO4 / 58.693),
+        (Basis("NiSO4.6H2O", content_of="Ni"), "NiSO4", NISO4 / 58.693),
+        (Basis("NiSO4", moisture_percent=Decimal(12)), "NiSO4", 0.88),
+        (Basis("NiSO4.6H2O", moisture_percent=Decimal("0.5")), "NiSO4", 0.995 * NISO4 / (NISO4 + 6 * WATER)),
+    ],
+)
+def test_the_moles_of_salt_are_kept(stated: Basis, wanted: str, factor: float) -> None:
+    found = restate(stated, wanted, where="inputs/a")
+    assert found.factor == pytest.approx(factor, rel=1e-12)
+    assert found.how.startswith(f"1 kg of {stated} is ")
+
+
+def test_worked_example_e_in_both_directions() -> None:
+    assert 0.957928 * restate(Basis("NiSO4"), "NiSO4.6H2O", where="e").factor == pytest.approx(1.627085, rel=4e-5)
+    assert 1.627085 * restate(Basis("NiSO4.6H2O"), "NiSO4", where="e").factor == pytest.approx(0.957928, rel=4e-5)
+
+
+@pytest.mark.parametrize(
+    ("stated", "wanted"),
+    [(Basis("NiSO4"), "CoSO4"), (Basis("LiOH"), "Li2CO3"), (Basis("NiSO4", content_of="Co"), "NiSO4")],
+)
+def test_another_substance_is_no_other_basis(stated: Basis, wanted: str) -> None:
+    with pytest.raises(CompositionError) as caught:
+        restate(stated, wanted, where="inputs/a")
+    assert caught.value.where == "inputs/a"
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "waters"),
+    [
+        ("nickel sulfate hexahydrate", "NiSO4", "6"),
+        ("Cobalt Sulphate Heptahydrate", "CoSO4.6H2O", "7"),
+        ("NiSO4·6H2O, battery grade", "NiSO4", "6"),
+        ("lithium hydroxide monohydrate", "LiOH", "1"),
+        ("一水氢氧化锂", "LiOH", "1"),
+        ("gypsum, hemihydrate", "CaSO4", "0.5"),
+    ],
+)
+def test_a_name_that_speaks_of_another_hydrate_is_found(name: str, formula: str, waters: str) -> None:
+    what = hydrate_mistaken(name, formula, where="inputs/a")
+    assert what is not None
+    assert f"speaks of {waters} H2O" in what
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("nickel sulfate hexahydrate", "NiSO4.6H2O"),
+        ("nickel sulfate", "NiSO4.6H2O"),
+        ("nickel sulfate", "NiSO4"),
+        ("lithium hydroxide monohydrate", "LiOH.H2O"),
+        ("carbohydrate", "C6H12O6"),
+        ("water H2O", "H2O"),
+    ],
+)
+def test_a_name_that_says_the_same_or_nothing_is_left_alone(name: str, formula: str) -> None:
+    assert hydrate_mistaken(name, formula, where="inputs/a") is None

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from bom_graph import FactorError, FactorRelease, load_release, look_up, release_bytes
+from bom_graph import (
+    AmbiguousFactorError,
+    FactorError,
+    FactorFamilyError,
+    FactorRelease,
+    load_release,
+    look_up,
+    release_bytes,
+)
 
 LIFE_CYCLE, GENERATION = "co2e_life_cycle", "co2_generation"
 
@@ -77,19 +85,19 @@ OTHER = release(row("electricity", "KR", "0.4"), row("copper", "GLO", "5"), row(
 def test_a_look_up_takes_the_nearest_row_and_says_why(
     flow: str, geography: str | None, family: str, value: str, reason: str
 ) -> None:
-    found = look_up([GRIDS], flow, geography, family, where="here")
+    found = look_up([GRIDS], flow, geography, family, year=None, where="here")
     assert (found.row.value, found.reason, found.release) == (Decimal(value), reason, "test")
 
 
 def test_the_first_release_that_has_the_flow_wins() -> None:
-    assert look_up([GRIDS, OTHER], "copper", None, LIFE_CYCLE, where="here").release == "test"
-    assert look_up([OTHER, GRIDS], "copper", None, LIFE_CYCLE, where="here").release == "other"
-    assert look_up([GRIDS, OTHER], "electricity", "KR", LIFE_CYCLE, where="here").release == "other"
+    assert look_up([GRIDS, OTHER], "copper", None, LIFE_CYCLE, year=None, where="here").release == "test"
+    assert look_up([OTHER, GRIDS], "copper", None, LIFE_CYCLE, year=None, where="here").release == "other"
+    assert look_up([GRIDS, OTHER], "electricity", "KR", LIFE_CYCLE, year=None, where="here").release == "other"
 
 
 def test_the_newest_year_wins() -> None:
     years = release(row("copper", "GLO", "4", year=2020), row("copper", "GLO", "3", year=2024))
-    assert look_up([years], "copper", None, LIFE_CYCLE, where="here").row.year == 2024
+    assert look_up([years], "copper", None, LIFE_CYCLE, year=None, where="here").row.year == 2024
 
 
 def test_a_flow_with_a_row_of_its_own_needs_no_proxy() -> None:
@@ -98,7 +106,7 @@ def test_a_flow_with_a_row_of_its_own_needs_no_proxy() -> None:
         row("carbon-black", "GLO", "2"),
         proxies=[{"flow": "carbon-black", "stands_in": "graphite", "reason": "none"}],
     )
-    found = look_up([both], "carbon-black", None, LIFE_CYCLE, where="here")
+    found = look_up([both], "carbon-black", None, LIFE_CYCLE, year=None, where="here")
     assert found.row.flow == "carbon-black"
     assert found.reason.startswith("exact")
 
@@ -120,7 +128,7 @@ def test_a_missing_factor_is_an_error_that_names_flow_place_and_releases(
     flow: str, geography: str | None, family: str
 ) -> None:
     with pytest.raises(FactorError) as caught:
-        look_up([GRIDS, OTHER], flow, geography, family, where="entry 7 inputs/a")
+        look_up([GRIDS, OTHER], flow, geography, family, year=None, where="entry 7 inputs/a")
     assert caught.value.where == "entry 7 inputs/a"
     for named in (flow, geography or "", family, "test, other"):
         assert named in caught.value.what
@@ -140,6 +148,10 @@ UNREADABLE: dict[str, bytes] = {
     "an unknown unit": release_file(row("copper", "GLO", "4", per="tonne")),
     "an unknown family": release_file(row("copper", "GLO", "4", family="co2")),
     "the same row twice": release_file(row("copper", "GLO", "4"), row("copper", "GLO", "5")),
+    "one id twice": release_file(
+        row("copper", "GLO", "4"), {**row("lead", "GLO", "4"), "id": "copper-GLO-2022-co2e_life_cycle"}
+    ),
+    "a validity that ends before it begins": release_file(row("copper", "GLO", "4", valid_from=2024, valid_until=2023)),
     "larger than 16 MiB": b" " * (16 * 1024 * 1024 + 1),
 }
 
@@ -172,3 +184,71 @@ def test_the_release_that_ships_is_whole() -> None:
 def test_an_unknown_release_is_an_error(name: str) -> None:
     with pytest.raises(FactorError):
         load_release(name)
+
+
+YEARS = release(
+    row("electricity", "CN", "0.62", year=2023),
+    row("electricity", "CN", "0.57", year=2024),
+    row("copper", "GLO", "4", year=2024, valid_until=2025),
+    row("freight", "GB", "0.1", elsewhere="nothing nearer is at hand"),
+)
+
+
+@pytest.mark.parametrize(
+    ("year", "value", "reason"),
+    [
+        (2023, "0.62", "exact: CN"),
+        (2024, "0.57", "exact: CN"),
+        (2026, "0.57", "exact: CN; older year: 2024 for 2026"),
+        (2020, "0.62", "exact: CN; later year: 2023 for 2020"),
+        (None, "0.57", "exact: CN"),
+    ],
+)
+def test_the_newest_year_that_is_not_after_the_activity_is_taken(year: int | None, value: str, reason: str) -> None:
+    found = look_up([YEARS], "electricity", "CN", LIFE_CYCLE, year=year, where="here")
+    assert (found.row.value, found.reason) == (Decimal(value), reason)
+
+
+def test_a_row_out_of_its_validity_is_not_taken() -> None:
+    assert look_up([YEARS], "copper", None, LIFE_CYCLE, year=2025, where="here").row.value == 4
+    with pytest.raises(FactorError, match="copper"):
+        look_up([YEARS], "copper", None, LIFE_CYCLE, year=2026, where="here")
+
+
+def test_a_row_of_another_place_stands_in_only_as_a_marked_proxy() -> None:
+    found = look_up([YEARS], "freight", "CN", LIFE_CYCLE, year=None, where="here")
+    assert found.reason == "proxy: GB for CN: nothing nearer is at hand"
+
+
+def test_a_release_of_proxies_says_so_in_the_reason() -> None:
+    found = look_up([GRIDS], "copper", None, LIFE_CYCLE, year=None, where="here", proxies=("test",))
+    assert found.reason == "exact: the flow has one global row; test stands in as proxy"
+
+
+def test_two_rows_that_fit_equally_are_an_error_and_never_chosen_silently() -> None:
+    both = release(
+        {**row("electricity", "CN", "0.57"), "id": "at-meter", "side": "meter"},
+        {**row("electricity", "CN", "0.54"), "id": "at-busbar", "side": "busbar"},
+    )
+    with pytest.raises(AmbiguousFactorError) as caught:
+        look_up([both], "electricity", "CN", LIFE_CYCLE, year=2022, where="entry 7 electricity/a")
+    assert caught.value.where == "entry 7 electricity/a"
+    assert "at-meter" in caught.value.what
+    assert "at-busbar" in caught.value.what
+
+
+def test_the_other_family_never_stands_in_and_is_named() -> None:
+    only = release(row("electricity", "CN-GRID-EAST", "0.5500", family=GENERATION))
+    with pytest.raises(FactorFamilyError) as caught:
+        look_up([only], "electricity", "CN-GRID-EAST", LIFE_CYCLE, year=2023, where="entry 7 electricity/a")
+    assert caught.value.where == "entry 7 electricity/a"
+    assert GENERATION in caught.value.what
+    assert LIFE_CYCLE in caught.value.remedy
+
+
+def test_the_gwp_set_is_the_row_s_else_the_release_s() -> None:
+    mixed = release(
+        row("a", "GLO", "1", gwp_set="AR5 GWP100"), row("b", "GLO", "1"), row("c", "GLO", "1", gwp_set="as printed"),
+        gwp_set="AR6 GWP100, CH4 29.8",
+    )  # fmt: skip
+    assert [mixed.gwp_of(found) for found in mixed.rows] == ["AR5", "AR6", "unstated"]

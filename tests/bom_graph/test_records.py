@@ -18,8 +18,10 @@ from bom_graph import (
     BomGraphError,
     CompositionError,
     CycleError,
+    GasError,
     Lines,
     Measure,
+    OffsetError,
     ProductFootprint,
     Record,
     RecordError,
@@ -35,6 +37,9 @@ KINDS: dict[str, type[Record]] = {
     "footprint": ProductFootprint,
 }
 Claims = dict[str, Any]
+COBALT_IN_NICKEL: Claims = {"formula": "NiSO4", "content_of": "Co"}
+ALL_WATER: Claims = {"formula": "NiSO4", "moisture_percent": "100"}
+MOIST_METAL: Claims = {"formula": "NiSO4", "content_of": "Ni", "moisture_percent": "1"}
 
 
 @pytest.fixture(params=KINDS)
@@ -178,7 +183,16 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a day as a number": ("activity", "period/end", 1767225600, RecordError, "period/end"),
     "a day as digits": ("activity", "period/end", "1767225600", RecordError, "period/end"),
     "a day with a time": ("activity", "period/end", "2026-01-31T00:00:00", RecordError, "period/end"),
-    "a gas that is not counted yet": ("activity", "direct_emissions/0/gas", "CH4", RecordError, "direct_emissions/direct_emissions-1/gas"),
+    "a content that isn't there": ("activity", "outputs/0/composition", COBALT_IN_NICKEL, CompositionError, "outputs/o/composition"),
+    "moisture of all of it": ("activity", "outputs/0/composition", ALL_WATER, RecordError, "outputs/o/composition/moisture_percent"),
+    "moist metal content": ("activity", "outputs/0/composition", MOIST_METAL, RecordError, "outputs/o/composition"),
+    "a gas that nobody knows": ("activity", "direct_emissions/0/gas", "CFC-11", RecordError, "direct_emissions/direct_emissions-1/gas"),
+    "a removal of fossil carbon": ("activity", "direct_emissions/0/removal", True, GasError, "direct_emissions/direct_emissions-1/gas"),
+    "an offset as a gas": ("activity", "direct_emissions/0/gas", "offset", OffsetError, "direct_emissions/direct_emissions-1/origin"),
+    "an offset as origin": ("activity", "direct_emissions/0/origin", "offset", OffsetError, "direct_emissions/direct_emissions-1/origin"),
+    "offsets beside the lines": ("activity", "offsets", [{"amount": "5"}], OffsetError, "offsets"),
+    "offsets in a bill": ("bill", "carbon_credits", "5", OffsetError, "carbon_credits"),
+    "offsets in a footprint": ("footprint", "carbon_offsets", "-5", OffsetError, "carbon_offsets"),
     "a power total that is not the sum": ("activity", "electricity_total/amount", "4.1", StatedSumError, "electricity_total"),
     "a mass that is not the sum": ("bill", "mass/amount", "501", StatedSumError, "mass"),
     "shares below one": ("bill", "supplier_shares/0/share", "0.6", StatedSumError, "supplier_shares"),

@@ -11,7 +11,12 @@ import pytest
 from bom_graph import RuleSet, RuleSetError, load_release, load_rule_set, rule_set_bytes, rule_set_ids
 from bom_graph.rules import LINE_CLASSES, PROCESS_CLASSES
 
-SHIPPED = ("cn-miit-551-trial", "eu-cfb-draft-2024-partial", "everbatt-2023-cradle-to-gate")
+SHIPPED = (
+    "cn-miit-551-trial",
+    "eu-cfb-draft-2024-partial",
+    "everbatt-2023-cradle-to-gate",
+    "iso-14067-cradle-to-gate",
+)
 File = dict[str, Any]
 
 
@@ -31,7 +36,9 @@ def test_a_shipped_file_loads_under_its_own_name_and_digest(name: str) -> None:
     rule_set = load_rule_set(name)
     assert rule_set.id == name
     assert rule_set.digest == hashlib.sha256(rule_set_bytes(name)).hexdigest()
-    assert [load_release(release).id for release in rule_set.factor_releases] == ["everbatt-2023"]
+    named = ["everbatt-2023"] if name.startswith("everbatt") else ["authorities-2026", "everbatt-2023"]
+    assert [load_release(release).id for release in rule_set.factor_releases] == named
+    assert rule_set.proxy_releases == tuple(named[1:])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -55,9 +62,9 @@ def test_everything_bought_is_acquisition_and_plant_energy_is_manufacturing(name
         assert load_rule_set(name).stage_of(process, "direct_emission") == manufacturing
 
 
-def test_only_the_regulations_refuse_over_the_element_balance() -> None:
+def test_only_everbatt_s_own_rules_never_refuse_over_the_element_balance() -> None:
     effects = {name: load_rule_set(name).gates.element_balance.hard_effect for name in SHIPPED}
-    assert effects == dict(zip(SHIPPED, ("refuse", "refuse", "report"), strict=True))
+    assert effects == dict(zip(SHIPPED, ("refuse", "refuse", "report", "refuse"), strict=True))
 
 
 def test_the_european_draft_says_that_it_is_partial() -> None:
@@ -85,6 +92,12 @@ BAD: dict[str, Callable[[File], object]] = {
     "an unknown member": lambda file: file.update(comment="x"),
     "another format": lambda file: file.update(format="urn:packtrace:rule-set-file:2"),
     "no gates": lambda file: file.pop("gates"),
+    "a proxy release that isn't allowed": lambda file: file.update(proxy_releases=["other"]),
+    "an unknown GWP set": lambda file: file["gases"].update(gwp_set="AR3"),
+    "two alternatives of one id": lambda file: file["electricity"]["alternatives"].append(
+        file["electricity"]["alternatives"][0]
+    ),
+    "an alternative without a label": lambda file: file["electricity"]["alternatives"][0].pop("label"),
 }
 
 

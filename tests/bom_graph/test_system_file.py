@@ -53,6 +53,7 @@ def solved(members: Members, **options: int) -> SystemResult:
 
 
 CN = 0.700094
+ODD_GAS = {"id": "stack", "gas": "SF6", "origin": "biogenic", "amount": "1", "unit": "kg"}
 
 
 def test_a_system_is_added_up_by_stage() -> None:
@@ -91,6 +92,65 @@ def test_gases_count_by_their_warming_potential() -> None:
     found = solved(members).footprint
     assert found is not None
     assert found.total == pytest.approx(2 * (5 + 0.298 + 0.270 + 0.273) + 10 * CN, rel=1e-12)
+
+
+def test_living_carbon_counts_as_the_rule_set_says() -> None:
+    """4 kg taken up, 3 kg and 10 g methane given off: apart from the total, or in it; methane always counts."""
+    members = system()
+    members["processes"][1]["emissions"] += [
+        {"id": "growth", "gas": "CO2", "origin": "biogenic", "amount": "-4", "unit": "kg"},
+        {"id": "decay", "gas": "CO2", "origin": "biogenic", "amount": "3", "unit": "kg"},
+        {"id": "rot", "gas": "CH4", "origin": "biogenic", "amount": "10", "unit": "g"},
+        {"id": "land", "gas": "CO2", "origin": "land_use_change", "amount": "1", "unit": "kg"},
+        {"id": "flight", "gas": "CO2", "origin": "aircraft", "amount": "2", "unit": "kg"},
+    ]
+    counting = load_rule_set("iso-14067-cradle-to-gate")
+    apart = solved(members).footprint
+    counted = solve_file(read(members), counting, [load_release("everbatt-2023")]).footprint
+    assert apart is not None
+    assert counted is not None
+    assert apart.total == pytest.approx(2 * (5 + 0.27 + 1 + 2) + 10 * CN, rel=1e-12)
+    assert apart.columns == pytest.approx(
+        {
+            "fossil": 6,
+            "biogenic_removal": -8,
+            "biogenic_emission": 6.54,
+            "land_use_change": 2,
+            "aircraft": 4,
+            "not_split": 4 + 10 * CN,
+        }
+    )
+    assert [part.kg_co2e for part in apart.apart] == [-8, 6]
+    assert counted.apart == ()
+    assert sum(counted.columns.values()) == pytest.approx(counted.total, rel=1e-12)
+    assert counted.columns["biogenic_removal"] == -8
+
+
+def test_factors_of_two_families_are_never_added_up() -> None:
+    """Worked example D3: 0.5500, East China, CO2 alone, generation."""
+    members = system()
+    members["factors"].append(
+        {
+            "flow": "electricity",
+            "geography": "XX-EAST",
+            "value": "0.5500",
+            "per": "kWh",
+            "family": "co2_generation",
+            "source": "MEE/NBS",
+        }
+    )
+    members["processes"][0]["inputs"][1]["geography"] = "XX-EAST"
+    found = solved(members)
+    assert found.footprint is None
+    (finding,) = found.findings
+    assert (finding.gate, finding.where) == ("factor_family", "processes/cell/inputs/power")
+    assert "co2_generation, which never stands in" in finding.what
+    # A rule set that asks for that family gets no sum with the rest either.
+    other = RULES.model_copy(update={"electricity": RULES.electricity.model_copy(update={"family": "co2_generation"})})
+    found = solve_file(read(members), other, [load_release("everbatt-2023")])
+    assert found.footprint is None
+    assert [one.gate for one in found.findings] == ["factor_family"]
+    assert "co2e_life_cycle" in found.findings[0].what
 
 
 def test_a_draw_of_a_factor_is_shared_by_its_users() -> None:
@@ -142,7 +202,9 @@ MALFORMED: dict[str, tuple[Callable[[Members], None], str, str]] = {
     "a demand for nothing": (at("demand/process", "pack"), "demand/process", "pack"),
     "a demand of zero": (at("demand/amount", "0"), "demand/amount", "greater"),
     "no processes": (at("processes", []), "processes", "fewer than 1"),
-    "carbon from living matter": (at("processes/1/emissions/0/origin", "biogenic"), "processes/cathode/emissions/stack", "biogenic CO2"),
+    "no gas of living matter": (at("processes/1/emissions/0", ODD_GAS), "processes/cathode/emissions/stack", "never of biogenic"),
+    "a removal of fossil carbon": (at("processes/1/emissions/0/amount", "-3"), "processes/cathode/emissions/stack", "offsets don't count"),
+    "an offset": (at("processes/1/emissions/0/origin", "offset"), "processes/cathode/emissions/stack/origin", "fossil"),
     "delivered energy in kg": (at("delivered_energy", {"amount": "1", "unit": "kg"}), "delivered_energy", "mass"),
     "an uncertainty without numbers": (
         at("processes/1/inputs/0/uncertainty", {"distribution": "normal"}),

@@ -77,5 +77,6 @@ class SupplyChain:
     def result(self, pack: str, rule_set: str = "everbatt-2023-cradle-to-gate") -> Result:
         """The pack's result for a reader of everything."""
         self._evidence = self._evidence or self.simulator.evidence()
-        releases = [load_release("everbatt-2023")]
-        return compute(self._evidence, Demand(pack), load_rule_set(rule_set), releases, load_policy())
+        rules = load_rule_set(rule_set)
+        releases = [load_release(name) for name in rules.factor_releases]
+        return compute(self._evidence, Demand(pack), rules, releases, load_policy())

@@ -8,7 +8,7 @@ import pytest
 from bom_graph import Contribution, FactorRelease, Lines, look_up, mass_fractions
 from connectors.everbatt import Tables, factor_release
 from exchange.assembly import RefusedError, Result
-from exchange.report import document
+from exchange.report import document, lines_of_text
 from tests.connectors.supply_chain import PACKS, PLACES, SupplyChain, tables
 
 Packs = dict[tuple[str, str, str], str]
@@ -66,11 +66,8 @@ def test_the_pack_mass_is_the_published_one(chain: SupplyChain, packs: Packs, ch
 
 
 @pytest.mark.parametrize("cathode", TOLERANCE)
-@pytest.mark.parametrize("rule_set", [CHINA, "everbatt-2023-cradle-to-gate"])
-def test_the_stages_are_those_of_worked_example_a(
-    chain: SupplyChain, packs: Packs, rule_set: str, cathode: str
-) -> None:
-    stages = chain.result(packs["NMC622", "China", cathode], rule_set).footprint.stages
+def test_the_stages_are_those_of_worked_example_a(chain: SupplyChain, packs: Packs, cathode: str) -> None:
+    stages = chain.result(packs["NMC622", "China", cathode]).footprint.stages
     assert set(stages) == {"material_acquisition", "manufacturing"}
     assert stages["material_acquisition"] / 100 == pytest.approx(60.260309, rel=TOLERANCE[cathode])
     assert stages["manufacturing"] / 100 == pytest.approx(15.548774, rel=1e-6)
@@ -86,10 +83,85 @@ def test_the_stages_are_those_of_worked_example_a(
         ("everbatt-2023-cradle-to-gate", "NMC622", "75.809082"),
     ],
 )
-def test_the_printed_figures_are_those_of_worked_examples_b_and_c(
+def test_the_denominators_are_those_of_worked_examples_b_and_c(
+    chain: SupplyChain, packs: Packs, rule_set: str, chemistry: str, figure: str
+) -> None:
+    """The worked examples take EverBatt's own factors: their total over the rule set's denominator."""
+    pack = packs[chemistry, "China", "published_factor"]
+    kwh = chain.result(pack, rule_set).denominator_kwh
+    assert kwh is not None
+    assert f"{chain.result(pack).footprint.total / float(kwh):.6f}" == figure
+
+
+#: kWh of electricity that a cell plant takes for the cells of a pack (worked example H: 8.3040 per kWh).
+PLANT_KWH = 830.4
+#: EverBatt's own electricity at the outlet, kg CO2e/kWh (examples/everbatt/factors.csv).
+EVERBATT_GRID = {
+    row["geography"]: float(row["source_value"]) for row in tables().factors if row["flow"] == "electricity"
+}
+
+
+#: place -> (geography, kg CO2e/kWh of the authority, its row, why it was taken)
+AUTHORITY_GRID = {
+    "China": ("CN", 0.5777, "cn-elec-cf-2024-nat", "exact: CN; older year: 2024 for 2025"),
+    "Korea": ("KR", 0.41706, "ember-2025-kor", "exact: KR"),
+    "US": ("US", 0.38440, "ember-2025-usa", "exact: US"),
+    "California": ("US-CA", 0.38440, "ember-2025-usa", "exact: US"),
+}
+
+
+@pytest.mark.parametrize("chemistry", ["NMC622", "LFP"])
+@pytest.mark.parametrize("place", AUTHORITY_GRID)
+@pytest.mark.parametrize("rule_set", [CHINA, EUROPE])
+def test_regulations_take_the_authority_s_electricity_and_everbatt_s_materials_as_proxy(
+    chain: SupplyChain, packs: Packs, rule_set: str, place: str, chemistry: str
+) -> None:
+    grid, factor, row, reason = AUTHORITY_GRID[place]
+    kwh = {CHINA: 90_000, EUROPE: 44_160}[rule_set]
+    pack = packs[chemistry, place, "published_factor"]
+    result = chain.result(pack, rule_set)
+    published = 100 * float(PUBLISHED[chemistry, place]["pack_kg_co2e_per_kwh"])
+    expected = published + PLANT_KWH * (factor - EVERBATT_GRID[grid])
+    assert result.footprint.total == pytest.approx(expected, rel=1e-6)
+    assert float(printed(result)) == pytest.approx(expected / kwh, abs=6e-7)
+    found = document(result)["contributions"]
+    (power,) = [p["factor"] for p in found if p["line"].startswith("electricity/") and "cells" in p["product"]]
+    assert (power["row"], power["reason"], power["release"]) == (row, reason, "authorities-2026")
+    others = {p["factor"]["reason"].rpartition("; ")[2] for p in found if not p["line"].startswith("electricity/")}
+    assert others == {"everbatt-2023 stands in as proxy"}
+
+
+@pytest.mark.parametrize(
+    ("rule_set", "chemistry", "figure"),
+    [
+        (CHINA, "NMC622", "0.083103"),
+        (CHINA, "LFP", "0.070324"),
+        (EUROPE, "NMC622", "0.169368"),
+        (EUROPE, "LFP", "0.143324"),
+    ],
+)
+def test_the_figures_printed_for_china_by_the_authority_s_electricity(
     chain: SupplyChain, packs: Packs, rule_set: str, chemistry: str, figure: str
 ) -> None:
     assert printed(chain.result(packs[chemistry, "China", "published_factor"], rule_set)) == figure
+
+
+def test_the_regional_alternative_stands_beside_the_headline_and_is_never_mixed_with_it(
+    chain: SupplyChain, packs: Packs
+) -> None:
+    result = chain.result(packs["NMC622", "China", "published_factor"], CHINA)
+    (alternative,) = document(result)["alternatives"]
+    assert float(alternative["total_kg_co2e"]) == pytest.approx(
+        result.footprint.total + PLANT_KWH * (0.5306 - 0.5777), rel=1e-7
+    )
+    assert float(alternative["value"]) == pytest.approx(float(alternative["total_kg_co2e"]) / 90_000, rel=1e-10)
+    assert {part["factor"]["family"] for part in document(result)["contributions"]} == {"co2e_life_cycle"}
+    assert any("alternative, not the headline" in line for line in lines_of_text(document(result)))
+    # Korea has no such factor: no figure, and why.
+    (none,) = document(chain.result(packs["NMC622", "Korea", "published_factor"], CHINA))["alternatives"]
+    assert (none["value"], none["what"]) == (None, "0 of 2 lines of electricity have such a factor")
+    for other in (EUROPE, "everbatt-2023-cradle-to-gate"):
+        assert document(chain.result(packs["NMC622", "China", "published_factor"], other))["alternatives"] == []
 
 
 def test_everything_is_modelled_and_two_stages_are_gaps(chain: SupplyChain, packs: Packs) -> None:
@@ -153,7 +225,9 @@ def test_defect_4_the_lfp_recipe_does_not_balance(chain: SupplyChain, packs: Pac
 
 def test_the_nmc622_recipe_raises_no_finding(chain: SupplyChain, packs: Packs) -> None:
     for rule_set in (CHINA, EUROPE):
-        assert chain.result(packs["NMC622", "China", "recipe"], rule_set).findings == ()
+        (note,) = chain.result(packs["NMC622", "China", "recipe"], rule_set).findings
+        assert (note.gate, note.level) == ("gwp_sets", "note")
+        assert "AR6 (everbatt-2023), unstated (authorities-2026)" in note.what
 
 
 def test_defect_5_no_credit_no_transport_no_assembly_energy(chain: SupplyChain, packs: Packs) -> None:
@@ -176,7 +250,7 @@ def test_a_short_ton_read_as_a_tonne_is_nine_per_cent_low() -> None:
 
 def factor_of(flow: str, source: Tables) -> float:
     release = FactorRelease.read(factor_release(source))
-    return float(look_up([release], flow, None, "co2e_life_cycle", where="test").row.value)
+    return float(look_up([release], flow, None, "co2e_life_cycle", year=None, where="test").row.value)
 
 
 def test_worked_example_e_misread_hydrate_adds_eight_kilograms_per_kwh(chain: SupplyChain, packs: Packs) -> None:

@@ -66,6 +66,7 @@ from tests.simulator import OPERATOR, ORIGIN, START, Simulator
 
 RELEASE = "everbatt-2023"
 EVERBATT, CHINA, EUROPE = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
+RULE_SETS = (CHINA, EUROPE, EVERBATT)
 LITHIUM, METALS = "https://lithium.example", "https://metals.example"
 NMC, LFP = "https://nmc-cathodes.example", "https://lfp-cathodes.example"
 CELLS, PACKS = "https://cells.example", "https://packs.example"
@@ -98,7 +99,7 @@ class Dossier:
         """The result for the reader, or for somebody from whom other entries are sealed."""
         evidence = self.simulator.evidence(sealed=self.sealed if sealed is None else sealed)
         return document(
-            compute(evidence, demand, load_rule_set(rule_set), [FactorRelease.read(self.release)], load_policy())
+            compute(evidence, demand, load_rule_set(rule_set), list(self._releases(rule_set).values()), load_policy())
         )
 
     def compute_from(self, indices: Iterable[int], demand: Demand, rule_set: str) -> Document:
@@ -107,7 +108,7 @@ class Dossier:
         entries = [reading.admit(n, issued[n].token, issued[n].disclosures, at=None) for n in indices]
         evidence = Evidence(ORIGIN, len(issued), entries)
         return document(
-            compute(evidence, demand, load_rule_set(rule_set), [FactorRelease.read(self.release)], load_policy())
+            compute(evidence, demand, load_rule_set(rule_set), list(self._releases(rule_set).values()), load_policy())
         )
 
     def trust(self, **changes: Any) -> TrustFile:
@@ -118,7 +119,7 @@ class Dossier:
             "log_key": str(self.log_signer.log_key),
             "authorities": (pem,),
             "rule_sets": frozenset(load_rule_set(name).digest for name in rule_set_ids()),
-            "factor_releases": frozenset({FactorRelease.read(self.release).digest}),
+            "factor_releases": frozenset(release.digest for release in self._releases(CHINA).values()),
             "policies": frozenset({load_policy().digest}),
         }
         return TrustFile(**{**anchors, **changes})
@@ -134,7 +135,7 @@ class Dossier:
             name = found["rule_set"]["id"]
             members[f"rules/{name}.json"] = rule_set_bytes(name)
             for release in found["releases"]:
-                members[f"factors/{release['id']}.json"] = self.release
+                members[f"factors/{release['id']}.json"] = self._release_bytes(release["id"])
         members[POLICY] = policy_bytes()
         members[TRUST_SUGGESTION] = self.trust().document()
         return with_results(members, results)
@@ -181,6 +182,13 @@ class Dossier:
             members[f"{folder}/disclosures"] = self.disclosures(index) if index in needed else b""
             members[f"{folder}/proof"] = self.proof(index)
         return members
+
+    def _release_bytes(self, name: str) -> bytes:
+        return self.release if name == RELEASE else release_bytes(name)
+
+    def _releases(self, rule_set: str) -> dict[str, FactorRelease]:
+        named = load_rule_set(rule_set).factor_releases
+        return {name: FactorRelease.read(self._release_bytes(name)) for name in named}
 
     def _hashes(self, size: int | None) -> list[bytes]:
         return [leaf_hash(leaf_bytes(issued.token)) for issued in self.simulator.issued[:size]]
@@ -264,19 +272,19 @@ class EverBatt:
             claims = cathode_activity(tables(), chemistry, f"{maker}/cathode", _SITE, salts)
             self.entries[chemistry] = simulator.state(maker, ACTIVITY_DATA, claims)
         self.dossier.sealed[self.entries["LFP"].index] = ()
-        for rule_set in rule_set_ids():
+        for rule_set in RULE_SETS:
             self._sign_footprint(rule_set)
         self._pack("NMC622", "factor", Source())
         for chemistry, maker in (("NMC622", NMC), ("LFP", LFP)):
             self._pack(chemistry, "recipe", Source(f"{maker}/cathode", simulator.cite(self.entries[chemistry])))
         for name, pack in self.packs.items():
-            for rule_set in rule_set_ids():
+            for rule_set in RULE_SETS:
                 self.results[name, rule_set] = self.dossier.compute(Demand(pack), rule_set)
 
     def _publish(self) -> None:
         state = self.dossier.simulator.state
         rules: list[RuleSet | FactorRelease] = [load_rule_set(name) for name in rule_set_ids()]
-        for published in (*rules, load_release(RELEASE), load_policy()):
+        for published in (*rules, load_release("authorities-2026"), load_release(RELEASE), load_policy()):
             kind = {RuleSet: RULE_SET_RELEASE, FactorRelease: FACTOR_RELEASE}.get(type(published), POLICY_RELEASE)
             named = {"id": published.id, "version": published.version, "digest": published.digest}
             state(OPERATOR, kind, named)

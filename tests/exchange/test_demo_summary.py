@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from bom_graph import rule_set_ids
 from exchange.assembly import Demand
-from exchange.demo.play import Pack, Played
+from exchange.demo.play import RULE_SETS, Pack, Played
 from exchange.demo.summary import print_summary, summary
 from exchange.kinds import ACTIVITY_DATA
 from exchange.report import Document
@@ -34,12 +33,12 @@ def bare() -> dict[str, Document]:
         "inputs": [steel],
     }
     chain.dossier.simulator.state(PACKS, ACTIVITY_DATA, claims)
-    return {rule_set: chain.dossier.compute(Demand(BARE), rule_set) for rule_set in rule_set_ids()}
+    return {rule_set: chain.dossier.compute(Demand(BARE), rule_set) for rule_set in RULE_SETS}
 
 
 def played(everbatt: EverBatt, more: dict[str, Document], model: str = "bare") -> Played:
     """The three packs of the chain, and one more."""
-    results = {name: {rule: everbatt.results[name, rule] for rule in rule_set_ids()} for name in everbatt.packs}
+    results = {name: {rule: everbatt.results[name, rule] for rule in RULE_SETS} for name in everbatt.packs}
     packs = [Pack(name, "", "US", "recipe", "", numbered(found)) for name, found in results.items()]
     return Played(packs=[*packs, Pack(model, "", "US", "recipe", BARE, numbered(more))])
 
@@ -78,7 +77,7 @@ def test_a_figure_by_the_piece_has_its_unit_in_the_json(everbatt: EverBatt, bare
 
 def test_packs_with_and_without_a_sealed_stage_share_their_columns(everbatt: EverBatt) -> None:
     """The split of one pack is sealed: its column is there for all, and nobody's figures move into another's."""
-    found = {rule: copy.deepcopy(everbatt.results["NMC622 recipe", rule]) for rule in rule_set_ids()}
+    found = {rule: copy.deepcopy(everbatt.results["NMC622 recipe", rule]) for rule in RULE_SETS}
     for document in found.values():
         moved = document["stages"][0]
         moved.update(id="sealed", name="sealed", status="sealed")

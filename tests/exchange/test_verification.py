@@ -30,7 +30,6 @@ from tests.exchange.dossier import (
     LITHIUM,
     METALS,
     READER,
-    RELEASE,
     SALT,
     Dossier,
     EverBatt,
@@ -67,7 +66,7 @@ def test_the_steps_name_their_evidence(everbatt: EverBatt, good_file: bytes, tru
     assert trust.fingerprint.startswith(anchors.evidence.partition("trust file ")[2].partition(",")[0])
     assert f"checkpoint of size {size}" in ledger.evidence
     assert f"the operator by entry 0 is {OPERATOR}" in statements.evidence
-    assert rules.evidence.startswith("3 rule sets, 1 factor releases")
+    assert rules.evidence.startswith("3 rule sets, 2 factor releases")
     assert results.evidence.startswith("9 results computed again")
     assert report.evidence.startswith("9 results")
 
@@ -265,7 +264,7 @@ OTHER_ANCHORS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     ),
     "authority": (lambda: {"authorities": (pem(other_authority().certificate),)}, "entries/000000000000: certificate"),
     "rule sets": (lambda: {"rule_sets": frozenset({"0" * 64})}, "rules/"),
-    "factor releases": (lambda: {"factor_releases": frozenset()}, f"factors/{RELEASE}.json"),
+    "factor releases": (lambda: {"factor_releases": frozenset()}, "factors/authorities-2026.json"),
     "policies": (lambda: {"policies": frozenset()}, "policy.json"),
 }
 
