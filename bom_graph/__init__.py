@@ -3,11 +3,15 @@
 Pure: no database, clock, network or randomness.
 """
 
+from bom_graph.allocation import allocate, possible_keys
 from bom_graph.background import Background
 from bom_graph.composition import mass_fractions
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
+from bom_graph.electricity import TRANSMISSION, Claimed, GridPurchase, certified_shares
 from bom_graph.errors import (
+    AllocationError,
     BomGraphError,
+    CertificateError,
     CompositionError,
     CycleError,
     DeliveredEnergyError,
@@ -25,14 +29,18 @@ from bom_graph.errors import (
 )
 from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Proxy, load_release, look_up, release_bytes
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
-from bom_graph.gates import Finding, element_balance, sealed_total
+from bom_graph.gates import Finding, consumption, element_balance, plausible_range, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
+from bom_graph.periods import apart, contradiction, lines_outside
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
     ActivityData,
+    Allocation,
     BatteryModel,
     BillOfMaterials,
+    CertificateClaim,
+    CertificateRetirement,
     Citation,
     Component,
     CycleLife,
@@ -61,13 +69,20 @@ __all__ = [
     "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
+    "TRANSMISSION",
     "ActivityData",
+    "Allocation",
+    "AllocationError",
     "Background",
     "BatteryModel",
     "BillOfMaterials",
     "BomGraphError",
     "Burden",
+    "CertificateClaim",
+    "CertificateError",
+    "CertificateRetirement",
     "Citation",
+    "Claimed",
     "CompiledSystem",
     "Component",
     "CompositionError",
@@ -82,6 +97,7 @@ __all__ = [
     "FactorRow",
     "Finding",
     "Footprint",
+    "GridPurchase",
     "Input",
     "Lines",
     "Link",
@@ -115,8 +131,13 @@ __all__ = [
     "UnknownStageError",
     "Vehicle",
     "Warranty",
+    "allocate",
+    "apart",
+    "certified_shares",
     "compile_arrays",
     "compile_system",
+    "consumption",
+    "contradiction",
     "convert",
     "delivered_energy",
     "dimension",
@@ -125,10 +146,13 @@ __all__ = [
     "format_amount",
     "half_even",
     "in_words",
+    "lines_outside",
     "load_release",
     "load_rule_set",
     "look_up",
     "mass_fractions",
+    "plausible_range",
+    "possible_keys",
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",

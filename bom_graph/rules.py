@@ -22,8 +22,10 @@ from bom_graph.wording import why_unreadable
 MAX_RULE_SET_BYTES = 1024 * 1024
 #: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
 SEALED_STAGE = "sealed"
-LINE_CLASSES = ("material", "energy", "direct_emission")
+LINE_CLASSES = ("material", "energy", "direct_emission", "packaging", "waste")
 PROCESS_CLASSES = ("material_production", "cell_manufacturing", "pack_assembly")
+#: What a gate does: a finding of that level, or a hard one that refuses the result.
+Effect = Literal["note", "soft", "hard", "refuse"]
 _DATA = resources.files("bom_graph") / "data" / "rules"
 
 
@@ -56,31 +58,51 @@ class Denominator(_Frozen):
 
 
 class Electricity(_Frozen):
-    """Which electricity factor a metered kWh takes."""
+    """Which electricity factor a metered kWh takes, and whether certificates count; `assignment`: for the outputs that a claim names."""
 
     basis: Literal["national_average", "as_stated"]
     family: Literal["co2e_life_cycle", "co2_generation"]
     certificates: Literal["allowed", "rejected", "not_covered"]
+    assignment: bool = False
 
 
-class ElementGate(_Frozen):
-    """Element balance: beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported."""
+class AllocationRule(_Frozen):
+    """The keys by which several outputs may share the lines of their process, the preferred one first."""
+
+    keys: Annotated[tuple[Literal["mass", "energy", "pieces", "economic", "stated"], ...], Field(min_length=1)]
+
+
+class Limits(_Frozen):
+    """A gate with figures: beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported."""
 
     soft: Annotated[float, Field(gt=0)]
     hard: Annotated[float, Field(gt=0)]
     hard_effect: Literal["refuse", "report"]
 
     @model_validator(mode="after")
-    def _ordered(self) -> ElementGate:
+    def _ordered(self) -> Limits:
         if self.hard < self.soft:
             raise ValueError("the hard limit is below the soft one")
         return self
 
 
-class Gates(_Frozen):
-    """The gates of this version."""
+class Periods(_Frozen):
+    """What follows where a line's period leaves its statement's (`line`), where a supplier's doesn't meet its consumer's (`supplier`),
+    and where two statements of one process overlap (`overlap`)."""
 
-    element_balance: ElementGate
+    line: Effect
+    supplier: Effect
+    overlap: Effect
+
+
+class Gates(_Frozen):
+    """The gates of this version. `consumption` is that of record against content by the bill of materials; the limits of
+    `plausible_range` are multiples of the background's value, either way."""
+
+    element_balance: Limits
+    consumption: Limits
+    plausible_range: Limits
+    periods: Periods
 
 
 class Rounding(_Frozen):
@@ -111,6 +133,7 @@ class RuleSet(_Frozen):
     stage_rules: tuple[StageRule, ...]
     denominator: Denominator
     electricity: Electricity
+    allocation: AllocationRule
     factor_releases: Annotated[tuple[str, ...], Field(min_length=1)]
     gates: Gates
     rounding: Rounding
