@@ -56,6 +56,7 @@ from bom_graph.records import (
     Site,
     Vehicle,
     Warranty,
+    Waste,
 )
 from bom_graph.rounding import half_even, stored
 from bom_graph.rules import MAX_RULE_SET_BYTES, SEALED_STAGE, RuleSet, load_rule_set, rule_set_bytes, rule_set_ids
@@ -131,6 +132,7 @@ __all__ = [
     "UnknownStageError",
     "Vehicle",
     "Warranty",
+    "Waste",
     "allocate",
     "apart",
     "certified_shares",

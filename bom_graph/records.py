@@ -918,4 +918,5 @@ __all__ = [
     "Site",
     "Vehicle",
     "Warranty",
+    "Waste",
 ]

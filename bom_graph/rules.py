@@ -175,6 +175,11 @@ class RuleSet(_Frozen):
         """Return those of `stages` that a footprint under this rule set can't have, sorted."""
         return sorted(set(stages) - {SEALED_STAGE, *(stage.id for stage in self.stages)})
 
+    def allowing(self, key: str) -> RuleSet:
+        """Return this rule set with `key` among the allocation keys, for a comparison that is no result of it."""
+        keys = tuple(dict.fromkeys((*self.allocation.keys, key)))
+        return self.model_copy(update={"allocation": self.allocation.model_copy(update={"keys": keys})})
+
     def stage_of(self, process_class: str, line_class: str) -> str:
         """Return the stage id that a line of this class in a process of this class counts towards."""
         for rule in self.stage_rules:

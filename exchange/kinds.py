@@ -18,6 +18,7 @@ from bom_graph import (
     ActivityData,
     BatteryModel,
     BillOfMaterials,
+    CertificateRetirement,
     ProductFootprint,
     Record,
     first_defect,
@@ -83,6 +84,7 @@ ACTIVITY_DATA = _hidden("activity-data", ActivityData)
 BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
 BATTERY_MODEL = _hidden("battery-model", BatteryModel)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
+CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 FACTOR_RELEASE = _open("factor-release", Release)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
@@ -96,6 +98,7 @@ KINDS: Mapping[str, Kind] = {
         BILL_OF_MATERIALS,
         BATTERY_MODEL,
         PRODUCT_FOOTPRINT,
+        CERTIFICATE_RETIREMENT,
         ROLE_GRANT,
         FACTOR_RELEASE,
         RULE_SET_RELEASE,
@@ -132,13 +135,14 @@ def read_record(statement: Statement) -> Record | None:
 
 
 def check_own_product(record: Record, issuer: str) -> None:
-    """Check that the record, as far as it tells, is about a product below its issuer's URI; StatementError otherwise."""
-    if isinstance(record.sub, str) and not record.sub.startswith(issuer.rstrip("/") + "/"):
-        raise StatementError(
-            f"{issuer} speaks for a product that isn't its own: {record.sub}",
-            where="sub",
-            remedy="state a product URI below the issuer's own URI",
-        )
+    """Check that the record, as far as it tells, is about products below its issuer's URI; StatementError otherwise."""
+    for product in record.products:
+        if not product.startswith(issuer.rstrip("/") + "/"):
+            raise StatementError(
+                f"{issuer} speaks for a product that isn't its own: {product}",
+                where="sub" if product == record.sub else "outputs",
+                remedy="state a product URI below the issuer's own URI",
+            )
 
 
 _ENVELOPE = frozenset({"iss", "aud", "jti", "iat", "vct", "contents"})

@@ -18,6 +18,8 @@ from exchange.screen import shown
 FORMAT = "urn:packtrace:result:1"
 #: Two results agree when every figure differs by at most this, relatively, and the printed figures are equal.
 REPLAY_TOLERANCE = 1e-9
+#: The headline of a result of which nothing at all is known.
+MISSING = "missing"
 Document = dict[str, Any]
 #: Members that hold a computed figure; every other member is compared as it stands.
 _FIGURES = frozenset(
@@ -33,7 +35,8 @@ def document(result: Result) -> Document:
     rule_set, footprint = result.rule_set, result.footprint
     units = float(result.denominator_kwh) if result.denominator_kwh is not None else 1.0
     unit = "kg CO2e/kWh" if result.denominator_kwh is not None else f"kg CO2e/{result.unit}"
-    per_unit = footprint.total / units
+    total = result.total
+    per_unit = None if total is None else stored(total / units)
     return {
         "format": FORMAT,
         "engine": ENGINE,
@@ -55,11 +58,11 @@ def document(result: Result) -> Document:
             "kwh": stored(units) if result.denominator_kwh is not None else None,
             "formula": result.denominator_formula,
         },
-        "total": {"value": stored(footprint.total), "unit": f"kg CO2e/{result.unit}"},
+        "total": {"value": None if total is None else stored(total), "unit": f"kg CO2e/{result.unit}"},
         "headline": {
-            "value": stored(per_unit),
+            "value": per_unit,
             "unit": unit,
-            "printed": half_even(Decimal(stored(per_unit)), rule_set.rounding.decimals),
+            "printed": MISSING if per_unit is None else half_even(Decimal(per_unit), rule_set.rounding.decimals),
         },
         "stages": _stages(result, units, unit),
         "gaps": [{"where": gap.where, "what": gap.what} for gap in result.gaps],
@@ -74,6 +77,10 @@ def document(result: Result) -> Document:
         "unstated": [{"what": item.what, "assumption": item.assumption} for item in rule_set.unstated],
         "not_implemented": list(rule_set.not_implemented),
         "outside_boundary": list(rule_set.outside_boundary),
+        "alternatives": [
+            {"label": one.label, "total_kg_co2e": None if one.total is None else stored(one.total)}
+            for one in result.alternatives
+        ],
         "contributions": [_contribution(part, footprint.total) for part in footprint.contributions],
     }
 
@@ -235,7 +242,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     divided = formula if found["denominator"]["kwh"] is None else f"divided by {formula}"
     lines = [
         f"{name_of(found)} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
-        f"  total {found['total']['value']} {found['total']['unit']}, {divided}",
+        f"  total {found['total']['value'] or MISSING} {found['total']['unit']}, {divided}",
     ]
     for stage in found["stages"]:
         value = (
@@ -248,10 +255,21 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in sealed_lines(found)]
     lines += [f"  gap: {gap['where']}: {gap['what']}" for gap in found["gaps"]]
     lines += [f"  finding ({f['level']}): {f['where']}: {f['what']}" for f in found["findings"]]
+    lines += [f"  {line}" for line in alternative_lines(found)]
     lines += [f"  assumption: {text}" for text in found["assumptions"]]
     lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
     lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
     return [shown(line) for line in lines]
+
+
+def alternative_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each other total of a result document, labelled as what it is: no headline."""
+    unit = found["total"]["unit"]
+    return [
+        f"alternative, for comparison only: {one['label']}: "
+        + ("refused" if one["total_kg_co2e"] is None else f"{one['total_kg_co2e']} {unit}")
+        for one in found["alternatives"]
+    ]
 
 
 def sealed_lines(found: Mapping[str, Any]) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bom_graph import FactorRelease, Finding, Footprint, RuleSet, solve
+from bom_graph import FactorRelease, Finding, Footprint, LoopError, RuleSet, solve
 from exchange.assembly.draft import ProductSystemDraft
-from exchange.assembly.result import BATTERY_MODEL_GAP, Demand, Gap, RefusedError, Result
+from exchange.assembly.result import BATTERY_MODEL_GAP, Alternative, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
@@ -21,27 +21,18 @@ def compute(
 ) -> Result:
     """Return the result of `demand` under `rule_set`, from what `evidence` holds.
 
-    `releases` are tried in order and must be among those the rule set names. Raises RefusedError with every refusing finding, and
-    LoopError where a loop of products takes as much as it makes.
+    `releases` are tried in order and must be among those the rule set names. Raises RefusedError with every refusing finding; a loop of
+    products that takes as much as it makes is one.
     """
-    assembly = ProductSystemDraft(evidence, rule_set, tuple(releases))
-    assembly.check_releases()
-    if demand.flow is not None:
-        assembly.published_factor(demand.product, demand.flow)
-    else:
-        assembly.walk(demand.product)
+    assembly = _assembled(evidence, demand, rule_set, tuple(releases))
     assembly.check_sealed_totals()
     model = assembly.battery_model(demand.product)
     is_pack = model is not None or assembly.is_pack
     kwh, formula = assembly.denominator(model) if model is not None else (None, _UNDIVIDED[is_pack])
     assembly.check_unit(demand.product, model)
-    if refusing := [finding for finding in assembly.findings if finding.refuses]:
-        raise RefusedError(refusing)
-    footprint = solve(assembly.system(), {0: 1.0})
-    # The absolute sum: shares are of it, and where it is finite so is the total.
-    if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
-        what, remedy = "the amounts are too large to be added up", "correct the amounts"
-        raise RefusedError([Finding("units", "hard", demand.product, what, remedy, refuses=True)])
+    footprint = _solved(assembly)
+    assembly.check_plausible_range()
+    _raise_refusing(assembly)
     gaps = list(assembly.gaps)
     if is_pack and model is None:
         what = (
@@ -73,8 +64,62 @@ def compute(
         model=model,
         gaps=tuple(gaps),
         findings=tuple(assembly.findings),
+        alternatives=tuple(
+            _by_key(evidence, demand, rule_set, tuple(releases), key) for key in sorted(assembly.other_keys)
+        ),
         assumptions=tuple(dict.fromkeys([*rule_set.assumptions, *sorted(assembly.assumptions)])),
     )
+
+
+def _assembled(
+    evidence: Evidence,
+    demand: Demand,
+    rule_set: RuleSet,
+    releases: tuple[FactorRelease, ...],
+    *,
+    instead: str | None = None,
+) -> ProductSystemDraft:
+    assembly = ProductSystemDraft(evidence, rule_set, releases, instead)
+    assembly.check_releases()
+    if demand.flow is not None:
+        assembly.published_factor(demand.product, demand.flow)
+    else:
+        assembly.walk(demand.product)
+    return assembly
+
+
+def _solved(assembly: ProductSystemDraft) -> Footprint:
+    """Return the footprint of the first product. Raises RefusedError with what the assembly refuses, or with the loop or overflow."""
+    _raise_refusing(assembly)
+    try:
+        footprint = solve(assembly.system(), {0: 1.0})
+    except LoopError as error:
+        where = assembly.loop_from(error.where)
+        raise RefusedError([Finding("loop", "hard", where, error.what, error.remedy, refuses=True)]) from error
+    # The absolute sum: shares are of it, and where it is finite so is the total.
+    if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
+        what, remedy = "the amounts are too large to be added up", "correct the amounts"
+        raise RefusedError([Finding("units", "hard", assembly.names[0], what, remedy, refuses=True)])
+    return footprint
+
+
+def _raise_refusing(assembly: ProductSystemDraft) -> None:
+    if refusing := [finding for finding in assembly.findings if finding.refuses]:
+        raise RefusedError(refusing)
+
+
+def _by_key(
+    evidence: Evidence, demand: Demand, rule_set: RuleSet, releases: tuple[FactorRelease, ...], key: str
+) -> Alternative:
+    """Return what the demand comes to where all lines of several outputs are split by `key`, as far as it can be done."""
+    label = f"allocation by {key}"
+    if key not in rule_set.allocation.keys:
+        label += ", which the rule set doesn't allow"
+    try:
+        assembly = _assembled(evidence, demand, rule_set.allowing(key), releases, instead=key)
+        return Alternative(label, _solved(assembly).total)
+    except RefusedError:
+        return Alternative(label, None)
 
 
 def _missing(stage: str, rule_set: RuleSet, footprint: Footprint) -> str:

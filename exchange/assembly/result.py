@@ -43,6 +43,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """What the demand would come to otherwise (kg CO2e per declared unit; None: refused). For comparison only: never the headline."""
+
+    label: str
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A footprint with all that explains it. kg CO2e per declared unit; `document()` in exchange.report gives its stored form.
 
@@ -65,6 +73,12 @@ class Result:
     gaps: tuple[Gap, ...]
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...]
+    alternatives: tuple[Alternative, ...] = ()
+
+    @property
+    def total(self) -> float | None:
+        """kg CO2e per declared unit; None where nothing at all was computed, since a gap is never zero."""
+        return self.footprint.total if self.footprint.contributions else None
 
     @property
     def computed_stages(self) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a citation before the log": ("bill", "components/0/citation/index", -1, RecordError, "components/cathode/citation/index"),
     "a leaf hash in capitals": ("bill", "components/0/citation/leaf_hash", "AB" * 32, RecordError, "components/cathode/citation/leaf_hash"),
     "unreadable formula": ("activity", "outputs/0/composition", {"formula": "Ca(OH)2"}, CompositionError, "outputs/o/composition"),
-    "two outputs": ("activity", "outputs/1", "copy", RecordError, "outputs"),
+    "a product that comes out twice": ("activity", "outputs/1", "copy", RecordError, "outputs/o/product"),
     "no output": ("activity", "outputs/0", ..., RecordError, "outputs"),
     "output of zero": ("activity", "outputs/0/amount", "0", RecordError, "outputs/o/amount"),
     "output of another product": ("activity", "outputs/0/product", "https://maker.example/x", RecordError, "outputs/o/product"),
