@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bom_graph.composition import mass_fractions
-from bom_graph.errors import BomGraphError, CycleError, RecordError, StatedSumError, TextError, UnitError
+from bom_graph.errors import BomGraphError, CycleError, LoopError, RecordError, StatedSumError, TextError, UnitError
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
 from bom_graph.wording import first_defect
@@ -536,6 +536,10 @@ class Record(Part):
         """The products that this reader knows the record to be about."""
         return (self.sub,) if isinstance(self.sub, str) else ()
 
+    def is_about_others_than(self, product: str) -> bool:
+        """Whether the record is known to be about other products, and `product` is not among them."""
+        return bool(self.products) and product not in self.products
+
     @property
     def is_whole(self) -> bool:
         """Whether this reader holds all of the record: nothing is sealed and every list is complete."""
@@ -604,6 +608,10 @@ class ActivityData(Record):
         outputs = {line.product for line in self.outputs} if isinstance(self.outputs, Lines) else set()
         return (*super().products, *sorted(outputs - {self.sub}))
 
+    def is_about_others_than(self, product: str) -> bool:
+        """Whether `product` is known not to be among the outputs."""
+        return isinstance(self.outputs, Lines) and self.outputs.complete and super().is_about_others_than(product)
+
     def lines(self, *lists: str) -> Iterator[tuple[str, Any]]:
         """Yield the disclosed lines of `lists`, or of all lists but the outputs, each with its path."""
         for name in lists or tuple(name for name in self.lists if name != "outputs"):
@@ -615,6 +623,7 @@ class ActivityData(Record):
         """Outputs above zero, of which one is `sub`; lines belong to outputs; the stated electricity total is the sum of its lines."""
         if isinstance(self.outputs, Lines) and self.outputs.complete:
             self._check_outputs(self.outputs)
+        self._check_own_use()
         total, lines = self.electricity_total, self.electricity
         if isinstance(total, Measure) and isinstance(lines, Lines) and lines.complete:
             _check_sum(
@@ -623,6 +632,23 @@ class ActivityData(Record):
                 where="electricity_total",
                 unit="kWh",
             )
+
+    def _check_own_use(self) -> None:
+        """What a process takes of its own product is below what it makes of it."""
+        for _, output in self.lines("outputs"):
+            own = [(path, line) for path, line in self.lines("inputs") if line.product == output.product]
+            same = [
+                (path, line)
+                for path, line in own
+                if dimension(line.unit, where=path) == dimension(output.unit, where=path)
+            ]
+            used = sum((convert(line.consumed, line.unit, output.unit, where=path) for path, line in same), Decimal(0))
+            if same and used >= output.amount:
+                raise LoopError(
+                    f"the process uses {used} {output.unit} of its own product and makes {output.amount} {output.unit}",
+                    where=same[0][0],
+                    remedy="state as output what is made in all, own use included",
+                )
 
     def _check_outputs(self, outputs: Lines[Output]) -> None:
         made = [line.product for line in outputs]

@@ -25,7 +25,7 @@ Document = dict[str, Any]
 _FIGURES = frozenset(
     {
         *("value", "kwh", "total_kg_co2e", "kg_co2e", "kg_co2e_per_unit", "units_in_demand", "percent"),
-        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by"),
+        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by", "counted_percent"),
     }
 )
 

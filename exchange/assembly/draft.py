@@ -88,7 +88,7 @@ class _UnitProcess:
     process_class: str
     made: float
     entry: Entry
-    #: What of a line of the statement the product bears, and the key that says so, where there are several outputs.
+    #: What of the line counts here (of several outputs, supplies or suppliers), and the allocation key where one says so.
     share: float = 1.0
     key: str | None = None
 
@@ -113,7 +113,9 @@ class _UnitProcess:
         if getattr(line, "opening", None) is not None:
             found["stock"] = {"opening": format(line.opening, "f"), "closing": format(line.closing, "f")}
         if self.key is not None:
-            found["allocated"] = {"key": self.key, "percent": stored(100 * self.share)}
+            found["allocated_by"] = self.key
+        if self.share != 1:
+            found["counted_percent"] = stored(100 * self.share)
         return found
 
     def bearing(self, split: Split, line: Any) -> _UnitProcess:
@@ -641,8 +643,7 @@ class ProductSystemDraft:
             if cited is None:
                 self.gaps.append(Gap(where, f"the cited entry {line.citation.index} is not at hand"))
                 return
-            about = cited.record.products if cited.record is not None else ()
-            if about and product not in about:
+            if cited.record is not None and cited.record.is_about_others_than(product):
                 self._refuse(
                     "citation", where, "the cited entry is about another product", "cite the entry of this product"
                 )

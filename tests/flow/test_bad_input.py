@@ -303,10 +303,10 @@ STATEMENTS: dict[str, tuple[Defect, int, str]] = {
     "citation with another index": (lambda s: s.citing(index=0), 400, "citation_mismatch"),
     "citation of another log": (lambda s: s.citing(origin="other.example/log"), 400, "citation_to_unknown_log"),
     "cycle of one": (lambda s: holds(s.first, "self", s.first.product("self")), 400, "cycle"),
-    "cycle of one, as an input": (
+    "own use of all that is made": (
         lambda s: s.state(activity(s.first.product("x"), line(name="x", product=s.first.product("x")))),
         400,
-        "cycle",
+        "loop",
     ),
     "cycle of two": (lambda s: holds(s.second, "pair", s.first.product("pair")), 400, "cycle"),
     "cycle of three, two owners": (lambda s: holds(s.first, "ring-3", s.first.product("ring-1")), 400, "cycle"),
