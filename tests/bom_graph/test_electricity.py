@@ -48,7 +48,10 @@ def test_worked_example_d2_certificates_above_grid_purchases(claims: list[Claime
 
 def test_a_month_s_certificates_count_in_that_month_alone() -> None:
     january, february = bought("one", 10), bought("two", 10, "2026-02-01", "2026-02-28")
-    assert certified_shares([january, february], [claimed(5, "2026-02")]) == {"one": {}, "two": {"wind": Fraction(1, 2)}}
+    assert certified_shares([january, february], [claimed(5, "2026-02")]) == {
+        "one": {},
+        "two": {"wind": Fraction(1, 2)},
+    }
     with pytest.raises(CertificateError, match="5 MWh above"):
         certified_shares([january, february], [claimed(15, "2026-02")])
 
