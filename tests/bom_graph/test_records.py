@@ -156,6 +156,7 @@ def table(key: str, share: str, product: str = "https://maker.example/cathode") 
     return {"key": key, "shares": [{"product": product, "share": share}]}
 
 
+MONTHLESS = [stated("1", "MWh", generation="wind", month="2026-13")]
 # name -> (kind, path to the member, its bad value or ..., error, where it is said to be)
 DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "unknown unit in a line": ("activity", "inputs/0/unit", "tonne", UnitError, "inputs/li/unit"),
@@ -180,7 +181,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a product that comes out twice": ("activity", "outputs/1", "copy", RecordError, "outputs/o/product"),
     "a line for another's output": ("activity", "inputs/0/for_outputs", ["https://maker.example/x"], RecordError, "inputs/li/for_outputs"),
     "a line for no output": ("activity", "inputs/0/for_outputs", [], RecordError, "inputs/li/for_outputs"),
-    "a table that lacks an output": ("activity", "allocation", table("stated", "1", "https://maker.example/x"), RecordError, "allocation/shares"),
+    "a table that lacks an output": ("activity", "allocation", table("stated", "1", f"{MAKER}/x"), RecordError, "allocation/shares"),
     "a table that misses one": ("activity", "allocation", table("stated", "0.9"), StatedSumError, "allocation/shares"),
     "a table beside a key": ("activity", "allocation", table("mass", "1"), RecordError, "allocation"),
     "an unknown key": ("activity", "allocation", {"key": "volume"}, RecordError, "allocation/key"),
@@ -190,11 +191,11 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "opening stock alone": ("activity", "inputs/0/opening", "5", RecordError, "inputs/li"),
     "more left than there was": ("activity", "inputs/0", stated("1", "kg", flow="f", opening="1", closing="3"), RecordError, "inputs/li"),
     "tolled and nobody's": ("activity", "inputs/0/tolled", True, RecordError, "inputs/li"),
-    "own use of all that is made": ("activity", "inputs/0", stated("2000", "g", product="https://maker.example/cathode"), LoopError, "inputs/li"),
+    "own use of all that is made": ("activity", "inputs/0", stated("2000", "g", product=f"{MAKER}/cathode"), LoopError, "inputs/li"),
     "a direct line from nowhere": ("activity", "electricity/0/supply", "direct_line", RecordError, "electricity/electricity-1"),
     "a grid of wind": ("activity", "electricity/0/generation", "wind", RecordError, "electricity/electricity-1"),
     "power of an unknown supply": ("activity", "electricity/0/supply", "barter", RecordError, "electricity/electricity-1/supply"),
-    "certificates of no month": ("activity", "certificates", [stated("1", "MWh", generation="wind", month="2026-13")], RecordError, "certificates/li/month"),
+    "certificates of no month": ("activity", "certificates", MONTHLESS, RecordError, "certificates/li/month"),
     "waste that nobody treats": ("activity", "waste", [stated("1", "kg")], RecordError, "waste/li"),
     "yield and scrap rate": ("bill", "components/0/scrap_rate", "0.05", RecordError, "components/cathode"),
     "a scrap rate of all": ("bill", "components/1/scrap_rate", "1", RecordError, "components/foil/scrap_rate"),

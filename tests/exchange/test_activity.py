@@ -110,7 +110,7 @@ def refusing(world: World, product: str, rule_set: RuleSet = CHINA) -> Finding:
 def cells(world: World, key: str | None = "energy", *, electricity: tuple[Claims, ...] = (), **more: Any) -> Entry:
     """Worked example H: 3 GWh of LFP and 2 GWh of NMC622 cells from 41.52 GWh."""
     used = electricity or (line("41.52", "GWh", supply="grid", geography="CN"),)
-    stated = {} if key is None else {"allocation": {"key": key, "reason": "one line of machines"}}
+    stated: Claims = {} if key is None else {"allocation": {"key": key, "reason": "one line of machines"}}
     return plant(
         world,
         made(LFP, "3", "GWh", mass=measure("12714.522", "t")),
@@ -145,7 +145,7 @@ def test_a_line_that_names_outputs_is_split_among_them_alone(world: World) -> No
     """A meter of the LFP line, one of the NMC line, and a shared one."""
     meters = [("10", [LFP]), ("5", [NMC]), ("20", [LFP, NMC]), ("5", None)]
     used = [
-        line(gwh, "GWh", supply="grid", geography="CN", **({"for_outputs": outputs} if outputs else {}))
+        {**line(gwh, "GWh", supply="grid", geography="CN"), **({"for_outputs": outputs} if outputs else {})}
         for gwh, outputs in meters
     ]
     cells(world, electricity=tuple(used))
