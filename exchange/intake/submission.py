@@ -127,6 +127,7 @@ class Intake:
         _check_whole(checked)
         if checked.record is not None:
             self._background.check(checked.record)
+            self._check_products(checked)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
@@ -154,32 +155,37 @@ class Intake:
             admission, _seen = self._admissions.current(connection)
             admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
         _check_cited(connection, checked.statement)
-        self._check_products(connection, checked)
         if isinstance(checked.record, CertificateRetirement):
             _check_retired_once(Session(connection), checked.record)
         if checked.record is not None:
             _check_cycle(Session(connection), checked.record)
 
-    def _check_products(self, connection: Connection, checked: Entry) -> None:
+    def _check_products(self, checked: Entry) -> None:
         """Check that each line's cited entry is about the line's product, as far as the citer may see what it is about.
 
         Of an entry that it was granted nothing of, nothing is checked, and the answer is the same whatever it is about: else a rival
         could ask, product by product, which entry is about which. A calculation for a reader who sees both refuses it.
         """
-        admission, _seen = self._admissions.current(connection)
-        for path, citation in citations(checked.statement):
-            product = _product_at(checked.record, path)
-            if product is None or citation.origin != checked.statement.audience:
-                continue
-            cited = entry(connection, citation.index)
-            seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash)
-            record = admission.reread(cited.index, cited.data.decode("ascii"), seen).record if seen else None
-            if record is not None and record.is_about_others_than(product):
-                raise StatementError(
-                    f"the cited entry {citation.index} is about another product",
-                    where=path,
-                    remedy="cite the entry of this line's product, or name the product of that entry",
-                )
+        lines = [(path, one, _product_at(checked.record, path)) for path, one in citations(checked.statement)]
+        cited = [line for line in lines if line[1].origin == checked.statement.audience and line[2] is not None]
+        if not cited:
+            return
+        with snapshot(self._engine) as connection:
+            admission, _seen = self._admissions.current(connection)
+            for path, citation, product in cited:
+                # Of an entry that isn't there, or is another, `check_cited` tells.
+                there = connection.execute(_BY_LEAF, {"leaf": citation.leaf_hash}).one_or_none()
+                seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash) if there else ()
+                if not seen:
+                    continue
+                token = entry(connection, there.number).data.decode("ascii")
+                record = admission.reread(there.number, token, seen).record
+                if record is not None and record.is_about_others_than(str(product)):
+                    raise StatementError(
+                        f"the cited entry {citation.index} is about another product",
+                        where=path,
+                        remedy="cite the entry of this line's product, or name the product of that entry",
+                    )
 
 
 @dataclass(frozen=True, slots=True)
