@@ -175,11 +175,11 @@ class Intake:
             for path, citation, product in cited:
                 # Of an entry that isn't there, or is another, `check_cited` tells.
                 there = connection.execute(_BY_LEAF, {"leaf": citation.leaf_hash}).one_or_none()
-                seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash) if there else ()
-                if not seen:
+                if there is None:
                     continue
+                seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash)
                 token = entry(connection, there.number).data.decode("ascii")
-                record = admission.reread(there.number, token, seen).record
+                record = admission.reread(there.number, token, seen).record if seen else None
                 if record is not None and record.is_about_others_than(str(product)):
                     raise StatementError(
                         f"the cited entry {citation.index} is about another product",
