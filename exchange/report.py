@@ -268,7 +268,7 @@ def alternative_lines(found: Mapping[str, Any]) -> list[str]:
     return [
         f"alternative, for comparison only: {one['label']}: "
         + ("refused" if one["total_kg_co2e"] is None else f"{one['total_kg_co2e']} {unit}")
-        for one in found["alternatives"]
+        for one in found.get("alternatives", ())
     ]
 
 
