@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
-from bom_graph import Citation, Record, Sealed
+from bom_graph import ActivityData, Citation, Record, Sealed
 from signer import Statement
 
 R = TypeVar("R", bound=Record)
@@ -77,6 +78,16 @@ class Evidence(Mapping[str, Entry]):
         """Return the entries of record type `kind` by `issuer`, newest first."""
         found = self._by_issuer.get((issuer, kind), [])
         return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    @cached_property
+    def certificate_claimants(self) -> frozenset[str]:
+        """The issuers of activity data that claims electricity certificates."""
+        found = self._by_kind.get(ActivityData, [])
+        return frozenset(
+            entry.statement.issuer
+            for entry in found
+            if isinstance(entry.record, ActivityData) and any(entry.record.lines("certificates"))
+        )
 
     def cited(self, citation: Citation) -> Entry | None:
         """Return the entry that `citation` points to, if this reader holds it at that index of this log."""

@@ -44,9 +44,11 @@ class Certified:
 
 def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, rule_set: RuleSet) -> Certified:
     """Return what certificates the statement's grid electricity may count under `rule_set`."""
+    result = Certified()
+    if entry.statement.issuer not in evidence.certificate_claimants:
+        return result
     site = _site_statements(evidence, entry, record)
     claims = [(one, path, line) for one, found in site for path, line in found.lines("certificates")]
-    result = Certified()
     if not claims:
         return result
     if rule_set.electricity.certificates != "allowed":
@@ -78,18 +80,17 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
 
 def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> list[tuple[Entry, ActivityData]]:
     """The statements of the entry's site that count, the entry's own among them: of one product and period the newest."""
-    if not isinstance(record.site, Site):
-        return [(entry, record)]
     found: list[tuple[Entry, ActivityData]] = [(entry, record)]
-    for other, stated in evidence.stated_by(entry.statement.issuer, ActivityData):
-        same_site = isinstance(stated.site, Site) and stated.site.name == record.site.name
-        if other is entry or not stated.is_whole or not same_site:
+    seen = {(str(record.period), product) for product in record.products}
+    site = record.site.name if isinstance(record.site, Site) else None
+    for other, stated in evidence.stated_by(entry.statement.issuer, ActivityData) if site is not None else ():
+        same_site = isinstance(stated.site, Site) and stated.site.name == site
+        if other is entry or not same_site or not stated.is_whole:
             continue
-        restated = any(
-            kept.period == stated.period and not set(kept.products).isdisjoint(stated.products) for _, kept in found
-        )
-        if not restated:
+        about = {(str(stated.period), product) for product in stated.products}
+        if seen.isdisjoint(about):
             found.append((other, stated))
+        seen |= about
     return sorted(found, key=lambda pair: pair[0].index)
 
 

@@ -120,6 +120,8 @@ class _UnitProcess:
 
     def bearing(self, split: Split, line: Any) -> _UnitProcess:
         """Return this process as `line` sees it: its product bears a share of the line; AllocationError where nobody can say which."""
+        if not split.is_needed:
+            return self
         share = float(split.share(self.product, line))
         if share == 1 or split.allocation is None:
             return replace(self, share=share)
@@ -694,7 +696,8 @@ class ProductSystemDraft:
         return self._numbers[product]
 
     def _find(self, findings: Iterable[Finding]) -> None:
-        self.findings += [finding for finding in findings if finding not in self.findings]
+        known = set(self.findings)
+        self.findings += [finding for finding in dict.fromkeys(findings) if finding not in known]
 
     def _use(self, entry: Entry) -> None:
         self.used[entry.leaf_hash] = entry
