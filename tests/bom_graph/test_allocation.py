@@ -4,6 +4,8 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bom_graph import Allocation, AllocationError, Burden, Link, Output, ProductSystem, allocate, possible_keys, solve
 
@@ -89,6 +91,32 @@ def test_allocation_without_basis(key: str, price: Claims, where: str, what: str
         allocate(outputs, by(key))
     assert caught.value.where == where
     assert caught.value.remedy
+
+
+AMOUNTS = st.decimals("0.001", "1E+9", allow_nan=False, places=3).map(lambda amount: format(amount, "f"))
+
+
+@given(st.lists(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), min_size=1, max_size=6), st.data())
+def test_a_line_is_split_without_rest_whatever_the_order_of_the_outputs(
+    stated: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    outputs = [
+        output(
+            f"https://p.example/{n}",
+            kg,
+            "kg",
+            energy=measure(kwh, "kWh"),
+            price={"amount": price, "currency": "CNY", "per": "kWh"},
+        )
+        for n, (kg, kwh, price) in enumerate(stated)
+    ]
+    products = [one.product for one in outputs]
+    among = data.draw(st.sets(st.sampled_from(products), min_size=1))
+    for key in possible_keys(outputs):
+        found = allocate(outputs, by(key), among=among)
+        assert sum(found.values()) == 1
+        assert {product for product, share in found.items() if share} == among
+        assert allocate(outputs[::-1], by(key), among=among) == found
 
 
 # -- known answers ---------------------------------------------------------------------------------------------------

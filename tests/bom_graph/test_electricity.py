@@ -4,6 +4,8 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bom_graph import CertificateError, Claimed, GridPurchase, certified_shares
 
@@ -77,3 +79,19 @@ def test_an_assigned_claim_counts_for_its_outputs_first() -> None:
 
 def test_nothing_claimed_of_nothing_bought() -> None:
     assert certified_shares([bought("one", 0)], [claimed(0)]) == {"one": {}}
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=5), st.lists(st.integers(0, 50), max_size=4))
+def test_what_is_claimed_is_certified_to_the_last_kilowatt_hour_or_refused(
+    meters: list[int], claims: list[int]
+) -> None:
+    purchases = [bought(f"{n}", mwh, outputs=A if n % 2 else B) for n, mwh in enumerate(meters)]
+    claiming = [claimed(mwh, generation=("wind", "solar")[n % 2]) for n, mwh in enumerate(claims)]
+    if sum(claims) > sum(meters):
+        with pytest.raises(CertificateError, match=f"{sum(claims) - sum(meters)} MWh above"):
+            certified_shares(purchases, claiming)
+        return
+    found = certified_shares(purchases, claiming)
+    certified = sum(purchase.kwh * share for purchase in purchases for share in found[purchase.place].values())
+    assert certified == 1000 * sum(claims)
+    assert all(sum(shares.values()) <= 1 for shares in found.values())

@@ -141,6 +141,14 @@ def test_the_other_keys_are_printed_beside_the_headline_and_never_are_it(world: 
     assert any("alternative, for comparison only: allocation by mass: " in text for text in lines_of_text(shown))
 
 
+def test_a_key_that_the_rule_set_does_not_allow_is_labelled_so_in_comparison(world: World) -> None:
+    strict = CHINA.model_copy(update={"allocation": CHINA.allocation.model_copy(update={"keys": ("energy",)})})
+    cells(world, "energy")
+    (other,) = with_power(world, LFP, strict).alternatives
+    assert other.label == "allocation by mass, which the rule set doesn't allow"
+    assert other.total == pytest.approx(9.2131 * GRID, abs=5e-5)
+
+
 def test_a_line_that_names_outputs_is_split_among_them_alone(world: World) -> None:
     """A meter of the LFP line, one of the NMC line, and a shared one."""
     meters = [("10", [LFP]), ("5", [NMC]), ("20", [LFP, NMC]), ("5", None)]
