@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bom_graph import FactorRelease, Finding, Footprint, LoopError, RuleSet, solve
+from bom_graph import FactorRelease, Finding, Footprint, LoopError, ProductSystem, RuleSet, solve
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, Alternative, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
@@ -94,13 +94,32 @@ def _solved(assembly: ProductSystemDraft) -> Footprint:
     try:
         footprint = solve(assembly.system(), {0: 1.0})
     except LoopError as error:
-        where = assembly.loop_from(error.where)
+        where = _loop(assembly.system(), error.where)
         raise RefusedError([Finding("loop", "hard", where, error.what, error.remedy, refuses=True)]) from error
     # The absolute sum: shares are of it, and where it is finite so is the total.
     if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
         what, remedy = "the amounts are too large to be added up", "correct the amounts"
         raise RefusedError([Finding("units", "hard", assembly.names[0], what, remedy, refuses=True)])
     return footprint
+
+
+def _loop(system: ProductSystem, product: str) -> str:
+    """Return the shortest way by which `product` is made from itself: ``a > b > a``."""
+    start = system.processes.index(product)
+    suppliers: dict[int, list[int]] = {}
+    for link in system.links:
+        suppliers.setdefault(link.consumer, []).append(link.supplier)
+    ways: dict[int, list[int]] = {start: [start]}
+    waiting = [start]
+    for consumer in waiting:
+        for supplier in sorted(suppliers.get(consumer, [])):
+            way = [*ways[consumer], supplier]
+            if supplier == start:
+                return " > ".join(system.processes[number] for number in way)
+            if supplier not in ways:
+                ways[supplier] = way
+                waiting.append(supplier)
+    return product
 
 
 def _raise_refusing(assembly: ProductSystemDraft) -> None:

@@ -279,24 +279,6 @@ class ProductSystemDraft:
         burdens = [burden for burden in self.burdens if burden.process in taken]
         return ProductSystem(tuple(self.names), tuple(self.links), tuple(burdens))
 
-    def loop_from(self, product: str) -> str:
-        """Return the shortest way by which `product` is made from itself: ``a > b > a``."""
-        start, before = self._numbers[product], {self._numbers[product]: -1}
-        waiting = [start]
-        for consumer in waiting:
-            for supplier in sorted(link.supplier for link in self.links if link.consumer == consumer):
-                if supplier == start:
-                    way = [start, consumer]
-                    while before[way[-1]] >= 0:
-                        way.append(before[way[-1]])
-                    return " > ".join(
-                        self.names[number] for number in reversed(way if consumer != start else [start, start])
-                    )
-                if supplier not in before:
-                    before[supplier] = consumer
-                    waiting.append(supplier)
-        return product
-
     def check_unit(self, product: str, model: BatteryModel | None) -> None:
         """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
         if model is not None and self.units and self.units[0] != "piece":

@@ -110,6 +110,7 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
     assert value > 1e120
     with snapshot(exchange.services.installation.engine) as connection:
         row = Session(connection).get_one(ResultRow, found["digest"])
+        assert row.headline is not None
         assert float(row.headline) == value
 
 
