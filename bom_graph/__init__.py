@@ -31,7 +31,7 @@ from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Prox
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
 from bom_graph.gates import Finding, consumption, element_balance, plausible_range, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
-from bom_graph.periods import apart, contradiction, lines_outside
+from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
@@ -153,6 +153,7 @@ __all__ = [
     "load_rule_set",
     "look_up",
     "mass_fractions",
+    "meet",
     "plausible_range",
     "possible_keys",
     "release_bytes",

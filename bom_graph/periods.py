@@ -16,8 +16,10 @@ from bom_graph.rules import Effect
 _SHOWN = 3
 
 
-def overlap(first: Period, second: Period) -> bool:
-    """Whether the two have a day in common."""
+def meet(first: object, second: object) -> bool:
+    """Whether the two periods have a day in common, or one of them isn't known."""
+    if not isinstance(first, Period) or not isinstance(second, Period):
+        return True
     return first.start <= second.end and second.start <= first.end
 
 
@@ -41,16 +43,19 @@ def lines_outside(record: ActivityData, effect: Effect, *, where: str) -> Iterat
 
 def apart(consumer: object, supplier: object, effect: Effect, *, where: str) -> Iterator[Finding]:
     """Yield a finding where both periods are known and have no day in common."""
-    if isinstance(consumer, Period) and isinstance(supplier, Period) and not overlap(consumer, supplier):
+    if isinstance(consumer, Period) and isinstance(supplier, Period) and not meet(consumer, supplier):
         what = f"the supplier's statement is of {shown(supplier)}, it goes into a process of {shown(consumer)}"
         remedy = "ask the supplier for a statement of that time, or explain the stock between them"
         yield Finding.by_effect("periods", effect, where, what, remedy)
 
 
-def contradiction(older: tuple[int, Any], newer: tuple[int, Any], effect: Effect, *, where: str) -> Iterator[Finding]:
+def contradiction(
+    older: tuple[int, Any], newer: tuple[int, Any], effect: Effect, *, taken: int, where: str
+) -> Iterator[Finding]:
     """Yield a finding where two records of one kind about `where`, each with its entry's index, speak of the same days otherwise.
 
-    Of the same period the newer counts, with a note of the difference; periods that only overlap count days twice: `effect`.
+    `taken` is the entry that counts; of the same period that is the newer, and the note says the difference. Periods that only overlap
+    state days twice: `effect`.
     """
     (before, old), (after, new) = older, newer
     if old.period == new.period:
@@ -62,8 +67,10 @@ def contradiction(older: tuple[int, Any], newer: tuple[int, Any], effect: Effect
                 f"{'; '.join(differing[:_SHOWN])}{more}"
             )
             yield Finding("contradiction", "note", where, what, "withdraw or supersede the entry that doesn't hold")
-    elif isinstance(old.period, Period) and isinstance(new.period, Period) and overlap(old.period, new.period):
-        what = f"entries {before} ({shown(old.period)}) and {after} ({shown(new.period)}) overlap; the newer, {after}, is taken"
+    elif isinstance(old.period, Period) and isinstance(new.period, Period) and meet(old.period, new.period):
+        what = (
+            f"entries {before} ({shown(old.period)}) and {after} ({shown(new.period)}) overlap; entry {taken} is taken"
+        )
         yield Finding.by_effect("periods", effect, where, what, "state periods that don't overlap")
 
 

@@ -49,6 +49,7 @@ from bom_graph import (
     element_balance,
     lines_outside,
     look_up,
+    meet,
     plausible_range,
     sealed_total,
     stored,
@@ -295,7 +296,7 @@ class ProductSystemDraft:
         if product in self._numbers:
             return self._numbers[product]
         activity = self._newest(product, ActivityData, issuer, period)
-        if activity is None and (branch := self._add_signed_footprint(product, issuer)) is not None:
+        if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
         bill = self._newest(product, BillOfMaterials, issuer, period)
         self._compare_others(product, ActivityData, activity)
@@ -326,7 +327,8 @@ class ProductSystemDraft:
             if other is entry or not stated.is_whole or other.statement.issuer != entry.statement.issuer:
                 continue
             older, newer = sorted([(other.index, stated), (entry.index, record)], key=lambda one: one[0])
-            found = list(contradiction(older, newer, self.rule_set.gates.periods.overlap, where=product))
+            effect = self.rule_set.gates.periods.overlap
+            found = list(contradiction(older, newer, effect, taken=entry.index, where=product))
             if found:
                 self._use(other)
             self._find(found)
@@ -349,10 +351,7 @@ class ProductSystemDraft:
             for entry, record in self.evidence.about(product, kind)
             if record.is_whole and issuer in (None, entry.statement.issuer)
         ]
-        meeting = (
-            pair for pair in found if period is not None and not any(apart(period, pair[1].period, "note", where=""))
-        )
-        return next(meeting, found[0] if found else None)
+        return min(found, key=lambda pair: not meet(period, pair[1].period), default=None)
 
     def _declared_unit(
         self, product: str, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
@@ -466,9 +465,10 @@ class ProductSystemDraft:
         where = f"{unit.place} components/{line.id}"
         self._find([consumption(line.name, of_record, by_bill, base, gate, where=where)])
 
-    def _add_signed_footprint(self, product: str, issuer: str | None) -> int | None:
-        """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version."""
-        for entry, record in self.evidence.about(product, ProductFootprint):
+    def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
+        """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
+        stated = self.evidence.about(product, ProductFootprint)
+        for entry, record in sorted(stated, key=lambda pair: not meet(period, pair[1].period)):
             name: Any = record.rule_set
             if (
                 issuer not in (None, entry.statement.issuer)

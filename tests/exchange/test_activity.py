@@ -599,7 +599,14 @@ def test_overlapping_periods_of_one_process(world: World) -> None:
     world.activity(SALT, copper("2"), period={"start": "2026-01-31", "end": "2026-02-28"})
     (finding,) = world.compute(SALT).findings
     assert (finding.gate, finding.level, finding.where) == ("periods", "soft", SALT)
-    assert "overlap" in finding.what
+    assert f"overlap; entry {world.entries[-1].index} is taken" in finding.what
+
+
+def test_a_footprint_of_the_consumer_s_period_comes_before_a_newer_one(world: World) -> None:
+    world.footprint(SALT, period=JANUARY)
+    world.footprint(SALT, period=FEBRUARY, total="5", stages=[{"stage": "manufacturing", "kg_co2e": "5"}])
+    world.activity(CELL, of(SALT, "1"))
+    assert world.compute(CELL).footprint.total == 10
 
 
 @pytest.mark.parametrize(
