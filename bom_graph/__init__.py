@@ -3,6 +3,7 @@
 Pure: no database, clock, network or randomness.
 """
 
+from bom_graph.allocation import allocate, possible_keys
 from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
 from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
@@ -16,9 +17,12 @@ from bom_graph.difference import (
     effect_on_contributions,
     effect_on_result,
 )
+from bom_graph.electricity import TRANSMISSION, Claimed, GridPurchase, certified_shares
 from bom_graph.errors import (
+    AllocationError,
     AmbiguousFactorError,
     BomGraphError,
+    CertificateError,
     CompositionError,
     CycleError,
     DeliveredEnergyError,
@@ -51,15 +55,28 @@ from bom_graph.factors import (
 )
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
 from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
-from bom_graph.gates import Finding, element_balance, mixed_families, mixed_gwp_sets, out_of_scope, sealed_total
+from bom_graph.gates import (
+    Finding,
+    consumption,
+    element_balance,
+    mixed_families,
+    mixed_gwp_sets,
+    out_of_scope,
+    plausible_range,
+    sealed_total,
+)
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
+from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
     ActivityData,
+    Allocation,
     BatteryModel,
     BillOfMaterials,
+    CertificateClaim,
+    CertificateRetirement,
     Citation,
     Component,
     CycleLife,
@@ -75,6 +92,7 @@ from bom_graph.records import (
     Site,
     Vehicle,
     Warranty,
+    Waste,
 )
 from bom_graph.rounding import half_even, stored
 from bom_graph.rules import (
@@ -99,7 +117,10 @@ __all__ = [
     "MAX_SYSTEM_BYTES",
     "SEALED",
     "SEALED_STAGE",
+    "TRANSMISSION",
     "ActivityData",
+    "Allocation",
+    "AllocationError",
     "AmbiguousFactorError",
     "Average",
     "Background",
@@ -108,7 +129,11 @@ __all__ = [
     "BillOfMaterials",
     "BomGraphError",
     "Burden",
+    "CertificateClaim",
+    "CertificateError",
+    "CertificateRetirement",
     "Citation",
+    "Claimed",
     "Column",
     "CompiledSystem",
     "Component",
@@ -128,6 +153,7 @@ __all__ = [
     "Finding",
     "Footprint",
     "GasError",
+    "GridPurchase",
     "GroupFootprint",
     "Input",
     "Lines",
@@ -167,13 +193,19 @@ __all__ = [
     "UnknownStageError",
     "Vehicle",
     "Warranty",
+    "Waste",
+    "allocate",
+    "apart",
     "candidate_average",
+    "certified_shares",
     "check_gas",
     "column_of",
     "compare_releases",
     "compare_rule_sets",
     "compile_arrays",
     "compile_system",
+    "consumption",
+    "contradiction",
     "convert",
     "delivered_energy",
     "dimension",
@@ -186,14 +218,18 @@ __all__ = [
     "half_even",
     "hydrate_mistaken",
     "in_words",
+    "lines_outside",
     "load_release",
     "load_rule_set",
     "look_up",
     "mass_fractions",
+    "meet",
     "misstatement",
     "mixed_families",
     "mixed_gwp_sets",
     "out_of_scope",
+    "plausible_range",
+    "possible_keys",
     "release_bytes",
     "release_ids",
     "restate",

@@ -26,6 +26,7 @@ from bom_graph.records import (
     ProductFootprint,
     Record,
     RuleSetName,
+    Waste,
 )
 from bom_graph.rules import RuleSet, load_rule_set, rule_set_ids
 
@@ -62,17 +63,19 @@ class Background:
                     self._check_electricity(line, path)
                 for path, line in _each("fuels", record.fuels):
                     self._check_flow(line, line.flow, path)
+                for path, line in _each("waste", record.waste):
+                    self._check_input(line, path)
             case BillOfMaterials():
                 for path, line in _each("components", record.components):
                     self._check_input(line, path)
             case ProductFootprint():
                 self._check_stages(record)
 
-    def _check_input(self, line: Input, path: str) -> None:
+    def _check_input(self, line: Input | Waste, path: str) -> None:
         if line.flow is not None:
             self._check_flow(line, line.flow, path)
 
-    def _check_flow(self, line: Input | Fuel, flow: str, path: str) -> None:
+    def _check_flow(self, line: Input | Waste | Fuel, flow: str, path: str) -> None:
         rows = self._rows(flow, None, {LIFE_CYCLE})
         if not rows:
             near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)
@@ -86,13 +89,13 @@ class Background:
 
     def _check_electricity(self, line: Electricity, path: str) -> None:
         families = {rule_set.electricity.family for rule_set in self.rule_sets}
-        rows = self._rows("electricity", line.geography, families)
+        rows = self._rows(line.flow, line.geography, families)
         if not rows:
-            known = {row.geography for release in self.releases for row in release.by_flow.get("electricity", ())}
+            known = {row.geography for release in self.releases for row in release.by_flow.get(line.flow, ())}
             nations = sorted(place for place in known if "-" not in place)
             regions = sorted({place.partition("-")[0] for place in known if "-" in place})
             raise MissingFactorError(
-                f"no factor for electricity of {line.geography!r} in {self._named}",
+                f"no factor for {line.flow} of {line.geography!r} in {self._named}",
                 where=f"{path}/geography",
                 remedy="name the grid by its code, of a nation or nation-region; "
                 f"there are {', '.join(nations)}, and regions of {', '.join(regions)}",

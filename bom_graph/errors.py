@@ -126,3 +126,15 @@ class SystemFileError(BomGraphError):
     """A product-system file can't be read, or what it says can't be computed."""
 
     code = "system_file"
+
+
+class AllocationError(BomGraphError):
+    """Several outputs, and nothing to split their lines by."""
+
+    code = "allocation"
+
+
+class CertificateError(BomGraphError):
+    """Electricity certificates are claimed beyond what was taken from the grid, or without being shown."""
+
+    code = "certificates"

@@ -10,8 +10,8 @@ from typing import Literal
 from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
 from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
-from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Output
-from bom_graph.rules import Gate, RuleSet
+from bom_graph.records import ActivityData, BatteryModel, Lines, Measure
+from bom_graph.rules import Effect, Limits, RuleSet
 
 #: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
 #: on clean power or an old process, too narrow for a slipped unit.
@@ -30,6 +30,11 @@ class Finding:
     remedy: str
     refuses: bool = False
 
+    @classmethod
+    def by_effect(cls, gate: str, effect: Effect, where: str, what: str, remedy: str) -> Finding:
+        """Return the finding that a rule set's `effect` makes of it."""
+        return cls(gate, "hard" if effect == "refuse" else effect, where, what, remedy, refuses=effect == "refuse")
+
 
 def out_of_scope(model: BatteryModel, rule_set: RuleSet, *, where: str) -> list[Finding]:
     """Return a note where the rule set doesn't speak of this pack: its rated energy is not above the stated kWh."""
@@ -45,23 +50,25 @@ def out_of_scope(model: BatteryModel, rule_set: RuleSet, *, where: str) -> list[
     ]
 
 
-def element_balance(record: ActivityData, gate: Gate, *, where: str) -> list[Finding]:
+def element_balance(record: ActivityData, gate: Limits, *, where: str) -> list[Finding]:
     """Return a finding where an element that the product holds does not come in within the gate's limits.
 
-    Elements Li, Ni, Co, Mn, P, Fe; in and out as kg by stated formula. Needs the formula of the product and of the inputs; where they
-    are sealed or the product states none, nothing can be said and nothing is found.
+    Elements Li, Ni, Co, Mn, P, Fe; in (as consumed) and out, over all outputs, as kg by stated formula. Needs the formula of each
+    product and of the inputs; where they are sealed or a product states none, nothing can be said and nothing is found.
     """
     inputs, outputs = record.inputs, record.outputs
     if not (isinstance(inputs, Lines) and inputs.complete and isinstance(outputs, Lines) and outputs.complete):
         return []
-    product: Output = outputs.items[0]
-    if product.composition is None or UNITS[product.unit][0] != "mass":
-        return []
-    held = _elements(product.composition.basis, product.amount, product.unit, where)
+    held: dict[str, float] = {}
+    for product in outputs:
+        if product.composition is None or UNITS[product.unit][0] != "mass":
+            return []
+        for element, kg in _elements(product.composition.basis, product.amount, product.unit, where).items():
+            held[element] = held.get(element, 0.0) + kg
     brought: dict[str, float] = dict.fromkeys(held, 0.0)
     for line in inputs:
         if line.composition is not None and UNITS[line.unit][0] == "mass":
-            for element, kg in _elements(line.composition.basis, line.amount, line.unit, where).items():
+            for element, kg in _elements(line.composition.basis, line.consumed, line.unit, where).items():
                 brought[element] = brought.get(element, 0.0) + kg
     ratios = {element: brought[element] / kg for element, kg in held.items()}
     beyond = {element: ratio for element, ratio in ratios.items() if abs(ratio - 1) > gate.soft}
@@ -81,17 +88,56 @@ def element_balance(record: ActivityData, gate: Gate, *, where: str) -> list[Fin
     ]
 
 
+def consumption(name: str, of_record: float, by_bill: float, unit: str, gate: Limits, *, where: str) -> Finding:
+    """Return the finding that activity data comes before the bill of materials for `name`, by how much the two differ.
+
+    Both in `unit` per declared unit of the product, losses included. Within the soft limit it is a note.
+    """
+    share = (of_record - by_bill) / by_bill if by_bill else float("inf") if of_record else 0.0
+    what = (
+        f"{name} is taken from the activity data, not from the bill of materials: "
+        f"{of_record:.6g} {unit} against {by_bill:.6g} {unit} ({100 * share:+.1f} %)"
+    )
+    if abs(share) <= gate.soft:
+        return Finding("precedence", "note", where, what, "nothing to do: the rule set asks for it")
+    is_hard = abs(share) > gate.hard
+    remedy = "correct the amounts, the yield or the change of stock, and sign again"
+    level: Level = "hard" if is_hard else "soft"
+    limits = f" (soft limit {gate.soft:.0%}, hard {gate.hard:.0%})"
+    return Finding("consumption", level, where, what + limits, remedy, is_hard and gate.hard_effect == "refuse")
+
+
+def plausible_range(
+    kg_co2e: float, unit: str, background: Sequence[FactorRow], gate: Limits, *, where: str
+) -> list[Finding]:
+    """Return a finding where what activity data comes to lies beyond the background of the same flow, either way.
+
+    `kg_co2e` is per `unit`; the gate's limits are multiples of the lowest and the highest of the background's rows.
+    """
+    values = _per(unit, background)
+    if not values:
+        return []
+    beyond = max(kg_co2e / max(values), min(values) / kg_co2e if kg_co2e > 0 else float("inf"))
+    if beyond <= gate.soft:
+        return []
+    is_hard = beyond > gate.hard
+    known = " to ".join(dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values))))
+    what = (
+        f"{kg_co2e:.6g} kg CO2e/{unit} is calculated, the background of the same flow has {known} "
+        f"(soft limit {gate.soft:g} times, hard {gate.hard:g} times)"
+    )
+    remedy = "check units and amounts of its lines, and that nothing is left out"
+    refuses = is_hard and gate.hard_effect == "refuse"
+    return [Finding("plausible_range", "hard" if is_hard else "soft", where, what, remedy, refuses)]
+
+
 def sealed_total(kg_co2e: float, unit: str, background: Sequence[FactorRow], *, where: str) -> list[Finding]:
     """Return a soft finding where a signed footprint of which only the figures are known is zero, negative or implausible.
 
     `kg_co2e` is per `unit`; `background` are the rows to compare with, of which those in the unit's dimension count. Where there are
     none, a figure above zero can't be judged.
     """
-    values = [
-        float(row.value) / float(convert(Decimal(1), row.per, unit, where=row.id))
-        for row in background
-        if UNITS[row.per][0] == UNITS[unit][0]
-    ]
+    values = _per(unit, background)
     if kg_co2e == 0:
         what = "a total of zero is stated: nothing is made without emissions"
     elif kg_co2e < 0:
@@ -130,6 +176,15 @@ def mixed_gwp_sets(factors: Sequence[Factor], *, where: str) -> list[Finding]:
     shown = ", ".join(f"{gwp_set} ({', '.join(sorted(found[gwp_set]))})" for gwp_set in sorted(found))
     what = f"factors that count gases by different GWP sets are added up: {shown}"
     return [Finding("gwp_sets", "note", where, what, "nothing to do, unless a release with one GWP set is at hand")]
+
+
+def _per(unit: str, rows: Sequence[FactorRow]) -> list[float]:
+    """The values of those rows that are in the dimension of `unit`, per `unit`."""
+    return [
+        float(row.value) / float(convert(Decimal(1), row.per, unit, where=row.id))
+        for row in rows
+        if UNITS[row.per][0] == UNITS[unit][0]
+    ]
 
 
 def _elements(basis: Basis, amount: Decimal, unit: str, where: str) -> dict[str, float]:

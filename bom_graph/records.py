@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
 
 from pydantic import (
@@ -26,7 +27,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bom_graph.composition import Basis, mass_fractions
-from bom_graph.errors import BomGraphError, CycleError, OffsetError, RecordError, StatedSumError, TextError, UnitError
+from bom_graph.errors import (
+    BomGraphError,
+    CycleError,
+    LoopError,
+    OffsetError,
+    RecordError,
+    StatedSumError,
+    TextError,
+    UnitError,
+)
 from bom_graph.gases import Gas, Origin, check_gas
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.rules import RuleSet
@@ -208,13 +218,53 @@ class AmountLine(Line):
         return self
 
 
-class Input(AmountLine):
+class ProcessLine(AmountLine):
+    """A line of a process: what it belongs to, where not to all outputs, and when it was metered, where not over the whole period.
+
+    `for_outputs` names outputs of the statement by product: the line is split among them alone.
+    """
+
+    for_outputs: Annotated[tuple[Uri, ...], Field(min_length=1)] | None = None
+    period: Period | None = None
+
+    @property
+    def consumed(self) -> Decimal:
+        """What the process took, in the line's unit."""
+        return self.amount
+
+
+class StockedLine(ProcessLine):
+    """A line whose `amount` was received; `opening` less `closing` stock, in the same unit, adds to what was consumed."""
+
+    opening: Annotated[Amount, Field(ge=0)] | None = None
+    closing: Annotated[Amount, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _stock_fits(self) -> Self:
+        if (self.opening is None) != (self.closing is None):
+            raise ValueError("a change of stock needs both the opening and the closing stock")
+        if self.consumed < 0:
+            raise ValueError(
+                f"consumption is {self.consumed} {self.unit}: the closing stock is above opening stock and receipts"
+            )
+        return self
+
+    @property
+    def consumed(self) -> Decimal:
+        """Received, plus opening stock, less closing stock, in the line's unit."""
+        return self.amount + (self.opening or 0) - (self.closing or 0)
+
+
+class Input(StockedLine):
     """A material or component that goes in: a supplier's product (with or without citation) or a background flow.
 
-    `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with.
+    `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with. `tolled` says that
+    the customer supplied it: it is counted by its product like a bought one, since whoever owns it, it was made.
     """
 
     name: Text
+    line_class: Literal["material", "packaging"] = Field(default="material", alias="class")
+    tolled: Annotated[bool, Field(strict=True)] = False
     product: Uri | None = None
     citation: Citation | None = None
     flow: Identifier | None = None
@@ -229,38 +279,173 @@ class Input(AmountLine):
             raise ValueError("a citation needs the product that it is about")
         if self.comparable_flow is not None and self.product is None:
             raise ValueError("a flow to compare with needs the product that is compared")
+        if self.tolled and self.product is None:
+            raise ValueError("a tolled input needs the product that the customer supplied")
         return self
 
 
 class Component(Input):
-    """A line of a bill of materials: content per unit of product; `yield_` is good output over input (0 < yield <= 1)."""
+    """A line of a bill of materials: content per unit of product.
 
-    yield_: Annotated[Amount, Field(gt=0, le=1)] = Field(default=Decimal(1), alias="yield")
+    `yield` is good output over input (0 < yield <= 1), `scrap_rate` is 1 - yield; a line states one of the two at most.
+    """
+
+    stated_yield: Annotated[Amount, Field(gt=0, le=1)] | None = Field(default=None, alias="yield")
+    scrap_rate: Annotated[Amount, Field(ge=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _content(self) -> Self:
+        if self.stated_yield is not None and self.scrap_rate is not None:
+            raise ValueError("state the yield or the scrap rate (1 - yield), not both")
+        if any(value is not None for value in (self.for_outputs, self.period, self.opening)):
+            raise ValueError("for_outputs, period and stock belong to activity data, not to a bill of materials")
+        return self
+
+    @property
+    def yield_(self) -> Decimal:
+        """Good output over input; 1 where the line states neither yield nor scrap rate."""
+        return 1 - self.scrap_rate if self.scrap_rate is not None else self.stated_yield or Decimal(1)
+
+
+class Price(Part):
+    """What one `per` of a product sold for: a key for economic allocation, and nothing else; `currency` by ISO 4217."""
+
+    amount: Annotated[Amount, Field(ge=0)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True)]
+    per: Text
 
 
 class Output(AmountLine):
-    """A product that comes out; the first line names the reference product."""
+    """A product that comes out. Of several, `mass`, `energy`, `pieces` and `price` say what allocation needs beside the amount."""
 
     product: Uri
     composition: Composition | None = None
+    mass: Measure | None = None
+    energy: Measure | None = None
+    pieces: Measure | None = None
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _measured_once(self) -> Self:
+        for name in ("mass", "energy", "pieces"):
+            measure = getattr(self, name)
+            if measure is None:
+                continue
+            if dimension(measure.unit, where=f"{name}/unit") != name:
+                raise UnitError(
+                    f"{measure.unit} is no unit of {name}", where=f"{name}/unit", remedy=f"state it in a unit of {name}"
+                )
+            if measure.amount <= 0 or dimension(self.unit, where="unit") == name:
+                raise ValueError(f"{name} has to be above zero, and is stated beside an amount of another dimension")
+        if self.price is not None:
+            dimension(self.price.per, where="price/per")
+        return self
+
+    def quantity(self, of: str) -> Decimal | None:
+        """Return how much this is by dimension `of` (mass in kg, energy in kWh, pieces); None where the line doesn't say."""
+        stated = getattr(self, of)
+        if dimension(self.unit, where="unit") == of:
+            return convert(self.amount, self.unit, _BASE[of], where="amount")
+        return None if stated is None else convert(stated.amount, stated.unit, _BASE[of], where=of)
 
 
-class Electricity(AmountLine):
-    """Electricity by supply, metered at the site; `geography` is the grid it was taken from."""
+_BASE = {"mass": "kg", "energy": "kWh", "pieces": "piece"}
+
+
+class AllocationShare(Part):
+    """What an output bears of the lines, in a table that the operator states."""
+
+    product: Uri
+    share: Annotated[Amount, Field(ge=0, le=1)]
+
+
+class Allocation(Part):
+    """How the lines are split over several outputs: by a key, or by the operator's own table (`stated`), which adds up to 1."""
+
+    key: Literal["mass", "energy", "pieces", "economic", "stated"]
+    reason: Text | None = None
+    shares: tuple[AllocationShare, ...] = ()
+
+    @model_validator(mode="after")
+    def _table(self) -> Self:
+        if (self.key == "stated") != bool(self.shares):
+            raise ValueError("a table of shares goes with the key `stated`, and only with it")
+        total = sum((line.share for line in self.shares), Decimal(0))
+        if self.shares and abs(total - 1) > SHARE_TOLERANCE:
+            raise StatedSumError(
+                f"the shares of the outputs add up to {total}",
+                where="allocation/shares",
+                remedy="let them add up to 1 within 0.001",
+            )
+        return self
+
+
+#: How electricity was made; the flow of its factor is ``electricity-<generation>``.
+Generation = Literal["wind", "solar", "hydro", "nuclear", "biomass"]
+Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", strict=True)]
+
+
+class Electricity(ProcessLine):
+    """Electricity by supply, metered at the site; `geography` is the grid it was taken from, or in which it was made.
+
+    `on_site` and `direct_line` supplies state their generation type.
+    """
 
     needs = "energy"
-    supply: Literal["grid"]
+    supply: Literal["grid", "on_site", "direct_line"]
     geography: Text
+    generation: Generation | None = None
+
+    @model_validator(mode="after")
+    def _generated(self) -> Self:
+        if (self.supply == "grid") != (self.generation is None):
+            raise ValueError("a generation type goes with the supplies on_site and direct_line, and they need one")
+        return self
+
+    @property
+    def flow(self) -> str:
+        """The background flow of its factor."""
+        return "electricity" if self.generation is None else f"electricity-{self.generation}"
 
 
-class Fuel(AmountLine):
+class CertificateClaim(AmountLine):
+    """Certificates counted towards what the site took from the grid in `month`; the cited entry says that they were retired.
+
+    `for_outputs` asks for certain outputs, which counts where the rule set allows assignment.
+    """
+
+    needs = "energy"
+    generation: Generation
+    month: Month
+    citation: Citation | None = None
+    for_outputs: Annotated[tuple[Uri, ...], Field(min_length=1)] | None = None
+
+
+class Waste(ProcessLine):
+    """Waste that leaves for treatment, by the treatment's background flow or by the product that the treatment plant states."""
+
+    name: Text
+    product: Uri | None = None
+    citation: Citation | None = None
+    flow: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_treatment(self) -> Self:
+        if (self.product is None) == (self.flow is None):
+            raise ValueError("name either the treatment's product or its background flow")
+        if self.citation is not None and self.product is None:
+            raise ValueError("a citation needs the product that it is about")
+        return self
+
+
+class Fuel(StockedLine):
     """A fuel burned or heat bought, by its background flow."""
 
     needs = "energy"
     flow: Identifier
 
 
-class DirectEmission(AmountLine):
+class DirectEmission(ProcessLine):
     """A gas that leaves the process itself, by where it comes from; a removal is biogenic CO2 that is taken up."""
 
     needs = "mass"
@@ -286,6 +471,7 @@ class SupplierShare(Line):
 
     component: Identifier
     product: Uri
+    citation: Citation | None = None
     share: Annotated[Amount, Field(gt=0, le=1)]
 
 
@@ -383,6 +569,15 @@ class Record(Part):
                 dimension(value.unit, where=f"{name}/unit")
 
     @property
+    def products(self) -> tuple[str, ...]:
+        """The products that this reader knows the record to be about."""
+        return (self.sub,) if isinstance(self.sub, str) else ()
+
+    def is_about_others_than(self, product: str) -> bool:
+        """Whether the record is known to be about other products, and `product` is not among them."""
+        return bool(self.products) and product not in self.products
+
+    @property
     def is_whole(self) -> bool:
         """Whether this reader holds all of the record: nothing is sealed and every list is complete."""
         values = [getattr(self, name) for name in type(self).model_fields]
@@ -434,6 +629,8 @@ class ActivityData(Record):
         "electricity": Electricity,
         "fuels": Fuel,
         "direct_emissions": DirectEmission,
+        "certificates": CertificateClaim,
+        "waste": Waste,
     }
 
     process_class: Maybe[Literal["material_production", "cell_manufacturing", "pack_assembly"]] = None
@@ -445,29 +642,33 @@ class ActivityData(Record):
     electricity_total: Maybe[Measure] = None
     fuels: ListOf = None
     direct_emissions: ListOf = None
+    certificates: ListOf = None
+    waste: ListOf = None
+    allocation: Maybe[Allocation] = None
     note: Maybe[Text] = None
 
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products that this reader knows it to be about: `sub` first, then the other outputs by URI."""
+        outputs = {line.product for line in self.outputs} if isinstance(self.outputs, Lines) else set()
+        return (*super().products, *sorted(outputs - {self.sub}))
+
+    def is_about_others_than(self, product: str) -> bool:
+        """Whether `product` is known not to be among the outputs."""
+        return isinstance(self.outputs, Lines) and self.outputs.complete and super().is_about_others_than(product)
+
+    def lines(self, *lists: str) -> Iterator[tuple[str, Any]]:
+        """Yield the disclosed lines of `lists`, or of all lists but the outputs, each with its path."""
+        for name in lists or tuple(name for name in self.lists if name != "outputs"):
+            found = getattr(self, name)
+            for line in found if isinstance(found, Lines) else ():
+                yield f"{name}/{line.id}", line
+
     def check(self) -> None:
-        """One reference output above zero that is `sub`; the stated electricity total is the sum of its lines."""
-        outputs = self.outputs
-        if isinstance(outputs, Lines) and outputs.complete:
-            if len(outputs.items) != 1:
-                raise RecordError(
-                    f"{len(outputs.items)} outputs are stated",
-                    where="outputs",
-                    remedy="state one output; co-products and their allocation are not read by this version",
-                )
-            output = outputs.items[0]
-            if output.product != self.sub and not isinstance(self.sub, Sealed):
-                raise RecordError(
-                    "the output is not the statement's product",
-                    where=f"outputs/{output.id}/product",
-                    remedy="let sub name the product of the output line",
-                )
-            if output.amount == 0:
-                raise RecordError(
-                    "the output is zero", where=f"outputs/{output.id}/amount", remedy="state what was made"
-                )
+        """Outputs above zero, of which one is `sub`; lines belong to outputs; the stated electricity total is the sum of its lines."""
+        if isinstance(self.outputs, Lines) and self.outputs.complete:
+            self._check_outputs(self.outputs)
+        self._check_own_use()
         total, lines = self.electricity_total, self.electricity
         if isinstance(total, Measure) and isinstance(lines, Lines) and lines.complete:
             _check_sum(
@@ -476,6 +677,57 @@ class ActivityData(Record):
                 where="electricity_total",
                 unit="kWh",
             )
+
+    def _check_own_use(self) -> None:
+        """What a process takes of its own product is below what it makes of it."""
+        for _, output in self.lines("outputs"):
+            own = [(path, line) for path, line in self.lines("inputs") if line.product == output.product]
+            same = [
+                (path, line)
+                for path, line in own
+                if dimension(line.unit, where=path) == dimension(output.unit, where=path)
+            ]
+            used = sum((convert(line.consumed, line.unit, output.unit, where=path) for path, line in same), Decimal(0))
+            if same and used >= output.amount:
+                raise LoopError(
+                    f"the process uses {used} {output.unit} of its own product and makes {output.amount} {output.unit}",
+                    where=same[0][0],
+                    remedy="state as output what is made in all, own use included",
+                )
+
+    def _check_outputs(self, outputs: Lines[Output]) -> None:
+        made = [line.product for line in outputs]
+        for output in outputs:
+            if made.count(output.product) > 1:
+                raise RecordError(
+                    f"{output.product} is stated twice",
+                    where=f"outputs/{output.id}/product",
+                    remedy="state each product in one line",
+                )
+            if output.amount == 0:
+                raise RecordError(
+                    "the output is zero", where=f"outputs/{output.id}/amount", remedy="state what was made"
+                )
+        if not made:
+            raise RecordError("no output is stated", where="outputs", remedy="state what was made")
+        if self.sub not in made and not isinstance(self.sub, Sealed):
+            where = f"outputs/{outputs.items[0].id}/product" if len(made) == 1 else "outputs"
+            remedy = "let sub name the product of an output line"
+            raise RecordError("no output is the statement's product", where=where, remedy=remedy)
+        named = [(path, "for_outputs", getattr(line, "for_outputs", None) or ()) for path, line in self.lines()]
+        if isinstance(self.allocation, Allocation) and self.allocation.shares:
+            stated = tuple(line.product for line in self.allocation.shares)
+            named.append(("allocation", "shares", stated))
+            if sorted(stated) != sorted(made):
+                what, remedy = "the table doesn't name each output once", "state one share for each output"
+                raise RecordError(what, where="allocation/shares", remedy=remedy)
+        for path, member, products in named:
+            if unknown := [product for product in products if product not in made]:
+                raise RecordError(
+                    f"{unknown[0]} is no output of this statement",
+                    where=f"{path}/{member}",
+                    remedy=f"name its outputs: {', '.join(made)}",
+                )
 
 
 class BillOfMaterials(Record):
@@ -504,6 +756,19 @@ class BillOfMaterials(Record):
                     f"{self.sub} holds itself",
                     where=f"components/{line.id}/product",
                     remedy="name the component, not the product",
+                )
+        for share in self.supplier_shares if isinstance(self.supplier_shares, Lines) else ():
+            if share.product == self.sub:
+                raise CycleError(
+                    f"{self.sub} holds itself",
+                    where=f"supplier_shares/{share.id}/product",
+                    remedy="name the supplier's product, not the product",
+                )
+            if components.complete and share.component not in {line.id for line in components}:
+                raise RecordError(
+                    f"no component has the id {share.component}",
+                    where=f"supplier_shares/{share.id}/component",
+                    remedy="name the id of a component line",
                 )
         if isinstance(self.mass, Measure) and components.complete:
             masses = [convert(line.amount, line.unit, "kg", where=f"components/{line.id}") for line in components]
@@ -586,6 +851,67 @@ class BatteryModel(Record):
                 raise RecordError(f"{name} is zero", where=name, remedy="state the energy of one pack in kWh")
 
 
+class SerialRange(Line):
+    """Certificates from serial `first` to `last`, which differ in their closing digits alone; without `last` a single one."""
+
+    first: Annotated[Text, StringConstraints(pattern=r"[0-9]$")]
+    last: Annotated[Text, StringConstraints(pattern=r"[0-9]$")] | None = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        prefix, begin, end = self.span
+        if self.last is not None and (
+            len(self.last) != len(self.first) or not self.last.startswith(prefix) or end < begin
+        ):
+            raise ValueError("first and last serial have one prefix and one length, and last isn't below first")
+        return self
+
+    @property
+    def span(self) -> tuple[str, int, int]:
+        """The prefix before the closing digits, and these digits of the first and the last serial as numbers."""
+        digits = re.search(r"[0-9]{1,18}$", self.first)
+        assert digits is not None  # noqa: S101 - the pattern of `first`
+        prefix = self.first[: digits.start()]
+        tail = (self.last or self.first)[len(prefix) :]
+        return prefix, int(digits[0]), int(tail) if tail.isascii() and tail.isdigit() else -1
+
+    @property
+    def count(self) -> int:
+        """How many certificates the range holds."""
+        _, begin, end = self.span
+        return end - begin + 1
+
+
+class CertificateRetirement(Record):
+    """Electricity certificates that their holder took out of circulation, one MWh each, for what one site used in one month."""
+
+    required = frozenset({"sub", "registry", "serials", "energy", "month", "generation", "region", "site"})
+    lists = {"serials": SerialRange}
+
+    registry: Maybe[Text] = None
+    serials: ListOf = None
+    energy: Maybe[Measure] = None
+    month: Maybe[Month] = None
+    generation: Maybe[Generation] = None
+    region: Maybe[Text] = None
+    site: Maybe[Site] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """No serial twice; the energy is one MWh for each."""
+        if not isinstance(self.serials, Lines):
+            return
+        spans = sorted((line.span, line.id) for line in self.serials)
+        for (before, _), (after, second) in pairwise(spans):
+            if before[0] == after[0] and after[1] <= before[2]:
+                raise RecordError(
+                    "a certificate is stated twice", where=f"serials/{second}", remedy="state each serial once"
+                )
+        if isinstance(self.energy, Measure) and self.serials.complete:
+            counted = [Decimal(line.count) for line in self.serials]
+            _check_sum(self.energy.to("MWh", where="energy"), counted, where="energy", unit="MWh")
+
+
 class RuleSetName(Part):
     """A rule set by id, version and digest (hex SHA-256 of the file)."""
 
@@ -639,8 +965,11 @@ def _check_sum(stated: Decimal, parts: list[Decimal], *, where: str, unit: str) 
 __all__ = [
     "SEALED",
     "ActivityData",
+    "Allocation",
     "BatteryModel",
     "BillOfMaterials",
+    "CertificateClaim",
+    "CertificateRetirement",
     "Citation",
     "Component",
     "CycleLife",
@@ -660,4 +989,5 @@ __all__ = [
     "Site",
     "Vehicle",
     "Warranty",
+    "Waste",
 ]

@@ -25,8 +25,10 @@ from bom_graph.wording import why_unreadable
 MAX_RULE_SET_BYTES = 1024 * 1024
 #: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
 SEALED_STAGE = "sealed"
-LINE_CLASSES = ("material", "energy", "direct_emission")
+LINE_CLASSES = ("material", "energy", "direct_emission", "packaging", "waste")
 PROCESS_CLASSES = ("material_production", "cell_manufacturing", "pack_assembly")
+#: What a gate does: a finding of that level, or a hard one that refuses the result.
+Effect = Literal["note", "soft", "hard", "refuse"]
 _DATA = resources.files("bom_graph") / "data" / "rules"
 
 
@@ -73,9 +75,10 @@ class Alternative(ElectricityBasis):
 
 
 class Electricity(ElectricityBasis):
-    """The electricity of the headline, and the alternatives printed beside it."""
+    """The electricity of the headline, whether certificates count (`assignment`: for the outputs that a claim names), and alternatives."""
 
     certificates: Literal["allowed", "rejected", "not_covered"]
+    assignment: bool = False
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -97,24 +100,46 @@ class Gases(_Frozen):
         return {"land_use_change": self.land_use_change, "aircraft": self.aircraft}.get(column) != "apart"
 
 
-class Gate(_Frozen):
-    """Beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported. Limits are fractions."""
+class AllocationRule(_Frozen):
+    """The keys by which several outputs may share the lines of their process, the preferred one first."""
+
+    keys: Annotated[tuple[Literal["mass", "energy", "pieces", "economic", "stated"], ...], Field(min_length=1)]
+
+
+class Limits(_Frozen):
+    """A gate with figures: beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported.
+
+    Limits are fractions, or multiples where the gate compares by ratio.
+    """
 
     soft: Annotated[float, Field(gt=0)]
     hard: Annotated[float, Field(gt=0)]
     hard_effect: Literal["refuse", "report"]
 
     @model_validator(mode="after")
-    def _ordered(self) -> Gate:
+    def _ordered(self) -> Limits:
         if self.hard < self.soft:
             raise ValueError("the hard limit is below the soft one")
         return self
 
 
-class Gates(_Frozen):
-    """The gates, each with its own level."""
+class Periods(_Frozen):
+    """What follows where a line's period leaves its statement's (`line`), where a supplier's doesn't meet its consumer's (`supplier`),
+    and where two statements of one process overlap (`overlap`)."""
 
-    element_balance: Gate
+    line: Effect
+    supplier: Effect
+    overlap: Effect
+
+
+class Gates(_Frozen):
+    """The gates of this version. `consumption` is that of record against content by the bill of materials; the limits of
+    `plausible_range` are multiples of the background's value, either way."""
+
+    element_balance: Limits
+    consumption: Limits
+    plausible_range: Limits
+    periods: Periods
 
 
 class Rounding(_Frozen):
@@ -152,6 +177,7 @@ class RuleSet(_Frozen):
     stage_rules: tuple[StageRule, ...]
     denominator: Denominator
     electricity: Electricity
+    allocation: AllocationRule
     factor_releases: Annotated[tuple[str, ...], Field(min_length=1)]
     proxy_releases: tuple[str, ...] = ()
     gases: Gases
@@ -204,6 +230,11 @@ class RuleSet(_Frozen):
     def unknown_stages(self, stages: Iterable[str]) -> list[str]:
         """Return those of `stages` that a footprint under this rule set can't have, sorted."""
         return sorted(set(stages) - {SEALED_STAGE, *(stage.id for stage in self.stages)})
+
+    def allowing(self, key: str) -> RuleSet:
+        """Return this rule set with `key` among the allocation keys, for a comparison that is no result of it."""
+        keys = tuple(dict.fromkeys((*self.allocation.keys, key)))
+        return self.model_copy(update={"allocation": self.allocation.model_copy(update={"keys": keys})})
 
     def stage_of(self, process_class: str, line_class: str) -> str:
         """Return the stage id that a line of this class in a process of this class counts towards."""

@@ -24,14 +24,14 @@ from bom_graph.gases import Column, Gas, Origin, check_gas, column_of, gwp100
 from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
 from bom_graph.graph import Link
 from bom_graph.quantities import Amount, convert, dimension
-from bom_graph.rules import RuleSet
+from bom_graph.rules import LINE_CLASSES, RuleSet
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import in_words
 
 MAX_SYSTEM_BYTES: Final = 256 * 1024 * 1024
 OWN_FACTORS: Final = "file"
 T = TypeVar("T")
-LineClass = Literal["material", "energy"]
+LineClass = Literal["material", "packaging", "energy", "waste"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~:/-]{1,128}$", strict=True)]
 Positive = Annotated[Amount, Field(gt=0)]
 NotNegative = Annotated[Amount, Field(ge=0)]
@@ -269,10 +269,7 @@ class _Builder:
         place = f"processes/{process.id}"
         try:
             dimension(process.product.unit, where=f"{place}/product/unit")
-            stages = {
-                name: self.rule_set.stage_of(process.process_class, name)
-                for name in ("material", "energy", "direct_emission")
-            }
+            stages = {name: self.rule_set.stage_of(process.process_class, name) for name in LINE_CLASSES}
         except (UnitError, RuleSetError) as error:
             gate = "units" if isinstance(error, UnitError) else "process_class"
             self.refuse(gate, place, error.what, error.remedy)

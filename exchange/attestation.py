@@ -209,6 +209,8 @@ def _claims(form: Form, kind: Kind, random: Callable[[int], bytes]) -> dict[str,
 
 def _line(line: dict[str, FormValue], random: Callable[[int], bytes]) -> dict[str, Any]:
     numbered: dict[str, Any] = {"id": base64.urlsafe_b64encode(random(16)).rstrip(b"=").decode(), **line}
+    if isinstance(tolled := line.get("tolled"), str):
+        numbered["tolled"] = _TRUTH.get(tolled, tolled)
     citation = line.get("citation")
     if (
         isinstance(citation, dict)

@@ -41,6 +41,12 @@ class JtiReusedError(ExchangeError):
     code = "jti_reused"
 
 
+class DoubleClaimError(ExchangeError):
+    """The sender retires certificates that were retired already."""
+
+    code = "double_claim"
+
+
 class NotFoundError(ExchangeError):
     """What was asked for doesn't exist, or may not be seen by this reader."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
-from bom_graph import Citation, Record, Sealed
+from bom_graph import ActivityData, Citation, Record, Sealed
 from signer import Statement
 
 R = TypeVar("R", bound=Record)
@@ -35,13 +36,17 @@ class Evidence(Mapping[str, Entry]):
         self.size = size
         self._by_hash = {entry.leaf_hash: entry for entry in sorted(entries, key=lambda entry: entry.index)}
         self._by_product: dict[tuple[str, type[Record]], list[Entry]] = {}
+        self._by_kind: dict[type[Record], list[Entry]] = {}
+        self._by_issuer: dict[tuple[str, type[Record]], list[Entry]] = {}
         self._partly_held: dict[tuple[str, type[Record]], list[Entry]] = {}
         for entry in self._by_hash.values():
             if entry.record is None:
                 continue
             kind = type(entry.record)
-            if isinstance(entry.record.sub, str):
-                self._by_product.setdefault((entry.record.sub, kind), []).append(entry)
+            self._by_kind.setdefault(kind, []).append(entry)
+            self._by_issuer.setdefault((entry.statement.issuer, kind), []).append(entry)
+            for product in entry.record.products:
+                self._by_product.setdefault((product, kind), []).append(entry)
             if not entry.record.is_whole:
                 self._partly_held.setdefault((entry.statement.issuer, kind), []).append(entry)
 
@@ -55,7 +60,7 @@ class Evidence(Mapping[str, Entry]):
         return len(self._by_hash)
 
     def about(self, product: str, kind: type[R]) -> list[tuple[Entry, R]]:
-        """Return the entries of record type `kind` about `product`, newest (highest index) first."""
+        """Return the entries of record type `kind` about `product`, as one of several outputs too, newest (highest index) first."""
         found = self._by_product.get((product, kind), [])
         return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
 
@@ -63,6 +68,26 @@ class Evidence(Mapping[str, Entry]):
         """Return the entries of record type `kind` by `issuer` of which this reader doesn't hold all, oldest first."""
         found = self._partly_held.get((issuer, kind), [])
         return [(entry, entry.record) for entry in found if isinstance(entry.record, kind)]
+
+    def all_of(self, kind: type[R]) -> list[tuple[Entry, R]]:
+        """Return the entries of record type `kind`, newest first."""
+        found = self._by_kind.get(kind, [])
+        return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    def stated_by(self, issuer: str, kind: type[R]) -> list[tuple[Entry, R]]:
+        """Return the entries of record type `kind` by `issuer`, newest first."""
+        found = self._by_issuer.get((issuer, kind), [])
+        return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    @cached_property
+    def certificate_claimants(self) -> frozenset[str]:
+        """The issuers of activity data that claims electricity certificates."""
+        found = self._by_kind.get(ActivityData, [])
+        return frozenset(
+            entry.statement.issuer
+            for entry in found
+            if isinstance(entry.record, ActivityData) and any(entry.record.lines("certificates"))
+        )
 
     def cited(self, citation: Citation) -> Entry | None:
         """Return the entry that `citation` points to, if this reader holds it at that index of this log."""

@@ -31,6 +31,7 @@ from exchange.errors import SetupError
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
+from exchange.sharing import disclosed_to
 from exchange.trust import TrustFile
 from ledger import (
     CHECKPOINT_PATH,
@@ -110,7 +111,7 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting)
+        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed_to)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )

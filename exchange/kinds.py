@@ -20,6 +20,7 @@ from bom_graph import (
     ActivityData,
     BatteryModel,
     BillOfMaterials,
+    CertificateRetirement,
     ProductFootprint,
     Record,
     first_defect,
@@ -85,6 +86,7 @@ ACTIVITY_DATA = _hidden("activity-data", ActivityData)
 BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
 BATTERY_MODEL = _hidden("battery-model", BatteryModel)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
+CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 FACTOR_RELEASE = _open("factor-release", Release)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
@@ -98,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
         BILL_OF_MATERIALS,
         BATTERY_MODEL,
         PRODUCT_FOOTPRINT,
+        CERTIFICATE_RETIREMENT,
         ROLE_GRANT,
         FACTOR_RELEASE,
         RULE_SET_RELEASE,
@@ -134,19 +137,18 @@ def read_record(statement: Statement) -> Record | None:
 
 
 def check_own_product(record: Record, issuer: str) -> None:
-    """Check that the record, as far as it tells, is about a product below its issuer's URI; StatementError otherwise."""
-    if not isinstance(record.sub, str):
-        return
-    if _has_dot_segments(record.sub):
-        raise StatementError(
-            f"the product's URI has a dot segment: {record.sub}", where="sub", remedy="write its path without . and .."
-        )
-    if not record.sub.startswith(issuer.rstrip("/") + "/"):
-        raise StatementError(
-            f"{issuer} speaks for a product that isn't its own: {record.sub}",
-            where="sub",
-            remedy="state a product URI below the issuer's own URI",
-        )
+    """Check that the record, as far as it tells, is about products below its issuer's URI; StatementError otherwise."""
+    for product in record.products:
+        where = "sub" if product == record.sub else "outputs"
+        if _has_dot_segments(product):
+            what, remedy = f"the product's URI has a dot segment: {product}", "write its path without . and .."
+            raise StatementError(what, where=where, remedy=remedy)
+        if not product.startswith(issuer.rstrip("/") + "/"):
+            raise StatementError(
+                f"{issuer} speaks for a product that isn't its own: {product}",
+                where=where,
+                remedy="state a product URI below the issuer's own URI",
+            )
 
 
 def check_spelling(uri: str) -> None:

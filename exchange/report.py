@@ -19,6 +19,8 @@ from exchange.screen import shown
 FORMAT = "urn:packtrace:result:1"
 #: Two results agree when every figure differs by at most this, relatively, and the printed figures are equal.
 REPLAY_TOLERANCE = 1e-9
+#: The headline of a result of which nothing at all is known.
+MISSING = "missing"
 Document = dict[str, Any]
 #: Members that hold a computed figure; every other member is compared as it stands.
 _FIGURES = frozenset(
@@ -33,7 +35,7 @@ _FIGURES = frozenset(
             "units_in_demand",
             "percent",
         ),
-        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by"),
+        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by", "counted_percent"),
     }
 )
 
@@ -43,7 +45,8 @@ def document(result: Result) -> Document:
     rule_set, footprint = result.rule_set, result.footprint
     units = float(result.denominator_kwh) if result.denominator_kwh is not None else 1.0
     unit = "kg CO2e/kWh" if result.denominator_kwh is not None else f"kg CO2e/{result.unit}"
-    per_unit = footprint.total / units
+    total = result.total
+    per_unit = None if total is None else stored(total / units)
     return {
         "format": FORMAT,
         "engine": ENGINE,
@@ -65,11 +68,11 @@ def document(result: Result) -> Document:
             "kwh": stored(units) if result.denominator_kwh is not None else None,
             "formula": result.denominator_formula,
         },
-        "total": {"value": stored(footprint.total), "unit": f"kg CO2e/{result.unit}"},
+        "total": {"value": None if total is None else stored(total), "unit": f"kg CO2e/{result.unit}"},
         "headline": {
-            "value": stored(per_unit),
+            "value": per_unit,
             "unit": unit,
-            "printed": half_even(Decimal(stored(per_unit)), rule_set.rounding.decimals),
+            "printed": MISSING if per_unit is None else half_even(Decimal(per_unit), rule_set.rounding.decimals),
         },
         "stages": _stages(result, units, unit),
         "columns": _columns(result),
@@ -277,7 +280,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     divided = formula if found["denominator"]["kwh"] is None else f"divided by {formula}"
     lines = [
         f"{name_of(found)} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
-        f"  total {found['total']['value']} {found['total']['unit']}, {divided}",
+        f"  total {found['total']['value'] or MISSING} {found['total']['unit']}, {divided}",
     ]
     for stage in found["stages"]:
         value = (

@@ -4,7 +4,7 @@ from sqlmodel import SQLModel
 
 from exchange.calculation.tables import ExportRow, ResultRow
 from exchange.identity.tables import OrganisationRow, ReleaseRow
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.jobs import LeaseRow
 from exchange.sharing.tables import GrantRow
 from ledger.store import metadata as ledger_metadata
@@ -22,5 +22,6 @@ __all__ = [
     "ProductLinkRow",
     "ReleaseRow",
     "ResultRow",
+    "RetiredCertificateRow",
     "StatementRow",
 ]

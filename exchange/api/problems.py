@@ -21,6 +21,7 @@ from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import (
     DamagedError,
+    DoubleClaimError,
     ExchangeError,
     JtiReusedError,
     NotFoundError,
@@ -59,6 +60,7 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (UnpublishedSizeError, 404),
     (RightsError, 403),
     (JtiReusedError, 409),
+    (DoubleClaimError, 409),
     (NotPublishedError, 409),
     (DamagedError, 500),
     (DatabaseBusyError, 503),

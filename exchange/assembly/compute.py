@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from bom_graph import FactorRelease, Finding, Footprint, RuleSet, out_of_scope, solve
+from bom_graph import FactorRelease, Finding, Footprint, LoopError, ProductSystem, RuleSet, out_of_scope, solve
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
@@ -21,15 +21,10 @@ def compute(
 ) -> Result:
     """Return the result of `demand` under `rule_set`, from what `evidence` holds.
 
-    `releases` are tried in order and must be among those the rule set names. Raises RefusedError with every refusing finding, and
-    LoopError where a loop of products takes as much as it makes.
+    `releases` are tried in order and must be among those the rule set names. Raises RefusedError with every refusing finding; a loop of
+    products that takes as much as it makes is one.
     """
-    assembly = ProductSystemDraft(evidence, rule_set, tuple(releases))
-    assembly.check_releases()
-    if demand.flow is not None:
-        assembly.published_factor(demand.product, demand.flow)
-    else:
-        assembly.walk(demand.product)
+    assembly = _assembled(evidence, demand, rule_set, tuple(releases))
     assembly.check_sealed_totals()
     assembly.check_factors()
     model = assembly.battery_model(demand.product)
@@ -40,13 +35,9 @@ def compute(
         assembly.check_unit(demand.product, model)
     if model is not None:
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
-    if refusing := [finding for finding in assembly.findings if finding.refuses]:
-        raise RefusedError(refusing)
-    footprint = solve(assembly.system(), {0: 1.0})
-    # The absolute sum: shares are of it, and where it is finite so is the total.
-    if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
-        what, remedy = "the amounts are too large to be added up", "correct the amounts"
-        raise RefusedError([Finding("units", "hard", demand.product, what, remedy, refuses=True)])
+    footprint = _solved(assembly)
+    assembly.check_plausible_range()
+    _raise_refusing(assembly)
     gaps = list(assembly.gaps)
     if is_pack and model is None:
         what = (
@@ -79,13 +70,70 @@ def compute(
         gaps=tuple(gaps),
         findings=tuple(assembly.findings),
         assumptions=tuple(dict.fromkeys([*rule_set.assumptions, *sorted(assembly.assumptions)])),
-        alternatives=() if demand.flow is not None else _alternatives(assembly, demand),
+        alternatives=(*_by_electricity(assembly, demand), *_by_key(assembly, demand)),
     )
 
 
-def _alternatives(assembly: ProductSystemDraft, demand: Demand) -> tuple[AlternativeTotal, ...]:
-    """The rule set's alternative figures, each of a product system of its own: nothing of one gets into the other."""
-    found = []
+def _assembled(
+    evidence: Evidence,
+    demand: Demand,
+    rule_set: RuleSet,
+    releases: tuple[FactorRelease, ...],
+    *,
+    instead: str | None = None,
+) -> ProductSystemDraft:
+    assembly = ProductSystemDraft(evidence, rule_set, releases, instead=instead)
+    assembly.check_releases()
+    if demand.flow is not None:
+        assembly.published_factor(demand.product, demand.flow)
+    else:
+        assembly.walk(demand.product)
+    return assembly
+
+
+def _solved(assembly: ProductSystemDraft) -> Footprint:
+    """Return the footprint of the first product. Raises RefusedError with what the assembly refuses, or with the loop or overflow."""
+    _raise_refusing(assembly)
+    try:
+        footprint = solve(assembly.system(), {0: 1.0})
+    except LoopError as error:
+        where = _loop(assembly.system(), error.where)
+        raise RefusedError([Finding("loop", "hard", where, error.what, error.remedy, refuses=True)]) from error
+    # The absolute sum: shares are of it, and where it is finite so is the total.
+    if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
+        what, remedy = "the amounts are too large to be added up", "correct the amounts"
+        raise RefusedError([Finding("units", "hard", assembly.names[0], what, remedy, refuses=True)])
+    return footprint
+
+
+def _loop(system: ProductSystem, product: str) -> str:
+    """Return the shortest way by which `product` is made from itself: ``a > b > a``."""
+    start = system.processes.index(product)
+    suppliers: dict[int, list[int]] = {}
+    for link in system.links:
+        suppliers.setdefault(link.consumer, []).append(link.supplier)
+    ways: dict[int, list[int]] = {start: [start]}
+    waiting = [start]
+    for consumer in waiting:
+        for supplier in sorted(suppliers.get(consumer, [])):
+            way = [*ways[consumer], supplier]
+            if supplier == start:
+                return " > ".join(system.processes[number] for number in way)
+            if supplier not in ways:
+                ways[supplier] = way
+                waiting.append(supplier)
+    return product
+
+
+def _raise_refusing(assembly: ProductSystemDraft) -> None:
+    if refusing := [finding for finding in assembly.findings if finding.refuses]:
+        raise RefusedError(refusing)
+
+
+def _by_electricity(assembly: ProductSystemDraft, demand: Demand) -> Iterator[AlternativeTotal]:
+    """Yield the rule set's alternative figures, each of a product system of its own: nothing of one gets into the other."""
+    if demand.flow is not None:
+        return
     for alternative in assembly.rule_set.electricity.alternatives:
         other = ProductSystemDraft(assembly.evidence, assembly.rule_set, assembly.releases, alternative)
         other.walk(demand.product)
@@ -94,8 +142,21 @@ def _alternatives(assembly: ProductSystemDraft, demand: Demand) -> tuple[Alterna
         if assembly.sealed:
             what += "; signed footprints keep the basis that they were made with"
         total = solve(other.system(), {0: 1.0}).total if taken else None
-        found.append(AlternativeTotal(alternative.id, alternative.label, total, what))
-    return tuple(found)
+        yield AlternativeTotal(alternative.id, alternative.label, total, what)
+
+
+def _by_key(assembly: ProductSystemDraft, demand: Demand) -> Iterator[AlternativeTotal]:
+    """Yield what the demand comes to where all lines of several outputs are split by another key that has a basis."""
+    rule_set = assembly.rule_set
+    for key in sorted(assembly.other_keys):
+        what = "for comparison" if key in rule_set.allocation.keys else "the rule set doesn't allow it"
+        total = None
+        try:
+            other = _assembled(assembly.evidence, demand, rule_set.allowing(key), assembly.releases, instead=key)
+            total = _solved(other).total
+        except RefusedError as error:
+            what = f"refused: {error.findings[0].what}"
+        yield AlternativeTotal(f"allocation_by_{key}", f"allocation by {key}", total, what)
 
 
 def _missing(stage: str, rule_set: RuleSet, footprint: Footprint) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from bom_graph import (
     LIFE_CYCLE,
     SEALED_STAGE,
+    TRANSMISSION,
     ActivityData,
+    AllocationError,
     Basis,
     BatteryModel,
     BillOfMaterials,
@@ -24,6 +30,7 @@ from bom_graph import (
     Factor,
     FactorError,
     FactorRelease,
+    FactorRow,
     Finding,
     Input,
     Lines,
@@ -36,21 +43,31 @@ from bom_graph import (
     RuleSet,
     Sealed,
     UnitError,
+    Waste,
+    apart,
     column_of,
+    compile_system,
+    consumption,
+    contradiction,
     convert,
     delivered_energy,
     dimension,
     element_balance,
     gwp100,
     hydrate_mistaken,
+    lines_outside,
     look_up,
+    meet,
     mixed_families,
     mixed_gwp_sets,
+    plausible_range,
     restate,
     sealed_total,
     stored,
 )
+from exchange.assembly.certificates import match_certificates
 from exchange.assembly.result import Gap
+from exchange.assembly.splitting import Split
 from exchange.evidence import Entry, Evidence
 
 #: Declared unit of a product by the dimension that its output is stated in.
@@ -63,6 +80,15 @@ _BASE_UNIT = {
     "transport work": "t.km",
 }
 _PRIMARY = ("measured", "calculated")
+_PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste")
+
+
+@dataclass(frozen=True, slots=True)
+class _Consumed:
+    """What a process takes of one product or flow per unit of its own product, in `unit`."""
+
+    per_unit: float
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +102,9 @@ class _UnitProcess:
     entry: Entry
     #: Year in which its period ends; None where none is stated.
     year: int | None = None
+    #: What of the line counts here (of several outputs, supplies or suppliers), and the allocation key where one says so.
+    share: float = 1.0
+    key: str | None = None
 
     @property
     def place(self) -> str:
@@ -83,7 +112,7 @@ class _UnitProcess:
 
     def origin(self, line: Any, path: str) -> dict[str, object]:
         """Return where a figure of `line` comes from: product, path, statement, signer, ledger index, amount as stated."""
-        return {
+        found: dict[str, object] = {
             "product": self.product,
             "line": path,
             "name": getattr(line, "name", None) or getattr(line, "flow", None) or path.partition("/")[0],
@@ -95,6 +124,22 @@ class _UnitProcess:
             "divided_by": stored(self.made),
             "obtained": line.obtained,
         }
+        if getattr(line, "opening", None) is not None:
+            found["stock"] = {"opening": format(line.opening, "f"), "closing": format(line.closing, "f")}
+        if self.key is not None:
+            found["allocated_by"] = self.key
+        if self.share != 1:
+            found["counted_percent"] = stored(100 * self.share)
+        return found
+
+    def bearing(self, split: Split, line: Any) -> _UnitProcess:
+        """Return this process as `line` sees it: its product bears a share of the line; AllocationError where nobody can say which."""
+        if not split.is_needed:
+            return self
+        share = float(split.share(self.product, line))
+        if share == 1 or split.allocation is None:
+            return replace(self, share=share)
+        return replace(self, share=share, key=split.allocation.key)
 
 
 @dataclass
@@ -106,6 +151,8 @@ class ProductSystemDraft:
     releases: tuple[FactorRelease, ...]
     #: The electricity of an alternative figure; a line that has no such factor keeps the rule set's own.
     alternative: ElectricityBasis | None = None
+    #: Split the lines of several outputs by this key, where it can be done, instead of by the one that their statement states.
+    instead: str | None = None
     names: list[str] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
@@ -124,11 +171,14 @@ class ProductSystemDraft:
     findings: list[Finding] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
     used: dict[str, Entry] = field(default_factory=dict)
+    #: Allocation keys that statements used here might have been split by instead of their own.
+    other_keys: set[str] = field(default_factory=set)
+    _periods: dict[int, Period] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
     #: Formulas and background flows that the consumers of a product state for it, by its process number.
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
-    _waiting: list[tuple[int, Input, float, str]] = field(default_factory=list)
+    _waiting: list[tuple[int, Input | Waste, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
         """Refuse a factor release that the rule set doesn't name."""
@@ -184,12 +234,34 @@ class ProductSystemDraft:
         """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
         for number, (total, entry) in self.sealed.items():
             where = f"{self.names[number]}, signed footprint (entry {entry.index})"
-            # The consumers' word comes first: a supplier could choose a material to be compared with.
-            own = {self.formulas[number]} if number in self.formulas else set()
-            stated = self._said_to_be.get(number) or own
-            rows = [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
-            same = [row for row in rows if row.flow in stated or row.composition in stated]
-            self.findings += sealed_total(total, self.units[number], same or rows, where=where)
+            rows = self._background_of(number) or self._background
+            self.findings += sealed_total(total, self.units[number], rows, where=where)
+
+    def check_plausible_range(self) -> None:
+        """Compare what activity data comes to, suppliers included, with the background of the same material, where that is known."""
+        background = {number: self._background_of(number) for number in self.classes}
+        if not any(background.values()):
+            return
+        system = self.system()
+        direct = np.zeros(len(self.names))
+        for burden in system.burdens:
+            direct[burden.process] += burden.kg_co2e
+        totals = compile_system(system.processes, system.links).intensities(direct)
+        gate = self.rule_set.gates.plausible_range
+        for number, rows in background.items():
+            found = plausible_range(float(totals[number]), self.units[number], rows, gate, where=self.names[number])
+            self._find(found)
+
+    @cached_property
+    def _background(self) -> list[FactorRow]:
+        return [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
+
+    def _background_of(self, number: int) -> list[FactorRow]:
+        """The rows of the same material as a product, as far as anybody says which it is."""
+        # The consumers' word comes first: a supplier could choose a material to be compared with.
+        own = {self.formulas[number]} if number in self.formulas else set()
+        stated = self._said_to_be.get(number) or own
+        return [row for row in self._background if row.flow in stated or row.composition in stated]
 
     def check_factors(self) -> None:
         """Refuse factors of several families in one figure, and say where GWP sets are mixed."""
@@ -242,19 +314,24 @@ class ProductSystemDraft:
 
     # -- products --------------------------------------------------------------------------------------------------
 
-    def _add(self, product: str, issuer: str | None) -> int | None:
-        """Return the process number of `product`, adding its statements on the first call; None where there are none."""
+    def _add(self, product: str, issuer: str | None, period: Period | None = None) -> int | None:
+        """Return the process number of `product`, adding its statements on the first call; None where there are none.
+
+        Those of the consumer's `period` come before newer ones of other days.
+        """
         if product in self._numbers:
             return self._numbers[product]
-        activity = self._newest(product, ActivityData, issuer)
-        if activity is None and (branch := self._add_signed_footprint(product, issuer)) is not None:
+        activity = self._newest(product, ActivityData, issuer, period)
+        if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
-        bill = self._newest(product, BillOfMaterials, issuer)
+        bill = self._newest(product, BillOfMaterials, issuer, period)
+        self._compare_others(product, ActivityData, activity)
+        self._compare_others(product, BillOfMaterials, bill)
         if activity is None and bill is None:
             return None
-        unit = self._declared_unit(activity, bill)
+        unit = self._declared_unit(product, activity, bill)
         number = self._process(product, unit)
-        stated: set[str] = set()
+        stated: dict[str, _Consumed] = {}
         process_class = "material_production"
         if activity is not None:
             self.classes[number] = process_class = str(activity[1].process_class)
@@ -271,6 +348,21 @@ class ProductSystemDraft:
                 )
         return number
 
+    def _compare_others(self, product: str, kind: type[Any], taken: tuple[Entry, Any] | None) -> None:
+        """Name what the issuer's other statements of `kind` about `product` say of the same days."""
+        if taken is None:
+            return
+        entry, record = taken
+        for other, stated in self.evidence.about(product, kind):
+            if other is entry or not stated.is_whole or other.statement.issuer != entry.statement.issuer:
+                continue
+            older, newer = sorted([(other.index, stated), (entry.index, record)], key=lambda one: one[0])
+            effect = self.rule_set.gates.periods.overlap
+            found = list(contradiction(older, newer, effect, taken=entry.index, where=product))
+            if found:
+                self._use(other)
+            self._find(found)
+
     def _add_hidden_bills(self, product: str, issuer: str) -> None:
         """Name as a gap each bill of materials by `issuer` that may be `product`'s and isn't wholly disclosed."""
         for entry, bill in self.evidence.partly_held(issuer, BillOfMaterials):
@@ -280,48 +372,96 @@ class ProductSystemDraft:
                 whose = "maybe this product's" if isinstance(bill.sub, Sealed) else "this product's"
                 self.gaps.append(Gap(product, f"entry {entry.index} is a sealed bill of materials, {whose}"))
 
-    def _newest(self, product: str, kind: type[Any], issuer: str | None) -> tuple[Entry, Any] | None:
-        """Return the newest statement of `kind` that this reader holds whole."""
-        for entry, record in self.evidence.about(product, kind):
-            if record.is_whole and issuer in (None, entry.statement.issuer):
-                return entry, record
-        return None
+    def _newest(
+        self, product: str, kind: type[Any], issuer: str | None, period: Period | None = None
+    ) -> tuple[Entry, Any] | None:
+        """Return the newest statement of `kind` that this reader holds whole, of those that meet `period` where there are any."""
+        found = [
+            (entry, record)
+            for entry, record in self.evidence.about(product, kind)
+            if record.is_whole and issuer in (None, entry.statement.issuer)
+        ]
+        return min(found, key=lambda pair: not meet(period, pair[1].period), default=None)
 
     def _declared_unit(
-        self, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
+        self, product: str, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
     ) -> str:
         if activity is not None:
-            return _base_unit(_items(activity[1].outputs)[0].unit)
+            return _base_unit(_output(activity[1], product).unit)
         measure: Any = bill[1].per if bill is not None else None
         return _base_unit(measure.unit)
 
-    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> set[str]:
-        """Add the lines of a process; return the products and flows that it states as inputs."""
+    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, _Consumed]:
+        """Add the lines of a process, as far as its product bears them; return what it consumed by product and flow."""
         self._use(entry)
-        output = _items(record.outputs)[0]
-        if output.composition is not None:
-            self.formulas[number] = output.composition.formula
-        made = float(convert(output.amount, output.unit, self.units[number], where=f"outputs/{output.id}"))
-        if output.composition is not None and self.units[number] == "kg":
-            # Consumers take the dry formula, however its maker weighs it.
-            made *= output.composition.basis.dry(where=f"outputs/{output.id}")
-        unit = _UnitProcess(number, self.names[number], str(record.process_class), made, entry, _year(record.period))
-        self.findings += element_balance(record, self.rule_set.gates.element_balance, where=unit.place)
-        for line in _items(record.inputs):
-            self._input(unit, line, f"inputs/{line.id}")
-        for line in _items(record.electricity):
-            path = f"electricity/{line.id}"
-            self._line(unit, "energy", line, path, self._electricity(unit, line.geography, path))
-        for line in _items(record.fuels):
-            path = f"fuels/{line.id}"
-            factor = self._factor(line.flow, None, LIFE_CYCLE, year=unit.year, where=f"{unit.place} {path}")
-            self._line(unit, "energy", line, path, factor)
-        for line in _items(record.direct_emissions):
-            self._direct_emission(unit, line, f"direct_emissions/{line.id}")
-        return {name for line in _items(record.inputs) if (name := line.product or line.flow) is not None}
+        product = self.names[number]
+        if isinstance(record.period, Period):
+            self._periods[number] = record.period
+        made = self._made(number, _output(record, product))
+        process = _UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
+        split = Split.of(record, process.place, instead=self.instead)
+        self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
+        self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
+        self._find(split.judged(self.rule_set))
+        self.other_keys.update(split.other_keys)
+        found = match_certificates(self.evidence, entry, record, self.rule_set)
+        self._find(found.findings)
+        for used in found.used:
+            self._use(used)
+        consumed: dict[str, _Consumed] = {}
+        for path, line in record.lines(*_PROCESS_LINES):
+            try:
+                unit = process.bearing(split, line)
+            except AllocationError as error:
+                self._refuse("allocation", f"{process.place} {error.where}", error.what, error.remedy)
+                break
+            if not unit.share:
+                continue
+            match path.partition("/")[0]:
+                case "inputs":
+                    self._input(unit, line, path)
+                    _add_consumed(consumed, unit, line)
+                case "waste":
+                    self._input(unit, line, path)
+                case "electricity":
+                    self._electricity(unit, line, path, found.shares.get(path, {}))
+                case "fuels":
+                    factor = self._factor(line.flow, None, LIFE_CYCLE, year=unit.year, where=f"{unit.place} {path}")
+                    self._line(unit, "energy", line, path, factor)
+                case "direct_emissions":
+                    self._direct_emission(unit, line, path)
+        return consumed
+
+    def _made(self, number: int, output: Any) -> float:
+        """Return what the process made of its product in the product's unit, and keep the formula that it is stated as."""
+        where = f"outputs/{output.id}"
+        made = float(convert(output.amount, output.unit, self.units[number], where=where))
+        if output.composition is None:
+            return made
+        self.formulas[number] = output.composition.formula
+        # Consumers take the dry formula, however its maker weighs it.
+        return made * output.composition.basis.dry(where=where) if self.units[number] == "kg" else made
+
+    def _electricity(self, unit: _UnitProcess, line: Any, path: str, certified: Mapping[str, Fraction]) -> None:
+        """Add metered electricity: the certified share by its generation with transmission, the rest by its supply."""
+        rest = 1 - sum(certified.values(), Fraction(0))
+        flows = [(line.flow, rest)] if rest else []
+        for generation, share in sorted(certified.items()):
+            flows += [(f"electricity-{generation}", share), (TRANSMISSION, share)]
+        for flow, share in flows:
+            factor = self._electricity_factor(unit, flow, line.geography, path)
+            # A share of the line: its amount is stated whole, and what is counted of it beside.
+            part = replace(unit, share=unit.share * float(share))
+            self._line(part, "energy", line, path, factor, certified=bool(certified) and flow != line.flow)
 
     def _add_bill(
-        self, number: int, entry: Entry, record: BillOfMaterials, *, stated: set[str], process_class: str
+        self,
+        number: int,
+        entry: Entry,
+        record: BillOfMaterials,
+        *,
+        stated: Mapping[str, _Consumed],
+        process_class: str,
     ) -> None:
         """Add the components of a bill of materials; what the activity data also states is taken from there."""
         self._use(entry)
@@ -332,24 +472,38 @@ class ProductSystemDraft:
         except UnitError as error:
             self._refuse("units", f"{place} per", error.what, error.remedy)
             return
-        if _items(record.supplier_shares):
-            self._refuse(
-                "supplier_shares",
-                f"{place} supplier_shares",
-                "this version doesn't split a component between suppliers",
-                "state a component line for each supplier",
-            )
         unit = _UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
         for line in _items(record.components):
-            if (line.product or line.flow) in stated:
-                text = f"{line.name} is taken from the activity data, not from the bill of materials"
-                self._note("precedence", unit.place, text)
+            shares = [one for one in _items(record.supplier_shares) if one.component == line.id]
+            names = [one.product for one in shares] or [line.product or line.flow]
+            if any(name in stated for name in names):
+                self._precedence(unit, line, [stated[name] for name in names if name in stated])
                 continue
-            self._input(unit, line, f"components/{line.id}")
+            if not shares:
+                self._input(unit, line, f"components/{line.id}")
+            # Shares may miss 1 by a thousandth: what goes in is the whole content all the same.
+            total = sum(one.share for one in shares)
+            for one in shares:
+                supplied = line.model_copy(update={"product": one.product, "citation": one.citation, "flow": None})
+                part = replace(unit, share=float(one.share / total))
+                self._input(part, supplied, f"components/{line.id} supplier_shares/{one.id}")
 
-    def _add_signed_footprint(self, product: str, issuer: str | None) -> int | None:
-        """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version."""
-        for entry, record in self.evidence.about(product, ProductFootprint):
+    def _precedence(self, unit: _UnitProcess, line: Component, consumed: list[_Consumed]) -> None:
+        """Say by how much the consumption of record differs from what the bill of materials says of `line`."""
+        base = _base_unit(line.unit)
+        if any(one.unit != base for one in consumed):
+            text = f"{line.name} is taken from the activity data, not from the bill of materials"
+            self._note("precedence", unit.place, f"{text}; they state it in different dimensions")
+            return
+        by_bill = float(convert(line.amount, line.unit, base, where=line.id)) / (float(line.yield_) * unit.made)
+        of_record, gate = math.fsum(one.per_unit for one in consumed), self.rule_set.gates.consumption
+        where = f"{unit.place} components/{line.id}"
+        self._find([consumption(line.name, of_record, by_bill, base, gate, where=where)])
+
+    def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
+        """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
+        stated = self.evidence.about(product, ProductFootprint)
+        for entry, record in sorted(stated, key=lambda pair: not meet(period, pair[1].period)):
             name: Any = record.rule_set
             if (
                 issuer not in (None, entry.statement.issuer)
@@ -377,6 +531,8 @@ class ProductSystemDraft:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
         if composition is not None and not isinstance(composition, Sealed):
             self.formulas[number] = composition.formula
+        if isinstance(record.period, Period):
+            self._periods[number] = record.period
         where = f"{product}, signed footprint (entry {entry.index})"
         self._signed.add(number)
         if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
@@ -415,31 +571,40 @@ class ProductSystemDraft:
 
     # -- lines -----------------------------------------------------------------------------------------------------
 
-    def _input(self, unit: _UnitProcess, line: Input, path: str) -> None:
-        """Add a material: a supplier's product waits for its process, a background flow becomes a burden."""
+    def _input(self, unit: _UnitProcess, line: Input | Waste, path: str) -> None:
+        """Add a material, or waste: a supplier's product waits for its process, a background flow becomes a burden."""
         good = float(line.yield_) if isinstance(line, Component) else 1.0
         where = f"{unit.place} {path}"
-        if line.composition is not None:
+        if isinstance(line, Input) and line.composition is not None:
             mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
             if mistaken is not None:
                 self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
         if line.product is not None:
-            self._waiting.append((unit.number, line, 1 / (good * unit.made), where))
+            self._waiting.append((unit.number, line, unit.share / (good * unit.made), where))
             return
         factor = self._factor(str(line.flow), None, LIFE_CYCLE, year=unit.year, where=where)
-        restated = None
-        if factor is not None and factor.row.composition is not None and dimension(line.unit, where=path) == "mass":
-            if line.composition is None:
-                what = f"no composition is stated: the amount of {line.flow} is taken as {factor.row.composition}"
-                remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
-                self.findings.append(Finding("hydrate", "soft", where, what, remedy))
-            else:
-                try:
-                    restated = self._restated(line.composition.basis, factor.row.composition, where)
-                except CompositionError as error:
-                    self._refuse("composition", where, error.what, error.remedy)
-                    return
-        self._line(replace(unit, made=unit.made * good), "material", line, path, factor, restated=restated)
+        spread = replace(unit, made=unit.made * good)
+        if isinstance(line, Waste):
+            self._line(spread, "waste", line, path, factor)
+            return
+        try:
+            restated = self._as_factor(line, factor, where)
+        except CompositionError as error:
+            self._refuse("composition", where, error.what, error.remedy)
+            return
+        self._line(spread, line.line_class, line, path, factor, restated=restated)
+
+    def _as_factor(self, line: Input, factor: Factor | None, where: str) -> Restated | None:
+        """What a kilogram of the line is of what the factor is for; None where it is the same, or nobody says. Raises CompositionError."""
+        wanted = None if factor is None else factor.row.composition
+        if wanted is None or dimension(line.unit, where=where) != "mass":
+            return None
+        if line.composition is None:
+            what = f"no composition is stated: the amount of {line.flow} is taken as {wanted}"
+            remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+            self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            return None
+        return self._restated(line.composition.basis, wanted, where)
 
     def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
         """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
@@ -458,23 +623,26 @@ class ProductSystemDraft:
         factor: Factor | None,
         *,
         restated: Restated | None = None,
+        certified: bool = False,
     ) -> None:
         """Add what a line emits by its factor; nothing where none was found, which is a finding already."""
         if factor is None:
             return
         origin = unit.origin(line, path)
         try:
-            amount = float(convert(line.amount, line.unit, factor.row.per, where=path)) / unit.made
+            amount = float(convert(line.consumed, line.unit, factor.row.per, where=path)) * unit.share / unit.made
         except UnitError as error:
             self._refuse("units", f"{unit.place} {path}", error.what, error.remedy)
             return
         if restated is not None:
             amount *= restated.factor
             origin["restated"] = restated.how
+        if certified:
+            origin["certified"] = factor.row.flow
         self._burden(unit.number, (unit.process_class, line_class), amount, factor, origin)
 
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
-        kg = float(convert(line.amount, line.unit, "kg", where=path)) / unit.made
+        kg = float(convert(line.consumed, line.unit, "kg", where=path)) * unit.share / unit.made
         gases, column = self.rule_set.gases, column_of(line.origin, removal=line.removal)
         stage = self.rule_set.stage_of(unit.process_class, "direct_emission")
         origin = {
@@ -526,7 +694,7 @@ class ProductSystemDraft:
         burden = Burden(number, stage, kg, activity, factor, explained, column)
         (self.burdens if counted else self.apart).append(burden)
 
-    def _link(self, consumer: int, line: Input, share: float, where: str) -> None:
+    def _link(self, consumer: int, line: Input | Waste, share: float, where: str) -> None:
         product = str(line.product)
         issuer = None
         if line.citation is not None:
@@ -534,41 +702,44 @@ class ProductSystemDraft:
             if cited is None:
                 self.gaps.append(Gap(where, f"the cited entry {line.citation.index} is not at hand"))
                 return
-            about = cited.record.sub if cited.record is not None else None
-            if isinstance(about, str) and about != product:
+            if cited.record is not None and cited.record.is_about_others_than(product):
                 self._refuse(
                     "citation", where, "the cited entry is about another product", "cite the entry of this product"
                 )
                 return
             self._use(cited)
             issuer = cited.statement.issuer
-        supplier = self._add(product, issuer)
+        period = self._periods.get(consumer)
+        supplier = self._add(product, issuer, period)
         if supplier is None:
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
             return
-        said = {line.comparable_flow, line.composition.formula if line.composition is not None else None}
+        effect = self.rule_set.gates.periods.supplier
+        self._find(apart(period, self._periods.get(supplier), effect, where=where))
+        composition = getattr(line, "composition", None)
+        said = {getattr(line, "comparable_flow", None), composition.formula if composition is not None else None}
         self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
         made_as, restated = self.formulas.get(supplier), None
-        if line.composition is not None and made_as is not None:
+        if composition is not None and made_as is not None:
             try:
-                restated = self._restated(line.composition.basis, made_as, where)
+                restated = self._restated(composition.basis, made_as, where)
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
         try:
-            amount = float(convert(line.amount, line.unit, self.units[supplier], where=where))
+            amount = float(convert(line.consumed, line.unit, self.units[supplier], where=where))
         except UnitError as error:
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
 
-    def _electricity(self, unit: _UnitProcess, stated: str, path: str) -> Factor | None:
-        """The factor of a metered kWh: the alternative's where there is one, else by the rule set's own basis."""
+    def _electricity_factor(self, unit: _UnitProcess, flow: str, stated: str, path: str) -> Factor | None:
+        """The factor of a metered kWh of `flow`: the alternative's where there is one, else by the rule set's own basis."""
         where = f"{unit.place} {path}"
         if self.alternative is not None:
             try:
                 place, family = _grid(self.alternative, stated), self.alternative.family
-                found = look_up(self.releases, "electricity", place, family, year=unit.year, where=where)
+                found = look_up(self.releases, flow, place, family, year=unit.year, where=where)
             except FactorError:
                 pass
             else:
@@ -579,7 +750,7 @@ class ProductSystemDraft:
         geography = _grid(basis, stated)
         if geography != stated:
             self._note("electricity", unit.place, f"{stated} is calculated with the national average of {geography}")
-        factor = self._factor("electricity", geography, basis.family, year=unit.year, where=where)
+        factor = self._factor(flow, geography, basis.family, year=unit.year, where=where)
         self.electricity_lines += factor is not None
         return factor
 
@@ -598,6 +769,10 @@ class ProductSystemDraft:
         self.names.append(product)
         self.units.append(unit)
         return self._numbers[product]
+
+    def _find(self, findings: Iterable[Finding]) -> None:
+        known = set(self.findings)
+        self.findings += [finding for finding in dict.fromkeys(findings) if finding not in known]
 
     def _use(self, entry: Entry) -> None:
         self.used[entry.leaf_hash] = entry
@@ -620,6 +795,20 @@ class ProductSystemDraft:
         finding = Finding(gate, "note", where, what, "nothing to do: the rule set asks for it")
         if finding not in self.findings:
             self.findings.append(finding)
+
+
+def _output(record: ActivityData, product: str) -> Any:
+    """The output line of `product`; of a statement about it by `sub` alone, the only one."""
+    outputs = _items(record.outputs)
+    return next((line for line in outputs if line.product == product), outputs[0])
+
+
+def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Input) -> None:
+    """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
+    name, base = str(line.product or line.flow), _base_unit(line.unit)
+    before = consumed.get(name, _Consumed(0.0, base))
+    amount = float(convert(line.consumed, line.unit, base, where=line.id)) * unit.share / unit.made
+    consumed[name] = _Consumed(before.per_unit + amount, base) if before.unit == base else before
 
 
 def _items(value: object) -> tuple[Any, ...]:

@@ -44,7 +44,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class AlternativeTotal:
-    """A second figure with another electricity basis: kg CO2e per declared unit; None, and why, where no line has such a factor."""
+    """A second figure, with another electricity basis or allocation key: kg CO2e per declared unit. For comparison, never the headline.
+
+    None, and `what` says why, where there is none.
+    """
 
     id: str
     label: str
@@ -76,6 +79,11 @@ class Result:
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...]
     alternatives: tuple[AlternativeTotal, ...] = ()
+
+    @property
+    def total(self) -> float | None:
+        """kg CO2e per declared unit; None where nothing at all was computed, since a gap is never zero."""
+        return self.footprint.total if self.footprint.contributions else None
 
     @property
     def computed_stages(self) -> tuple[str, ...]:

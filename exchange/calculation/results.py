@@ -33,7 +33,7 @@ class Calculation:
     def calculate(self, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
         """Compute `demand` under the rule set from what `reader` may see; return the result's digest and document.
 
-        Raises RefusedError with its findings, LoopError, and RuleSetError for an unknown rule set.
+        Raises RefusedError with its findings, and RuleSetError for an unknown rule set.
         """
         rule_set = load_rule_set(rule_set_id)
         releases = [load_release(name) for name in rule_set.factor_releases]
@@ -72,7 +72,7 @@ class Calculation:
             reader=reader,
             product=found["demand"]["product"],
             rule_set=found["rule_set"]["id"],
-            headline=Decimal(found["headline"]["value"]),
+            headline=None if found["headline"]["value"] is None else Decimal(found["headline"]["value"]),
             unit=found["headline"]["unit"],
             complete=found["complete"],
             document=document_bytes(found).decode(),

@@ -12,7 +12,7 @@ from exchange.database import DecimalText, UtcTime
 
 
 class ResultRow(SQLModel, table=True):
-    """An immutable result, by the digest of its document. `reader` is the organisation it was computed for."""
+    """An immutable result, by the digest of its document, for `reader`. Where nothing at all was computed there is no headline."""
 
     __tablename__ = "exchange_result"
 
@@ -20,7 +20,7 @@ class ResultRow(SQLModel, table=True):
     reader: str = Field(max_length=512, index=True)
     product: str = Field(max_length=512, index=True)
     rule_set: str = Field(max_length=64)
-    headline: Decimal = Field(sa_type=DecimalText)
+    headline: Decimal | None = Field(default=None, sa_type=DecimalText)
     unit: str = Field(max_length=64)
     complete: bool
     document: str = Field(sa_column=Column(Text, nullable=False))

@@ -67,7 +67,7 @@ def _result(rule_set: str, digest: str, found: dict[str, Any]) -> dict[str, Any]
     return {
         "kg_co2e_per_kwh_delivered": None if per_capacity else value,
         "kg_co2e_per_kwh_capacity": value if per_capacity else None,
-        "headline": {"value": float(found["headline"]["value"]), "unit": found["headline"]["unit"]},
+        "headline": {"value": _figure(found), "unit": found["headline"]["unit"]},
         "complete": found["complete"],
         "heading": found["heading"],
         "denominator": found["denominator"]["formula"],
@@ -95,7 +95,12 @@ def _result(rule_set: str, digest: str, found: dict[str, Any]) -> dict[str, Any]
 
 def _per_kwh(found: dict[str, Any]) -> float | None:
     """Return a result's figure where it is one per kWh; None where nothing was divided."""
-    return float(found["headline"]["value"]) if found["headline"]["unit"] == PER_KWH else None
+    return _figure(found) if found["headline"]["unit"] == PER_KWH else None
+
+
+def _figure(found: dict[str, Any]) -> float | None:
+    value = found["headline"]["value"]
+    return None if value is None else float(value)
 
 
 def print_summary(played: Played, verdict: Verdict, commands: dict[str, str], write: Callable[[str], None]) -> None:

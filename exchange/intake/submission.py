@@ -3,11 +3,13 @@
 Order, and why: all that needs no lock comes first (signature, claims, stated sums; and, asked of new statements alone, whether all
 disclosures came and whether flows, grids and stages are in use). Then, under the lock on the ledger's head and in one transaction with
 whatever else queued (`ledger.store.GroupCommit`): is it here already; append; whatever depends on what others appended meanwhile (keys,
-cited entries, cycles); and the companion rows. Anything that fails undoes all of it. The answer comes after the commit.
+cited entries, retired certificates, cycles); and the companion rows. Anything that fails undoes all of it. The answer comes after
+the commit.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +19,12 @@ from sqlalchemy import Connection, Engine, Executable, bindparam, sql
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import Background, BomGraphError, CycleError, Lines, Record
+from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
 from exchange.admission import citations
-from exchange.errors import JtiReusedError, StatementError
+from exchange.errors import DoubleClaimError, JtiReusedError, StatementError
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
 from signer import Statement, check_cited, leaf_bytes
@@ -35,6 +37,8 @@ _QUERY = 500  # products asked for at once, well below what either database take
 
 #: Writes rows of a domain's own in the transaction of a fresh entry, given its index.
 Companion = Callable[[Session, int], None]
+#: Returns the disclosures that an organisation may see of the statement with this leaf hash (hex).
+Disclosed = Callable[[Connection, str, str], Sequence[str]]
 
 
 # Built once: every statement asks them.
@@ -49,6 +53,7 @@ _BY_JTI: Executable = sql.select(
 _ADD_STATEMENT = sql.insert(StatementRow)
 _ADD_DISCLOSURES = sql.insert(DisclosureRow)
 _ADD_LINKS = sql.insert(ProductLinkRow)
+_ADD_RETIRED = sql.insert(RetiredCertificateRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,10 @@ class Intake:
         clock: Callable[[], datetime],
         *,
         max_waiting: int = MAX_WAITING,
+        disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
     ) -> None:
         self._engine = engine
+        self._disclosed = disclosed
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -86,8 +93,9 @@ class Intake:
         The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
         handed over take their place.
-        Raises what `Admission.check` and `Background.check` raise, StatementError (not whole), JtiReusedError, CitationError,
-        CycleError; then nothing was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
+        Raises what `Admission.check` and `Background.check` raise, StatementError (not whole, or citing what is seen to be about
+        another product), JtiReusedError, DoubleClaimError, CitationError, CycleError; then nothing was written. And what
+        `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
@@ -119,6 +127,7 @@ class Intake:
         _check_whole(checked)
         if checked.record is not None:
             self._background.check(checked.record)
+            self._check_products(checked)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
@@ -146,8 +155,37 @@ class Intake:
             admission, _seen = self._admissions.current(connection)
             admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
         _check_cited(connection, checked.statement)
+        if isinstance(checked.record, CertificateRetirement):
+            _check_retired_once(Session(connection), checked.record)
         if checked.record is not None:
             _check_cycle(Session(connection), checked.record)
+
+    def _check_products(self, checked: Entry) -> None:
+        """Check that each line's cited entry is about the line's product, as far as the citer may see what it is about.
+
+        Of an entry that it was granted nothing of, nothing is checked, and the answer is the same whatever it is about: else a rival
+        could ask, product by product, which entry is about which. A calculation for a reader who sees both refuses it.
+        """
+        lines = [(path, one, _product_at(checked.record, path)) for path, one in citations(checked.statement)]
+        cited = [line for line in lines if line[1].origin == checked.statement.audience and line[2] is not None]
+        if not cited:
+            return
+        with snapshot(self._engine) as connection:
+            admission, _seen = self._admissions.current(connection)
+            for path, citation, product in cited:
+                # Of an entry that isn't there, or is another, `check_cited` tells.
+                there = connection.execute(_BY_LEAF, {"leaf": citation.leaf_hash}).one_or_none()
+                if there is None:
+                    continue
+                seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash)
+                token = entry(connection, there.number).data.decode("ascii")
+                record = admission.reread(there.number, token, seen).record if seen else None
+                if record is not None and record.is_about_others_than(str(product)):
+                    raise StatementError(
+                        f"the cited entry {citation.index} is about another product",
+                        where=path,
+                        remedy="cite the entry of this line's product, or name the product of that entry",
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +294,48 @@ def _links(products: Sequence[str]) -> SelectOfScalar[ProductLinkRow]:
     return select(ProductLinkRow).where(col(ProductLinkRow.product).in_(products))
 
 
+def _product_at(record: Record | None, path: str) -> str | None:
+    """Return the product that the line at the start of `path` (``inputs/<id>``...) names."""
+    name, _, rest = path.partition("/")
+    lines = getattr(record, name, None)
+    found = (line for line in lines if line.id == rest.partition("/")[0]) if isinstance(lines, Lines) else iter(())
+    return getattr(next(found, None), "product", None)
+
+
+def _check_retired_once(session: Session, record: CertificateRetirement) -> None:
+    """Refuse certificates that were retired under another name; under its own, a retirement corrects itself. Whose is not told."""
+    for line in _ranges(record):
+        query = select(RetiredCertificateRow).where(
+            col(RetiredCertificateRow.series) == line["series"],
+            col(RetiredCertificateRow.first) <= line["last"],
+            col(RetiredCertificateRow.last) >= line["first"],
+            col(RetiredCertificateRow.name) != str(record.sub),
+        )
+        if session.exec(query.limit(1)).first() is not None:
+            raise DoubleClaimError(
+                "certificates of this range are retired in this log already",
+                where=f"serials/{line['line']}",
+                remedy="state certificates that nobody has claimed; ask the operator where you hold them",
+            )
+
+
+def _ranges(record: CertificateRetirement) -> list[dict[str, Any]]:
+    found = []
+    for line in record.serials if isinstance(record.serials, Lines) else ():
+        prefix, first, last = line.span
+        series = hashlib.sha256(f"{record.registry}\n{prefix}".encode()).hexdigest()
+        found.append({"line": line.id, "name": str(record.sub), "series": series, "first": first, "last": last})
+    return found
+
+
 def _components(record: Record) -> dict[str, str]:
-    """Return what the record's product is made from, each with the path of the first line that says so."""
+    """Return what a bill of materials says its product holds, each with the path of the first line that says so.
+
+    What activity data says isn't walked: a loop of processes (scrap that returns) is solved.
+    """
     found: dict[str, str] = {}
-    for name in ("inputs", "components", "supplier_shares"):
-        lines = getattr(record, name) if name in record.lists else None
+    for name in ("components", "supplier_shares") if isinstance(record, BillOfMaterials) else ():
+        lines = getattr(record, name)
         for line in lines if isinstance(lines, Lines) else ():
             if line.product is not None:
                 found.setdefault(line.product, f"{name}/{line.id}")
@@ -294,3 +369,5 @@ def _write_rows(connection: Connection, index: int, submission: _Submission) -> 
     if components:
         links = [{"index": index, "product": product, "component": component} for component in components]
         connection.execute(_ADD_LINKS, links)
+    if isinstance(record, CertificateRetirement) and (ranges := _ranges(record)):
+        connection.execute(_ADD_RETIRED, [{"index": index, **line} for line in ranges])

@@ -38,10 +38,26 @@ class DisclosureRow(SQLModel, table=True):
 
 
 class ProductLinkRow(SQLModel, table=True):
-    """`product` is made from `component`, by the statement at `index`: what the cycle check walks."""
+    """`product` holds `component`, by the bill of materials at `index`: what the cycle check walks."""
 
     __tablename__ = "exchange_product_link"
 
     index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
     product: str = Field(max_length=512, primary_key=True, index=True)
     component: str = Field(max_length=512, primary_key=True)
+
+
+class RetiredCertificateRow(SQLModel, table=True):
+    """A range of certificates that the entry at `index` retired under `name`: closing digits `first` to `last` of one series.
+
+    `series` is the hex SHA-256 of registry and prefix, so that the serials of one registry's year are found together.
+    """
+
+    __tablename__ = "exchange_retired_certificate"
+
+    index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
+    line: str = Field(max_length=64, primary_key=True)
+    name: str = Field(max_length=512)
+    series: str = Field(max_length=64, index=True)
+    first: int = Field(sa_type=BigInteger)
+    last: int = Field(sa_type=BigInteger)

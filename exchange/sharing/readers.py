@@ -99,12 +99,17 @@ class Sharing:
 
     def disclosed(self, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
         """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
-        session = Session(connection)
-        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-        if row is None:
-            raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-        paths = visible_paths(reader, row.issuer, leaf_hash, _grants(session, reader))
-        return disclosed_at(connection, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
+        return disclosed_to(connection, reader, leaf_hash)
+
+
+def disclosed_to(connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
+    """Return the disclosures of one statement that `reader` may see, as of the caller's transaction; NotFoundError for no statement."""
+    session = Session(connection)
+    row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
+    if row is None:
+        raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
+    paths = visible_paths(reader, row.issuer, leaf_hash, _grants(session, reader))
+    return disclosed_at(connection, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
 
 
 def _grants(session: Session, reader: str) -> list[Grant]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from urllib.parse import urlsplit
 
+from exchange.report import MISSING
+
 NARROW = "\u202f"
 _DIGITS = 7
 _MOST_DECIMALS = 12
@@ -33,9 +35,9 @@ def short(value: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def decimals_for(largest: str) -> int:
-    """Return how many decimals a column needs in which `largest` has 7 significant digits."""
-    exact = Decimal(largest)
+def decimals_for(largest: str | None) -> int:
+    """Return how many decimals a column needs in which `largest` has 7 significant digits; none where nothing was computed."""
+    exact = Decimal(largest or 0)
     return max(0, min(_MOST_DECIMALS, _DIGITS - 1 - exact.adjusted())) if exact else 0
 
 
@@ -56,8 +58,8 @@ def round_percent(value: str) -> str:
 
 
 def grouped(printed: str) -> str:
-    """Return a printed figure, digit for digit, with spaces between thousands."""
-    return _spaced(Decimal(printed))
+    """Return a printed figure, digit for digit, with spaces between thousands; ``missing`` as it is."""
+    return printed if printed == MISSING else _spaced(Decimal(printed))
 
 
 def tail(uri: str) -> str:

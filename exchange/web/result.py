@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exchange.report import MISSING
 from exchange.web.figures import (
     decimals_for,
     decimals_of,
@@ -127,7 +128,7 @@ def result_view(digest: str, found: Document) -> ResultView:
         headline=grouped(headline["printed"]),
         unit=unit_text(headline["unit"]),
         badges=badges(found),
-        total=fixed(total["value"], decimals_for(total["value"])),
+        total=MISSING if total["value"] is None else fixed(total["value"], decimals_for(total["value"])),
         total_unit=unit_text(total["unit"]),
         kwh=None if kwh is None else short(kwh),
         bar=stage_bar(found, names, bar_width([found]), gap_slots([found])),
@@ -227,7 +228,13 @@ def _per_made(part: Document) -> str:
     if "amount_per_unit" not in part:
         return ""
     unit = part["factor"]["unit"].partition("/")[2] if "factor" in part else "kg"
-    return f"= {short(part['amount_per_unit'])} {unit_text(unit)}"
+    said = f"= {short(part['amount_per_unit'])} {unit_text(unit)}"
+    if "counted_percent" in part:
+        by = f" by {part['allocated_by']}" if "allocated_by" in part else ""
+        said += f", of {round_percent(part['counted_percent'])}{by}"
+    if "stock" in part:
+        said += f", stock {short(part['stock']['opening'])} to {short(part['stock']['closing'])}"
+    return said
 
 
 def _amount(part: Document) -> str:

@@ -98,3 +98,18 @@ def footprint() -> dict[str, Any]:
         ],
         "obtained": "calculated",
     }
+
+
+@pytest.fixture
+def retirement() -> dict[str, Any]:
+    """4,000 wind certificates of January."""
+    return {
+        "sub": f"{MAKER}/retirements/2026-01-wind",
+        "registry": "GEC",
+        "serials": [{"id": "wind", "first": "GEC-2026-000001", "last": "GEC-2026-004000"}],
+        "energy": {"amount": "4000", "unit": "MWh", "obtained": "measured"},
+        "month": "2026-01",
+        "generation": "wind",
+        "region": "CN",
+        "site": {"name": "plant 1", "country": "CN"},
+    }

@@ -13,10 +13,10 @@ from bom_graph import (
     out_of_scope,
     sealed_total,
 )
-from bom_graph.rules import Gate
+from bom_graph.rules import Limits
 
-REFUSING = Gate(soft=0.02, hard=0.1, hard_effect="refuse")
-REPORTING = Gate(soft=0.02, hard=0.1, hard_effect="report")
+REFUSING = Limits(soft=0.02, hard=0.1, hard_effect="refuse")
+REPORTING = Limits(soft=0.02, hard=0.1, hard_effect="report")
 
 
 def cathode(formula: str, salts: dict[str, str], *, unit: str = "kg", made: str = "1") -> dict[str, Any]:
@@ -44,12 +44,12 @@ LFP = cathode("LiFePO4", {"LiOH": "0.268376", "H3PO4": "0.366059"})
 
 
 def test_the_nmc622_recipe_closes_within_a_hundredth_of_a_per_cent() -> None:
-    tight = Gate(soft=1e-4, hard=0.1, hard_effect="refuse")
+    tight = Limits(soft=1e-4, hard=0.1, hard_effect="refuse")
     assert element_balance(ActivityData.draft(NMC622), tight, where="here") == []
 
 
 @pytest.mark.parametrize(("gate", "refuses"), [(REFUSING, True), (REPORTING, False)])
-def test_the_lfp_recipe_does_not_balance(gate: Gate, refuses: bool) -> None:
+def test_the_lfp_recipe_does_not_balance(gate: Limits, refuses: bool) -> None:
     (finding,) = element_balance(ActivityData.draft(LFP), gate, where="entry 7")
     assert "Li 176.8%, P 58.9%, Fe 0.0%" in finding.what
     assert (finding.level, finding.refuses, finding.where) == ("hard", refuses, "entry 7")

@@ -16,10 +16,12 @@ from bom_graph import (
     BatteryModel,
     BillOfMaterials,
     BomGraphError,
+    CertificateRetirement,
     CompositionError,
     CycleError,
     GasError,
     Lines,
+    LoopError,
     Measure,
     OffsetError,
     ProductFootprint,
@@ -35,11 +37,13 @@ KINDS: dict[str, type[Record]] = {
     "bill": BillOfMaterials,
     "model": BatteryModel,
     "footprint": ProductFootprint,
+    "retirement": CertificateRetirement,
 }
 Claims = dict[str, Any]
 COBALT_IN_NICKEL: Claims = {"formula": "NiSO4", "content_of": "Co"}
 ALL_WATER: Claims = {"formula": "NiSO4", "moisture_percent": "100"}
 MOIST_METAL: Claims = {"formula": "NiSO4", "content_of": "Ni", "moisture_percent": "1"}
+MAKER = "https://maker.example"
 
 
 @pytest.fixture(params=KINDS)
@@ -149,6 +153,15 @@ def test_a_null_in_a_required_field_is_refused_without_contents(footprint: Claim
         ProductFootprint.read({**footprint, "stages": [], "rule_set": None}, None)
 
 
+def stated(amount: str, unit: str, **members: Any) -> Claims:
+    return {"id": "li", "name": "salt", "amount": amount, "unit": unit, "obtained": "measured", **members}
+
+
+def table(key: str, share: str, product: str = "https://maker.example/cathode") -> Claims:
+    return {"key": key, "shares": [{"product": product, "share": share}]}
+
+
+MONTHLESS = [stated("1", "MWh", generation="wind", month="2026-13")]
 # name -> (kind, path to the member, its bad value or ..., error, where it is said to be)
 DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "unknown unit in a line": ("activity", "inputs/0/unit", "tonne", UnitError, "inputs/li/unit"),
@@ -170,7 +183,35 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a citation before the log": ("bill", "components/0/citation/index", -1, RecordError, "components/cathode/citation/index"),
     "a leaf hash in capitals": ("bill", "components/0/citation/leaf_hash", "AB" * 32, RecordError, "components/cathode/citation/leaf_hash"),
     "unreadable formula": ("activity", "outputs/0/composition", {"formula": "Ca(OH)2"}, CompositionError, "outputs/o/composition"),
-    "two outputs": ("activity", "outputs/1", "copy", RecordError, "outputs"),
+    "a product that comes out twice": ("activity", "outputs/1", "copy", RecordError, "outputs/o/product"),
+    "a line for another's output": ("activity", "inputs/0/for_outputs", ["https://maker.example/x"], RecordError, "inputs/li/for_outputs"),
+    "a line for no output": ("activity", "inputs/0/for_outputs", [], RecordError, "inputs/li/for_outputs"),
+    "a table that lacks an output": ("activity", "allocation", table("stated", "1", f"{MAKER}/x"), RecordError, "allocation/shares"),
+    "a table that misses one": ("activity", "allocation", table("stated", "0.9"), StatedSumError, "allocation/shares"),
+    "a table beside a key": ("activity", "allocation", table("mass", "1"), RecordError, "allocation"),
+    "an unknown key": ("activity", "allocation", {"key": "volume"}, RecordError, "allocation/key"),
+    "energy in kilograms": ("activity", "outputs/0/energy", stated("1", "kg"), UnitError, "outputs/o/energy/unit"),
+    "mass beside mass": ("activity", "outputs/0/mass", {"amount": "1", "unit": "kg", "obtained": "measured"}, RecordError, "outputs/o"),
+    "a price without currency": ("activity", "outputs/0/price", {"amount": "1", "per": "kg"}, RecordError, "outputs/o/price/currency"),
+    "opening stock alone": ("activity", "inputs/0/opening", "5", RecordError, "inputs/li"),
+    "more left than there was": ("activity", "inputs/0", stated("1", "kg", flow="f", opening="1", closing="3"), RecordError, "inputs/li"),
+    "tolled and nobody's": ("activity", "inputs/0/tolled", True, RecordError, "inputs/li"),
+    "own use of all that is made": ("activity", "inputs/0", stated("2000", "g", product=f"{MAKER}/cathode"), LoopError, "inputs/li"),
+    "a direct line from nowhere": ("activity", "electricity/0/supply", "direct_line", RecordError, "electricity/electricity-1"),
+    "a grid of wind": ("activity", "electricity/0/generation", "wind", RecordError, "electricity/electricity-1"),
+    "power of an unknown supply": ("activity", "electricity/0/supply", "barter", RecordError, "electricity/electricity-1/supply"),
+    "certificates of no month": ("activity", "certificates", MONTHLESS, RecordError, "certificates/li/month"),
+    "waste that nobody treats": ("activity", "waste", [stated("1", "kg")], RecordError, "waste/li"),
+    "yield and scrap rate": ("bill", "components/0/scrap_rate", "0.05", RecordError, "components/cathode"),
+    "a scrap rate of all": ("bill", "components/1/scrap_rate", "1", RecordError, "components/foil/scrap_rate"),
+    "stock in a bill of materials": ("bill", "components/0/for_outputs", ["https://maker.example/cell"], RecordError, "components/cathode"),
+    "a share of nothing that is held": ("bill", "supplier_shares/0/component", "steel", RecordError, "supplier_shares/a/component"),
+    "a share of the product itself": ("bill", "supplier_shares/0/product", f"{MAKER}/cell", CycleError, "supplier_shares/a/product"),
+    "a serial twice": ("retirement", "serials/1", "copy", RecordError, "serials/wind"),
+    "serials backwards": ("retirement", "serials/0/last", "GEC-2026-000000", RecordError, "serials/wind"),
+    "serials of two lengths": ("retirement", "serials/0/last", "GEC-2026-4000", RecordError, "serials/wind"),
+    "a serial without number": ("retirement", "serials/0/first", "GEC", RecordError, "serials/wind/first"),
+    "more energy than serials": ("retirement", "energy/amount", "4001", StatedSumError, "energy"),
     "no output": ("activity", "outputs/0", ..., RecordError, "outputs"),
     "output of zero": ("activity", "outputs/0/amount", "0", RecordError, "outputs/o/amount"),
     "output of another product": ("activity", "outputs/0/product", "https://maker.example/x", RecordError, "outputs/o/product"),

@@ -71,6 +71,20 @@ def test_the_same_inputs_find_the_stored_result(exchange: Exchange, maker: Membe
         assert len(Session(connection).exec(select(ResultRow)).all()) == 1
 
 
+def test_a_result_of_nothing_is_kept_and_shown_as_missing(
+    exchange: Exchange, maker: Member, supplied: dict[str, Any]
+) -> None:
+    """The supplier granted nothing: its branch is all there is, and a gap is never zero."""
+    found = result(exchange, maker, maker.product("part"))
+    assert (found["result"]["total"]["value"], found["result"]["headline"]["value"]) == (None, None)
+    page, overview = (exchange.http.get(path).text for path in (f"/results/{found['digest']}", "/"))
+    for text in (page, overview):
+        assert '<span class="figure">missing</span>' in text
+        assert "0.000000" not in text
+    with snapshot(exchange.services.installation.engine) as connection:
+        assert Session(connection).get_one(ResultRow, found["digest"]).headline is None
+
+
 def test_a_new_statement_gives_a_new_result_beside_the_old_one(
     exchange: Exchange, maker: Member, supplied: dict[str, Any]
 ) -> None:
@@ -96,6 +110,7 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
     assert value > 1e120
     with snapshot(exchange.services.installation.engine) as connection:
         row = Session(connection).get_one(ResultRow, found["digest"])
+        assert row.headline is not None
         assert float(row.headline) == value
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select
 from sqlmodel import Session, col
@@ -21,13 +22,13 @@ from bom_graph import Background, CycleError
 from exchange.errors import ExchangeError, JtiReusedError, StatementError
 from exchange.intake import Admissions, Intake
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
-from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, KEY_EVENTS, ROLE_GRANT
+from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, CERTIFICATE_RETIREMENT, KEY_EVENTS, ROLE_GRANT
 from exchange.tables import METADATA
 from ledger import CommitUncertainError
 from ledger.audit import audit
 from ledger.store import begin, snapshot
 from signer import Issued, KeyRevokedError, compromise_claims, join_presentation, revocation_claims
-from tests.flow.world import Exchange, Member, activity, bill
+from tests.flow.world import SITE, Exchange, Member, activity, bill, line
 
 ROOT = Path(__file__).resolve().parents[2]
 JTI = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -186,6 +187,76 @@ def test_a_cycle_closed_between_check_and_append_is_refused(exchange: Exchange) 
     other = bill(second.product("y"), first.product("x"))
     with pytest.raises(CycleError):
         interrupted(exchange, lambda: second.state(BILL_OF_MATERIALS, other)).submit(one.token, one.disclosures)
+
+
+def test_a_loop_of_activity_data_is_let_in_and_one_of_bills_is_not(exchange: Exchange) -> None:
+    """Scrap of the second's process returns into the first's; what a product holds can't be itself."""
+    first, second = exchange.member("first"), exchange.member("second")
+    cathode, scrap = first.product("cathode"), second.product("scrap")
+    first.state(ACTIVITY_DATA, activity(cathode, line(name="scrap", product=scrap, amount="0.1")))
+    second.state(ACTIVITY_DATA, activity(scrap, line(name="cathode", product=cathode)))
+    first.state(BILL_OF_MATERIALS, bill(cathode, scrap))
+    closing = second.sign(BILL_OF_MATERIALS, bill(scrap, cathode))
+    assert exchange.post(closing).json()["code"] == "cycle"
+
+
+def retirement(member: Member, name: str, first: int, last: int, registry: str = "GEC") -> dict[str, object]:
+    return {
+        "sub": member.product(name),
+        "registry": registry,
+        "serials": [{"id": "s", "first": f"W-{first:06}", "last": f"W-{last:06}"}],
+        "energy": {"amount": str(last - first + 1), "unit": "MWh", "obtained": "measured"},
+        "month": "2025-01",
+        "generation": "wind",
+        "region": "CN",
+        "site": SITE,
+    }
+
+
+def test_a_certificate_is_retired_once(exchange: Exchange) -> None:
+    first, second = exchange.member("first"), exchange.member("second")
+    first.state(CERTIFICATE_RETIREMENT, retirement(first, "one", 1, 100))
+    again = exchange.post(second.sign(CERTIFICATE_RETIREMENT, retirement(second, "other", 100, 200)))
+    body = again.json()
+    assert (again.status_code, body["code"], body["where"]) == (409, "double_claim", "serials/s")
+    assert first.uri not in again.text, "whose they are is not told"
+    second.state(CERTIFICATE_RETIREMENT, retirement(second, "other", 101, 200))
+    second.state(CERTIFICATE_RETIREMENT, retirement(second, "elsewhere", 1, 100, "I-REC"))
+    first.state(CERTIFICATE_RETIREMENT, retirement(first, "one", 1, 99))
+
+
+def test_a_citation_of_another_product_is_refused_where_the_citer_may_see_it(exchange: Exchange) -> None:
+    """And lets in, word for word alike, whatever it can't see: nobody finds out by trying which entry is about what."""
+    supplier, buyer = exchange.member("supplier"), exchange.member("buyer")
+    salt, acid = supplier.product("salt"), supplier.product("acid")
+    cited = supplier.state(ACTIVITY_DATA, activity(salt))
+
+    def citing(product: str) -> httpx2.Response:
+        made_from = line(id="a", name="it", product=product, citation=cited)
+        return exchange.post(buyer.sign(ACTIVITY_DATA, activity(buyer.product("x"), made_from)))
+
+    assert [citing(product).status_code for product in (salt, acid)] == [201, 201]
+    supplier.grant(cited, buyer, "process_class")
+    assert citing(acid).status_code == 201
+    supplier.grant(cited, buyer)
+    assert citing(salt).status_code == 201
+    body = citing(acid).json()
+    assert (body["code"], body["where"]) == ("statement", "inputs/a/citation")
+    assert "about another product" in body["detail"]
+
+
+def test_a_citation_of_one_s_own_other_product_is_refused(exchange: Exchange) -> None:
+    maker = exchange.member("maker")
+    part, other = maker.product("part"), maker.product("other")
+    outputs = [line(product=part), line(product=other)]
+    cited = maker.state(ACTIVITY_DATA, activity(part, outputs=outputs, allocation={"key": "mass"}))
+
+    def holding(product: str) -> httpx2.Response:
+        component = line(id="a", name="it", product=product, citation=cited)
+        return exchange.post(maker.sign(BILL_OF_MATERIALS, bill(maker.product("x"), components=[component])))
+
+    assert [holding(product).status_code for product in (part, other)] == [201, 201]
+    assert holding(maker.product("third")).json()["where"] == "components/a/citation"
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other content"])

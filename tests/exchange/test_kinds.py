@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bom_graph import FactorRelease, Record, RuleSet, load_release, load_rule_set
+from bom_graph import ActivityData, FactorRelease, Record, RuleSet, load_release, load_rule_set
 from bom_graph.factors import FactorRow
 from exchange.assembly import Demand, compute
 from exchange.errors import EvidenceError, StatementError
@@ -164,7 +164,7 @@ def test_a_page_names_every_member_of_every_line(name: str) -> None:
     record_type = RECORDS[name].record
     assert record_type is not None
     everywhere = {"id", "amount", "unit", "obtained", "note"}
-    inputs = {"name", "product", "flow", "comparable_flow", "citation", "composition"}
+    inputs = {field.alias or key for key, field in ActivityData.lists["inputs"].model_fields.items()}
     lines = documented_lines(name)
     for list_name, line in record_type.lists.items():
         members = {field.alias or key for key, field in line.model_fields.items()} - everywhere

@@ -303,10 +303,10 @@ STATEMENTS: dict[str, tuple[Defect, int, str]] = {
     "citation with another index": (lambda s: s.citing(index=0), 400, "citation_mismatch"),
     "citation of another log": (lambda s: s.citing(origin="other.example/log"), 400, "citation_to_unknown_log"),
     "cycle of one": (lambda s: holds(s.first, "self", s.first.product("self")), 400, "cycle"),
-    "cycle of one, as an input": (
+    "own use of all that is made": (
         lambda s: s.state(activity(s.first.product("x"), line(name="x", product=s.first.product("x")))),
         400,
-        "cycle",
+        "loop",
     ),
     "cycle of two": (lambda s: holds(s.second, "pair", s.first.product("pair")), 400, "cycle"),
     "cycle of three, two owners": (lambda s: holds(s.first, "ring-3", s.first.product("ring-1")), 400, "cycle"),
@@ -532,8 +532,9 @@ def test_a_cycle_is_told_with_the_line_that_closes_it(exchange: Exchange) -> Non
     closing = bill(scene.first.product("ring-3"), components=lines)
     body = check_problem(exchange.post(scene.first.sign(BILL_OF_MATERIALS, closing)), 400, "cycle")
     assert body["where"] == "components/b/product"
+    # An input of its own is a loop, which only own use of all that is made breaks.
     own = activity(scene.first.product("x"), line(id="c", name="x", product=scene.first.product("x")))
-    assert scene.state(own).json()["where"] == "inputs/c/product"
+    assert scene.state(own).json()["where"] == "inputs/c"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Periods: lines outside their statement's, suppliers whose period doesn't meet their consumer's, and what several statements about one
+product say of the same days.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from bom_graph.gates import Finding
+from bom_graph.records import ActivityData, Lines, Measure, Period, Record, Sealed
+from bom_graph.rules import Effect
+
+_SHOWN = 3
+
+
+def meet(first: object, second: object) -> bool:
+    """Whether the two periods have a day in common, or one of them isn't known."""
+    if not isinstance(first, Period) or not isinstance(second, Period):
+        return True
+    return first.start <= second.end and second.start <= first.end
+
+
+def shown(period: Period) -> str:
+    """Return a period as people read it: ``2026-01-01 to 2026-01-31``."""
+    return f"{period.start} to {period.end}"
+
+
+def lines_outside(record: ActivityData, effect: Effect, *, where: str) -> Iterator[Finding]:
+    """Yield a finding for each line that was metered in part or wholly outside the statement's period."""
+    stated = record.period
+    if not isinstance(stated, Period):
+        return
+    for path, line in record.lines():
+        own = getattr(line, "period", None)
+        if own is not None and not (stated.start <= own.start and own.end <= stated.end):
+            what = f"the line is of {shown(own)}, the statement of {shown(stated)}"
+            remedy = "state what belongs to the statement's period"
+            yield Finding.by_effect("periods", effect, f"{where} {path}", what, remedy)
+
+
+def apart(consumer: object, supplier: object, effect: Effect, *, where: str) -> Iterator[Finding]:
+    """Yield a finding where both periods are known and have no day in common."""
+    if isinstance(consumer, Period) and isinstance(supplier, Period) and not meet(consumer, supplier):
+        what = f"the supplier's statement is of {shown(supplier)}, it goes into a process of {shown(consumer)}"
+        remedy = "ask the supplier for a statement of that time, or explain the stock between them"
+        yield Finding.by_effect("periods", effect, where, what, remedy)
+
+
+def contradiction(
+    older: tuple[int, Any], newer: tuple[int, Any], effect: Effect, *, taken: int, where: str
+) -> Iterator[Finding]:
+    """Yield a finding where two records of one kind about `where`, each with its entry's index, speak of the same days otherwise.
+
+    `taken` is the entry that counts; of the same period that is the newer, and the note says the difference. Periods that only overlap
+    state days twice: `effect`.
+    """
+    (before, old), (after, new) = older, newer
+    if old.period == new.period:
+        if differing := list(_differences(old, new)):
+            more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
+            days = f" of {shown(new.period)}" if isinstance(new.period, Period) else ""
+            what = (
+                f"entries {before} and {after} state the same{days} otherwise; the newer, {after}, is taken: "
+                f"{'; '.join(differing[:_SHOWN])}{more}"
+            )
+            yield Finding("contradiction", "note", where, what, "withdraw or supersede the entry that doesn't hold")
+    elif isinstance(old.period, Period) and isinstance(new.period, Period) and meet(old.period, new.period):
+        what = (
+            f"entries {before} ({shown(old.period)}) and {after} ({shown(new.period)}) overlap; entry {taken} is taken"
+        )
+        yield Finding.by_effect("periods", effect, where, what, "state periods that don't overlap")
+
+
+def _differences(old: Record, new: Record) -> Iterator[str]:
+    """What the newer record states otherwise, amounts of lines by what they are about: ``inputs copper: 2 kg, now 5 kg``."""
+    for name in type(new).model_fields:
+        before, now = getattr(old, name), getattr(new, name)
+        if isinstance(before, Sealed) or isinstance(now, Sealed) or name == "note":
+            continue
+        if name in new.lists:
+            stated, restated = _by_subject(before), _by_subject(now)
+            for subject in sorted(stated.keys() | restated.keys()):
+                if stated.get(subject) != restated.get(subject):
+                    yield f"{name} {subject}: {_amounts(stated.get(subject))}, now {_amounts(restated.get(subject))}"
+        elif before != now:
+            yield f"{name}: {_text(before)}, now {_text(now)}"
+
+
+def _by_subject(lines: object) -> dict[str, Counter[tuple[Decimal, str]]]:
+    found: dict[str, Counter[tuple[Decimal, str]]] = {}
+    for line in lines if isinstance(lines, Lines) else ():
+        names = (getattr(line, name, None) for name in ("name", "flow", "product", "gas", "component", "supply"))
+        subject = next((str(name) for name in names if name is not None), "line")
+        stated = (getattr(line, name, None) for name in ("consumed", "amount", "share", "kg_co2e"))
+        amount: Decimal = next((value for value in stated if value is not None), Decimal(0))
+        found.setdefault(subject, Counter())[amount.normalize(), getattr(line, "unit", "")] += 1
+    return found
+
+
+def _amounts(stated: Counter[tuple[Decimal, str]] | None) -> str:
+    if not stated:
+        return "nothing"
+    return " + ".join(f"{amount:f} {unit}".strip() for amount, unit in sorted(stated.elements()))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Measure):
+        return f"{value.amount:f} {value.unit}"
+    return value if isinstance(value, str) else "nothing" if value is None else "otherwise"

@@ -1,0 +1,174 @@
+"""Which certificates count towards what a site took from the grid: shown by a retirement, claimed once, and spread over the site-month.
+
+A claim counts where the cited certificate-retirement is at hand and says the same; one that isn't shown is left out with a finding, so
+that its kWh carry the grid's factor. Matched are all statements of the site that the reader holds: a plant can't put its certificates
+into one statement and its grid power into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from bom_graph import (
+    ActivityData,
+    CertificateError,
+    CertificateRetirement,
+    Claimed,
+    Finding,
+    GridPurchase,
+    Lines,
+    Measure,
+    Period,
+    RuleSet,
+    Site,
+    certified_shares,
+    convert,
+)
+from exchange.evidence import Entry, Evidence
+
+_ONCE = "count each certificate in one statement, for one site and month"
+
+
+@dataclass
+class Certified:
+    """The certified share of each electricity line (by path, then generation type), the findings, and the entries it rests on."""
+
+    shares: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    used: list[Entry] = field(default_factory=list)
+
+
+def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, rule_set: RuleSet) -> Certified:
+    """Return what certificates the statement's grid electricity may count under `rule_set`."""
+    result = Certified()
+    if entry.statement.issuer not in evidence.certificate_claimants:
+        return result
+    site = _site_statements(evidence, entry, record)
+    claims = [(one, path, line) for one, found in site for path, line in found.lines("certificates")]
+    if not claims:
+        return result
+    if rule_set.electricity.certificates != "allowed":
+        rejected = {"rejected": "doesn't count certificates", "not_covered": "says nothing of certificates"}
+        what = f"rule set {rule_set.id} {rejected[rule_set.electricity.certificates]}: those claimed are not counted"
+        own = [path for one, path, _ in claims if one is entry]
+        result.findings += [
+            Finding("certificates", "note", _place(entry, path), what, "nothing to do: the rule set asks for it")
+            for path in own
+        ]
+        return result
+    # All of the site's statements: whoever makes the result again has to meet the same.
+    result.used += [one for one, _ in site]
+    counted = [claim for claim in claims if _is_shown(evidence, claim, result)]
+    _check_claimed_once(evidence, counted, result)
+    assignable = rule_set.electricity.assignment
+    try:
+        shares = certified_shares(
+            [purchase for one, found in site for purchase in _purchases(one, found)],
+            [_claimed(one, path, line, assignable=assignable) for one, path, line in counted],
+        )
+    except CertificateError as error:
+        result.findings.append(Finding("certificates", "hard", error.where, error.what, error.remedy, refuses=True))
+        return result
+    own_lines = {_place(entry, path): path for path, _ in record.lines("electricity")}
+    result.shares = {own_lines[place]: found for place, found in shares.items() if place in own_lines}
+    return result
+
+
+def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> list[tuple[Entry, ActivityData]]:
+    """The statements of the entry's site that count, the entry's own among them: of one product and period the newest."""
+    found: list[tuple[Entry, ActivityData]] = [(entry, record)]
+    seen = {(str(record.period), product) for product in record.products}
+    site = record.site.name if isinstance(record.site, Site) else None
+    for other, stated in evidence.stated_by(entry.statement.issuer, ActivityData) if site is not None else ():
+        same_site = isinstance(stated.site, Site) and stated.site.name == site
+        if other is entry or not same_site or not stated.is_whole:
+            continue
+        about = {(str(stated.period), product) for product in stated.products}
+        if seen.isdisjoint(about):
+            found.append((other, stated))
+        seen |= about
+    return sorted(found, key=lambda pair: pair[0].index)
+
+
+def _purchases(entry: Entry, record: ActivityData) -> Iterator[GridPurchase]:
+    made = {output.product for output in record.outputs} if isinstance(record.outputs, Lines) else set()
+    for path, line in record.lines("electricity"):
+        period = line.period or record.period
+        if line.supply == "grid" and isinstance(period, Period):
+            kwh = Fraction(convert(line.amount, line.unit, "kWh", where=path))
+            outputs = frozenset(line.for_outputs or made)
+            yield GridPurchase(_place(entry, path), kwh, period.start, period.end, outputs)
+
+
+def _claimed(entry: Entry, path: str, line: Any, *, assignable: bool) -> Claimed:
+    kwh = Fraction(convert(line.amount, line.unit, "kWh", where=path))
+    outputs = frozenset(line.for_outputs) if assignable and line.for_outputs else None
+    return Claimed(_place(entry, path), kwh, line.month, line.generation, outputs)
+
+
+def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certified) -> bool:
+    """Whether the claim's retirement is at hand and says the same; the findings otherwise."""
+    entry, path, line = claim
+    where = _place(entry, path)
+    retired = evidence.cited(line.citation) if line.citation is not None else None
+    record = retired.record if retired is not None else None
+    if retired is not None:
+        result.used.append(retired)
+    if retired is None or not isinstance(record, CertificateRetirement) or not record.is_whole:
+        what = "no retirement of these certificates is at hand: they are not counted"
+        remedy = "cite the certificate-retirement entry, and grant it with the statement"
+        result.findings.append(Finding("certificates", "soft", where, what, remedy))
+        return False
+    stated: Any = entry.record
+    site = stated.site.name if isinstance(stated.site, Site) else None
+    pairs = {
+        "month": (line.month, record.month),
+        "generation": (line.generation, record.generation),
+        "site": (site, record.site.name if isinstance(record.site, Site) else None),
+        "holder": (entry.statement.issuer, retired.statement.issuer),
+    }
+    differing = [f"{name} {claimed}, retired for {told}" for name, (claimed, told) in pairs.items() if claimed != told]
+    if differing:
+        what = f"claimed is {'; '.join(differing)} (entry {retired.index})"
+        remedy = "claim what was retired for this site and month"
+        result.findings.append(Finding("certificates", "hard", where, what, remedy, refuses=True))
+    return not differing
+
+
+def _check_claimed_once(evidence: Evidence, claims: list[tuple[Entry, str, Any]], result: Certified) -> None:
+    """Find certificates that are claimed beyond what was retired, or that were retired twice."""
+    claimed: dict[str, Decimal] = {}
+    for entry, path, line in claims:
+        retired = evidence[line.citation.leaf_hash]
+        record: Any = retired.record
+        name = f"{retired.statement.issuer} {record.sub}"
+        claimed[name] = claimed.get(name, Decimal(0)) + convert(line.amount, line.unit, "MWh", where=path)
+        energy: Measure = record.energy
+        above = claimed[name] - energy.to("MWh", where="energy")
+        where = _place(entry, path)
+        if above > 0:
+            what = f"{above.normalize():f} MWh more are claimed than entry {retired.index} retired: a certificate counts once"
+            result.findings.append(Finding("certificates", "hard", where, what, _ONCE, refuses=True))
+        for other in _retired_again(evidence, retired, record):
+            result.used.append(other)
+            what = f"entries {retired.index} and {other.index} retire the same certificates of {record.registry}"
+            result.findings.append(Finding("certificates", "hard", where, what, _ONCE, refuses=True))
+
+
+def _retired_again(evidence: Evidence, retired: Entry, record: CertificateRetirement) -> Iterator[Entry]:
+    """The retirements under another name that hold a serial of this one; under its own name it is a correction."""
+    spans = [line.span for line in record.serials] if isinstance(record.serials, Lines) else []
+    for other, stated in evidence.all_of(CertificateRetirement):
+        if stated.registry != record.registry or stated.sub == record.sub or other is retired:
+            continue
+        others = [line.span for line in stated.serials] if isinstance(stated.serials, Lines) else []
+        if any(a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2] for a in spans for b in others):
+            yield other
+
+
+def _place(entry: Entry, path: str) -> str:
+    return f"{getattr(entry.record, 'sub', '')} (entry {entry.index}) {path}"

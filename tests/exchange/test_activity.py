@@ -1,0 +1,689 @@
+"""Activity data whole: several outputs, suppliers by share, stock, scrap and waste, electricity by supply, certificates, periods."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bom_graph import FactorRelease, Finding, RuleSet, release_bytes
+from exchange.assembly import Demand, RefusedError, Result, compute
+from exchange.errors import StatementError
+from exchange.evidence import Entry
+from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, load_policy
+from exchange.report import document, lines_of_text
+from tests.exchange.test_assembly import (
+    CELL,
+    CHINA,
+    COPPER,
+    EUROPE,
+    EVERBATT,
+    MAKER,
+    PACKER,
+    REFINER,
+    SALT,
+    US,
+    World,
+    copper,
+    line,
+    of,
+    power,
+)
+
+Claims = dict[str, Any]
+LFP, NMC = f"{MAKER}/lfp-cell", f"{MAKER}/nmc622-cell"
+JANUARY = {"start": "2026-01-01", "end": "2026-01-31"}
+FEBRUARY = {"start": "2026-02-01", "end": "2026-02-28"}
+SITE = {"name": "plant 1", "country": "CN", "grid": "CN"}
+#: kg CO2e per kWh of worked example D: factors of 2024.
+GRID, WIND, PV, TRANSMISSION = 0.5777, 0.0324, 0.0520, 0.0327
+POWER = {
+    "electricity": GRID,
+    "electricity-wind": WIND,
+    "electricity-solar": PV,
+    "electricity-transmission": TRANSMISSION,
+}
+
+
+def power_release() -> FactorRelease:
+    """A release of nothing but the four factors of worked example D."""
+    release = json.loads(release_bytes("everbatt-2023"))
+    pattern = next(row for row in release["rows"] if row["flow"] == "electricity")
+    rows = [
+        {**pattern, "id": flow, "flow": flow, "geography": "CN", "per": "kWh", "value": str(value)}
+        for flow, value in POWER.items()
+    ]
+    return FactorRelease.read(json.dumps({**release, "rows": rows, "proxies": []}).encode())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def plant(world: World, *outputs: Claims, inputs: tuple[Claims, ...] = (), **more: Any) -> Entry:
+    """State one month of a plant of the maker's."""
+    claims = {
+        "sub": outputs[0]["product"],
+        "process_class": "cell_manufacturing",
+        "period": JANUARY,
+        "site": SITE,
+        "outputs": list(outputs),
+        "inputs": list(inputs),
+        **more,
+    }
+    return world.state(MAKER, ACTIVITY_DATA, claims)
+
+
+def measure(amount: str, unit: str) -> Claims:
+    return {"amount": amount, "unit": unit, "obtained": "measured"}
+
+
+def made(product: str, amount: str, unit: str = "kg", **members: Any) -> Claims:
+    return line(amount, unit, product=product, **members)
+
+
+def with_power(world: World, product: str, rule_set: RuleSet = CHINA, **more: Any) -> Result:
+    """The result of `product` by the factors of worked example D."""
+    evidence = world.evidence(**more)
+    return compute(evidence, Demand(product), rule_set, [power_release()], load_policy())
+
+
+def found(result: Result, gate: str) -> list[Finding]:
+    return [finding for finding in result.findings if finding.gate == gate]
+
+
+def refusing(world: World, product: str, rule_set: RuleSet = CHINA) -> Finding:
+    """The one finding that refuses the result."""
+    with pytest.raises(RefusedError) as caught:
+        with_power(world, product, rule_set)
+    (finding,) = caught.value.findings
+    assert (finding.level, finding.refuses) == ("hard", True)
+    assert finding.remedy
+    return finding
+
+
+# -- several outputs -------------------------------------------------------------------------------------------------
+
+
+def cells(world: World, key: str | None = "energy", *, electricity: tuple[Claims, ...] = (), **more: Any) -> Entry:
+    """Worked example H: 3 GWh of LFP and 2 GWh of NMC622 cells from 41.52 GWh."""
+    used = electricity or (line("41.52", "GWh", supply="grid", geography="CN"),)
+    stated: Claims = {} if key is None else {"allocation": {"key": key, "reason": "one line of machines"}}
+    return plant(
+        world,
+        made(LFP, "3", "GWh", mass=measure("12714.522", "t")),
+        made(NMC, "2", "GWh", mass=measure("6385.282", "t")),
+        electricity=list(used),
+        **stated,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "lfp", "nmc"), [("energy", 8.3040, 8.3040), ("mass", 9.2131, 6.9403)], ids=["by kWh of cells", "by mass"]
+)
+def test_worked_example_h(world: World, key: str, lfp: float, nmc: float) -> None:
+    cells(world, key)
+    kwh = {product: with_power(world, product).footprint.total / GRID for product in (LFP, NMC)}
+    assert kwh == {LFP: pytest.approx(lfp, abs=5e-5), NMC: pytest.approx(nmc, abs=5e-5)}
+    assert 3e6 * kwh[LFP] + 2e6 * kwh[NMC] == pytest.approx(41.52e6, rel=1e-12)
+
+
+def test_the_other_keys_are_printed_beside_the_headline_and_never_are_it(world: World) -> None:
+    cells(world, "energy")
+    shown = document(with_power(world, LFP))
+    by_mass = [{"label": "allocation by mass", "total_kg_co2e": shown["alternatives"][0]["total_kg_co2e"]}]
+    assert shown["alternatives"] == by_mass
+    assert float(by_mass[0]["total_kg_co2e"]) / GRID == pytest.approx(9.2131, abs=5e-5)
+    assert float(shown["total"]["value"]) / GRID == pytest.approx(8.3040, abs=5e-5)
+    assert any("alternative, for comparison only: allocation by mass: " in text for text in lines_of_text(shown))
+
+
+def test_a_key_that_the_rule_set_does_not_allow_is_labelled_so_in_comparison(world: World) -> None:
+    strict = CHINA.model_copy(update={"allocation": CHINA.allocation.model_copy(update={"keys": ("energy",)})})
+    cells(world, "energy")
+    (other,) = with_power(world, LFP, strict).alternatives
+    assert other.label == "allocation by mass, which the rule set doesn't allow"
+    assert other.total == pytest.approx(9.2131 * GRID, abs=5e-5)
+
+
+def test_a_line_that_names_outputs_is_split_among_them_alone(world: World) -> None:
+    """A meter of the LFP line, one of the NMC line, and a shared one."""
+    meters = [("10", [LFP]), ("5", [NMC]), ("20", [LFP, NMC]), ("5", None)]
+    used = [
+        {**line(gwh, "GWh", supply="grid", geography="CN"), **({"for_outputs": outputs} if outputs else {})}
+        for gwh, outputs in meters
+    ]
+    cells(world, electricity=tuple(used))
+    assert with_power(world, LFP).footprint.total / GRID == pytest.approx((10 + 25 * 0.6) / 3, rel=1e-12)
+    assert with_power(world, NMC).footprint.total / GRID == pytest.approx((5 + 25 * 0.4) / 2, rel=1e-12)
+    shared = next(part for part in document(with_power(world, LFP))["contributions"] if part["amount"] == "20")
+    assert (shared["allocated_by"], shared["counted_percent"]) == ("energy", "60")
+
+
+def test_outputs_with_meters_of_their_own_need_no_key(world: World) -> None:
+    used = [line("10", "GWh", supply="grid", geography="CN", for_outputs=[product]) for product in (LFP, NMC)]
+    cells(world, None, electricity=tuple(used))
+    result = with_power(world, NMC)
+    assert result.footprint.total / GRID == pytest.approx(5, rel=1e-12)
+    assert result.alternatives == ()
+
+
+def test_allocation_without_basis(world: World) -> None:
+    entry = cells(world, None)
+    finding = refusing(world, LFP)
+    assert (finding.gate, finding.where) == ("allocation", f"{LFP} (entry {entry.index}) allocation")
+    assert finding.what == "2 outputs share a line, and no allocation key is stated"
+    entry = cells(world, "economic")
+    finding = refusing(world, LFP)
+    assert finding.gate == "allocation"
+    assert f"(entry {entry.index}) outputs/" in finding.where
+    assert "has no price" in finding.what
+
+
+def test_a_key_that_the_rule_set_does_not_allow_is_refused(world: World) -> None:
+    shares = [{"product": LFP, "share": "0.5"}, {"product": NMC, "share": "0.5"}]
+    cells(world, None, allocation={"key": "stated", "shares": shares})
+    finding = refusing(world, LFP, EUROPE)
+    assert finding.gate == "allocation"
+    assert finding.where.endswith("allocation/key")
+    assert "doesn't allow allocation by stated" in finding.what
+
+
+def test_a_key_that_is_not_the_preferred_one_is_noted(world: World) -> None:
+    cells(world, "mass")
+    (note,) = found(with_power(world, LFP), "allocation")
+    assert (note.level, note.refuses) == ("note", False)
+    assert "prefers energy" in note.what
+
+
+def test_a_product_is_found_as_any_of_a_statement_s_outputs(world: World) -> None:
+    entry = cells(world)
+    assert [one.index for one, _ in world.evidence().about(NMC, type(entry.record))] == [entry.index]  # type: ignore[type-var]
+    world.state(
+        PACKER,
+        ACTIVITY_DATA,
+        {
+            "sub": f"{PACKER}/module",
+            "process_class": "pack_assembly",
+            "period": JANUARY,
+            "outputs": [made(f"{PACKER}/module", "1")],
+            "inputs": [of(NMC, "50", "kWh", citation=world.cite(entry))],
+        },
+    )
+    assert with_power(world, f"{PACKER}/module").footprint.total / GRID == pytest.approx(50 * 8.304, rel=1e-9)
+
+
+def test_an_output_of_another_owner_is_refused(world: World) -> None:
+    with pytest.raises(StatementError, match="speaks for a product that isn't its own") as caught:
+        plant(world, made(LFP, "1"), made(f"{REFINER}/cell", "1"))
+    assert caught.value.where == "outputs"
+
+
+def test_elements_are_balanced_over_all_outputs(world: World) -> None:
+    """Half of the nickel leaves in a co-product: neither output holds too little."""
+    plant(
+        world,
+        made(LFP, "1", composition={"formula": "NiSO4"}),
+        made(NMC, "1", composition={"formula": "NiSO4"}),
+        inputs=(line("2", name="salt", flow="nickel-sulfate", composition={"formula": "NiSO4"}),),
+        allocation={"key": "mass"},
+    )
+    assert found(world.compute(LFP), "element_balance") == []
+
+
+# -- suppliers by share, tolling -------------------------------------------------------------------------------------
+
+
+def shares(*stated: tuple[str, str]) -> list[Claims]:
+    return [{"component": "salt", "product": product, "share": share} for product, share in stated]
+
+
+def test_a_component_is_split_over_its_suppliers_by_share(world: World) -> None:
+    other = f"{REFINER}/other"
+    world.activity(SALT, copper("2"))
+    world.activity(other, copper("7"))
+    world.activity(CELL)
+    component = of(SALT, "3", id="salt", **{"yield": "0.5"})
+    world.bill(CELL, component, supplier_shares=shares((SALT, "0.7"), (other, "0.3005")))
+    # The shares add up to 1.0005: what goes in is the whole content all the same.
+    mix = (0.7 * 2 + 0.3005 * 7) / 1.0005
+    assert world.compute(CELL).footprint.total == pytest.approx(6 * mix * COPPER, rel=1e-12)
+
+
+def test_a_supplier_of_a_share_that_nobody_knows_is_a_gap(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(CELL)
+    world.bill(CELL, of(SALT, "1", id="salt"), supplier_shares=shares((SALT, "0.5"), (f"{REFINER}/other", "0.5")))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(COPPER, rel=1e-12)
+    (gap,) = result.gaps
+    assert "supplier_shares/" in gap.where
+    assert f"{REFINER}/other" in gap.what
+
+
+def test_a_tolled_input_is_counted_by_its_product(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(CELL, of(SALT, "3", tolled=True))
+    assert world.compute(CELL).footprint.total == pytest.approx(6 * COPPER, rel=1e-12)
+
+
+# -- stock, yield, scrap, waste, packaging ---------------------------------------------------------------------------
+
+
+def test_a_change_of_stock_adds_to_consumption(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(CELL, of(SALT, "5", opening="3", closing="1"), copper("4", opening="0.5", closing="1.5"))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx((7 * 2 + 3) * COPPER, rel=1e-12)
+    part = next(part for part in document(result)["contributions"] if "stock" in part)
+    assert (part["amount"], part["amount_per_unit"], part["stock"]) == ("4", "3", {"opening": "0.5", "closing": "1.5"})
+
+
+def test_worked_example_f_by_scrap_rate(world: World) -> None:
+    world.activity(CELL)
+    world.bill(CELL, copper("1", scrap_rate="0.05"))
+    assert world.compute(CELL).footprint.total / COPPER == pytest.approx(1.052632, abs=5e-7)
+
+
+def test_scrap_of_the_cells_returns_into_the_cathode(world: World) -> None:
+    """The cell plant's scrap is a co-product; 0.1 kg of it goes into each kilogram of cathode, 2 kg of which go into each of cells."""
+    scrap = f"{MAKER}/scrap"
+    outputs = [made(CELL, "9"), made(scrap, "1")]
+    plant(world, *outputs, inputs=(of(SALT, "20"),), allocation={"key": "mass"})
+    world.activity(SALT, copper("1"), of(scrap, "0.1"))
+    # Each kilogram of cells and of scrap bears 2 kg of cathode: c = 1 + 0.1 x 2 c.
+    assert world.compute(CELL).footprint.total == pytest.approx(2 * COPPER / 0.8, rel=1e-12)
+
+
+def test_a_loop_at_or_above_its_output_is_a_named_hard_finding(world: World) -> None:
+    world.activity(CELL, of(SALT, "2"))
+    world.activity(SALT, of(CELL, "0.5"), copper("1"))
+    world.activity(f"{MAKER}/module", of(CELL, "1"))
+    with pytest.raises(RefusedError) as caught:
+        world.compute(f"{MAKER}/module")
+    (finding,) = caught.value.findings
+    assert (finding.gate, finding.level, finding.refuses) == ("loop", "hard", True)
+    assert finding.where in (f"{CELL} > {SALT} > {CELL}", f"{SALT} > {CELL} > {SALT}")
+    assert finding.remedy
+
+
+def test_waste_counts_by_its_treatment(world: World) -> None:
+    treatment = f"{REFINER}/incineration"
+    world.activity(treatment, copper("0.25"))
+    waste = [line("3", name="slurry", product=treatment), line("2", name="foil", flow="copper")]
+    world.activity(CELL, process_class="cell_manufacturing", waste=waste)
+    footprint = world.compute(CELL).footprint
+    assert footprint.stages == pytest.approx({"manufacturing": 2 * COPPER, "material_acquisition": 0.75 * COPPER})
+
+
+def test_packaging_counts_towards_the_stage_of_its_class(world: World) -> None:
+    rules = [
+        rule.model_copy(update={"stage": "distribution"}) if rule.line == "packaging" else rule
+        for rule in EVERBATT.stage_rules
+    ]
+    world.activity(CELL, copper("1", **{"class": "packaging"}), copper("2"))
+    result = world.compute(CELL, EVERBATT.model_copy(update={"stage_rules": tuple(rules)}))
+    assert result.footprint.stages == pytest.approx({"distribution": COPPER, "material_acquisition": 2 * COPPER})
+
+
+# -- electricity -----------------------------------------------------------------------------------------------------
+
+
+def site_month(
+    world: World, *claimed: tuple[str, str], product: str = CELL, grid: str = "9000", pv: str = "1000", **more: Any
+) -> Entry:
+    """Worked example D: a month in which one product took 10,000 MWh, 1,000 of them made on site; certificates by generation and MWh."""
+    certificates = []
+    for generation, mwh in claimed:
+        retired = retirement(world, generation, int(mwh))
+        stated = line(mwh, "MWh", generation=generation, month="2026-01", citation=world.cite(retired), id=generation)
+        certificates.append(stated)
+    own = [line(pv, "MWh", supply="on_site", geography="CN", generation="solar")] if pv != "0" else []
+    return plant(
+        world,
+        made(product, "1"),
+        electricity=[line(grid, "MWh", supply="grid", geography="CN", id="grid"), *own],
+        certificates=certificates,
+        **more,
+    )
+
+
+def retirement(world: World, generation: str, mwh: int, *, name: str = "a", **changes: Any) -> Entry:
+    claims = {
+        "sub": f"{MAKER}/retirements/{generation}-{name}",
+        "registry": "GEC",
+        "serials": [{"first": f"{generation}-00001", "last": f"{generation}-{mwh:05}"}],
+        "energy": measure(str(mwh), "MWh"),
+        "month": "2026-01",
+        "generation": generation,
+        "region": "CN",
+        "site": SITE,
+        **changes,
+    }
+    return world.state(MAKER, CERTIFICATE_RETIREMENT, claims)
+
+
+def test_worked_example_d(world: World) -> None:
+    site_month(world, ("wind", "4000"))
+    result = with_power(world, CELL)
+    assert result.footprint.total / 1000 == pytest.approx(3200.9, rel=1e-12)
+    assert result.footprint.total == pytest.approx(
+        1000 * (5000 * GRID + 4000 * (WIND + TRANSMISSION) + 1000 * PV), rel=1e-12
+    )
+    parts = {part["factor"]["row"]: part for part in document(result)["contributions"]}
+    assert parts["electricity-wind"]["certified"] == "electricity-wind"
+    assert float(parts["electricity-wind"]["counted_percent"]) == pytest.approx(400 / 9)
+    assert parts["electricity-solar"]["amount"] == "1000"
+
+
+def test_worked_example_d_without_certificates(world: World) -> None:
+    site_month(world)
+    assert with_power(world, CELL).footprint.total / 1000 == pytest.approx(5251.3, rel=1e-12)
+
+
+@pytest.mark.parametrize("rule_set", [EUROPE, EVERBATT], ids=["rejected", "not covered"])
+def test_claimed_certificates_that_a_rule_set_does_not_count_are_noted(world: World, rule_set: RuleSet) -> None:
+    entry = site_month(world, ("wind", "4000"))
+    result = with_power(world, CELL, rule_set)
+    assert result.footprint.total / 1000 == pytest.approx(5251.3, rel=1e-12)
+    (note,) = found(result, "certificates")
+    assert (note.level, note.where) == ("note", f"{CELL} (entry {entry.index}) certificates/wind")
+    assert "those claimed are not counted" in note.what
+
+
+def test_worked_example_d2_certificates_above_grid_purchases(world: World) -> None:
+    entry = site_month(world, ("wind", "9500"))
+    finding = refusing(world, CELL)
+    assert (finding.gate, finding.where) == ("certificates", f"{CELL} (entry {entry.index}) certificates/wind")
+    assert "500 MWh above grid purchases of 9000 MWh (consumption less on-site less direct line)" in finding.what
+
+
+def test_certificates_beyond_consumption(world: World) -> None:
+    site_month(world, ("wind", "6000"), ("hydro", "5000"))
+    assert "2000 MWh above" in refusing(world, CELL).what
+
+
+def test_a_direct_line_carries_its_generation_alone(world: World) -> None:
+    direct = line("10", "kWh", supply="direct_line", geography="CN", generation="wind")
+    plant(world, made(CELL, "1"), electricity=[direct])
+    assert with_power(world, CELL, EUROPE).footprint.total == pytest.approx(10 * WIND, rel=1e-12)
+
+
+def test_certificates_are_spread_over_the_statements_of_a_site_and_month(world: World) -> None:
+    """They can't go into one product's statement and the grid's power into another's."""
+    site_month(world, product=LFP, grid="2000", pv="0")
+    site_month(world, ("wind", "4000"), product=NMC, grid="6000", pv="0")
+    half = (GRID + WIND + TRANSMISSION) / 2
+    for product, mwh in ((LFP, 2000), (NMC, 6000)):
+        result = with_power(world, product)
+        assert result.footprint.total == pytest.approx(1000 * mwh * half, rel=1e-12)
+        evidence = type(world.evidence())(result.origin, result.snapshot, result.inputs)
+        again = compute(evidence, result.demand, CHINA, [power_release()], load_policy())
+        assert again == result
+
+
+def test_a_rule_set_may_let_certificates_be_assigned(world: World) -> None:
+    allowing = CHINA.model_copy(update={"electricity": CHINA.electricity.model_copy(update={"assignment": True})})
+    retired = retirement(world, "wind", 10)
+    claim = line("10", "MWh", generation="wind", month="2026-01", citation=world.cite(retired), for_outputs=[LFP])
+    meters = [line("10", "MWh", supply="grid", geography="CN", for_outputs=[product]) for product in (LFP, NMC)]
+    plant(world, made(LFP, "1"), made(NMC, "1"), electricity=meters, certificates=[claim])
+    green, half = WIND + TRANSMISSION, (GRID + WIND + TRANSMISSION) / 2
+    totals = [with_power(world, product, allowing).footprint.total / 1e4 for product in (LFP, NMC)]
+    assert totals == pytest.approx([green, GRID], rel=1e-12)
+    assert with_power(world, NMC).footprint.total / 1e4 == pytest.approx(half, rel=1e-12)
+
+
+def test_certificates_whose_retirement_is_not_shown_are_not_counted(world: World) -> None:
+    entry = site_month(world, ("wind", "4000"))
+    hidden = with_power(world, CELL, sealed={entry.index - 1: ()})
+    claim = line("4000", "MWh", generation="wind", month="2026-01", id="wind")
+    plant(world, made(LFP, "1"), electricity=[line("9000", "MWh", supply="grid", geography="CN")], certificates=[claim],
+          site={**SITE, "name": "plant 2"})  # fmt: skip
+    for result, total in ((hidden, 5251.3), (with_power(world, LFP), 9000 * GRID)):
+        assert result.footprint.total / 1000 == pytest.approx(total, rel=1e-12)
+        (finding,) = found(result, "certificates")
+        assert (finding.level, finding.refuses) == ("soft", False)
+        assert finding.where.endswith("certificates/wind")
+        assert "not counted" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"month": "2026-02"}, "month 2026-01, retired for 2026-02"),
+        ({"site": {**SITE, "name": "plant 9"}}, "site plant 1, retired for plant 9"),
+        ({"generation": "solar"}, "generation wind, retired for solar"),
+    ],
+    ids=["another month", "another site", "another generation"],
+)
+def test_certificates_retired_for_something_else_are_refused(world: World, changes: Claims, what: str) -> None:
+    retired = retirement(world, **{"generation": "wind", "mwh": 10, **changes})
+    claim = line("10", "MWh", generation="wind", month="2026-01", citation=world.cite(retired))
+    meter = line("10", "MWh", supply="grid", geography="CN")
+    plant(world, made(CELL, "1"), electricity=[meter], certificates=[claim])
+    finding = refusing(world, CELL)
+    assert finding.gate == "certificates"
+    assert what in finding.what
+
+
+def test_certificates_claimed_beyond_what_was_retired(world: World) -> None:
+    retired = retirement(world, "wind", 10)
+    meter = line("100", "MWh", supply="grid", geography="CN")
+    for product in (LFP, NMC):
+        claim = line("6", "MWh", generation="wind", month="2026-01", citation=world.cite(retired))
+        plant(world, made(product, "1"), electricity=[meter], certificates=[claim])
+    finding = refusing(world, LFP)
+    assert finding.gate == "certificates"
+    assert "2 MWh more are claimed than" in finding.what
+
+
+def test_one_certificate_counts_once(world: World) -> None:
+    """A second retirement, of another name, holds some of the same serials."""
+    site_month(world, ("wind", "4000"))
+    again = retirement(world, "wind", 1, name="b", serials=[{"first": "wind-04000"}])
+    finding = refusing(world, CELL)
+    assert finding.gate == "certificates"
+    assert f"and {again.index} retire the same certificates of GEC" in finding.what
+
+
+def test_a_retirement_under_its_own_name_corrects_itself(world: World) -> None:
+    site_month(world, ("wind", "4000"))
+    retirement(world, "wind", 3999)
+    assert with_power(world, CELL).footprint.total / 1000 == pytest.approx(3200.9, rel=1e-12)
+
+
+@pytest.mark.parametrize(("certified", "total"), [(False, 23.644018), (True, 20.055818)])
+def test_worked_example_g(world: World, certified: bool, total: float) -> None:
+    """A cathode of 19.600118 kg and 7 kWh a kilogram, on the grid, and on wind certificates with transmission."""
+    rest = line("19.600118", "kg", "calculated", gas="CO2", origin="fossil")
+    claims = []
+    if certified:
+        retired = retirement(world, "wind", 1)
+        claims = [line("7", "kWh", generation="wind", month="2026-01", citation=world.cite(retired))]
+    meter = line("7", "kWh", supply="grid", geography="CN")
+    activity = plant(world, made(CELL, "1"), electricity=[meter], certificates=claims, direct_emissions=[rest])
+    computed = with_power(world, CELL)
+    assert computed.footprint.total == pytest.approx(total, abs=1e-9)
+    # Signed under China's rules, it enters a result under them, and is a gap under rules that reject certificates.
+    stages = [{"stage": "manufacturing", "kg_co2e": str(total)}]
+    world.footprint(CELL, CHINA, total=str(total), stages=stages)
+    world.state(
+        PACKER,
+        ACTIVITY_DATA,
+        {
+            "sub": f"{PACKER}/module",
+            "process_class": "material_production",
+            "period": JANUARY,
+            "outputs": [made(f"{PACKER}/module", "1")],
+            "inputs": [of(CELL, "1")],
+            "electricity": [line("1", "kWh", supply="grid", geography="CN")],
+        },
+    )
+    hidden: dict[int, tuple[str, ...]] = {activity.index: ()}
+    taken = with_power(world, f"{PACKER}/module", sealed=hidden)
+    assert taken.footprint.total == pytest.approx(total + GRID, rel=1e-12)
+    refused = with_power(world, f"{PACKER}/module", EUROPE, sealed=hidden)
+    assert refused.footprint.total == pytest.approx(GRID, rel=1e-12)
+    (gap,) = refused.gaps
+    assert gap.what == f"nothing is known of {CELL} under this rule set"
+
+
+# -- periods, consumption of record, plausible range -----------------------------------------------------------------
+
+
+def test_a_line_outside_its_statement_s_period(world: World) -> None:
+    late = {"start": "2026-01-20", "end": "2026-02-05"}
+    entry = world.activity(CELL, copper("1", period=late, id="a"), copper("1", period=JANUARY))
+    (finding,) = world.compute(CELL).findings
+    assert (finding.gate, finding.level) == ("periods", "soft")
+    assert finding.where == f"{CELL} (entry {entry.index}) inputs/a"
+    assert finding.what == "the line is of 2026-01-20 to 2026-02-05, the statement of 2026-01-01 to 2026-01-31"
+    assert finding.remedy
+
+
+@pytest.mark.parametrize(("rule_set", "level"), [(CHINA, "soft"), (EVERBATT, "note")])
+def test_periods_of_supplier_and_consumer_that_do_not_overlap(world: World, rule_set: RuleSet, level: str) -> None:
+    world.activity(SALT, copper("2"), period=FEBRUARY)
+    entry = world.activity(CELL, of(SALT, "3", id="salt"))
+    (finding,) = world.compute(CELL, rule_set).findings
+    assert (finding.gate, finding.level, finding.refuses) == ("periods", level, False)
+    assert finding.where == f"{CELL} (entry {entry.index}) inputs/salt"
+    assert "2026-02-01 to 2026-02-28, it goes into a process of 2026-01-01 to 2026-01-31" in finding.what
+    assert finding.remedy
+
+
+def test_a_rule_set_may_refuse_periods_that_do_not_overlap(world: World) -> None:
+    periods = CHINA.gates.periods.model_copy(update={"supplier": "refuse"})
+    strict = CHINA.model_copy(update={"gates": CHINA.gates.model_copy(update={"periods": periods})})
+    world.footprint(SALT, strict, period=FEBRUARY)
+    world.activity(CELL, of(SALT, "3"))
+    with pytest.raises(RefusedError, match="2026-02-28"):
+        world.compute(CELL, strict)
+
+
+def test_a_statement_of_the_consumer_s_period_comes_before_a_newer_one(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(SALT, copper("5"), period=FEBRUARY)
+    world.activity(CELL, of(SALT, "1"))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(2 * COPPER, rel=1e-12)
+    assert result.findings == ()
+
+
+def test_statements_that_contradict_each_other_are_named(world: World) -> None:
+    old = world.activity(SALT, copper("2"), line("1", name="acid", flow="steel"))
+    new = world.activity(SALT, copper("5"))
+    result = world.compute(SALT)
+    assert result.footprint.total == pytest.approx(5 * COPPER, rel=1e-12)
+    (note,) = result.findings
+    assert (note.gate, note.level, note.where) == ("contradiction", "note", SALT)
+    assert note.what == (
+        f"entries {old.index} and {new.index} state the same of 2026-01-01 to 2026-01-31 otherwise; the newer, {new.index}, is taken: "
+        "inputs acid: 1 kg, now nothing; inputs copper: 2 kg, now 5 kg"
+    )
+    assert {old.index, new.index} <= {entry.index for entry in result.inputs}, "whoever replays it meets both"
+
+
+def test_the_same_statement_again_is_no_contradiction(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(SALT, copper("2.0"))
+    assert world.compute(SALT).findings == ()
+
+
+def test_overlapping_periods_of_one_process(world: World) -> None:
+    world.activity(SALT, copper("2"))
+    world.activity(SALT, copper("2"), period={"start": "2026-01-31", "end": "2026-02-28"})
+    (finding,) = world.compute(SALT).findings
+    assert (finding.gate, finding.level, finding.where) == ("periods", "soft", SALT)
+    assert f"overlap; entry {world.entries[-1].index} is taken" in finding.what
+
+
+def test_a_footprint_of_the_consumer_s_period_comes_before_a_newer_one(world: World) -> None:
+    world.footprint(SALT, period=JANUARY)
+    world.footprint(SALT, period=FEBRUARY, total="5", stages=[{"stage": "manufacturing", "kg_co2e": "5"}])
+    world.activity(CELL, of(SALT, "1"))
+    assert world.compute(CELL).footprint.total == 10
+
+
+@pytest.mark.parametrize(
+    ("of_record", "gate", "level", "said"),
+    [
+        ("1.01", "precedence", "note", "+1.0 %"),
+        ("1.05", "consumption", "soft", "+5.0 %"),
+        ("0.85", "consumption", "hard", "-15.0 %"),
+    ],
+)
+def test_consumption_of_record_against_the_bill_of_materials(
+    world: World, of_record: str, gate: str, level: str, said: str
+) -> None:
+    world.activity(CELL, copper(of_record))
+    entry = world.bill(CELL, copper("0.9", id="c", **{"yield": "0.9"}))
+    result = world.compute(CELL)
+    (finding,) = result.findings
+    assert (finding.gate, finding.level) == (gate, level)
+    assert finding.where == f"{CELL} (entry {entry.index}) components/c"
+    assert said in finding.what
+    assert result.footprint.total == pytest.approx(float(of_record) * COPPER, rel=1e-12)
+
+
+def test_the_regulations_refuse_consumption_far_from_the_bill_of_materials(world: World) -> None:
+    world.activity(CELL, copper("2"))
+    world.bill(CELL, copper("1"))
+    with pytest.raises(RefusedError, match=r"2 kg against 1 kg \(\+100.0 %\)"):
+        world.compute(CELL, CHINA)
+
+
+def test_a_component_of_several_suppliers_is_consumed_by_all_of_them(world: World) -> None:
+    other = f"{REFINER}/other"
+    for product in (SALT, other):
+        world.activity(product, copper("1"))
+    world.activity(CELL, of(SALT, "0.5"), of(other, "0.5"))
+    world.bill(CELL, of(SALT, "1", id="salt"), supplier_shares=shares((SALT, "0.5"), (other, "0.5")))
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx(COPPER, rel=1e-12)
+    (note,) = result.findings
+    assert (note.gate, note.level) == ("precedence", "note")
+
+
+@pytest.mark.parametrize(("kg", "level"), [("1", None), ("7", "soft"), ("0.5", "soft"), ("30", "hard")])
+def test_activity_far_from_the_background_of_the_same_flow(world: World, kg: str, level: str | None) -> None:
+    """The background's LFP has 9.45 kg CO2e/kg, copper 4.49."""
+    world.activity(SALT, copper(kg))
+    world.activity(CELL, of(SALT, "1", comparable_flow="cathode-lfp"))
+    findings = found(world.compute(CELL, CHINA), "plausible_range")
+    assert [(one.level, one.where, one.refuses) for one in findings] == (
+        [] if level is None else [(level, SALT, False)]
+    )
+    assert all("the background of the same flow has 9.446" in one.what for one in findings)
+
+
+# -- nothing at all --------------------------------------------------------------------------------------------------
+
+
+def test_a_result_of_nothing_is_missing_and_not_zero(world: World) -> None:
+    world.activity(CELL, of(SALT, "3"))
+    result = world.compute(CELL)
+    assert result.total is None
+    shown = document(result)
+    assert (shown["total"]["value"], shown["headline"]["value"]) == (None, None)
+    assert shown["headline"]["printed"] == "missing"
+    text = "\n".join(lines_of_text(shown))
+    assert "missing kg CO2e/kg (partial: a branch is missing)" in text
+    assert "0.000000" not in text
+
+
+def test_what_was_computed_to_be_zero_is_zero(world: World) -> None:
+    world.activity(CELL, copper("0"))
+    assert document(world.compute(CELL))["headline"]["printed"] == "0.000000"
+
+
+def test_power_of_a_region_is_matched_too(world: World) -> None:
+    """Guards the release above: the United States have no factor in it."""
+    world.activity(CELL, electricity=[power("1", "US")])
+    assert world.compute(CELL).footprint.total == pytest.approx(US)
+    with pytest.raises(RefusedError, match="no factor for flow 'electricity' for US"):
+        with_power(world, CELL)
