@@ -411,7 +411,7 @@ REQUESTS: dict[str, tuple[Defect, int, str]] = {
     "proof for an entry that isn't there": (
         lambda s: s.get("/api/v1/proofs/inclusion?index=99999"),
         404,
-        "unpublished_size",
+        "entry_unknown",
     ),
     "proof to an unpublished size": (
         lambda s: s.get("/api/v1/proofs/inclusion?index=0&size=3"),
