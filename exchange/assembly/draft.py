@@ -28,9 +28,9 @@ from bom_graph import (
     FactorRelease,
     FactorRow,
     Finding,
-    Input,
     Lines,
     Link,
+    Material,
     Measure,
     Period,
     ProductFootprint,
@@ -157,7 +157,7 @@ class ProductSystemDraft:
     _signed: set[int] = field(default_factory=set)
     #: Formulas and background flows that the consumers of a product state for it, by its process number.
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
-    _waiting: list[tuple[int, Input | Waste, float, str]] = field(default_factory=list)
+    _waiting: list[tuple[int, Material | Waste, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
         """Refuse a factor release that the rule set doesn't name."""
@@ -536,7 +536,7 @@ class ProductSystemDraft:
 
     # -- lines -----------------------------------------------------------------------------------------------------
 
-    def _input(self, unit: _UnitProcess, line: Input | Waste, path: str) -> None:
+    def _input(self, unit: _UnitProcess, line: Material | Waste, path: str) -> None:
         """Add a material, or waste: a supplier's product waits for its process, a background flow becomes a burden."""
         good = float(line.yield_) if isinstance(line, Component) else 1.0
         where = f"{unit.place} {path}"
@@ -546,14 +546,14 @@ class ProductSystemDraft:
         factor = self._factor(str(line.flow), None, LIFE_CYCLE, where=where)
         if (
             factor is not None
-            and isinstance(line, Input)
+            and isinstance(line, Material)
             and line.composition
             and factor.row.composition not in (None, line.composition.formula)
         ):
             stated, needed = line.composition.formula, factor.row.composition
             what = f"the amount is stated as {stated}, the factor is per {factor.row.per} of {needed}"
             self._refuse("composition", where, what, f"restate the amount as {needed}")
-        line_class = line.line_class if isinstance(line, Input) else "waste"
+        line_class = line.line_class if isinstance(line, Material) else "waste"
         self._line(replace(unit, made=unit.made * good), line_class, line, path, factor)
 
     def _line(
@@ -619,7 +619,7 @@ class ProductSystemDraft:
         explained = {**origin, "product_unit": self.units[number]}
         self.burdens.append(Burden(number, stage, kg, activity, factor, explained))
 
-    def _link(self, consumer: int, line: Input | Waste, share: float, where: str) -> None:
+    def _link(self, consumer: int, line: Material | Waste, share: float, where: str) -> None:
         product = str(line.product)
         issuer = None
         if line.citation is not None:
@@ -710,7 +710,7 @@ def _output(record: ActivityData, product: str) -> Any:
     return next((line for line in outputs if line.product == product), outputs[0])
 
 
-def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Input) -> None:
+def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Material) -> None:
     """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
     name, base = str(line.product or line.flow), _base_unit(line.unit)
     before = consumed.get(name, _Consumed(0.0, base))
