@@ -21,8 +21,8 @@ from bom_graph.records import (
     BillOfMaterials,
     Electricity,
     Fuel,
-    Input,
     Lines,
+    Material,
     ProductFootprint,
     Record,
     RuleSetName,
@@ -71,11 +71,11 @@ class Background:
             case ProductFootprint():
                 self._check_stages(record)
 
-    def _check_input(self, line: Input | Waste, path: str) -> None:
+    def _check_input(self, line: Material | Waste, path: str) -> None:
         if line.flow is not None:
             self._check_flow(line, line.flow, path)
 
-    def _check_flow(self, line: Input | Waste | Fuel, flow: str, path: str) -> None:
+    def _check_flow(self, line: Material | Waste | Fuel, flow: str, path: str) -> None:
         rows = self._rows(flow, None, {LIFE_CYCLE})
         if not rows:
             near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)

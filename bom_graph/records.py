@@ -217,6 +217,11 @@ class AmountLine(Line):
             raise ValueError("an amount can't be negative here")
         return self
 
+    @property
+    def consumed(self) -> Decimal:
+        """What counts, in the line's unit: the amount, unless there is a change of stock."""
+        return self.amount
+
 
 class ProcessLine(AmountLine):
     """A line of a process: what it belongs to, where not to all outputs, and when it was metered, where not over the whole period.
@@ -226,11 +231,6 @@ class ProcessLine(AmountLine):
 
     for_outputs: Annotated[tuple[Uri, ...], Field(min_length=1)] | None = None
     period: Period | None = None
-
-    @property
-    def consumed(self) -> Decimal:
-        """What the process took, in the line's unit."""
-        return self.amount
 
 
 class StockedLine(ProcessLine):
@@ -255,8 +255,8 @@ class StockedLine(ProcessLine):
         return self.amount + (self.opening or 0) - (self.closing or 0)
 
 
-class Input(StockedLine):
-    """A material or component that goes in: a supplier's product (with or without citation) or a background flow.
+class Material(AmountLine):
+    """A material or component: a supplier's product (with or without citation) or a background flow.
 
     `comparable_flow` is the background flow of the same material, which a supplier's signed footprint is compared with. `tolled` says that
     the customer supplied it: it is counted by its product like a bought one, since whoever owns it, it was made.
@@ -284,7 +284,11 @@ class Input(StockedLine):
         return self
 
 
-class Component(Input):
+class Input(Material, StockedLine):
+    """A material or component that goes into a process."""
+
+
+class Component(Material):
     """A line of a bill of materials: content per unit of product.
 
     `yield` is good output over input (0 < yield <= 1), `scrap_rate` is 1 - yield; a line states one of the two at most.
@@ -297,8 +301,6 @@ class Component(Input):
     def _content(self) -> Self:
         if self.stated_yield is not None and self.scrap_rate is not None:
             raise ValueError("state the yield or the scrap rate (1 - yield), not both")
-        if any(value is not None for value in (self.for_outputs, self.period, self.opening)):
-            raise ValueError("for_outputs, period and stock belong to activity data, not to a bill of materials")
         return self
 
     @property
@@ -979,6 +981,7 @@ __all__ = [
     "Input",
     "Line",
     "Lines",
+    "Material",
     "Measure",
     "Output",
     "Period",

@@ -21,7 +21,6 @@ from bom_graph import (
     Finding,
     GridPurchase,
     Lines,
-    Measure,
     Period,
     RuleSet,
     Site,
@@ -114,15 +113,16 @@ def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certifi
     """Whether the claim's retirement is at hand and says the same; the findings otherwise."""
     entry, path, line = claim
     where = _place(entry, path)
-    retired = evidence.cited(line.citation) if line.citation is not None else None
-    record = retired.record if retired is not None else None
-    if retired is not None:
-        result.used.append(retired)
-    if retired is None or not isinstance(record, CertificateRetirement) or not record.is_whole:
+    cited = evidence.cited(line.citation) if line.citation is not None else None
+    result.used += [cited] if cited is not None else []
+    shown = _as_corrected(evidence, cited)
+    if shown is None:
         what = "no retirement of these certificates is at hand: they are not counted"
         remedy = "cite the certificate-retirement entry, and grant it with the statement"
         result.findings.append(Finding("certificates", "soft", where, what, remedy))
         return False
+    retired, record = shown
+    result.used.append(retired)
     stated: Any = entry.record
     site = stated.site.name if isinstance(stated.site, Site) else None
     pairs = {
@@ -139,31 +139,45 @@ def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certifi
     return not differing
 
 
+def _as_corrected(evidence: Evidence, cited: Entry | None) -> tuple[Entry, CertificateRetirement] | None:
+    """The newest retirement of the cited one's name that is held whole; None where the cited one isn't."""
+    record = cited.record if cited is not None else None
+    if not isinstance(record, CertificateRetirement) or not record.is_whole:
+        return None
+    named = evidence.about(str(record.sub), CertificateRetirement)
+    return next((entry, stated) for entry, stated in named if stated.is_whole)
+
+
 def _check_claimed_once(evidence: Evidence, claims: list[tuple[Entry, str, Any]], result: Certified) -> None:
     """Find certificates that are claimed beyond what was retired, or that were retired twice."""
     claimed: dict[str, Decimal] = {}
     for entry, path, line in claims:
-        retired = evidence[line.citation.leaf_hash]
-        record: Any = retired.record
+        shown = _as_corrected(evidence, evidence[line.citation.leaf_hash])
+        if shown is None:
+            continue
+        retired, record = shown
         name = f"{retired.statement.issuer} {record.sub}"
         claimed[name] = claimed.get(name, Decimal(0)) + convert(line.amount, line.unit, "MWh", where=path)
-        energy: Measure = record.energy
+        energy: Any = record.energy
         above = claimed[name] - energy.to("MWh", where="energy")
         where = _place(entry, path)
         if above > 0:
             what = f"{above.normalize():f} MWh more are claimed than entry {retired.index} retired: a certificate counts once"
             result.findings.append(Finding("certificates", "hard", where, what, _ONCE, refuses=True))
-        for other in _retired_again(evidence, retired, record):
+        for other in _retired_again(evidence, record):
             result.used.append(other)
             what = f"entries {retired.index} and {other.index} retire the same certificates of {record.registry}"
             result.findings.append(Finding("certificates", "hard", where, what, _ONCE, refuses=True))
 
 
-def _retired_again(evidence: Evidence, retired: Entry, record: CertificateRetirement) -> Iterator[Entry]:
+def _retired_again(evidence: Evidence, record: CertificateRetirement) -> Iterator[Entry]:
     """The retirements under another name that hold a serial of this one; under its own name it is a correction."""
     spans = [line.span for line in record.serials] if isinstance(record.serials, Lines) else []
+    newest: dict[object, tuple[Entry, CertificateRetirement]] = {}
     for other, stated in evidence.all_of(CertificateRetirement):
-        if stated.registry != record.registry or stated.sub == record.sub or other is retired:
+        newest.setdefault(stated.sub, (other, stated))
+    for other, stated in newest.values():
+        if stated.registry != record.registry or stated.sub == record.sub:
             continue
         others = [line.span for line in stated.serials] if isinstance(stated.serials, Lines) else []
         if any(a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2] for a in spans for b in others):

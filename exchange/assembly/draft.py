@@ -32,9 +32,9 @@ from bom_graph import (
     FactorRelease,
     FactorRow,
     Finding,
-    Input,
     Lines,
     Link,
+    Material,
     Measure,
     Period,
     ProductFootprint,
@@ -178,7 +178,7 @@ class ProductSystemDraft:
     _signed: set[int] = field(default_factory=set)
     #: Formulas and background flows that the consumers of a product state for it, by its process number.
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
-    _waiting: list[tuple[int, Input | Waste, float, str]] = field(default_factory=list)
+    _waiting: list[tuple[int, Material | Waste, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
         """Refuse a factor release that the rule set doesn't name."""
@@ -571,11 +571,11 @@ class ProductSystemDraft:
 
     # -- lines -----------------------------------------------------------------------------------------------------
 
-    def _input(self, unit: _UnitProcess, line: Input | Waste, path: str) -> None:
+    def _input(self, unit: _UnitProcess, line: Material | Waste, path: str) -> None:
         """Add a material, or waste: a supplier's product waits for its process, a background flow becomes a burden."""
         good = float(line.yield_) if isinstance(line, Component) else 1.0
         where = f"{unit.place} {path}"
-        if isinstance(line, Input) and line.composition is not None:
+        if isinstance(line, Material) and line.composition is not None:
             mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
             if mistaken is not None:
                 self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
@@ -594,7 +594,7 @@ class ProductSystemDraft:
             return
         self._line(spread, line.line_class, line, path, factor, restated=restated)
 
-    def _as_factor(self, line: Input, factor: Factor | None, where: str) -> Restated | None:
+    def _as_factor(self, line: Material, factor: Factor | None, where: str) -> Restated | None:
         """What a kilogram of the line is of what the factor is for; None where it is the same, or nobody says. Raises CompositionError."""
         wanted = None if factor is None else factor.row.composition
         if wanted is None or dimension(line.unit, where=where) != "mass":
@@ -694,7 +694,7 @@ class ProductSystemDraft:
         burden = Burden(number, stage, kg, activity, factor, explained, column)
         (self.burdens if counted else self.apart).append(burden)
 
-    def _link(self, consumer: int, line: Input | Waste, share: float, where: str) -> None:
+    def _link(self, consumer: int, line: Material | Waste, share: float, where: str) -> None:
         product = str(line.product)
         issuer = None
         if line.citation is not None:
@@ -803,7 +803,7 @@ def _output(record: ActivityData, product: str) -> Any:
     return next((line for line in outputs if line.product == product), outputs[0])
 
 
-def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Input) -> None:
+def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Material) -> None:
     """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
     name, base = str(line.product or line.flow), _base_unit(line.unit)
     before = consumed.get(name, _Consumed(0.0, base))

@@ -204,7 +204,6 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "waste that nobody treats": ("activity", "waste", [stated("1", "kg")], RecordError, "waste/li"),
     "yield and scrap rate": ("bill", "components/0/scrap_rate", "0.05", RecordError, "components/cathode"),
     "a scrap rate of all": ("bill", "components/1/scrap_rate", "1", RecordError, "components/foil/scrap_rate"),
-    "stock in a bill of materials": ("bill", "components/0/for_outputs", ["https://maker.example/cell"], RecordError, "components/cathode"),
     "a share of nothing that is held": ("bill", "supplier_shares/0/component", "steel", RecordError, "supplier_shares/a/component"),
     "a share of the product itself": ("bill", "supplier_shares/0/product", f"{MAKER}/cell", CycleError, "supplier_shares/a/product"),
     "a serial twice": ("retirement", "serials/1", "copy", RecordError, "serials/wind"),

@@ -491,9 +491,13 @@ def test_one_certificate_counts_once(world: World) -> None:
 
 
 def test_a_retirement_under_its_own_name_corrects_itself(world: World) -> None:
-    site_month(world, ("wind", "4000"))
-    retirement(world, "wind", 3999)
-    assert with_power(world, CELL).footprint.total / 1000 == pytest.approx(3200.9, rel=1e-12)
+    entry = site_month(world, ("wind", "4000"))
+    again = retirement(world, "wind", 4000)
+    result = with_power(world, CELL)
+    assert result.footprint.total / 1000 == pytest.approx(3200.9, rel=1e-12)
+    assert [one.index for one in result.inputs] == [entry.index - 1, entry.index, again.index]
+    fewer = retirement(world, "wind", 3999)
+    assert f"1 MWh more are claimed than entry {fewer.index} retired" in refusing(world, CELL).what
 
 
 @pytest.mark.parametrize(("certified", "total"), [(False, 23.644018), (True, 20.055818)])

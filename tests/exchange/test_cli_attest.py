@@ -368,7 +368,7 @@ BAD_FORMS: dict[str, tuple[str, str, str]] = {
     ),
     "another product's output": (
         SMALL.replace("product: https://cathodes.example/x", "product: https://cathodes.example/y"),
-        "not the statement's product",
+        "no output is the statement's product",
         f"form line 6: {OUTPUT}/product",
     ),
     "no outputs": (SMALL.partition("outputs:")[0], "outputs is missing", "form: outputs"),
