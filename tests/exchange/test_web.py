@@ -44,6 +44,7 @@ CHINA, EVERBATT = "cn-miit-551-trial", "everbatt-2023-cradle-to-gate"
 REFINER, PACKER = "https://refiner.example", "https://packer.example"
 CATHODE, SECRET, PACK = f"{REFINER}/cathode", f"{REFINER}/secret-recipe", f"{PACKER}/pack"
 BARE, CREDIT, ODD = f"{PACKER}/bare-pack", f"{REFINER}/credit", f"{REFINER}/odd-salt"
+GASES = f"{REFINER}/gases"
 HOSTILE_MODEL = "<script>alert('model')</script>"
 HOSTILE_LINE = '"><img src=x onerror=alert(1)> {{ 7 * 7 }}'
 STYLE = Path(__file__).parents[2] / "exchange" / "web" / "static" / "style.css"
@@ -149,6 +150,12 @@ def play(showcase: SmallExchange) -> None:
     odd = activity(ODD, inputs=[amount("1", name="salt", flow="lithium-carbonate", **salt)])
     odd["outputs"][0]["composition"] = {"formula": "LiOH"}
     showcase.state(REFINER, ACTIVITY_DATA, odd)
+    gases = [
+        amount("10", "g", gas="SF6", origin="fossil"),
+        amount("5", gas="CO2", origin="biogenic", removal=True),
+    ]
+    nickel = amount("2", name="salt", flow="nickel-sulfate", composition={"formula": "NiSO4.6H2O"})
+    showcase.state(REFINER, ACTIVITY_DATA, activity(GASES, inputs=[nickel], direct_emissions=gases))
     for name, reader, demand, rule_set in (
         ("pack", PACKER, Demand(PACK), CHINA),
         ("pack, EverBatt", PACKER, Demand(PACK), EVERBATT),
@@ -157,6 +164,7 @@ def play(showcase: SmallExchange) -> None:
         ("bare pack", PACKER, Demand(BARE), CHINA),
         ("mix", REFINER, Demand(f"{REFINER}/mix"), CHINA),
         ("odd salt", REFINER, Demand(ODD), EVERBATT),
+        ("gases", REFINER, Demand(GASES), CHINA),
     ):
         showcase.results[name] = showcase.services.calculation.calculate(reader, demand, rule_set)[0]
 
@@ -620,3 +628,15 @@ def requests_of(origin: str, net_log: Path) -> set[str]:
     """What the pages of `origin` asked for, by a browser's network log; requests of the browser itself have no initiator."""
     parameters = [event.get("params", {}) for event in json.loads(net_log.read_text("utf-8"))["events"]]
     return {found["url"] for found in parameters if found.get("initiator") == origin}
+
+
+def test_a_page_shows_alternative_columns_warming_potential_and_another_basis(showcase: SmallExchange) -> None:
+    pack, gases = showcase.page("pack"), showcase.page("gases")
+    (alternative,) = showcase.document("pack")["alternatives"]
+    assert f'<span class="figure">{float(alternative["value"]):.6f}</span>' in pack
+    assert "Alternative, not the headline" in pack
+    assert "Alternative, not the headline" not in gases
+    assert "25200 kg CO2e/kg (AR6)" in gases
+    assert "Biogenic removals" in gases
+    assert '<span class="figure">-5</span> beside the total' in gases
+    assert "1 kg of NiSO4.6H2O is 0.58876 kg of NiSO4" in gases
