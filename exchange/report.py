@@ -75,6 +75,14 @@ def document(result: Result) -> Document:
         "not_implemented": list(rule_set.not_implemented),
         "outside_boundary": list(rule_set.outside_boundary),
         "contributions": [_contribution(part, footprint.total) for part in footprint.contributions],
+        "links": [
+            {
+                "consumer": result.system.processes[link.consumer],
+                "supplier": result.system.processes[link.supplier],
+                "amount_per_unit": stored(link.amount),
+            }
+            for link in result.system.links
+        ],
     }
 
 

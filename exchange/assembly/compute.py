@@ -37,7 +37,8 @@ def compute(
     assembly.check_unit(demand.product, model)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
         raise RefusedError(refusing)
-    footprint = solve(assembly.system(), {0: 1.0})
+    system = assembly.system()
+    footprint = solve(system, {0: 1.0})
     # The absolute sum: shares are of it, and where it is finite so is the total.
     if not math.isfinite(sum(abs(part.kg_co2e) for part in footprint.contributions)):
         what, remedy = "the amounts are too large to be added up", "correct the amounts"
@@ -66,6 +67,7 @@ def compute(
         snapshot=evidence.size,
         inputs=tuple(sorted(assembly.used.values(), key=lambda entry: entry.index)),
         unit=assembly.units[0],
+        system=system,
         footprint=footprint,
         denominator_kwh=kwh,
         denominator_formula=formula,

@@ -19,7 +19,7 @@ def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -
     """Compute a product-system file; return the exit code. Raises BomGraphError, OSError."""
     from bom_graph import MAX_SYSTEM_BYTES, SystemFile, load_release, solve_file
 
-    rule_set = _rule_set(rules)
+    rule_set = find_rule_set(rules)
     system = SystemFile.read(read_up_to(file, MAX_SYSTEM_BYTES))
     releases = [load_release(name) for name in rule_set.factor_releases]
     found = solve_file(system, rule_set, releases, draws=draws, seed=seed)
@@ -39,7 +39,8 @@ def run_schema() -> int:
     return DONE
 
 
-def _rule_set(name: str) -> RuleSet:
+def find_rule_set(name: str) -> RuleSet:
+    """Return a rule set by id, or from a file ending in .json. Raises RuleSetError, OSError."""
     from bom_graph import MAX_RULE_SET_BYTES, RuleSet, load_rule_set, rule_set_ids
 
     path = Path(name)
