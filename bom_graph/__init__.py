@@ -28,6 +28,7 @@ from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Prox
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
 from bom_graph.gates import Finding, element_balance, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
+from bom_graph.quality import DataQuality, Improvement, assess, pact_primary_share
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
@@ -76,6 +77,7 @@ __all__ = [
     "Contribution",
     "CycleError",
     "CycleLife",
+    "DataQuality",
     "DeliveredEnergy",
     "DeliveredEnergyError",
     "Explanation",
@@ -86,6 +88,7 @@ __all__ = [
     "Finding",
     "Flow",
     "Footprint",
+    "Improvement",
     "Input",
     "Lines",
     "Link",
@@ -123,6 +126,7 @@ __all__ = [
     "Vehicle",
     "Warranty",
     "Waterfall",
+    "assess",
     "compile_arrays",
     "compile_system",
     "convert",
@@ -138,6 +142,7 @@ __all__ = [
     "look_up",
     "mass_fractions",
     "name_of",
+    "pact_primary_share",
     "release_bytes",
     "rule_set_bytes",
     "rule_set_ids",

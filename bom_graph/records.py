@@ -170,12 +170,26 @@ class Measure(Part):
         return convert(self.amount, self.unit, unit, where=where)
 
 
+Score = Literal["1", "2", "3", "4", "5"]
+
+
+class Quality(Part):
+    """What a line's maker says of its quality: 1 (best) to 5, as the Environmental Footprint method counts."""
+
+    technology: Score | None = None
+    geography: Score | None = None
+    time: Score | None = None
+    completeness: Score | None = None
+    reliability: Score | None = None
+
+
 class AmountLine(Line):
-    """A line with an amount, its unit and how it was obtained."""
+    """A line with an amount, its unit and how it was obtained; `quality` only where its maker claims other scores than its data has."""
 
     amount: Amount
     unit: Text
     obtained: Obtained
+    quality: Quality | None = None
     note: Text | None = None
 
     #: Dimension that the line's unit must have; None: any.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bom_graph import SEALED_STAGE, Contribution, Finding, half_even, stored
+from bom_graph import SEALED_STAGE, Contribution, Finding, assess, half_even, pact_primary_share, stored
 from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Result
 from exchange.screen import shown
 
@@ -23,9 +23,14 @@ Document = dict[str, Any]
 _FIGURES = frozenset(
     {
         *("value", "kwh", "total_kg_co2e", "kg_co2e", "kg_co2e_per_unit", "units_in_demand", "percent"),
-        *("activity_percent", "factor_percent", "amount_per_unit", "divided_by"),
+        *("activity_percent", "factor_percent", "pact_percent", "amount_per_unit", "divided_by"),
+        *("coverage_percent", "ef_rating", "lowers_rating"),
     }
 )
+
+
+#: Objects whose members all are computed figures.
+_OBJECTS_OF_FIGURES = frozenset({"obtained_percent", "ef", "pact"})
 
 
 def document(result: Result) -> Document:
@@ -67,7 +72,9 @@ def document(result: Result) -> Document:
         "primary_data_share": {
             "activity_percent": stored(100 * footprint.activity_primary_share),
             "factor_percent": stored(100 * footprint.factor_primary_share),
+            "pact_percent": stored(100 * pact_primary_share(footprint.contributions)),
         },
+        "data_quality": _quality(footprint.contributions),
         "obtained_percent": _obtained(footprint.contributions),
         "sealed": _sealed(footprint.contributions),
         "assumptions": list(result.assumptions),
@@ -138,7 +145,7 @@ def first_difference(stated: Any, recomputed: Any, *, where: str = "") -> str | 
 
 def _is_figure(where: str) -> bool:
     *_, parent, member = ("", *where.split("/"))
-    return parent == "obtained_percent" or (member in _FIGURES and parent != "factor")
+    return parent in _OBJECTS_OF_FIGURES or (member in _FIGURES and parent != "factor")
 
 
 def _is_close(stated: Any, recomputed: Any) -> bool:
@@ -203,6 +210,30 @@ def _contribution(part: Contribution, total: float) -> Document:
     }
 
 
+def _quality(contributions: Sequence[Contribution]) -> Document | None:
+    """Return the data quality; None where nothing is rated."""
+    found = assess(contributions)
+    if not found.coverage:
+        return None
+    return {
+        "coverage_percent": stored(100 * found.coverage),
+        "ef": {name: stored(score) for name, score in found.ef.items()},
+        "ef_rating": stored(found.ef_rating),
+        "pact": {name: stored(score) for name, score in found.pact.items()},
+        "improvements": [
+            {
+                "product": one.product,
+                "line": one.line,
+                "name": one.name,
+                "criterion": one.criterion,
+                "score": one.score,
+                "lowers_rating": stored(one.lowers_rating),
+            }
+            for one in found.improvements
+        ],
+    }
+
+
 def _obtained(contributions: Sequence[Contribution]) -> dict[str, str]:
     weight = sum(abs(part.kg_co2e) for part in contributions)
     shares: dict[str, float] = {}
@@ -253,6 +284,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     share = found["primary_data_share"]
     obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
     lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")
+    lines += [f"  {line}" for line in _quality_lines(found["data_quality"])]
     lines += [f"  {line}" for line in sealed_lines(found)]
     lines += [f"  gap: {gap['where']}: {gap['what']}" for gap in found["gaps"]]
     lines += [f"  finding ({f['level']}): {f['where']}: {f['what']}" for f in found["findings"]]
@@ -260,6 +292,19 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
     lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
     return [shown(line) for line in lines]
+
+
+def _quality_lines(quality: Mapping[str, Any] | None) -> list[str]:
+    if quality is None:
+        return []
+    criteria = ", ".join(f"{name} {float(score):.1f}" for name, score in quality["ef"].items())
+    rated = f"{float(quality['ef_rating']):.1f} of 1 (best) to 5"
+    lines = [f"data quality {rated} over {float(quality['coverage_percent']):.1f} % of emissions: {criteria}"]
+    if quality["improvements"]:
+        first = quality["improvements"][0]
+        where = f"{first['name']} of {first['product']}"
+        lines.append(f"  what would improve it most: {first['criterion']} of {where}, score {first['score']}")
+    return lines
 
 
 def sealed_lines(found: Mapping[str, Any]) -> list[str]:

@@ -38,6 +38,7 @@ from bom_graph import (
     sealed_total,
     stored,
 )
+from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.result import Gap
 from exchange.evidence import Entry, Evidence
 
@@ -80,6 +81,7 @@ class _UnitProcess:
             "unit": line.unit,
             "divided_by": stored(self.made),
             "obtained": line.obtained,
+            **facts_of_quality(self.entry.record, line),
         }
 
 
@@ -433,6 +435,7 @@ class ProductSystemDraft:
                 "release": factor.release,
                 "reason": factor.reason,
                 "source": row.source,
+                **factor_facts(row),
             },
         }
         factor_primary = 1.0 if row.nature == "measured" else 0.0

@@ -135,7 +135,7 @@ def test_a_tree_of_a_system_with_its_loop(example: Path) -> None:
         ("CO2", "line", False),
         ("salt", "line", False),
         ("cell", "product", True),
-        ("power", "line", False),
+        ("electricity", "line", False),
     ]
     parts = [float(row["kg_co2e"]) for row in rows if row["parent"] == 0]
     assert sum(parts) == pytest.approx(float(found["total_kg_co2e"]), rel=1e-11)
