@@ -63,6 +63,32 @@ class Electricity(_Frozen):
     certificates: Literal["allowed", "rejected", "not_covered"]
 
 
+Fraction = Annotated[Amount, Field(ge=0, le=1)]
+
+
+class EndOfLife(_Frozen):
+    """How what follows the battery's life counts, towards `stage`; the other members stand in where the pack maker's scenario has none.
+
+    Symbols of the circular footprint formula: `allocation` A, `recycled_content` R1, `quality_in` Qsin/Qp, `quality_out` Qsout/Qp;
+    R2 is `collection_rate` x `recovery_yield`.
+    """
+
+    method: Literal["recycled_content", "recycling_burden_no_credit", "cff"]
+    stage: str
+    collection_rate: Fraction | None = None
+    recovery_yield: Fraction | None = None
+    recycled_content: Fraction | None = None
+    allocation: Fraction | None = None
+    quality_in: Annotated[Amount, Field(ge=0)] | None = None
+    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _divided(self) -> EndOfLife:
+        if self.method == "cff" and None in (self.allocation, self.quality_in, self.quality_out):
+            raise ValueError("the circular footprint formula needs allocation, quality_in and quality_out")
+        return self
+
+
 class ElementGate(_Frozen):
     """Element balance: beyond `soft` a finding, beyond `hard` a hard one, which refuses the result or is only reported."""
 
@@ -111,6 +137,9 @@ class RuleSet(_Frozen):
     stage_rules: tuple[StageRule, ...]
     denominator: Denominator
     electricity: Electricity
+    #: Stage of the distribution legs; with None, and without `end_of_life`, that part of a scenario isn't counted.
+    distribution: str | None = None
+    end_of_life: EndOfLife | None = None
     factor_releases: Annotated[tuple[str, ...], Field(min_length=1)]
     gates: Gates
     rounding: Rounding
@@ -131,6 +160,9 @@ class RuleSet(_Frozen):
         unknown = sorted(({rule.stage for rule in self.stage_rules} | set(self.outside_boundary)) - known)
         if unknown:
             raise ValueError(f"stage_rules or outside_boundary name unknown stages {unknown}")
+        forecast = {self.distribution, self.end_of_life.stage if self.end_of_life else None} - {None}
+        if forecast - known or forecast & set(self.outside_boundary):
+            raise ValueError("distribution or end_of_life name a stage that is unknown or outside the boundary")
         return self
 
     @classmethod

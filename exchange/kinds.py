@@ -18,6 +18,7 @@ from bom_graph import (
     ActivityData,
     BatteryModel,
     BillOfMaterials,
+    LifeCycleScenario,
     ProductFootprint,
     Record,
     first_defect,
@@ -82,6 +83,7 @@ def _open(name: str, model: type[_Open]) -> Kind:
 ACTIVITY_DATA = _hidden("activity-data", ActivityData)
 BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
 BATTERY_MODEL = _hidden("battery-model", BatteryModel)
+LIFE_CYCLE_SCENARIO = _hidden("life-cycle-scenario", LifeCycleScenario)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 FACTOR_RELEASE = _open("factor-release", Release)
@@ -95,6 +97,7 @@ KINDS: Mapping[str, Kind] = {
         ACTIVITY_DATA,
         BILL_OF_MATERIALS,
         BATTERY_MODEL,
+        LIFE_CYCLE_SCENARIO,
         PRODUCT_FOOTPRINT,
         ROLE_GRANT,
         FACTOR_RELEASE,

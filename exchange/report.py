@@ -168,23 +168,37 @@ def _of_model(result: Result, name: str) -> str | None:
 
 def _stages(result: Result, units: float, unit: str) -> list[Document]:
     footprint = result.footprint
+    forecast = {part.burden.stage for part in footprint.contributions if part.burden.origin.get("forecast")}
     found: list[Document] = []
     for stage in result.rule_set.stages:
         named = {"id": stage.id, "name": stage.name, "name_zh": stage.name_zh}
         figures: Document
         if stage.id in footprint.stages:
             kg = footprint.stages[stage.id]
-            figures = {"status": "computed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+            figures = {
+                "status": "computed",
+                "forecast": stage.id in forecast,
+                "total_kg_co2e": stored(kg),
+                "value": stored(kg / units),
+                "unit": unit,
+            }
         elif not result.is_pack:
             continue
         else:
-            figures = {"status": "gap", "total_kg_co2e": None, "value": None, "unit": unit}
+            figures = {"status": "gap", "forecast": False, "total_kg_co2e": None, "value": None, "unit": unit}
         found.append({**named, **figures})
     if SEALED_STAGE in footprint.stages:
         kg = footprint.stages[SEALED_STAGE]
         named = {"id": SEALED_STAGE, "name": "sealed: the split is not disclosed", "name_zh": "未披露"}
         found.append(
-            {**named, "status": "sealed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+            {
+                **named,
+                "status": "sealed",
+                "forecast": False,
+                "total_kg_co2e": stored(kg),
+                "value": stored(kg / units),
+                "unit": unit,
+            }
         )
     return found
 
@@ -280,7 +294,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
         value = (
             f"{float(stage['value']):.6f} {stage['unit']}" if stage["value"] is not None else "gap: not known, not zero"
         )
-        lines.append(f"  {stage['name']}: {value}")
+        lines.append(f"  {stage['name']}: {value}{' (with forecasts)' if stage['forecast'] else ''}")
     share = found["primary_data_share"]
     obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
     lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")

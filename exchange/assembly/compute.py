@@ -33,6 +33,8 @@ def compute(
     assembly.check_sealed_totals()
     model = assembly.battery_model(demand.product)
     is_pack = model is not None or assembly.is_pack
+    if is_pack and demand.flow is None:
+        assembly.add_scenario(demand.product, model)
     kwh, formula = assembly.denominator(model) if model is not None else (None, _UNDIVIDED[is_pack])
     assembly.check_unit(demand.product, model)
     if refusing := [finding for finding in assembly.findings if finding.refuses]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bom_graph import (
@@ -22,6 +23,7 @@ from bom_graph import (
     FactorRelease,
     Finding,
     Input,
+    LifeCycleScenario,
     Lines,
     Link,
     Measure,
@@ -29,6 +31,8 @@ from bom_graph import (
     ProductSystem,
     RuleSet,
     Sealed,
+    StatedFactor,
+    Transport,
     UnitError,
     convert,
     delivered_energy,
@@ -40,6 +44,7 @@ from bom_graph import (
 )
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.result import Gap
+from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
 from exchange.evidence import Entry, Evidence
 
 #: Declared unit of a product by the dimension that its output is stated in.
@@ -193,6 +198,26 @@ class ProductSystemDraft:
             return made_by == "pack_assembly"
         return made_by is None or "cell_manufacturing" in self.classes.values()
 
+    def add_scenario(self, product: str, model: BatteryModel | None) -> None:
+        """Add what the newest scenario says of the pack's distribution and end of life, as far as the rule set counts it."""
+        counts = self.rule_set.distribution is not None or self.rule_set.end_of_life is not None
+        found = self._newest(product, LifeCycleScenario, issuer=None)
+        # A pack known by its signed footprint alone has all of it in there.
+        if found is None or not counts or not self.names or 0 in self._signed:
+            return
+        entry, record = found
+        self._use(entry)
+        unit = _UnitProcess(0, product, "pack_assembly", 1.0, entry)
+        mass = model.mass if model is not None and isinstance(model.mass, Measure) else None
+        find = partial(self._stated_or_found, issuer=entry.statement.issuer)
+        reading = read_scenario(record, self.rule_set, mass, find, where=unit.place)
+        for one in reading.emissions:
+            origin = {**unit.origin(one.line, one.path), **one.origin}
+            self._emit(0, one.stage, one.kg_co2e, primary=(0.0, 0.0), origin=origin)
+        self.gaps += reading.gaps
+        self.findings += reading.findings
+        self.assumptions += reading.assumptions
+
     def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
         """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
@@ -289,6 +314,8 @@ class ProductSystemDraft:
             self._line(unit, "energy", line, path, factor)
         for line in _items(record.direct_emissions):
             self._direct_emission(unit, line, f"direct_emissions/{line.id}")
+        for line in _items(record.transport):
+            self._transport(unit, line, f"transport/{line.id}")
         return {name for line in _items(record.inputs) if (name := line.product or line.flow) is not None}
 
     def _add_bill(
@@ -411,6 +438,40 @@ class ProductSystemDraft:
             return
         self._burden(unit.number, (unit.process_class, line_class), amount, factor, unit.origin(line, path))
 
+    def _transport(self, unit: _UnitProcess, line: Transport, path: str) -> None:
+        """Add a leg that brought materials: it counts as they do."""
+        try:
+            find = partial(self._stated_or_found, issuer=unit.entry.statement.issuer)
+            factor, called = transport_factor(line, find, f"{unit.place} {path}")
+        except (FactorError, UnitError) as error:
+            gate = "units" if isinstance(error, UnitError) else "missing_factor"
+            self._refuse(gate, error.where, error.what, error.remedy)
+            return
+        amount = float(convert(line.work(None) or Decimal(0), "t.km", factor.per, where=path)) / unit.made
+        stage = self.rule_set.stage_of(unit.process_class, "material")
+        origin = {**unit.origin(line, path), "name": called, "amount_per_unit": stored(amount), "factor": factor.named}
+        primary = (_primary(line.obtained), 1.0 if factor.named["nature"] == "measured" else 0.0)
+        self._emit(unit.number, stage, amount * factor.value, primary=primary, origin=origin)
+
+    def _stated_or_found(self, stated: StatedFactor | None, flow: str, where: str, *, issuer: str) -> ResolvedFactor:
+        """The factor as `issuer` states it, else the release's of the named flow or of `flow`."""
+        if stated is not None and stated.value is not None and stated.per is not None:
+            named: dict[str, object] = {
+                "row": "stated",
+                "value": format(stated.value, "f"),
+                "unit": f"kg CO2e/{stated.per}",
+                "release": f"stated by {issuer}",
+                "reason": "stated in the statement",
+                "source": stated.source,
+                "geography": None,
+                "year": None,
+                "nature": "modelled",
+            }
+            return ResolvedFactor(float(stated.value), stated.per, named)
+        wanted = flow if stated is None else str(stated.flow)
+        found = look_up(self.releases, wanted, None, LIFE_CYCLE, where=where)
+        return ResolvedFactor(float(found.row.value), found.row.per, _named(found))
+
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
         kg = float(convert(line.amount, line.unit, "kg", where=path)) / unit.made
         stage = self.rule_set.stage_of(unit.process_class, "direct_emission")
@@ -428,15 +489,7 @@ class ProductSystemDraft:
         explained = {
             **origin,
             "amount_per_unit": stored(amount),
-            "factor": {
-                "row": row.id,
-                "value": format(row.value, "f"),
-                "unit": f"kg CO2e/{row.per}",
-                "release": factor.release,
-                "reason": factor.reason,
-                "source": row.source,
-                **factor_facts(row),
-            },
+            "factor": _named(factor),
         }
         factor_primary = 1.0 if row.nature == "measured" else 0.0
         activity_primary = _primary(str(origin["obtained"]))
@@ -528,6 +581,20 @@ class ProductSystemDraft:
         finding = Finding(gate, "note", where, what, "nothing to do: the rule set asks for it")
         if finding not in self.findings:
             self.findings.append(finding)
+
+
+def _named(factor: Factor) -> dict[str, object]:
+    """Return a looked-up factor as a contribution names it."""
+    row = factor.row
+    return {
+        "row": row.id,
+        "value": format(row.value, "f"),
+        "unit": f"kg CO2e/{row.per}",
+        "release": factor.release,
+        "reason": factor.reason,
+        "source": row.source,
+        **factor_facts(row),
+    }
 
 
 def _items(value: object) -> tuple[Any, ...]:
