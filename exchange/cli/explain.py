@@ -116,19 +116,9 @@ def run_compare(first: Path, second: Path, rules: str | None, *, draws: int, see
         "after": {"result": after.name, "value": _stored(found.after)},
         "unit": before.unit,
         "difference": _stored(found.after - found.before),
-        "bars": [
-            {
-                "cause": bar.cause,
-                "where": bar.where,
-                "what": bar.what,
-                "before": bar.before,
-                "after": bar.after,
-                "value": _stored(bar.amount),
-            }
-            for bar in found.bars
-        ],
+        "bars": bar_documents(found),
     }
-    lines = list(_waterfall_lines(found, before, after))
+    lines = list(waterfall_lines(found, before.name, after.name, before.unit))
     if draws:
         drawn = _drawn(before, after, draws, seed)
         members["monte_carlo"] = _simulation_document(drawn, draws, seed)
@@ -233,15 +223,31 @@ def _tree_lines(rows: tuple[TreeRow, ...]) -> Iterator[str]:
         yield f"  {figures}  {'  ' * row.depth}{row.name}{said}"
 
 
-def _waterfall_lines(found: Waterfall, before: _Given, after: _Given) -> Iterator[str]:
-    yield f"{before.name}: {found.before:.6g} {before.unit}"
+def waterfall_lines(found: Waterfall, before: str, after: str, unit: str) -> Iterator[str]:
+    """Yield a waterfall as lines, between the names of the two results."""
+    yield f"{before}: {found.before:.6g} {unit}"
     bars, rest = found.largest(_SHOWN)
     for bar in bars:
         change = f"{bar.before or '-'} -> {bar.after or '-'}"
         yield f"  {bar.amount:+12.6g}  {bar.cause}: {bar.what}, in {bar.where}: {change}"
     if len(found.bars) > _SHOWN:
         yield f"  {rest:+12.6g}  {len(found.bars) - _SHOWN} more"
-    yield f"{after.name}: {found.after:.6g} {after.unit}"
+    yield f"{after}: {found.after:.6g} {unit}"
+
+
+def bar_documents(found: Waterfall) -> list[dict[str, Any]]:
+    """Return the bars of a waterfall as JSON."""
+    return [
+        {
+            "cause": bar.cause,
+            "where": bar.where,
+            "what": bar.what,
+            "before": bar.before,
+            "after": bar.after,
+            "value": _stored(bar.amount),
+        }
+        for bar in found.bars
+    ]
 
 
 def _trace_document(found: Trace) -> dict[str, Any]:

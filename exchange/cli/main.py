@@ -261,6 +261,18 @@ def compare(
 
 
 @footprint_app.command()
+def stale(
+    reader: Annotated[str, typer.Option(help="URI of the organisation whose results are judged, by what it may see.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show which stored results newer statements, factors or rules make stale, and by how much."""
+    from exchange.cli.stale import run_stale
+
+    sys.exit(run_stale(reader, data, as_json=as_json))
+
+
+@footprint_app.command()
 def schema() -> None:
     """Print the JSON schema of product-system files."""
     from exchange.cli.footprint import run_schema
