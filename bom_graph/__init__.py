@@ -30,6 +30,7 @@ from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Prox
 from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, solve
 from bom_graph.gates import Finding, element_balance, sealed_total
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
+from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, pact_primary_share
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
@@ -77,6 +78,7 @@ __all__ = [
     "BomGraphError",
     "Burden",
     "Burdens",
+    "Change",
     "CircularFootprint",
     "Circularity",
     "Citation",
@@ -110,6 +112,7 @@ __all__ = [
     "Parameter",
     "Pedigree",
     "Period",
+    "Portfolio",
     "ProductFootprint",
     "ProductSystem",
     "Proxy",

@@ -16,13 +16,10 @@ from itertools import count
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bom_graph.errors import LoopError
 from bom_graph.footprint import Burden, ProductSystem
-from bom_graph.graph import CompiledSystem, Link, compile_system
-
-Amounts = NDArray[np.float64]
+from bom_graph.graph import Amounts, CompiledSystem, Link, compile_system
 
 #: Rows of a tree, and share of the absolute emissions below which a branch goes to the rest.
 TREE_ROWS: Final = 200

@@ -83,6 +83,12 @@ BAD: dict[str, Callable[[File], object]] = {
     "another rounding": lambda file: file["rounding"].update(method="half_up"),
     "no factor release": lambda file: file.update(factor_releases=[]),
     "an unknown member": lambda file: file.update(comment="x"),
+    "distribution outside of all stages": lambda file: file.update(distribution="shipping"),
+    "an end of life in no stage": lambda file: file["end_of_life"].update(stage="grave"),
+    "an end of life outside the boundary": lambda file: file.update(outside_boundary=["recycling"]),
+    "an unknown way of counting recycling": lambda file: file["end_of_life"].update(method="avoided_burden"),
+    "a circular formula without A": lambda file: file["end_of_life"].update(method="cff"),
+    "a collection rate above 1": lambda file: file["end_of_life"].update(collection_rate="1.2"),
     "another format": lambda file: file.update(format="urn:packtrace:rule-set-file:2"),
     "no gates": lambda file: file.pop("gates"),
 }
