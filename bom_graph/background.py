@@ -27,6 +27,7 @@ from bom_graph.records import (
     Record,
     RuleSetName,
     StatedFactor,
+    Transport,
 )
 from bom_graph.rules import RuleSet, load_rule_set, rule_set_ids
 
@@ -141,9 +142,11 @@ def _each(name: str, lines: object) -> Iterator[tuple[str, Any]]:
 
 
 def _named_flows(record: Record) -> Iterator[tuple[str, str]]:
-    """Path and flow of each factor that a line names."""
+    """Path and flow of each factor that a line names, or takes because it names none."""
     for name in record.lists:
         for path, line in _each(name, getattr(record, name)):
+            if isinstance(line, Transport) and line.factor is None:
+                yield f"{path}/factor", line.freight_flow
             for member in type(line).model_fields:
                 value = getattr(line, member)
                 if isinstance(value, StatedFactor) and value.flow is not None:

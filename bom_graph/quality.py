@@ -88,7 +88,8 @@ def assess(contributions: Sequence[Contribution], *, wanted: int = 10) -> DataQu
         for criterion in EF_CRITERIA
         if kg and found[criterion][0] > 1
     ]
-    improvements.sort(key=lambda one: -one.lowers_rating)
+    # Nine digits: lines that weigh the same stand in one order, whichever way the last digit was rounded.
+    improvements.sort(key=lambda one: -float(f"{one.lowers_rating:.8e}"))
     return DataQuality(
         coverage=weight / of_all if of_all else 0.0,
         ef=ef,

@@ -306,6 +306,11 @@ class Transport(AmountLine):
             raise ValueError("a mass can't be negative")
         return self
 
+    @property
+    def freight_flow(self) -> str:
+        """The background flow that gives the leg's factor where it states none."""
+        return f"freight-{self.mode}"
+
     def work(self, mass: Measure | None) -> Decimal | None:
         """Return t.km; of a distance without mass that of `mass`, None where there is none either."""
         if dimension(self.unit, where="unit") == "transport work":

@@ -182,9 +182,9 @@ class Simulation:
         return dict(zip(QUANTILES, np.quantile(self.totals, QUANTILES).tolist(), strict=True))
 
     @property
-    def below_zero(self) -> float:
-        """Share of the draws below zero: of a difference, the probability that the first is the smaller."""
-        return float((self.totals < 0).mean())
+    def above_zero(self) -> float:
+        """Share of the draws above zero: of a difference, the probability that what was taken off is the smaller."""
+        return float((self.totals > 0).mean())
 
     def over(self, units: float) -> Simulation:
         """Return the draws divided by so many units."""

@@ -83,7 +83,7 @@ class ScenarioReading:
 
 def transport_factor(leg: Transport, find: FindFactor, where: str) -> tuple[ResolvedFactor, str]:
     """Return the factor of a leg, per t.km, and what people call the leg. Raises FactorError, UnitError."""
-    factor = find(leg.factor, f"freight-{leg.mode}", where)
+    factor = find(leg.factor, leg.freight_flow, where)
     convert(Decimal(1), "t.km", factor.per, where=f"{where}/factor/per")
     return factor, f"transport by {leg.mode.replace('_', ' ')}"
 

@@ -70,7 +70,7 @@ def run_explain(
         _answer(_trace_document(traced), _trace_lines(traced), as_json=as_json)
         return DONE
     explained = given.explanation
-    head = f"{given.name}: {explained.total:.6g} kg CO2e of {explained.amount:g} of the demanded product"
+    head = f"{given.name}: {explained.total:.6g} kg CO2e"
     gaps = [] if given.found is None else given.found["gaps"]
     members: dict[str, Any] = {"result": given.name, "total_kg_co2e": _stored(explained.total), "gaps": gaps}
     if view == "tree":
@@ -125,7 +125,7 @@ def run_compare(first: Path, second: Path, rules: str | None, *, draws: int, see
         low, middle, high = (drawn.quantiles[q] for q in (0.025, 0.5, 0.975))
         lines += [
             f"  {draws:,} common draws: difference {middle:+.6g}, 95 % between {low:+.6g} and {high:+.6g} {before.unit}",
-            f"  the first is the smaller in {1 - drawn.below_zero:.1%} of them",
+            f"  the first is the smaller in {drawn.above_zero:.1%} of them",
         ]
     _answer(members, lines, as_json=as_json)
     return DONE
@@ -182,7 +182,7 @@ def _simulation_document(found: Simulation, draws: int, seed: int) -> dict[str, 
         "mean": _stored(found.mean),
         "sd": _stored(found.sd),
         "quantiles": {str(q): _stored(value) for q, value in found.quantiles.items()},
-        "probability_first_is_smaller": _stored(1 - found.below_zero),
+        "probability_first_is_smaller": _stored(found.above_zero),
     }
 
 

@@ -143,6 +143,16 @@ def test_a_tree_of_a_system_with_its_loop(example: Path) -> None:
     assert "cell (a loop: opened above)" in shown
 
 
+def test_the_page_on_explaining_shows_what_is_printed(example: Path) -> None:
+    changed(example, '"amount": "500"', '"amount": "600"')
+    page = (PAGE.parents[1] / "explain.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```text\n\$ packtrace (.*?)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(shown) == 2
+    for call, printed in shown:
+        words = [str(example.with_name(word)) if word.endswith(".json") else word for word in call.split()]
+        assert packtrace(*words).stdout == printed
+
+
 def test_paths_and_sankey_of_a_system(example: Path) -> None:
     paths = answered("explain", example, "--rules", EVERBATT, "--view", "paths", "--rows", 2)["paths"]
     assert [path["products"] for path in paths] == [["cell"], ["cell", "cathode"]]
@@ -171,6 +181,8 @@ def test_a_comparison_names_the_line_and_how_sure_it_is(example: Path) -> None:
     # Both have the amount of one key: its draws are common, and only its median differs.
     assert drawn["probability_first_is_smaller"] == "1"
     assert float(drawn["sd"]) == pytest.approx(0.1 * float(drawn["mean"]), rel=0.15)
+    same = answered("compare", example, example, "--rules", EVERBATT, "--monte-carlo", 10)
+    assert (same["bars"], same["monte_carlo"]["probability_first_is_smaller"]) == ([], "0")
     shown = packtrace("footprint", "compare", example, other, "--rules", EVERBATT, "--monte-carlo", 400).stdout
     assert "the first is the smaller in 100.0% of them" in shown
 

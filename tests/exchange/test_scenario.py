@@ -7,12 +7,25 @@ from typing import Any
 
 import pytest
 
-from bom_graph import RecordError, RuleSet, UnitError, rule_set_bytes
+from bom_graph import Background, MissingFactorError, RecordError, RuleSet, UnitError, rule_set_bytes
 from bom_graph.records import ActivityData, LifeCycleScenario
 from exchange.assembly import RefusedError, Result
 from exchange.kinds import BATTERY_MODEL, LIFE_CYCLE_SCENARIO
 from exchange.report import document, heading, lines_of_text
-from tests.exchange.test_assembly import CELL, CHINA, COPPER, EUROPE, EVERBATT, PACK, PACKER, SALT, World, copper, line
+from tests.exchange.test_assembly import (
+    CELL,
+    CHINA,
+    COPPER,
+    EUROPE,
+    EVERBATT,
+    PACK,
+    PACKER,
+    RELEASE,
+    SALT,
+    World,
+    copper,
+    line,
+)
 
 Claims = dict[str, Any]
 
@@ -216,6 +229,45 @@ def test_transport_without_a_factor_refuses() -> None:
     assert "transport/" in finding.where
     assert "freight-air" in finding.what
     assert finding.remedy
+
+
+@pytest.mark.parametrize("factor", [None, {"flow": "freight-by-foot"}])
+def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | None) -> None:
+    """As of the releases that the method names: none of them has freight."""
+    leg_claims = line("5", "t.km", mode="air", **({"factor": factor} if factor else {}))
+    background = Background((EVERBATT,), (RELEASE,))
+    for record in (
+        LifeCycleScenario.draft({"sub": PACK, "basis": "b", "distribution": [leg_claims]}),
+        ActivityData.draft(
+            {
+                "sub": SALT,
+                "process_class": "material_production",
+                "period": {"start": "2026-01-01", "end": "2026-01-31"},
+                "outputs": [line("1", "kg", product=SALT)],
+                "transport": [leg_claims],
+            }
+        ),
+    ):
+        with pytest.raises(MissingFactorError, match="no factor for flow 'freight-") as caught:
+            background.check(record)
+        assert caught.value.where.endswith("-1/factor/flow")
+
+
+def test_a_claimed_quality_comes_first() -> None:
+    """Copper has a global factor of 2022: geography 4 by its facts, and 2 by its maker's claim."""
+    world = World()
+    ratings = []
+    for claimed in ({}, {"quality": {"geography": "2"}}):
+        world.activity(SALT, copper("1", **claimed), site={"name": "works", "country": "CN"})
+        found = document(world.compute(SALT))
+        ratings.append(found["data_quality"]["ef"])
+        assert ("quality" in found["contributions"][0]) == bool(claimed)
+    assert ratings[0] == {"technology": "2", "geography": "4", "time": "3", "completeness": "3", "reliability": "1"}
+    assert ratings[1] == {**ratings[0], "geography": "2"}
+    assert found["data_quality"]["coverage_percent"] == "100"
+    assert any(
+        text.strip().startswith("data quality 2.0 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
+    )
 
 
 BAD: dict[str, tuple[Claims, type[Exception], str]] = {
