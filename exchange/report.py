@@ -231,9 +231,9 @@ def _quality(contributions: Sequence[Contribution]) -> Document | None:
         return None
     return {
         "coverage_percent": stored(100 * found.coverage),
-        "ef": {name: stored(score) for name, score in found.ef.items()},
+        "ef": {name: stored(found.ef[name]) for name in sorted(found.ef)},
         "ef_rating": stored(found.ef_rating),
-        "pact": {name: stored(score) for name, score in found.pact.items()},
+        "pact": {name: stored(found.pact[name]) for name in sorted(found.pact)},
         "improvements": [
             {
                 "product": one.product,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bom_graph import Burden, Explanation, Link, ProductSystem, TreeRow, solve, waterfall
@@ -207,6 +207,7 @@ def systems(draw: st.DrawFn, *, names: tuple[str, ...] = ("p", "q", "r", "s", "t
     return ProductSystem(chosen, tuple(links), tuple(burdens))
 
 
+@settings(deadline=None)
 @given(systems(), systems(), st.floats(0.5, 2), st.floats(0.5, 2))
 def test_bars_add_up_to_the_difference(a: ProductSystem, b: ProductSystem, more: float, kwh: float) -> None:
     before, after = Explanation(a), Explanation(b, amount=more)
@@ -215,6 +216,7 @@ def test_bars_add_up_to_the_difference(a: ProductSystem, b: ProductSystem, more:
     assert math.fsum(bar.amount for bar in found.bars) == pytest.approx(found.after - found.before, abs=1e-9 * scale)
 
 
+@settings(deadline=None)
 @given(systems())
 def test_every_opened_row_is_the_sum_of_its_children(system: ProductSystem) -> None:
     explained = Explanation(system)
@@ -222,6 +224,7 @@ def test_every_opened_row_is_the_sum_of_its_children(system: ProductSystem) -> N
     check_sums(explained.tree(cut_off=0.02), 1 + explained.weight)
 
 
+@settings(deadline=None)
 @given(systems())
 def test_all_paths_of_a_system_lead_to_its_total(system: ProductSystem) -> None:
     acyclic = replace(system, links=tuple(link for link in system.links if link.consumer < link.supplier))

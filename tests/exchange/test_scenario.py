@@ -234,7 +234,7 @@ def test_transport_without_a_factor_refuses() -> None:
 @pytest.mark.parametrize("factor", [None, {"flow": "freight-by-foot"}])
 def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | None) -> None:
     """As of the releases that the method names: none of them has freight."""
-    leg_claims = line("5", "t.km", mode="air", **({"factor": factor} if factor else {}))
+    leg_claims: Claims = {**line("5", "t.km", mode="air"), **({"factor": factor} if factor else {})}
     background = Background((EVERBATT,), (RELEASE,))
     for record in (
         LifeCycleScenario.draft({"sub": PACK, "basis": "b", "distribution": [leg_claims]}),
@@ -258,7 +258,7 @@ def test_a_claimed_quality_comes_first() -> None:
     world = World()
     ratings = []
     for claimed in ({}, {"quality": {"geography": "2"}}):
-        world.activity(SALT, copper("1", **claimed), site={"name": "works", "country": "CN"})
+        world.activity(SALT, {**copper("1"), **claimed}, site={"name": "works", "country": "CN"})
         found = document(world.compute(SALT))
         ratings.append(found["data_quality"]["ef"])
         assert ("quality" in found["contributions"][0]) == bool(claimed)
