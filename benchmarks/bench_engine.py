@@ -1,5 +1,8 @@
 """The footprint engine: the pass over a large system, compile and pass of a small one, and one real pack."""
 
+import math
+import sys
+import time
 import warnings
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
@@ -14,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from benchmarks.measure import Row, compare
+from benchmarks.measure import Row, compare, limit
 from bom_graph import (
     Burden,
     Link,
     Parameter,
+    Portfolio,
     ProductSystem,
     UncertainSystem,
     Uncertainty,
@@ -45,6 +49,7 @@ def rows() -> Iterator[Row]:
     yield from _against_bw2calc(2_000, 6_000, first=">=20", again=">=5")
     yield from _against_bw2calc(20_000, 60_000, first=">=100", again="for information")
     yield _draws(2_000, 6_000)
+    yield _portfolio(10_000)
     yield _changed_leaf(_random_system(100_000, 300_000))
     yield _pack()
 
@@ -203,6 +208,38 @@ def _changed_leaf(system: System) -> Row:
         reference_name="the whole pass",
         goal=">=0.8",
     )
+
+
+def _portfolio(packs: int) -> Row:
+    """Pack models of 3 out of 2,000 cells, each of 6 out of 500 materials: from the product system to all figures after a new release."""
+    release = load_release("everbatt-2023")
+    rows = release.rows
+    random = np.random.default_rng(1)
+    counts = (packs, 2_000, 500)
+    first_cell, first_material = packs, packs + counts[1]
+    names = tuple(f"product {n}" for n in range(sum(counts)))
+    links = [
+        *(Link(p, first_cell + int(c), 0.3) for p in range(packs) for c in random.integers(counts[1], size=3)),
+        *(
+            Link(first_cell + c, first_material + int(m), 0.4)
+            for c in range(counts[1])
+            for m in random.integers(500, size=6)
+        ),
+    ]
+    burdens = []
+    for process, lines in ((p, 12 if p < packs else 20) for p in range(len(names))):
+        for row in (rows[int(n)] for n in random.integers(len(rows), size=lines)):
+            named = {"release": release.id, "row": row.id, "value": str(row.value), "unit": f"kg CO2e/{row.per}"}
+            burdens.append(Burden(process, "s", float(row.value), 0.0, 0.0, {"factor": named}))
+    system = ProductSystem(names, tuple(links), tuple(burdens))
+    newer = release.model_copy(update={"rows": tuple(row.model_copy(update={"value": 2 * row.value}) for row in rows)})
+    start = time.perf_counter()
+    for done, change in enumerate(Portfolio(system, range(packs)).after([newer]), 1):
+        if not math.isclose(change.after, 2 * change.before, rel_tol=1e-9):
+            raise AssertionError(f"{change.product} isn't doubled")
+        if done % (packs // 4) == 0:
+            print(f"{done:,} of {packs:,} pack models", file=sys.stderr)
+    return limit(f"{packs:,} pack models after a factor release", 1e3 * (time.perf_counter() - start), 10_000)
 
 
 def _networkx_roll_up(processes: int, edges: list[tuple[int, int, float]]) -> list[float]:

@@ -26,6 +26,8 @@ from bom_graph.records import (
     ProductFootprint,
     Record,
     RuleSetName,
+    StatedFactor,
+    Transport,
     Waste,
 )
 from bom_graph.rules import RuleSet, load_rule_set, rule_set_ids
@@ -55,6 +57,8 @@ class Background:
         and UnknownStageError where a footprint states a stage that its rule set doesn't have. A footprint under a rule set that isn't in
         use is nobody's input, and not judged.
         """
+        for path, flow in _named_flows(record):
+            self._rows_of(flow, path)
         match record:
             case ActivityData():
                 for path, line in _each("inputs", record.inputs):
@@ -76,6 +80,10 @@ class Background:
             self._check_flow(line, line.flow, path)
 
     def _check_flow(self, line: Material | Waste | Fuel, flow: str, path: str) -> None:
+        _check_unit(line, self._rows_of(flow, path), path)
+
+    def _rows_of(self, flow: str, path: str) -> list[FactorRow]:
+        """The rows of a flow that isn't a grid's; MissingFactorError where there are none."""
         rows = self._rows(flow, None, {LIFE_CYCLE})
         if not rows:
             near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)
@@ -85,7 +93,7 @@ class Background:
             raise MissingFactorError(
                 f"no factor for flow {flow!r} in {self._named}", where=f"{path}/flow", remedy=remedy
             )
-        _check_unit(line, rows, path)
+        return rows
 
     def _check_electricity(self, line: Electricity, path: str) -> None:
         families = {rule_set.electricity.family for rule_set in self.rule_sets}
@@ -137,6 +145,18 @@ def _each(name: str, lines: object) -> Iterator[tuple[str, Any]]:
     if isinstance(lines, Lines):
         for line in lines:
             yield f"{name}/{line.id}", line
+
+
+def _named_flows(record: Record) -> Iterator[tuple[str, str]]:
+    """Path and flow of each factor that a line names, or takes because it names none."""
+    for name in record.lists:
+        for path, line in _each(name, getattr(record, name)):
+            if isinstance(line, Transport) and line.factor is None:
+                yield f"{path}/factor", line.freight_flow
+            for member in type(line).model_fields:
+                value = getattr(line, member)
+                if isinstance(value, StatedFactor) and value.flow is not None:
+                    yield f"{path}/{member}", value.flow
 
 
 def _check_unit(line: AmountLine, rows: Sequence[FactorRow], path: str) -> None:

@@ -116,6 +116,12 @@ class DeliveredEnergyError(BomGraphError):
     code = "delivered_energy"
 
 
+class EndOfLifeError(BomGraphError):
+    """Shares of what becomes of a material contradict each other."""
+
+    code = "end_of_life"
+
+
 class UncertaintyError(BomGraphError):
     """A distribution doesn't fit its amount, or draws can't be made."""
 

@@ -193,12 +193,26 @@ class Measure(Part):
         return convert(self.amount, self.unit, unit, where=where)
 
 
+Score = Literal["1", "2", "3", "4", "5"]
+
+
+class Quality(Part):
+    """What a line's maker says of its quality: 1 (best) to 5, as the Environmental Footprint method counts."""
+
+    technology: Score | None = None
+    geography: Score | None = None
+    time: Score | None = None
+    completeness: Score | None = None
+    reliability: Score | None = None
+
+
 class AmountLine(Line):
-    """A line with an amount, its unit and how it was obtained."""
+    """A line with an amount, its unit and how it was obtained; `quality` only where its maker claims other scores than its data has."""
 
     amount: Amount
     unit: Text
     obtained: Obtained
+    quality: Quality | None = None
     note: Text | None = None
 
     #: Dimension that the line's unit must have; None: any.
@@ -468,6 +482,81 @@ class DirectEmission(ProcessLine):
         return self
 
 
+class StatedFactor(Part):
+    """The factor of a line: a background `flow`, or a stated `value` (kg CO2e) `per` unit with its `source`."""
+
+    flow: Identifier | None = None
+    value: Amount | None = None
+    per: Text | None = None
+    source: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        stated = [self.value is not None, self.per is not None, self.source is not None]
+        if any(stated) if self.flow is not None else not all(stated):
+            raise ValueError("name a background flow, or state value, per and source")
+        if self.per is not None:
+            dimension(self.per, where="per")
+        return self
+
+
+class Transport(AmountLine):
+    """A transport leg: a distance, with the mass that is carried, or transport work. Without `factor`, that of flow ``freight-<mode>``."""
+
+    mode: Literal["road", "rail", "sea", "inland_waterway", "air"]
+    mass: Measure | None = None
+    factor: StatedFactor | None = None
+
+    @model_validator(mode="after")
+    def _a_leg(self) -> Self:
+        is_work = dimension(self.unit, where="unit") == "transport work"
+        if not is_work and dimension(self.unit, where="unit") != "distance":
+            what = f"{self.unit} is neither a distance nor transport work"
+            raise UnitError(what, where="unit", remedy="state km, with the mass, or t.km")
+        if is_work and self.mass is not None:
+            raise ValueError("transport work holds its mass already")
+        if self.mass is not None and self.mass.to("kg", where="mass") < 0:
+            raise ValueError("a mass can't be negative")
+        return self
+
+    @property
+    def freight_flow(self) -> str:
+        """The background flow that gives the leg's factor where it states none."""
+        return f"freight-{self.mode}"
+
+    def work(self, mass: Measure | None) -> Decimal | None:
+        """Return t.km; of a distance without mass that of `mass`, None where there is none either."""
+        if dimension(self.unit, where="unit") == "transport work":
+            return convert(self.amount, self.unit, "t.km", where="amount")
+        carried = self.mass or mass
+        if carried is None:
+            return None
+        return carried.to("t", where="mass") * convert(self.amount, self.unit, "km", where="amount")
+
+
+class InputTransport(Transport, ProcessLine):
+    """A leg that brought inputs of a process."""
+
+
+class RecoveredMaterial(AmountLine):
+    """A material that the pack holds, and what becomes of it. Symbols of the circular footprint formula: `recycled_content` R1,
+    `recovery_yield` times the collection rate R2, `allocation` A, `quality_in` Qsin/Qp, `quality_out` Qsout/Qp; kg CO2e per kg:
+    `virgin` Ev, `recycled` Erecycled, `recycling` ErecyclingEoL, `substituted` E*v (else as `virgin`), `disposal` ED."""
+
+    needs = "mass"
+    name: Text
+    recycled_content: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    recovery_yield: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    allocation: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    quality_in: Annotated[Amount, Field(ge=0)] | None = None
+    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+    virgin: StatedFactor | None = None
+    recycled: StatedFactor | None = None
+    recycling: StatedFactor | None = None
+    substituted: StatedFactor | None = None
+    disposal: StatedFactor | None = None
+
+
 class SupplierShare(Line):
     """Which share of a component comes from which supplier's product; the shares of one component add up to 1."""
 
@@ -633,6 +722,7 @@ class ActivityData(Record):
         "direct_emissions": DirectEmission,
         "certificates": CertificateClaim,
         "waste": Waste,
+        "transport": InputTransport,
     }
 
     process_class: Maybe[Literal["material_production", "cell_manufacturing", "pack_assembly"]] = None
@@ -647,6 +737,7 @@ class ActivityData(Record):
     certificates: ListOf = None
     waste: ListOf = None
     allocation: Maybe[Allocation] = None
+    transport: ListOf = None
     note: Maybe[Text] = None
 
     @property
@@ -671,6 +762,10 @@ class ActivityData(Record):
         if isinstance(self.outputs, Lines) and self.outputs.complete:
             self._check_outputs(self.outputs)
         self._check_own_use()
+        for leg in self.transport if isinstance(self.transport, Lines) else ():
+            if leg.work(None) is None:
+                what, remedy = "the leg has a distance and no mass", "state the mass that was carried, or t.km"
+                raise RecordError(what, where=f"transport/{leg.id}/mass", remedy=remedy)
         total, lines = self.electricity_total, self.electricity
         if isinstance(total, Measure) and isinstance(lines, Lines) and lines.complete:
             _check_sum(
@@ -914,6 +1009,22 @@ class CertificateRetirement(Record):
             _check_sum(self.energy.to("MWh", where="energy"), counted, where="energy", unit="MWh")
 
 
+class LifeCycleScenario(Record):
+    """What the pack maker expects of a pack after it leaves the plant: distribution, collection, recycling. Forecasts, all of it."""
+
+    required = frozenset({"sub", "basis"})
+    lists = {"distribution": Transport, "collection": Transport, "materials": RecoveredMaterial}
+
+    basis: Maybe[Text] = None
+    period: Maybe[Period] = None
+    route: Maybe[Literal["hydrometallurgical", "pyrometallurgical", "direct", "combined"]] = None
+    collection_rate: Maybe[Annotated[Amount, Field(ge=0, le=1)]] = None
+    distribution: ListOf = None
+    collection: ListOf = None
+    materials: ListOf = None
+    note: Maybe[Text] = None
+
+
 class RuleSetName(Part):
     """A rule set by id, version and digest (hex SHA-256 of the file)."""
 
@@ -979,6 +1090,7 @@ __all__ = [
     "Electricity",
     "Fuel",
     "Input",
+    "LifeCycleScenario",
     "Line",
     "Lines",
     "Material",

@@ -100,6 +100,32 @@ class Gases(_Frozen):
         return {"land_use_change": self.land_use_change, "aircraft": self.aircraft}.get(column) != "apart"
 
 
+Fraction = Annotated[Amount, Field(ge=0, le=1)]
+
+
+class EndOfLife(_Frozen):
+    """How what follows the battery's life counts, towards `stage`; the other members stand in where the pack maker's scenario has none.
+
+    Symbols of the circular footprint formula: `allocation` A, `recycled_content` R1, `quality_in` Qsin/Qp, `quality_out` Qsout/Qp;
+    R2 is `collection_rate` x `recovery_yield`.
+    """
+
+    method: Literal["recycled_content", "recycling_burden_no_credit", "cff"]
+    stage: str
+    collection_rate: Fraction | None = None
+    recovery_yield: Fraction | None = None
+    recycled_content: Fraction | None = None
+    allocation: Fraction | None = None
+    quality_in: Annotated[Amount, Field(ge=0)] | None = None
+    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _divided(self) -> EndOfLife:
+        if self.method == "cff" and None in (self.allocation, self.quality_in, self.quality_out):
+            raise ValueError("the circular footprint formula needs allocation, quality_in and quality_out")
+        return self
+
+
 class AllocationRule(_Frozen):
     """The keys by which several outputs may share the lines of their process, the preferred one first."""
 
@@ -178,6 +204,9 @@ class RuleSet(_Frozen):
     denominator: Denominator
     electricity: Electricity
     allocation: AllocationRule
+    #: Stage of the distribution legs; with None, and without `end_of_life`, that part of a scenario isn't counted.
+    distribution: str | None = None
+    end_of_life: EndOfLife | None = None
     factor_releases: Annotated[tuple[str, ...], Field(min_length=1)]
     proxy_releases: tuple[str, ...] = ()
     gases: Gases
@@ -205,6 +234,9 @@ class RuleSet(_Frozen):
         labels = [alternative.id for alternative in self.electricity.alternatives]
         if len(set(labels)) != len(labels):
             raise ValueError("two alternatives have one id")
+        forecast = {self.distribution, self.end_of_life.stage if self.end_of_life else None} - {None}
+        if forecast - known or forecast & set(self.outside_boundary):
+            raise ValueError("distribution or end_of_life name a stage that is unknown or outside the boundary")
         return self
 
     @classmethod

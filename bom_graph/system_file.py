@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
@@ -198,7 +198,8 @@ class SystemFile(_Frozen):
 class SystemResult:
     """What a system file comes to under a rule set: kg CO2e of the demand, and per kWh delivered where the file states it.
 
-    `footprint` is None where a finding refuses the result.
+    `footprint` is None where a finding refuses the result; `uncertain` is the system that it was solved from, with what varies in it, and
+    `demand` the amount of each process.
     """
 
     file: SystemFile
@@ -207,6 +208,8 @@ class SystemResult:
     delivered_kwh: Decimal | None
     findings: tuple[Finding, ...]
     simulation: Simulation | None = None
+    uncertain: UncertainSystem | None = None
+    demand: Mapping[int, float] = field(default_factory=dict)
 
 
 def solve_file(
@@ -228,11 +231,9 @@ def solve_file(
     if not math.isfinite(footprint.total):
         built.refuse("units", "demand", "the amounts are too large to be added up", "correct the amounts")
         return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
-    simulation = None
-    if draws:
-        uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
-        simulation = simulate(uncertain, demand, draws=draws, seed=seed)
-    return SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), simulation)
+    uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
+    simulation = simulate(uncertain, demand, draws=draws, seed=seed) if draws else None
+    return SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), simulation, uncertain, demand)
 
 
 class _Builder:

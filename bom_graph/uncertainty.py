@@ -181,6 +181,15 @@ class Simulation:
         """Quantiles of the draws, linear between neighbours."""
         return dict(zip(QUANTILES, np.quantile(self.totals, QUANTILES).tolist(), strict=True))
 
+    @property
+    def above_zero(self) -> float:
+        """Share of the draws above zero: of a difference, the probability that what was taken off is the smaller."""
+        return float((self.totals > 0).mean())
+
+    def over(self, units: float) -> Simulation:
+        """Return the draws divided by so many units."""
+        return Simulation(self.totals / units, self.shares)
+
     def less(self, other: Simulation) -> Simulation:
         """Return the draws of the difference to another total, drawn with the same seed and number of draws."""
         if len(self.totals) != len(other.totals):

@@ -21,6 +21,7 @@ from bom_graph import (
     BatteryModel,
     BillOfMaterials,
     CertificateRetirement,
+    LifeCycleScenario,
     ProductFootprint,
     Record,
     first_defect,
@@ -85,6 +86,7 @@ def _open(name: str, model: type[_Open]) -> Kind:
 ACTIVITY_DATA = _hidden("activity-data", ActivityData)
 BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
 BATTERY_MODEL = _hidden("battery-model", BatteryModel)
+LIFE_CYCLE_SCENARIO = _hidden("life-cycle-scenario", LifeCycleScenario)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
@@ -99,6 +101,7 @@ KINDS: Mapping[str, Kind] = {
         ACTIVITY_DATA,
         BILL_OF_MATERIALS,
         BATTERY_MODEL,
+        LIFE_CYCLE_SCENARIO,
         PRODUCT_FOOTPRINT,
         CERTIFICATE_RETIREMENT,
         ROLE_GRANT,

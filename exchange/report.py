@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bom_graph import COLUMNS, SEALED_STAGE, Contribution, Finding, half_even, stored
+from bom_graph import COLUMNS, SEALED_STAGE, Contribution, Finding, assess, half_even, pact_primary_share, stored
 from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Result
 from exchange.screen import shown
 
@@ -36,8 +36,13 @@ _FIGURES = frozenset(
             "percent",
         ),
         *("activity_percent", "factor_percent", "amount_per_unit", "divided_by", "counted_percent"),
+        *("pact_percent", "coverage_percent", "ef_rating", "lowers_rating"),
     }
 )
+
+
+#: Objects whose members all are computed figures.
+_OBJECTS_OF_FIGURES = frozenset({"obtained_percent", "ef", "pact"})
 
 
 def document(result: Result) -> Document:
@@ -82,7 +87,9 @@ def document(result: Result) -> Document:
         "primary_data_share": {
             "activity_percent": stored(100 * footprint.activity_primary_share),
             "factor_percent": stored(100 * footprint.factor_primary_share),
+            "pact_percent": stored(100 * pact_primary_share(footprint.contributions)),
         },
+        "data_quality": _quality(footprint.contributions),
         "obtained_percent": _obtained(footprint.contributions),
         "sealed": _sealed(footprint.contributions),
         "assumptions": list(result.assumptions),
@@ -91,6 +98,14 @@ def document(result: Result) -> Document:
         "outside_boundary": list(rule_set.outside_boundary),
         "contributions": [_contribution(part, footprint.total) for part in footprint.contributions],
         "apart": [_contribution(part, footprint.total) for part in footprint.apart],
+        "links": [
+            {
+                "consumer": result.system.processes[link.consumer],
+                "supplier": result.system.processes[link.supplier],
+                "amount_per_unit": stored(link.amount),
+            }
+            for link in result.system.links
+        ],
     }
 
 
@@ -146,7 +161,7 @@ def first_difference(stated: Any, recomputed: Any, *, where: str = "") -> str | 
 
 def _is_figure(where: str) -> bool:
     *_, parent, member = ("", *where.split("/"))
-    return parent == "obtained_percent" or (member in _FIGURES and parent != "factor")
+    return parent in _OBJECTS_OF_FIGURES or (member in _FIGURES and parent != "factor")
 
 
 def _is_close(stated: Any, recomputed: Any) -> bool:
@@ -169,23 +184,37 @@ def _of_model(result: Result, name: str) -> str | None:
 
 def _stages(result: Result, units: float, unit: str) -> list[Document]:
     footprint = result.footprint
+    forecast = {part.burden.stage for part in footprint.contributions if part.burden.origin.get("forecast")}
     found: list[Document] = []
     for stage in result.rule_set.stages:
         named = {"id": stage.id, "name": stage.name, "name_zh": stage.name_zh}
         figures: Document
         if stage.id in footprint.stages:
             kg = footprint.stages[stage.id]
-            figures = {"status": "computed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+            figures = {
+                "status": "computed",
+                "forecast": stage.id in forecast,
+                "total_kg_co2e": stored(kg),
+                "value": stored(kg / units),
+                "unit": unit,
+            }
         elif not result.is_pack:
             continue
         else:
-            figures = {"status": "gap", "total_kg_co2e": None, "value": None, "unit": unit}
+            figures = {"status": "gap", "forecast": False, "total_kg_co2e": None, "value": None, "unit": unit}
         found.append({**named, **figures})
     if SEALED_STAGE in footprint.stages:
         kg = footprint.stages[SEALED_STAGE]
         named = {"id": SEALED_STAGE, "name": "sealed: the split is not disclosed", "name_zh": "未披露"}
         found.append(
-            {**named, "status": "sealed", "total_kg_co2e": stored(kg), "value": stored(kg / units), "unit": unit}
+            {
+                **named,
+                "status": "sealed",
+                "forecast": False,
+                "total_kg_co2e": stored(kg),
+                "value": stored(kg / units),
+                "unit": unit,
+            }
         )
     return found
 
@@ -240,6 +269,30 @@ def _contribution(part: Contribution, total: float) -> Document:
     }
 
 
+def _quality(contributions: Sequence[Contribution]) -> Document | None:
+    """Return the data quality; None where nothing is rated."""
+    found = assess(contributions)
+    if not found.coverage:
+        return None
+    return {
+        "coverage_percent": stored(100 * found.coverage),
+        "ef": {name: stored(found.ef[name]) for name in sorted(found.ef)},
+        "ef_rating": stored(found.ef_rating),
+        "pact": {name: stored(found.pact[name]) for name in sorted(found.pact)},
+        "improvements": [
+            {
+                "product": one.product,
+                "line": one.line,
+                "name": one.name,
+                "criterion": one.criterion,
+                "score": one.score,
+                "lowers_rating": stored(one.lowers_rating),
+            }
+            for one in found.improvements
+        ],
+    }
+
+
 def _obtained(contributions: Sequence[Contribution]) -> dict[str, str]:
     weight = sum(abs(part.kg_co2e) for part in contributions)
     shares: dict[str, float] = {}
@@ -286,7 +339,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
         value = (
             f"{float(stage['value']):.6f} {stage['unit']}" if stage["value"] is not None else "gap: not known, not zero"
         )
-        lines.append(f"  {stage['name']}: {value}")
+        lines.append(f"  {stage['name']}: {value}{' (with forecasts)' if stage['forecast'] else ''}")
     if [column["id"] for column in found["columns"]] != ["not_split"]:
         lines += [f"  of it {_column_text(column)}" for column in found["columns"]]
     for one in found["alternatives"]:
@@ -295,6 +348,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     share = found["primary_data_share"]
     obtained = ", ".join(f"{float(percent):.1f} % {name}" for name, percent in found["obtained_percent"].items())
     lines.append(f"  primary data share {float(share['activity_percent']):.1f} %; by emissions: {obtained}")
+    lines += [f"  {line}" for line in _quality_lines(found["data_quality"])]
     lines += [f"  {line}" for line in sealed_lines(found)]
     lines += [f"  gap: {gap['where']}: {gap['what']}" for gap in found["gaps"]]
     lines += [f"  finding ({f['level']}): {f['where']}: {f['what']}" for f in found["findings"]]
@@ -309,6 +363,19 @@ def _column_text(column: Mapping[str, Any]) -> str:
     counted = float(column["total_kg_co2e"]) - apart
     beside = f"; beside the total: {apart:.6g} kg CO2e" if apart else ""
     return f"{column['name']}: {counted:.6g} kg CO2e{beside}"
+
+
+def _quality_lines(quality: Mapping[str, Any] | None) -> list[str]:
+    if quality is None:
+        return []
+    criteria = ", ".join(f"{name} {float(score):.1f}" for name, score in quality["ef"].items())
+    rated = f"{float(quality['ef_rating']):.1f} of 1 (best) to 5"
+    lines = [f"data quality {rated} over {float(quality['coverage_percent']):.1f} % of emissions: {criteria}"]
+    if quality["improvements"]:
+        first = quality["improvements"][0]
+        where = f"{first['name']} of {first['product']}"
+        lines.append(f"  what would improve it most: {first['criterion']} of {where}, score {first['score']}")
+    return lines
 
 
 def sealed_lines(found: Mapping[str, Any]) -> list[str]:

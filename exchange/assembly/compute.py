@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bom_graph import FactorRelease, Finding, Footprint, LoopError, ProductSystem, RuleSet, out_of_scope, solve
+from bom_graph import (
+    ElectricityBasis,
+    FactorRelease,
+    Finding,
+    Footprint,
+    LoopError,
+    ProductSystem,
+    RuleSet,
+    out_of_scope,
+    solve,
+)
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
@@ -62,6 +72,7 @@ def compute(
         snapshot=evidence.size,
         inputs=tuple(sorted(assembly.used.values(), key=lambda entry: entry.index)),
         unit=assembly.units[0],
+        system=assembly.system(),
         footprint=footprint,
         denominator_kwh=kwh,
         denominator_formula=formula,
@@ -80,14 +91,16 @@ def _assembled(
     rule_set: RuleSet,
     releases: tuple[FactorRelease, ...],
     *,
+    alternative: ElectricityBasis | None = None,
     instead: str | None = None,
 ) -> ProductSystemDraft:
-    assembly = ProductSystemDraft(evidence, rule_set, releases, instead=instead)
+    assembly = ProductSystemDraft(evidence, rule_set, releases, alternative, instead)
     assembly.check_releases()
     if demand.flow is not None:
         assembly.published_factor(demand.product, demand.flow)
     else:
         assembly.walk(demand.product)
+        assembly.add_scenario(demand.product)
     return assembly
 
 
@@ -135,8 +148,7 @@ def _by_electricity(assembly: ProductSystemDraft, demand: Demand) -> Iterator[Al
     if demand.flow is not None:
         return
     for alternative in assembly.rule_set.electricity.alternatives:
-        other = ProductSystemDraft(assembly.evidence, assembly.rule_set, assembly.releases, alternative)
-        other.walk(demand.product)
+        other = _assembled(assembly.evidence, demand, assembly.rule_set, assembly.releases, alternative=alternative)
         taken = other.alternative_lines
         what = f"{taken} of {other.electricity_lines} lines of electricity have such a factor"
         if assembly.sealed:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from bom_graph import (
     FactorRelease,
     FactorRow,
     Finding,
+    LifeCycleScenario,
     Lines,
     Link,
     Material,
@@ -42,6 +43,8 @@ from bom_graph import (
     Restated,
     RuleSet,
     Sealed,
+    StatedFactor,
+    Transport,
     UnitError,
     Waste,
     apart,
@@ -66,7 +69,9 @@ from bom_graph import (
     stored,
 )
 from exchange.assembly.certificates import match_certificates
+from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.result import Gap
+from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
 from exchange.assembly.splitting import Split
 from exchange.evidence import Entry, Evidence
 
@@ -80,7 +85,7 @@ _BASE_UNIT = {
     "transport work": "t.km",
 }
 _PRIMARY = ("measured", "calculated")
-_PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste")
+_PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ class _UnitProcess:
             "unit": line.unit,
             "divided_by": stored(self.made),
             "obtained": line.obtained,
+            **facts_of_quality(self.entry.record, line),
         }
         if getattr(line, "opening", None) is not None:
             found["stock"] = {"opening": format(line.opening, "f"), "closing": format(line.closing, "f")}
@@ -290,6 +296,29 @@ class ProductSystemDraft:
             return made_by == "pack_assembly"
         return made_by is None or "cell_manufacturing" in self.classes.values()
 
+    def add_scenario(self, product: str) -> None:
+        """Add what the newest scenario says of a pack's distribution and end of life, as far as the rule set counts it."""
+        model = self.battery_model(product)
+        if model is None and not self.is_pack:
+            return
+        counts = self.rule_set.distribution is not None or self.rule_set.end_of_life is not None
+        found = self._newest(product, LifeCycleScenario, issuer=None)
+        # A pack known by its signed footprint alone has all of it in there.
+        if found is None or not counts or not self.names or 0 in self._signed:
+            return
+        entry, record = found
+        self._use(entry)
+        unit = _UnitProcess(0, product, "pack_assembly", 1.0, entry)
+        mass = model.mass if model is not None and isinstance(model.mass, Measure) else None
+        find = partial(self._stated_or_found, issuer=entry.statement.issuer, year=_year(record.period))
+        reading = read_scenario(record, self.rule_set, mass, find, where=unit.place)
+        for one in reading.emissions:
+            origin = {**unit.origin(one.line, one.path), **one.origin}
+            self._emit(0, one.stage, one.kg_co2e, primary=(0.0, 0.0), origin=origin)
+        self.gaps += reading.gaps
+        self.findings += reading.findings
+        self.assumptions += reading.assumptions
+
     def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
         """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
@@ -430,6 +459,8 @@ class ProductSystemDraft:
                     self._line(unit, "energy", line, path, factor)
                 case "direct_emissions":
                     self._direct_emission(unit, line, path)
+                case "transport":
+                    self._transport(unit, line, path)
         return consumed
 
     def _made(self, number: int, output: Any) -> float:
@@ -641,6 +672,44 @@ class ProductSystemDraft:
             origin["certified"] = factor.row.flow
         self._burden(unit.number, (unit.process_class, line_class), amount, factor, origin)
 
+    def _transport(self, unit: _UnitProcess, line: Transport, path: str) -> None:
+        """Add a leg that brought materials: it counts as they do."""
+        try:
+            find = partial(self._stated_or_found, issuer=unit.entry.statement.issuer, year=unit.year)
+            factor, called = transport_factor(line, find, f"{unit.place} {path}")
+        except (FactorError, UnitError) as error:
+            gate = "units" if isinstance(error, UnitError) else error.code
+            self._refuse(gate, error.where, error.what, error.remedy)
+            return
+        amount = float(convert(line.work(None) or Decimal(0), "t.km", factor.per, where=path)) * unit.share / unit.made
+        stage = self.rule_set.stage_of(unit.process_class, "material")
+        origin = {**unit.origin(line, path), "name": called, "amount_per_unit": stored(amount), "factor": factor.named}
+        primary = (_primary(line.obtained), 1.0 if factor.named["nature"] == "measured" else 0.0)
+        self._emit(unit.number, stage, amount * factor.value, primary=primary, origin=origin)
+
+    def _stated_or_found(
+        self, stated: StatedFactor | None, flow: str, where: str, *, issuer: str, year: int | None
+    ) -> ResolvedFactor:
+        """The factor as `issuer` states it, else the release's of the named flow or of `flow`."""
+        if stated is not None and stated.value is not None and stated.per is not None:
+            named: dict[str, object] = {
+                "row": "stated",
+                "value": format(stated.value, "f"),
+                "unit": f"kg CO2e/{stated.per}",
+                "release": f"stated by {issuer}",
+                "reason": "stated in the statement",
+                "source": stated.source,
+                "geography": None,
+                "year": None,
+                "nature": "modelled",
+            }
+            return ResolvedFactor(float(stated.value), stated.per, named)
+        wanted = flow if stated is None else str(stated.flow)
+        proxies = self.rule_set.proxy_releases
+        found = look_up(self.releases, wanted, None, LIFE_CYCLE, year=year, where=where, proxies=proxies)
+        self.factors.append(found)
+        return ResolvedFactor(float(found.row.value), found.row.per, _named(found))
+
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
         kg = float(convert(line.consumed, line.unit, "kg", where=path)) * unit.share / unit.made
         gases, column = self.rule_set.gases, column_of(line.origin, removal=line.removal)
@@ -669,7 +738,7 @@ class ProductSystemDraft:
         explained = {
             **origin,
             "amount_per_unit": stored(amount),
-            "factor": factor.document(),
+            "factor": _named(factor),
         }
         factor_primary = 1.0 if row.nature == "measured" else 0.0
         activity_primary = _primary(str(origin["obtained"]))
@@ -809,6 +878,11 @@ def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Mate
     before = consumed.get(name, _Consumed(0.0, base))
     amount = float(convert(line.consumed, line.unit, base, where=line.id)) * unit.share / unit.made
     consumed[name] = _Consumed(before.per_unit + amount, base) if before.unit == base else before
+
+
+def _named(factor: Factor) -> dict[str, object]:
+    """Return a looked-up factor as a contribution names it."""
+    return {**factor.document(), **factor_facts(factor.row)}
 
 
 def _items(value: object) -> tuple[Any, ...]:

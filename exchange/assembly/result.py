@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, RuleSet
+from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, ProductSystem, RuleSet
 from exchange.evidence import Entry
 
 #: Names the arithmetic: a change that can move a stored digit gets a new name.
@@ -70,6 +70,7 @@ class Result:
     snapshot: int
     inputs: tuple[Entry, ...]
     unit: str
+    system: ProductSystem
     footprint: Footprint
     denominator_kwh: Decimal | None
     denominator_formula: str

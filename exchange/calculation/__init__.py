@@ -2,6 +2,7 @@
 
 from exchange.calculation.export import Exporter, NotPublishedError
 from exchange.calculation.results import Calculation
+from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, ResultRow
 
-__all__ = ["Calculation", "ExportRow", "Exporter", "NotPublishedError", "ResultRow"]
+__all__ = ["Calculation", "ExportRow", "Exporter", "NotPublishedError", "ResultRow", "StaleResult"]

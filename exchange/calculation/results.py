@@ -7,14 +7,17 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from bom_graph import load_release, load_rule_set
 from exchange.assembly import Demand, compute
+from exchange.calculation.stale import StaleResult, judge
 from exchange.calculation.tables import ResultRow
 from exchange.errors import DamagedError, NotFoundError
+from exchange.evidence import Evidence
 from exchange.kinds import Policy
 from exchange.report import Document, digest, document, document_bytes
 from exchange.sharing import Sharing
@@ -35,9 +38,7 @@ class Calculation:
 
         Raises RefusedError with its findings, and RuleSetError for an unknown rule set.
         """
-        rule_set = load_rule_set(rule_set_id)
-        releases = [load_release(name) for name in rule_set.factor_releases]
-        found = document(compute(self._sharing.evidence_for(reader), demand, rule_set, releases, self._policy))
+        found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
         name = digest(found)
         with begin(self._engine) as connection:
             session = Session(connection)
@@ -65,6 +66,32 @@ class Calculation:
         # By what the digest covers; the columns beside the document are for queries.
         newest = {(found["demand"]["product"], found["rule_set"]["id"]): (name, found) for name, found in stored}
         return [newest[key] for key in sorted(newest)]
+
+    def stale(self, reader: str, progress: Callable[[int, int], None] | None = None) -> Sequence[StaleResult]:
+        """Return which of `reader`'s results it would get otherwise today: the newest of each product and rule set, computed again.
+
+        `progress` is told how many are done and how many there are. Nothing is stored. Raises DamagedError.
+        """
+        query = select(ResultRow).where(col(ResultRow.reader) == reader).order_by(col(ResultRow.computed_at))
+        with snapshot(self._engine) as connection:
+            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+        newest = {
+            (found["demand"]["product"], found["demand"]["flow"] or "", found["rule_set"]["id"]): (name, found)
+            for name, found in stored
+        }
+        evidence, judged = self._sharing.evidence_for(reader), []
+        for done, key in enumerate(sorted(newest), 1):
+            name, found = newest[key]
+            again = partial(self._computed, evidence, Demand(key[0], key[1] or None), key[2])
+            judged.append(judge(name, found, evidence, again))
+            if progress is not None:
+                progress(done, len(newest))
+        return [one for one in judged if one is not None]
+
+    def _computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
+        rule_set = load_rule_set(rule_set_id)
+        releases = [load_release(name) for name in rule_set.factor_releases]
+        return document(compute(evidence, demand, rule_set, releases, self._policy))
 
     def _row(self, name: str, reader: str, found: Document) -> ResultRow:
         return ResultRow(

@@ -226,6 +226,57 @@ def solve(
 
 
 @footprint_app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="A result document, or a product-system file (JSON).")],
+    *,
+    rules: Annotated[str | None, typer.Option(help="Rule set of a product system: an id, or a file.")] = None,
+    view: Annotated[Literal["tree", "paths", "sankey"], typer.Option(help="What to show.")] = "tree",
+    figure: Annotated[
+        str | None, typer.Option(help="Trace a figure of a result: headline, total, stages/ID or contributions/N.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=10_000, help="Rows of the tree, or number of paths.")] = 40,
+    cut_off: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the absolute emissions below which branches are summed up.")
+    ] = 0.005,
+    as_json: Json = False,
+) -> None:
+    """Show where a footprint comes from: contribution tree, supply paths, Sankey data, the trace of a figure."""
+    from exchange.cli.explain import run_explain
+    from exchange.cli.guard import guarded
+
+    sys.exit(guarded(lambda: run_explain(file, rules, view, figure, rows=rows, cut_off=cut_off, as_json=as_json)))
+
+
+@footprint_app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A result document, or a product-system file (JSON).")],
+    second: Annotated[Path, typer.Argument(help="Another one of the same sort.")],
+    *,
+    rules: Annotated[str | None, typer.Option(help="Rule set of the product systems: an id, or a file.")] = None,
+    monte_carlo: Annotated[int, typer.Option(min=0, help="Common draws of two product systems; 0: none.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show why two footprints differ: which input, line, factor or rule, and by how much."""
+    from exchange.cli.explain import run_compare
+    from exchange.cli.guard import guarded
+
+    sys.exit(guarded(lambda: run_compare(first, second, rules, draws=monte_carlo, seed=seed, as_json=as_json)))
+
+
+@footprint_app.command()
+def stale(
+    reader: Annotated[str, typer.Option(help="URI of the organisation whose results are judged, by what it may see.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show which stored results newer statements, factors or rules make stale, and by how much."""
+    from exchange.cli.stale import run_stale
+
+    sys.exit(run_stale(reader, data, as_json=as_json))
+
+
+@footprint_app.command()
 def schema() -> None:
     """Print the JSON schema of product-system files."""
     from exchange.cli.footprint import run_schema

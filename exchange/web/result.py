@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bom_graph import stored
+from exchange.explaining import explanation_of
 from exchange.report import MISSING
 from exchange.web.figures import (
     decimals_for,
@@ -24,6 +26,7 @@ from exchange.web.stages import Bar, StageName, bar_width, gap_slots, stage_bar,
 
 Document = dict[str, Any]
 LINES_SHOWN = 25
+TREE_ROWS = 200
 LEVELS = ("hard", "soft", "note")
 
 
@@ -37,6 +40,20 @@ class StageRow:
     total: str
     share: str
     reason: str
+    forecast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A product in the contribution tree; `indent` is white space by depth, `note` what is said of a loop or a sealed branch."""
+
+    indent: str
+    name: str
+    kg: str
+    percent: str
+    direct: str
+    upstream: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,17 @@ class SealedBranch:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """Data quality as the page shows it: the rating, what it covers, the scores, and what would improve it most."""
+
+    rating: str
+    coverage: str
+    ef: tuple[tuple[str, str], ...]
+    pact: tuple[tuple[str, str], ...]
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResultView:
     """What the page of a result shows; `document` has the texts that are shown as they are."""
 
@@ -108,6 +136,9 @@ class ResultView:
     obtained: tuple[tuple[str, str], ...]
     primary_activity: str
     primary_factor: str
+    primary_pact: str
+    quality: Quality | None
+    tree: tuple[Branch, ...]
     lines: tuple[Line, ...]
     rest: Rest | None
 
@@ -139,6 +170,9 @@ def result_view(digest: str, found: Document) -> ResultView:
         obtained=tuple((name, round_percent(value)) for name, value in found["obtained_percent"].items()),
         primary_activity=round_percent(share["activity_percent"]),
         primary_factor=round_percent(share["factor_percent"]),
+        primary_pact=round_percent(share["pact_percent"]),
+        quality=_quality(found["data_quality"]),
+        tree=_tree(found),
         lines=lines[:LINES_SHOWN],
         rest=_rest(found, parts[LINES_SHOWN:], lines[LINES_SHOWN:]),
     )
@@ -161,6 +195,37 @@ def _stage(found: Document, stage: Document, names: dict[str, StageName]) -> Sta
         total=fixed(stage["total_kg_co2e"], decimals_for(found["total"]["value"])),
         share=percent(str(share)),
         reason="",
+        forecast=stage["forecast"],
+    )
+
+
+def _quality(found: Document | None) -> Quality | None:
+    if found is None:
+        return None
+    first = found["improvements"][0] if found["improvements"] else None
+    return Quality(
+        rating=fixed(found["ef_rating"], 1),
+        coverage=round_percent(found["coverage_percent"]),
+        ef=tuple((name, fixed(score, 1)) for name, score in found["ef"].items()),
+        pact=tuple((name, fixed(score, 1)) for name, score in found["pact"].items()),
+        first="" if first is None else f"{first['criterion']} of {first['name']} ({tail(first['product'])})",
+    )
+
+
+def _tree(found: Document) -> tuple[Branch, ...]:
+    decimals = decimals_for(found["total"]["value"])
+    return tuple(
+        Branch(
+            indent="\u2003" * min(row.depth, 12),
+            name=tail(row.name),
+            kg=fixed(stored(row.total), decimals),
+            percent=percent(stored(row.percent)),
+            direct=fixed(stored(row.direct), decimals),
+            upstream=fixed(stored(row.upstream), decimals),
+            note="a loop: opened above" if row.is_loop else "sealed" if row.is_sealed else "",
+        )
+        for row in explanation_of(found).tree(rows=TREE_ROWS)
+        if row.kind == "product"
     )
 
 

@@ -168,7 +168,7 @@ def test_everything_is_modelled_and_two_stages_are_gaps(chain: SupplyChain, pack
     found = document(chain.result(packs["NMC622", "China", "recipe"]))
     assert found["heading"] == "partial: 2 of 4 stages"
     assert found["complete"] is False
-    assert found["primary_data_share"] == {"activity_percent": "0", "factor_percent": "0"}
+    assert found["primary_data_share"] == {"activity_percent": "0", "factor_percent": "0", "pact_percent": "0"}
     assert found["obtained_percent"] == {"modelled": "100"}
     assert [(s["id"], s["value"]) for s in found["stages"] if s["status"] == "gap"] == [
         ("distribution", None),

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from bom_graph import rule_set_bytes
+from exchange.report import document, document_bytes
+from tests.connectors.supply_chain import SupplyChain
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats" / "product-system.md"
 EVERBATT = "everbatt-2023-cradle-to-gate"
@@ -112,3 +114,112 @@ def test_what_cannot_be_done_is_said_in_a_line(
 def test_the_schema_is_printed() -> None:
     done = packtrace("footprint", "schema")
     assert json.loads(done.stdout)["title"] == "SystemFile"
+
+
+# -- explain and compare ---------------------------------------------------------------------------------------------
+
+
+def answered(*words: object) -> dict[str, Any]:
+    done = packtrace("footprint", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_tree_of_a_system_with_its_loop(example: Path) -> None:
+    found = answered("explain", example, "--rules", EVERBATT)
+    rows = found["tree"]
+    assert [(row["name"], row["kind"], row["loop"]) for row in rows] == [
+        ("cell", "product", False),
+        ("cathode", "product", False),
+        ("CO2", "line", False),
+        ("salt", "line", False),
+        ("cell", "product", True),
+        ("electricity", "line", False),
+    ]
+    parts = [float(row["kg_co2e"]) for row in rows if row["parent"] == 0]
+    assert sum(parts) == pytest.approx(float(found["total_kg_co2e"]), rel=1e-11)
+    shown = packtrace("footprint", "explain", example, "--rules", EVERBATT).stdout
+    assert "cell (a loop: opened above)" in shown
+
+
+def test_the_page_on_explaining_shows_what_is_printed(example: Path) -> None:
+    changed(example, '"amount": "500"', '"amount": "600"')
+    page = (PAGE.parents[1] / "explain.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```text\n\$ packtrace (.*?)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(shown) == 2
+    for call, printed in shown:
+        words = [str(example.with_name(word)) if word.endswith(".json") else word for word in call.split()]
+        assert packtrace(*words).stdout == printed
+
+
+def test_paths_and_sankey_of_a_system(example: Path) -> None:
+    paths = answered("explain", example, "--rules", EVERBATT, "--view", "paths", "--rows", 2)["paths"]
+    assert [path["products"] for path in paths] == [["cell"], ["cell", "cathode"]]
+    sankey = answered("explain", example, "--rules", EVERBATT, "--view", "sankey")["sankey"]
+    into = sum(float(link["kg_co2e"]) for link in sankey["links"] if link["source"].startswith("stage: "))
+    assert into == pytest.approx(float(solved(example, "--rules", EVERBATT)["total"]), rel=1e-11)
+    for view in ("paths", "sankey"):
+        assert packtrace("footprint", "explain", example, "--rules", EVERBATT, "--view", view).returncode == 0
+
+
+def changed(example: Path, old: str, new: str) -> Path:
+    other = example.with_name("other.json")
+    other.write_text(example.read_text().replace(old, new))
+    return other
+
+
+def test_a_comparison_names_the_line_and_how_sure_it_is(example: Path) -> None:
+    other = changed(example, '"amount": "500"', '"amount": "600"')
+    found = answered("compare", example, other, "--rules", EVERBATT, "--monte-carlo", 400, "--seed", 3)
+    (bar,) = found["bars"]
+    assert (bar["cause"], bar["where"], bar["what"], bar["before"], bar["after"]) == (
+        "line", "cathode", "salt", "0.5", "0.6",
+    )  # fmt: skip
+    assert float(bar["value"]) == pytest.approx(float(found["difference"]), rel=1e-9)
+    drawn = found["monte_carlo"]
+    # Both have the amount of one key: its draws are common, and only its median differs.
+    assert drawn["probability_first_is_smaller"] == "1"
+    assert float(drawn["sd"]) == pytest.approx(0.1 * float(drawn["mean"]), rel=0.15)
+    same = answered("compare", example, example, "--rules", EVERBATT, "--monte-carlo", 10)
+    assert (same["bars"], same["monte_carlo"]["probability_first_is_smaller"]) == ([], "0")
+    shown = packtrace("footprint", "compare", example, other, "--rules", EVERBATT, "--monte-carlo", 400).stdout
+    assert "the first is the smaller in 100.0% of them" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["explain", "{example}"], 2, "name it with --rules"),
+        (["explain", "{example}", "--rules", EVERBATT, "--figure", "total"], 2, "only a stored result"),
+        (["explain", "{refused}", "--rules", EVERBATT], 2, "the product system is refused: no factor for flow 'sand'"),
+        (["compare", "{example}", "{result}", "--rules", EVERBATT], 2, "no lines in common"),
+        (["compare", "{result}", "{result}", "--monte-carlo", "10"], 2, "stored results hold no distributions"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_a_line(
+    example: Path, tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    refused, result = tmp_path / "refused.json", tmp_path / "result.json"
+    refused.write_text(example.read_text().replace('"flow": "salt", "amount"', '"flow": "sand", "amount"'))
+    chain = SupplyChain()
+    result.write_bytes(document_bytes(document(chain.result(chain.pack("LFP", "China", "published_factor")))))
+    places = {"example": example, "refused": refused, "result": result}
+    done = packtrace("footprint", *(word.format(**places) for word in words))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_result_is_explained_without_a_server(tmp_path: Path) -> None:
+    chain, result = SupplyChain(), tmp_path / "result.json"
+    found = document(chain.result(chain.pack("NMC622", "China", "recipe")))
+    result.write_bytes(document_bytes(found))
+    tree = answered("explain", result)
+    assert float(tree["total_kg_co2e"]) == pytest.approx(float(found["total"]["value"]), rel=1e-9)
+    assert tree["gaps"] == found["gaps"]
+    traced = answered("explain", result, "--figure", "headline")
+    assert traced["value"] == found["headline"]["value"]
+    assert len(traced["parts"][0]["parts"]) == len(found["contributions"])
+    text = packtrace("footprint", "explain", result, "--figure", "contributions/0").stdout
+    assert "ledger entry: " in text

@@ -163,7 +163,7 @@ def test_a_page_names_every_claim_and_which_are_required(name: str) -> None:
 def test_a_page_names_every_member_of_every_line(name: str) -> None:
     record_type = RECORDS[name].record
     assert record_type is not None
-    everywhere = {"id", "amount", "unit", "obtained", "note"}
+    everywhere = {"id", "amount", "unit", "obtained", "quality", "note"}
     inputs = {field.alias or key for key, field in ActivityData.lists["inputs"].model_fields.items()}
     lines = documented_lines(name)
     for list_name, line in record_type.lists.items():

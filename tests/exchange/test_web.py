@@ -358,6 +358,18 @@ def test_a_missing_branch_is_listed_among_the_gaps(showcase: SmallExchange) -> N
     assert f"nothing is known of {REFINER}/unknown under this rule set" in Page(showcase.page("pack")).text
 
 
+def test_the_tree_opens_products_but_no_sealed_one(showcase: SmallExchange) -> None:
+    """The pack's products with what they carry; of the sealed recipe's product the figure alone."""
+    found = showcase.document("pack")
+    tree = result_view("", found).tree
+    assert tree[0].name == "pack"
+    assert tree[0].percent == "100.00\u202f%"
+    assert {row.note for row in tree if row.upstream.strip("0.") == ""} >= {"sealed"}
+    page = Page(showcase.page("pack"))
+    assert any(row.strip().startswith("pack") for row in page.rows)
+    assert "Data quality" in page.text
+
+
 def test_each_line_multiplies_out_to_its_kilograms(showcase: SmallExchange) -> None:
     view = result_view("", showcase.document("pack"))
     lines = [line for line in (*view.lines, *(view.rest.lines if view.rest else ())) if line.per_made]

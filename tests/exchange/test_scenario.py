@@ -1,0 +1,304 @@
+"""Life-cycle scenarios: distribution, collection and end of life as each rule set counts them, marked as forecasts; transport of inputs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bom_graph import Background, MissingFactorError, RecordError, RuleSet, UnitError, rule_set_bytes
+from bom_graph.records import ActivityData, LifeCycleScenario
+from exchange.assembly import RefusedError, Result
+from exchange.kinds import BATTERY_MODEL, LIFE_CYCLE_SCENARIO
+from exchange.report import document, heading, lines_of_text
+from tests.exchange.test_assembly import (
+    CELL,
+    CHINA,
+    COPPER,
+    EUROPE,
+    EVERBATT,
+    PACK,
+    PACKER,
+    RELEASE,
+    SALT,
+    World,
+    copper,
+    line,
+)
+
+Claims = dict[str, Any]
+
+
+def stated(value: str, per: str = "kg") -> Claims:
+    return {"value": value, "per": per, "source": "the recycler's letter"}
+
+
+def leg(distance: str, mode: str, factor: str, **more: Any) -> Claims:
+    return line(distance, "km", "estimated", mode=mode, factor=stated(factor, "t.km"), **more)
+
+
+TRUCK, SHIP = leg("1500", "road", "0.09502"), leg("18000", "sea", "0.01977")
+
+
+def nickel(**more: Any) -> Claims:
+    """1 kg with the figures of worked example I, of which 90 % come back."""
+    return {
+        **line("1", "kg", "estimated", name="nickel"),
+        "recovery_yield": "0.9",
+        "recycled_content": "0.3",
+        "quality_out": "0.9",
+        "virgin": stated("10"),
+        "recycled": stated("1"),
+        "recycling": stated("1.2"),
+        "disposal": stated("0.05"),
+        **more,
+    }
+
+
+class Market(World):
+    """A pack of 648.630 kg and 10 kg of copper, with scenarios."""
+
+    def __init__(self, mass: str | None = "648.630") -> None:
+        super().__init__()
+        self.activity(CELL, copper("10"), unit="piece", process_class="cell_manufacturing", electricity=[
+            line("1", "kWh", supply="grid", geography="US")])  # fmt: skip
+        self.pack(line("1", "piece", name="cell", product=CELL))
+        model = {
+            "sub": PACK,
+            "model": "P",
+            "plant": {"name": "plant", "country": "US"},
+            "chemistry": "LFP",
+            "rated_energy": line("100", "kWh"),
+            "usable_energy": line("92", "kWh"),
+            "cycle_points": [{"cycles": "0", "retention": "1"}, {"cycles": "1000", "retention": "0.8"}],
+            "vehicle": {"class": "M1", "obtained": "measured"},
+            "warranty": {"years": "8", "obtained": "measured"},
+            **({"mass": line(mass)} if mass else {}),
+        }
+        self.state(PACKER, BATTERY_MODEL, model)
+
+    def scenario(self, **claims: Any) -> None:
+        self.state(PACKER, LIFE_CYCLE_SCENARIO, {"sub": PACK, "basis": "the contracts of 2026", **claims})
+
+
+def of_stage(result: Result, stage: str) -> float | None:
+    return result.footprint.stages.get(stage)
+
+
+def test_worked_example_j() -> None:
+    """The example's 323.272 comes of factors with more digits than it prints: 92.4492 + 230.8215 = 323.2707."""
+    market = Market()
+    market.scenario(distribution=[TRUCK, SHIP])
+    for rule_set in (CHINA, EUROPE):
+        result = market.compute(PACK, rule_set)
+        assert of_stage(result, "distribution") == pytest.approx(323.272, rel=5e-6)
+        assert sorted(p.kg_co2e for p in result.footprint.contributions if p.burden.stage == "distribution") == (
+            pytest.approx([92.449, 230.822], rel=5e-6)
+        )
+    assert (of_stage(result, "distribution") or 0) / 100 == pytest.approx(3.2327, abs=5e-5)
+    assert "distribution" not in {gap.where for gap in result.gaps}
+
+
+def test_a_forecast_says_so_everywhere() -> None:
+    market = Market()
+    market.scenario(distribution=[TRUCK], materials=[nickel()])
+    result = market.compute(PACK, CHINA)
+    found = document(result)
+    assert {stage["id"]: stage["forecast"] for stage in found["stages"]} == {
+        "material_acquisition": False, "manufacturing": False, "distribution": True, "recycling": True,
+    }  # fmt: skip
+    forecasts = [part for part in found["contributions"] if part.get("forecast")]
+    assert {part["line"].partition("/")[0] for part in forecasts} == {"distribution", "materials"}
+    assert {part["obtained"] for part in forecasts} == {"forecast, estimated"}
+    assert float(found["obtained_percent"]["forecast, estimated"]) > 0
+    assert any("distribution: " in text and "(with forecasts)" in text for text in lines_of_text(found))
+    assert heading(result) == "complete"
+    # A forecast is nobody's primary data, however its maker came to it.
+    assert all(
+        part.burden.activity_primary == 0
+        for part in result.footprint.contributions
+        if part.burden.origin.get("forecast")
+    )
+
+
+def test_three_ways_of_counting_the_end_of_life() -> None:
+    """China: 0.9 x 1.2 + 0.1 x 0.05. The EU draft with A 0.5: half of recycling and credit, half of the gain by recycled content."""
+    market = Market()
+    market.scenario(materials=[nickel()])
+    china, europe = market.compute(PACK, CHINA), market.compute(PACK, EUROPE)
+    assert of_stage(china, "recycling") == pytest.approx(0.9 * 1.2 + 0.1 * 0.05)
+    assert of_stage(europe, "end_of_life") == pytest.approx(0.5 * 0.9 * (1.2 - 9) + 0.1 * 0.05)
+    assert of_stage(europe, "raw_material") == pytest.approx(10 * COPPER + 0.5 * 0.3 * (10 - 1))
+    market.scenario(materials=[nickel(allocation="0.2")])
+    assert of_stage(market.compute(PACK, EUROPE), "end_of_life") == pytest.approx(-5.611)
+    cut_off = json.loads(rule_set_bytes(CHINA.id))
+    cut_off["end_of_life"]["method"] = "recycled_content"
+    result = market.compute(PACK, RuleSet.read(json.dumps(cut_off).encode()))
+    assert of_stage(result, "recycling") == pytest.approx(0.1 * 0.05)
+
+
+def test_defaults_of_the_rule_set_are_assumptions() -> None:
+    market = Market()
+    market.scenario(materials=[nickel()])
+    result = market.compute(PACK, EUROPE)
+    assert "end of life of nickel: allocation 0.5, the rule set's default" in result.assumptions
+    assert "end of life of nickel: collection rate 1, the rule set's default" in result.assumptions
+    assert not any("quality out" in text for text in result.assumptions)
+
+
+def test_what_neither_scenario_nor_rule_set_states_is_a_gap() -> None:
+    market = Market()
+    claims = nickel()
+    del claims["recovery_yield"]
+    market.scenario(materials=[claims])
+    (gap,) = [gap for gap in market.compute(PACK, CHINA).gaps if gap.where == "recycling" and "yield" in gap.what]
+    assert gap.what.endswith("the scenario states no recovery yield of nickel")
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"distribution": [line("1500", "km", "estimated", mode="road")]}, "no factor for flow 'freight-road'"),
+        ({"materials": [{**nickel(), "recycling": None}]}, "no factor is stated for recycling of nickel"),
+        ({"collection": [TRUCK]}, "states what is collected, and not what becomes of it"),
+    ],
+)
+def test_a_missing_factor_is_a_gap_of_the_stage(claims: Claims, said: str) -> None:
+    market = Market()
+    market.scenario(
+        **{name: [{k: v for k, v in one.items() if v is not None} for one in lines] for name, lines in claims.items()}
+    )
+    result = market.compute(PACK, CHINA)
+    assert any(said in gap.what for gap in result.gaps)
+    assert not result.complete
+
+
+def test_a_leg_without_mass_is_a_gap_unless_the_leg_states_it() -> None:
+    market = Market(mass=None)
+    market.scenario(distribution=[TRUCK])
+    (gap,) = [gap for gap in market.compute(PACK, CHINA).gaps if gap.where == "distribution" and "mass" in gap.what]
+    assert "the leg has no mass, and the battery model states none" in gap.what
+    market.scenario(distribution=[{**TRUCK, "mass": line("1", "t", "estimated")}])
+    assert of_stage(market.compute(PACK, CHINA), "distribution") == pytest.approx(1500 * 0.09502)
+
+
+def test_a_method_that_ends_at_the_gate_does_not_count_a_scenario() -> None:
+    market = Market()
+    market.scenario(distribution=[TRUCK], materials=[nickel()])
+    result = market.compute(PACK, EVERBATT)
+    assert {gap.where for gap in result.gaps} == {"distribution", "recycling"}
+    assert not any(part.burden.origin.get("forecast") for part in result.footprint.contributions)
+
+
+def test_the_newest_scenario_counts() -> None:
+    market = Market()
+    market.scenario(distribution=[TRUCK, SHIP])
+    market.scenario(distribution=[TRUCK])
+    assert of_stage(market.compute(PACK, CHINA), "distribution") == pytest.approx(92.449, abs=5e-4)
+
+
+# -- transport of inputs ---------------------------------------------------------------------------------------------
+
+
+def test_transport_counts_where_the_materials_do() -> None:
+    world = World()
+    legs = [
+        line("200", "km", mode="rail", mass=line("3", "t"), factor=stated("0.02", "t.km")),
+        line("50", "t.km", "assumed", mode="road", factor=stated("0.1", "t.km")),
+    ]
+    world.activity(SALT, copper("1"), transport=legs)
+    result = world.compute(SALT)
+    assert result.footprint.total == pytest.approx(COPPER + 12 + 5)
+    parts = [part for part in document(result)["contributions"] if part["line"].startswith("transport/")]
+    assert [(part["name"], part["stage"], part["obtained"]) for part in parts] == [
+        ("transport by rail", "material_acquisition", "measured"),
+        ("transport by road", "material_acquisition", "assumed"),
+    ]
+    assert parts[0]["factor"]["release"] == "stated by https://refiner.example"
+    assert result.footprint.activity_primary_share == pytest.approx((COPPER + 12) / (COPPER + 17))
+
+
+def test_transport_without_a_factor_refuses() -> None:
+    world = World()
+    world.activity(SALT, transport=[line("50", "t.km", mode="air")])
+    with pytest.raises(RefusedError) as caught:
+        world.compute(SALT)
+    (finding,) = caught.value.findings
+    assert (finding.gate, finding.level) == ("missing_factor", "hard")
+    assert "transport/" in finding.where
+    assert "freight-air" in finding.what
+    assert finding.remedy
+
+
+@pytest.mark.parametrize("factor", [None, {"flow": "freight-by-foot"}])
+def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | None) -> None:
+    """As of the releases that the method names: none of them has freight."""
+    leg_claims: Claims = {**line("5", "t.km", mode="air"), **({"factor": factor} if factor else {})}
+    background = Background((EVERBATT,), (RELEASE,))
+    for record in (
+        LifeCycleScenario.draft({"sub": PACK, "basis": "b", "distribution": [leg_claims]}),
+        ActivityData.draft(
+            {
+                "sub": SALT,
+                "process_class": "material_production",
+                "period": {"start": "2026-01-01", "end": "2026-01-31"},
+                "outputs": [line("1", "kg", product=SALT)],
+                "transport": [leg_claims],
+            }
+        ),
+    ):
+        with pytest.raises(MissingFactorError, match="no factor for flow 'freight-") as caught:
+            background.check(record)
+        assert caught.value.where.endswith("-1/factor/flow")
+
+
+def test_a_claimed_quality_comes_first() -> None:
+    """Copper has a global factor of 2022: geography 4 by its facts, and 2 by its maker's claim."""
+    world = World()
+    ratings = []
+    for claimed in ({}, {"quality": {"geography": "2"}}):
+        world.activity(SALT, {**copper("1"), **claimed}, site={"name": "works", "country": "CN"})
+        found = document(world.compute(SALT))
+        ratings.append(found["data_quality"]["ef"])
+        assert ("quality" in found["contributions"][0]) == bool(claimed)
+    assert ratings[0] == {"technology": "2", "geography": "4", "time": "3", "completeness": "3", "reliability": "1"}
+    assert ratings[1] == {**ratings[0], "geography": "2"}
+    assert found["data_quality"]["coverage_percent"] == "100"
+    assert any(
+        text.strip().startswith("data quality 2.0 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
+    )
+
+
+BAD: dict[str, tuple[Claims, type[Exception], str]] = {
+    "a distance without mass": (line("5", "km", mode="road"), RecordError, "no mass"),
+    "work with mass": (line("5", "t.km", mode="road", mass=line("1")), RecordError, "holds its mass already"),
+    "kilograms": (line("5", "kg", mode="road"), UnitError, "neither a distance nor transport work"),
+    "half a factor": (line("5", "t.km", mode="road", factor={"value": "1"}), RecordError, "state value, per and source"),
+    "two factors": (
+        line("5", "t.km", mode="road", factor={"flow": "x", **stated("1")}), RecordError, "name a background flow, or",
+    ),
+    "by foot": (line("5", "t.km", mode="foot"), RecordError, "none of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
+def test_a_leg_out_of_form_is_refused_at_its_place(case: tuple[Claims, type[Exception], str]) -> None:
+    leg_claims, kind, said = case
+    claims = {
+        "sub": SALT,
+        "process_class": "material_production",
+        "period": {"start": "2026-01-01", "end": "2026-01-31"},
+        "outputs": [line("1", "kg", product=SALT)],
+        "transport": [leg_claims],
+    }
+    with pytest.raises(kind, match=said) as caught:
+        ActivityData.draft(claims)
+    assert "transport/transport-1" in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", ["1.1", "-0.1", "all"])
+def test_a_rate_out_of_bounds_is_refused(rate: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        LifeCycleScenario.draft({"sub": PACK, "basis": "b", "collection_rate": rate})
+    assert caught.value.where == "collection_rate"
