@@ -10,7 +10,7 @@ from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, ProductSy
 from exchange.evidence import Entry
 
 #: Names the arithmetic: a change that can move a stored digit gets a new name.
-ENGINE = "packtrace-engine-2"
+ENGINE = "packtrace-engine-3"
 #: Where the gap of a pack without readable battery model is: its footprint can't be divided by anything.
 BATTERY_MODEL_GAP = "battery_model"
 

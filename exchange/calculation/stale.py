@@ -80,16 +80,14 @@ def _newer_entries(before: Document, after: Document, evidence: Evidence) -> Ite
     by_subject = {_subject(evidence, one["leaf_hash"]): index for index, one in new.items() if index not in old}
     replaced = set()
     for index, one in old.items():
-        if index in new:
-            if one["disclosures"] != new[index]["disclosures"]:
-                yield f"entry {index}: other parts of it may be read today"
-            continue
         subject = _subject(evidence, one["leaf_hash"])
         if subject is not None and subject in by_subject:
             replaced.add(by_subject[subject])
             yield f"entry {index}, {subject[1]} of {subject[0]}, has a newer one: entry {by_subject[subject]}"
-        else:
+        elif index not in new:
             yield f"entry {index} isn't used any more"
+        elif one["disclosures"] != new[index]["disclosures"]:
+            yield f"entry {index}: other parts of it may be read today"
     yield from (f"entry {index} is new" for index in new if index not in old and index not in replaced)
 
 
