@@ -8,6 +8,7 @@ from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
 from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
+from bom_graph.deliveries import deliveries_against_consumption
 from bom_graph.difference import (
     Effect,
     ReleaseDifference,
@@ -85,6 +86,7 @@ from bom_graph.records import (
     Citation,
     Component,
     CycleLife,
+    Delivery,
     Input,
     LifeCycleScenario,
     Lines,
@@ -159,6 +161,7 @@ __all__ = [
     "DataQuality",
     "DeliveredEnergy",
     "DeliveredEnergyError",
+    "Delivery",
     "Effect",
     "ElectricityBasis",
     "EndOfLifeError",
@@ -241,6 +244,7 @@ __all__ = [
     "contradiction",
     "convert",
     "delivered_energy",
+    "deliveries_against_consumption",
     "dimension",
     "effect_on_contributions",
     "effect_on_result",

@@ -1009,6 +1009,36 @@ class CertificateRetirement(Record):
             _check_sum(self.energy.to("MWh", where="energy"), counted, where="energy", unit="MWh")
 
 
+class Delivery(Record):
+    """What a seller handed over of its own product (`sub`) to `buyer`, an organisation, on one day and from one batch.
+
+    A later one of the same product, batch, buyer and date corrects it; a quantity of zero takes it back.
+    """
+
+    required = frozenset({"sub", "batch", "quantity", "buyer", "date"})
+
+    batch: Maybe[Text] = None
+    quantity: Maybe[Measure] = None
+    composition: Maybe[Composition] = None
+    buyer: Maybe[Uri] = None
+    date: Maybe[Day] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """The quantity isn't below zero, of a composition only where it is a mass; nobody delivers to itself."""
+        quantity = self.quantity
+        if isinstance(quantity, Measure):
+            if quantity.amount < 0:
+                what, remedy = "the quantity is below zero", "correct the delivery by which the goods came"
+                raise RecordError(what, where="quantity/amount", remedy=remedy)
+            if isinstance(self.composition, Composition) and dimension(quantity.unit, where="quantity/unit") != "mass":
+                what, remedy = f"{quantity.unit} is no unit of mass, and a composition is stated", "state a mass"
+                raise UnitError(what, where="quantity/unit", remedy=remedy)
+        if isinstance(self.sub, str) and isinstance(self.buyer, str) and self.sub.startswith(f"{self.buyer}/"):
+            what, remedy = f"{self.buyer} delivers to itself", "name the organisation that received the product"
+            raise RecordError(what, where="buyer", remedy=remedy)
+
+
 class LifeCycleScenario(Record):
     """What the pack maker expects of a pack after it leaves the plant: distribution, collection, recycling. Forecasts, all of it."""
 
@@ -1086,6 +1116,7 @@ __all__ = [
     "Citation",
     "Component",
     "CycleLife",
+    "Delivery",
     "DirectEmission",
     "Electricity",
     "Fuel",

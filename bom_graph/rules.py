@@ -159,11 +159,12 @@ class Periods(_Frozen):
 
 
 class Gates(_Frozen):
-    """The gates of this version. `consumption` is that of record against content by the bill of materials; the limits of
-    `plausible_range` are multiples of the background's value, either way."""
+    """The gates of this version. `consumption` is that of record against content by the bill of materials, `deliveries` what was
+    consumed against what suppliers delivered; the limits of `plausible_range` are multiples of the background's value, either way."""
 
     element_balance: Limits
     consumption: Limits
+    deliveries: Limits
     plausible_range: Limits
     periods: Periods
 

@@ -92,7 +92,8 @@ def check_issuer(checked: Draft, issuer: str) -> None:
     try:
         check_own_product(checked.record, issuer)
     except StatementError as error:
-        raise FormError(error.what, where=checked.form.place(("sub",)), remedy=error.remedy) from None
+        where = checked.form.place(_form_path(checked.claims, error.where))
+        raise FormError(error.what, where=where, remedy=error.remedy) from None
 
 
 def foreign_citations(checked: Draft, audience: str) -> list[str]:

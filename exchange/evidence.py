@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -88,6 +88,24 @@ class Evidence(Mapping[str, Entry]):
             for entry in found
             if isinstance(entry.record, ActivityData) and any(entry.record.lines("certificates"))
         )
+
+    def counting(
+        self, entry: Entry, record: ActivityData, fits: Callable[[ActivityData], bool]
+    ) -> list[tuple[Entry, ActivityData]]:
+        """Return the issuer's activity data that fits and counts beside `entry`, itself among it, oldest first.
+
+        Held whole, and of one product and period the newest.
+        """
+        found = [(entry, record)]
+        seen = {(str(record.period), product) for product in record.products}
+        for other, stated in self.stated_by(entry.statement.issuer, ActivityData):
+            if other is entry or not stated.is_whole or not fits(stated):
+                continue
+            about = {(str(stated.period), product) for product in stated.products}
+            if seen.isdisjoint(about):
+                found.append((other, stated))
+            seen |= about
+        return sorted(found, key=lambda pair: pair[0].index)
 
     def cited(self, citation: Citation) -> Entry | None:
         """Return the entry that `citation` points to, if this reader holds it at that index of this log."""

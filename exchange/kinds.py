@@ -21,6 +21,7 @@ from bom_graph import (
     BatteryModel,
     BillOfMaterials,
     CertificateRetirement,
+    Delivery,
     LifeCycleScenario,
     ProductFootprint,
     Record,
@@ -87,6 +88,7 @@ ACTIVITY_DATA = _hidden("activity-data", ActivityData)
 BILL_OF_MATERIALS = _hidden("bill-of-materials", BillOfMaterials)
 BATTERY_MODEL = _hidden("battery-model", BatteryModel)
 LIFE_CYCLE_SCENARIO = _hidden("life-cycle-scenario", LifeCycleScenario)
+DELIVERY = _hidden("delivery", Delivery)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
@@ -102,6 +104,7 @@ KINDS: Mapping[str, Kind] = {
         BILL_OF_MATERIALS,
         BATTERY_MODEL,
         LIFE_CYCLE_SCENARIO,
+        DELIVERY,
         PRODUCT_FOOTPRINT,
         CERTIFICATE_RETIREMENT,
         ROLE_GRANT,
@@ -140,7 +143,12 @@ def read_record(statement: Statement) -> Record | None:
 
 
 def check_own_product(record: Record, issuer: str) -> None:
-    """Check that the record, as far as it tells, is about products below its issuer's URI; StatementError otherwise."""
+    """Check that the record, as far as it tells, is about products below its issuer's URI; StatementError otherwise.
+
+    A buyer is spelled as organisations are: under another spelling its deliveries would be nobody's.
+    """
+    if isinstance(record, Delivery) and isinstance(record.buyer, str):
+        check_spelling(record.buyer, where="buyer")
     for product in record.products:
         where = "sub" if product == record.sub else "outputs"
         if _has_dot_segments(product):
@@ -154,17 +162,17 @@ def check_own_product(record: Record, issuer: str) -> None:
             )
 
 
-def check_spelling(uri: str) -> None:
+def check_spelling(uri: str, *, where: str = "uri") -> None:
     """Check that an organisation's URI has the one spelling (RFC 3986, section 6.2.2); StatementError otherwise.
 
     Else two organisations could look like one, and products lie below neither or both.
     """
     if uri.endswith("/"):
-        raise StatementError("the URI ends with a slash", where="uri", remedy="leave the slash out")
+        raise StatementError("the URI ends with a slash", where=where, remedy="leave the slash out")
     if not _HOST.fullmatch(urlsplit(uri).netloc) or _has_dot_segments(uri) or "?" in uri or "#" in uri:
         raise StatementError(
             "the URI has capitals, a user or escapes before its path, a dot segment, a query or a fragment",
-            where="uri",
+            where=where,
             remedy="write the host plainly and in lower case, and the path without . and ..",
         )
 

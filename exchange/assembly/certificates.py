@@ -78,19 +78,11 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
 
 
 def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> list[tuple[Entry, ActivityData]]:
-    """The statements of the entry's site that count, the entry's own among them: of one product and period the newest."""
-    found: list[tuple[Entry, ActivityData]] = [(entry, record)]
-    seen = {(str(record.period), product) for product in record.products}
-    site = record.site.name if isinstance(record.site, Site) else None
-    for other, stated in evidence.stated_by(entry.statement.issuer, ActivityData) if site is not None else ():
-        same_site = isinstance(stated.site, Site) and stated.site.name == site
-        if other is entry or not same_site or not stated.is_whole:
-            continue
-        about = {(str(stated.period), product) for product in stated.products}
-        if seen.isdisjoint(about):
-            found.append((other, stated))
-        seen |= about
-    return sorted(found, key=lambda pair: pair[0].index)
+    """The statements of the entry's site that count, the entry's own among them."""
+    site = record.site
+    if not isinstance(site, Site):
+        return [(entry, record)]
+    return evidence.counting(entry, record, lambda other: isinstance(other.site, Site) and other.site.name == site.name)
 
 
 def _purchases(entry: Entry, record: ActivityData) -> Iterator[GridPurchase]:

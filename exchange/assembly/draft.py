@@ -70,6 +70,7 @@ from bom_graph import (
 )
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
+from exchange.assembly.deliveries import cited_delivery, compare_deliveries
 from exchange.assembly.result import Gap
 from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
 from exchange.assembly.splitting import Split
@@ -434,8 +435,9 @@ class ProductSystemDraft:
         self._find(split.judged(self.rule_set))
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
-        self._find(found.findings)
-        for used in found.used:
+        delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)
+        self._find([*found.findings, *delivered.findings])
+        for used in (*found.used, *delivered.used):
             self._use(used)
         consumed: dict[str, _Consumed] = {}
         for path, line in record.lines(*_PROCESS_LINES):
@@ -610,6 +612,9 @@ class ProductSystemDraft:
             mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
             if mistaken is not None:
                 self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
+        if isinstance(line, Material):
+            consumer, period = unit.entry.statement.issuer, self._periods.get(unit.number)
+            self._find(cited_delivery(self.evidence, line, consumer, period, where=where))
         if line.product is not None:
             self._waiting.append((unit.number, line, unit.share / (good * unit.made), where))
             return
