@@ -113,3 +113,16 @@ def retirement() -> dict[str, Any]:
         "region": "CN",
         "site": {"name": "plant 1", "country": "CN"},
     }
+
+
+@pytest.fixture
+def delivery() -> dict[str, Any]:
+    """A truck of hydrated salt for one buyer."""
+    return {
+        "sub": f"{MAKER}/salt",
+        "batch": "NS-0117",
+        "quantity": {"amount": "24.5", "unit": "t", "obtained": "measured"},
+        "composition": {"formula": "NiSO4.6H2O"},
+        "buyer": "https://buyer.example",
+        "date": "2026-01-17",
+    }

@@ -19,6 +19,7 @@ from bom_graph import (
     CertificateRetirement,
     CompositionError,
     CycleError,
+    Delivery,
     GasError,
     Lines,
     LoopError,
@@ -38,6 +39,7 @@ KINDS: dict[str, type[Record]] = {
     "model": BatteryModel,
     "footprint": ProductFootprint,
     "retirement": CertificateRetirement,
+    "delivery": Delivery,
 }
 Claims = dict[str, Any]
 COBALT_IN_NICKEL: Claims = {"formula": "NiSO4", "content_of": "Co"}
@@ -211,6 +213,13 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "serials of two lengths": ("retirement", "serials/0/last", "GEC-2026-4000", RecordError, "serials/wind"),
     "a serial without number": ("retirement", "serials/0/first", "GEC", RecordError, "serials/wind/first"),
     "more energy than serials": ("retirement", "energy/amount", "4001", StatedSumError, "energy"),
+    "a delivery below zero": ("delivery", "quantity/amount", "-1", RecordError, "quantity/amount"),
+    "a delivery in an unknown unit": ("delivery", "quantity/unit", "pallet", UnitError, "quantity/unit"),
+    "pieces of a composition": ("delivery", "quantity/unit", "piece", UnitError, "quantity/unit"),
+    "a delivery to its own seller": ("delivery", "buyer", MAKER, RecordError, "buyer"),
+    "a buyer by name": ("delivery", "buyer", "Buyer Ltd", RecordError, "buyer"),
+    "a delivery in a month": ("delivery", "date", "2026-01", RecordError, "date"),
+    "a batch of two lines": ("delivery", "batch", "a\nb", TextError, "batch"),
     "no output": ("activity", "outputs/0", ..., RecordError, "outputs"),
     "output of zero": ("activity", "outputs/0/amount", "0", RecordError, "outputs/o/amount"),
     "output of another product": ("activity", "outputs/0/product", "https://maker.example/x", RecordError, "outputs/o/product"),

@@ -321,6 +321,33 @@ def test_an_empty_list_is_stated(desk: Desk) -> None:
     assert "fuels" not in checked.claims
 
 
+DELIVERY = """kind: delivery
+sub: https://cathodes.example/nmc622
+batch: B-17
+quantity:
+  amount: 24.50
+  unit: t
+  obtained: measured
+composition:
+buyer: https://cells.example
+date: 2026-01-17
+"""
+
+
+def test_a_delivery_is_signed_from_its_form(desk: Desk) -> None:
+    shown = desk.run("statement", "show", desk.attest(desk.form(DELIVERY), desk.key()), "--json").json["disclosed"]
+    assert shown["quantity"] == {"amount": "24.50", "unit": "t", "obtained": "measured"}
+    assert shown["date"] == "2026-01-17"
+    assert "composition" not in shown
+
+
+def test_a_buyer_is_spelled_as_organisations_are(desk: Desk) -> None:
+    form = desk.form(DELIVERY.replace("cells.example", "cells.example/"))
+    ran = desk.run("attest", form, "--key", f"file:{desk.key()}", "--audience", ORIGIN, "--yes")
+    assert ran.code == 1
+    assert "form.yaml line 9: buyer" in ran.error
+
+
 # --- Bad forms, by name -------------------------------------------------------------------------------------------
 
 OUTPUT = "outputs[1]"

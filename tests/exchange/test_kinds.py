@@ -101,7 +101,9 @@ def test_the_policy_s_digest_is_of_its_bytes() -> None:
     [
         ({"supplier"}, "urn:packtrace:activity-data:1", True),
         ({"supplier", "verifier"}, "urn:packtrace:product-footprint:1", True),
+        ({"supplier"}, "urn:packtrace:delivery:1", True),
         ({"supplier"}, "urn:packtrace:battery-model:1", False),
+        ({"verifier"}, "urn:packtrace:delivery:1", False),
         ({"verifier"}, "urn:packtrace:activity-data:1", False),
         ({"operator"}, "urn:packtrace:activity-data:1", False),
         ({"supplier"}, KEY_EVENT.vct, False),
