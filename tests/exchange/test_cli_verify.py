@@ -34,6 +34,8 @@ SERVER = (
     *("starlette", "uvicorn", "exchange.database", "exchange.settings", "ledger.store", "signer.keystore"),
 )
 #: Calls the command as its script does, with sockets shut, and tells on standard error what it imported.
+#: Where compiled modules are kept, if the environment says so: nothing else of it is handed on.
+BYTECODE = {name: value for name, value in os.environ.items() if name == "PYTHONPYCACHEPREFIX"}
 COMMAND = f"""
 import socket, sys
 
@@ -74,7 +76,7 @@ def packtrace(*arguments: str | Path, encoding: str = "utf-8") -> subprocess.Com
         capture_output=True,
         check=False,
         encoding=encoding,
-        env={"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2]), **BYTECODE},
         timeout=60,
     )
 
