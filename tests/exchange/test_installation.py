@@ -112,6 +112,7 @@ def check_whole(installation: Installation) -> None:
     assert (installation.folder / "trust").read_bytes() == installation.trust_file.document()
 
 
+@pytest.mark.long
 def test_a_founding_cut_before_any_durable_write_is_completed(
     tmp_path: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

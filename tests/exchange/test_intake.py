@@ -421,6 +421,7 @@ with ThreadPoolExecutor(4) as pool:
 """
 
 
+@pytest.mark.long
 def test_two_processes_on_one_database_get_contiguous_indices(exchange: Exchange, tmp_path: Path) -> None:
     maker, start = exchange.member("maker"), exchange.size
     shared = [maker.sign(ACTIVITY_DATA, activity(maker.product(f"s{n}"))) for n in range(12)]

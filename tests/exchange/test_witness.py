@@ -39,6 +39,9 @@ from ledger import (
 from signer import SignerError
 from tests.witnesses import RunningWitness, witness_process
 
+# One worker runs them all, so that they share the one process.
+pytestmark = pytest.mark.xdist_group("witness")
+
 NAME = "witness.example/w1"
 LOG = NoteSigner("log.example/2026", bytes(range(32)))
 OTHER = NoteSigner("other.example/2026", bytes(range(1, 33)))
@@ -108,6 +111,7 @@ def test_status_of_a_refusal(running: RunningWitness, defect: str) -> None:
     assert "—" not in answer.text, "no signature goes out with a refusal"
 
 
+@pytest.mark.long
 def test_of_racing_requests_one_is_cosigned_and_none_rolls_the_log_back(tmp_path: Path) -> None:
     """Two processes on one memory, sixteen clients, each round all from the same size to different ones."""
     folder = tmp_path / "witness"

@@ -58,6 +58,7 @@ def submit(group: GroupCommit, content: bytes) -> Appended:
     return group.submit(lambda connection: append(connection, [content])[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_publication_that_fails_is_made_good(
     sqlite_log: Engine, signer: NoteSigner, folder: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch

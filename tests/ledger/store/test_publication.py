@@ -162,6 +162,7 @@ def test_checkpoints_are_stored(engine: Engine, signer: NoteSigner, folder: Path
         assert checkpoint_at(connection, 4) is None
 
 
+@pytest.mark.long
 def test_a_cut_at_any_durable_step_is_made_good(
     sqlite_log: Engine,
     signer: NoteSigner,
