@@ -35,7 +35,7 @@ def packtrace(*words: object) -> subprocess.CompletedProcess[str]:
     """Run the command in this process, for speed."""
     ran = CliRunner().invoke(app, list(map(str, words)), prog_name="packtrace")
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
-    return subprocess.CompletedProcess(words, ran.exit_code, ran.stdout, ran.stderr)
+    return subprocess.CompletedProcess(list(map(str, words)), ran.exit_code, ran.stdout, ran.stderr)
 
 
 def solved(*words: object) -> dict[str, Any]:
