@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from bom_graph import UnitError, convert
+from bom_graph.units import read_unit
+
 Row = dict[str, str]
 _COLUMNS = {
     *("id", "name", "category", "geography", "year"),
@@ -71,19 +74,19 @@ _FREIGHT = {
     "3240": "freight-sea-roro-under-2000lm",
     "3241": "freight-sea-roro",
 }
-#: Combustion -> flow, unit, upstream row of the same unit or of a tonne, if there is one.
+#: Combustion -> flow, upstream row of the same unit or of a tonne, if there is one.
 _FUELS = {
-    "defra2024-ng-m3": ("natural-gas-volume", "m3", "defra2025-11_100_1004_1_1"),
-    "defra2024-ng-kwh-net": ("natural-gas", "kWh", "defra2025-11_100_1004_7_1"),
-    "defra2024-diesel-l": ("diesel", "L", "defra2025-11_101_1011_8_1"),
-    "defra2024-lpg-l": ("lpg-volume", "L", "defra2025-11_100_1003_8_1"),
-    "defra2024-lpg-kg": ("lpg", "kg", "defra2025-11_100_1003_15_1"),
-    "defra2024-coal-ind-kg": ("coal-industrial", "kg", "defra2025-11_102_1025_15_1"),
-    "defra2024-fueloil-l": ("fuel-oil", "L", "defra2025-11_101_1013_8_1"),
-    "defra2024-petrol-l": ("petrol", "L", None),
-    "defra2024-cng-kg": ("cng", "kg", None),
-    "defra2024-lng-l": ("lng", "L", None),
-    "defra2024-steam-kwh": ("heat-steam", "kWh", "defra2025-16_919_4002_5_1"),
+    "defra2024-ng-m3": ("natural-gas-volume", "defra2025-11_100_1004_1_1"),
+    "defra2024-ng-kwh-net": ("natural-gas", "defra2025-11_100_1004_7_1"),
+    "defra2024-diesel-l": ("diesel", "defra2025-11_101_1011_8_1"),
+    "defra2024-lpg-l": ("lpg-volume", "defra2025-11_100_1003_8_1"),
+    "defra2024-lpg-kg": ("lpg", "defra2025-11_100_1003_15_1"),
+    "defra2024-coal-ind-kg": ("coal-industrial", "defra2025-11_102_1025_15_1"),
+    "defra2024-fueloil-l": ("fuel-oil", "defra2025-11_101_1013_8_1"),
+    "defra2024-petrol-l": ("petrol", None),
+    "defra2024-cng-kg": ("cng", None),
+    "defra2024-lng-l": ("lng", None),
+    "defra2024-steam-kwh": ("heat-steam", "defra2025-16_919_4002_5_1"),
 }
 _FUELS_CO2 = {
     "ipcc2006-ng": "natural-gas",
@@ -180,7 +183,6 @@ def _freight(row: Row, published: dict[str, Row]) -> Iterator[dict[str, object]]
         flow=_FREIGHT[code],
         geography="GB",
         value=_sum(row, upstream[0]),
-        per="t.km",
         name=row["name"].removesuffix(" [TTW]"),
         boundary="well to wheel",
         gwp_set="AR5",
@@ -194,12 +196,12 @@ def _combustion(row: Row, published: dict[str, Row]) -> Iterator[dict[str, objec
     """What burning the fuel emits, and with its supply where that is published: its life cycle."""
     if row["id"] in _FUELS_CO2:
         yield _made(
-            row, flow=_FUELS_CO2[row["id"]], per="TJ", family="co2_combustion", boundary="combustion", gwp_set="CO2",
+            row, flow=_FUELS_CO2[row["id"]], family="co2_combustion", boundary="combustion", gwp_set="CO2",
             licence="cited figure of the guidelines",
         )  # fmt: skip
         return
-    flow, per, named = _FUELS[row["id"]]
-    common = {"flow": flow, "geography": "GB", "per": per, "elsewhere": _BRITISH, "licence": _OPEN_GOVERNMENT}
+    flow, named = _FUELS[row["id"]]
+    common = {"flow": flow, "geography": "GB", "elsewhere": _BRITISH, "licence": _OPEN_GOVERNMENT}
     yield _made(row, family="co2e_combustion", boundary="combustion", gwp_set="AR5", **common)
     if named is not None:
         upstream = published[named]
@@ -239,7 +241,7 @@ def _made(row: Row, **members: object) -> dict[str, object]:
         "geography": row["geography"],
         "year": int(row["year"]),
         "value": row["value"],
-        "per": "kWh",
+        "per": _per(row),
         "family": "co2e_life_cycle",
         "nature": "statistical",
         "source_value": row["value"],
@@ -258,10 +260,26 @@ def _nation(row: Row) -> str:
         raise AuthoritiesError(f"row {row['id']}: unknown nation {row['geography']!r}; correct its code") from None
 
 
+def _per(row: Row) -> str:
+    """Return our unit that the figure is per, of what the row says in words: kgCO2e/tonne.km, kgCO2e/kWh (Net CV)."""
+    where = f"row {row['id']}"
+    stated, _, per = row["unit"].partition("/")
+    try:
+        unit = read_unit(per.partition(" (")[0], where=where)
+    except UnitError as error:
+        raise AuthoritiesError(str(error)) from None
+    if stated not in {"kgCO2", "kgCO2e"} or unit.factor != 1:
+        raise AuthoritiesError(f"{where}: {row['unit']!r} is no kgCO2 or kgCO2e per unit of packtrace; correct it")
+    return unit.unit
+
+
 def _sum(row: Row, upstream: Row) -> str:
     """In use and upstream together, in the unit of the first; upstream figures are per tonne where the first are per kilogram."""
-    per_tonne = upstream["unit"].endswith("/tonnes")
-    return format(Decimal(row["value"]) + Decimal(upstream["value"]) / (1000 if per_tonne else 1), "f")
+    try:
+        share = convert(Decimal(1), _per(row), _per(upstream), where=f"row {upstream['id']}")
+    except UnitError as error:
+        raise AuthoritiesError(str(error)) from None
+    return format(Decimal(row["value"]) + Decimal(upstream["value"]) * share, "f")
 
 
 def _read(table: Path) -> dict[str, Row]:

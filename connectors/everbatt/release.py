@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal, localcontext
 
+from bom_graph import UnitError, convert
+from bom_graph.units import read_unit
 from connectors.everbatt.tables import CITATION, Tables, TablesError
 
 _FORMULAS = {
@@ -44,18 +46,19 @@ def factor_release(tables: Tables) -> bytes:
 def _row(row: dict[str, str], short_ton_kg: Decimal) -> dict[str, object]:
     flow, geography, unit = row["flow"], row["geography"], row["source_unit"]
     place = "" if geography == "GLO" else f"-{geography.lower()}"
+    value, per = _value(Decimal(row["source_value"]), unit, short_ton_kg, where=f"factors.csv, row {flow!r}")
     found: dict[str, object] = {
         "id": f"{flow}{place}",
         "flow": flow,
         "name": row["name"],
         "geography": geography,
         "year": 2022,
-        "value": _value(Decimal(row["source_value"]), unit, short_ton_kg),
-        "per": {"g CO2e/short ton": "kg", "kg CO2e/kg": "kg", "kg CO2e/kWh": "kWh", "kg CO2e/MJ": "MJ"}[unit],
+        "value": value,
+        "per": per,
         "family": "co2e_life_cycle",
         "nature": "modelled",
         "source_value": row["source_value"],
-        "source_unit": unit if unit != "g CO2e/short ton" else f"{unit} of {short_ton_kg} kg",
+        "source_unit": f"{unit} of {short_ton_kg} kg" if "short" in unit.lower() else unit,
         "source": f"EverBatt 2023, {row['source_cells']}",
     }
     if flow in _FORMULAS:
@@ -63,11 +66,18 @@ def _row(row: dict[str, str], short_ton_kg: Decimal) -> dict[str, object]:
     return found
 
 
-def _value(published: Decimal, unit: str, short_ton_kg: Decimal) -> str:
-    if unit.startswith("kg CO2e/"):
-        return format(published, "f")
-    if unit != "g CO2e/short ton":
-        raise TablesError(f"factors.csv: unknown unit {unit!r}")
+def _value(published: Decimal, unit: str, short_ton_kg: Decimal, *, where: str) -> tuple[str, str]:
+    """Return kg CO2e per unit of ours, and that unit. The table's own short ton stands for the exact one, as in the published totals."""
+    mass, _, per = unit.partition(" CO2e/")
+    try:
+        emitted, of = read_unit(mass, where=where), read_unit(per, where=where)
+        kg = convert(emitted.restate(published), emitted.unit, "kg", where=where)
+    except UnitError as error:
+        raise TablesError(str(error)) from None
+    if of.factor != 1:
+        raise TablesError(f"{where}: {per!r} is no unit of packtrace; state the factor per {of.unit}")
+    if of.unit != "short_ton":
+        return format(kg, "f"), of.unit
     with localcontext() as context:
         context.prec = 15
-        return format((published / 1000 / short_ton_kg).normalize(), "f")
+        return format((kg / short_ton_kg).normalize(), "f"), "kg"

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from bom_graph import UnitError
+from bom_graph.units import read_unit
+
 CITATION = "EverBatt 2023, SF-18-022, Argonne National Laboratory (background: GREET 2022, BatPaC 5.0)"
 CHEMISTRIES = ("LFP", "NMC622", "NMC811")
 _COLUMNS = {
@@ -63,8 +66,7 @@ class Tables:
         }
         recipes: dict[str, list[RecipeLine]] = {}
         for row in _rows(folder / "cathode_recipes.csv"):
-            amount = _decimal(row["amount_per_kg_cathode"], "cathode_recipes.csv", row["input"])
-            recipes.setdefault(row["cathode"], []).append(RecipeLine(row["input"], amount, row["unit"], row["formula"]))
+            recipes.setdefault(row["cathode"], []).append(_recipe_line(row))
         factors = tuple(_rows(folder / "factors.csv"))
         for row in factors:
             _decimal(row["source_value"], "factors.csv", row["flow"])
@@ -84,6 +86,15 @@ class Tables:
             raise TablesError(
                 f"bill_of_materials.csv has no {level} item {item!r} for {chemistry}; known: {', '.join(CHEMISTRIES)}"
             ) from None
+
+
+def _recipe_line(row: dict[str, str]) -> RecipeLine:
+    amount = _decimal(row["amount_per_kg_cathode"], "cathode_recipes.csv", row["input"])
+    try:
+        stated = read_unit(row["unit"], where=f"cathode_recipes.csv, row {row['input']!r}")
+    except UnitError as error:
+        raise TablesError(str(error)) from None
+    return RecipeLine(row["input"], stated.restate(amount), stated.unit, row["formula"])
 
 
 def _parameters(path: Path) -> dict[str, Decimal]:

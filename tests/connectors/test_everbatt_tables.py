@@ -123,10 +123,36 @@ def test_a_bad_table_is_an_error_that_names_the_file(folder: Path, file: str, ch
         Tables.read(folder)
 
 
-def test_a_factor_in_an_unknown_unit_is_refused(folder: Path) -> None:
-    rewrite("factors.csv", "g CO2e/short ton", "lb CO2e/ton")(folder)
-    with pytest.raises(TablesError, match="lb CO2e/ton"):
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("g CO2e/ton", "'ton' is a short, a long or a metric ton"),
+        ("CO2e/kg", "the unit 'CO2e/kg' is a ratio"),
+        ("kWh CO2e/kg", "kWh is energy, kg is mass"),
+        ("g CO2e/long ton", "'long ton' is no unit of packtrace"),
+    ],
+)
+def test_a_factor_in_an_unclear_unit_is_refused(folder: Path, unit: str, said: str) -> None:
+    rewrite("factors.csv", "g CO2e/short ton", unit)(folder)
+    with pytest.raises(TablesError, match="row 'cathode-nmc622'") as caught:
         factor_release(Tables.read(folder))
+    assert said in str(caught.value)
+
+
+def test_a_factor_in_words_is_the_same_figure(folder: Path) -> None:
+    rewrite("factors.csv", "g CO2e/short ton", "grams CO2e/Short-Tons")(folder)
+    rows = json.loads(factor_release(Tables.read(folder)))["rows"]
+    committed = json.loads(release_bytes("everbatt-2023"))["rows"]
+    assert [(row["value"], row["per"]) for row in rows] == [(row["value"], row["per"]) for row in committed]
+    assert rows[0]["source_unit"] == "grams CO2e/Short-Tons of 907.185 kg"
+
+
+def test_a_recipe_in_other_words_is_the_same_recipe(folder: Path) -> None:
+    rewrite("cathode_recipes.csv", "0.844384,kg", "844.384,grams")(folder)
+    assert Tables.read(folder).recipes["NMC622"][0].unit == "g"
+    rewrite("cathode_recipes.csv", "844.384,grams", "0.000844384,ton")(folder)
+    with pytest.raises(TablesError, match=r"metric ton.*cathode_recipes\.csv, row 'sodium-hydroxide'"):
+        Tables.read(folder)
 
 
 def test_an_unknown_item_or_chemistry_is_refused() -> None:
