@@ -541,7 +541,11 @@ class InputTransport(Transport, ProcessLine):
 class RecoveredMaterial(AmountLine):
     """A material that the pack holds, and what becomes of it. Symbols of the circular footprint formula: `recycled_content` R1,
     `recovery_yield` times the collection rate R2, `allocation` A, `quality_in` Qsin/Qp, `quality_out` Qsout/Qp; kg CO2e per kg:
-    `virgin` Ev, `recycled` Erecycled, `recycling` ErecyclingEoL, `substituted` E*v (else as `virgin`), `disposal` ED."""
+    `virgin` Ev, `recycled` Erecycled, `recycling` ErecyclingEoL, `substituted` E*v (else as `virgin`), `disposal` ED.
+
+    What is burned for its energy: `energy_recovered` R3, `energy_allocation` B, `heating_value` LHV (energy per kg),
+    `heat_efficiency` XER,heat, `electricity_efficiency` XER,elec; `energy_recovery` EER, `heat_replaced` ESE,heat and
+    `electricity_replaced` ESE,elec, kg CO2e per energy."""
 
     needs = "mass"
     name: Text
@@ -555,6 +559,31 @@ class RecoveredMaterial(AmountLine):
     recycling: StatedFactor | None = None
     substituted: StatedFactor | None = None
     disposal: StatedFactor | None = None
+    energy_recovered: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    energy_allocation: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    heating_value: Measure | None = None
+    heat_efficiency: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    electricity_efficiency: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    energy_recovery: StatedFactor | None = None
+    heat_replaced: StatedFactor | None = None
+    electricity_replaced: StatedFactor | None = None
+
+    @model_validator(mode="after")
+    def _burned(self) -> Self:
+        efficiencies = [one for one in (self.heat_efficiency, self.electricity_efficiency) if one is not None]
+        if efficiencies and self.heating_value is None:
+            raise ValueError("efficiencies go with a heating_value")
+        if sum(efficiencies) > 1:
+            raise ValueError("heat and electricity are more than the heating value")
+        if self.heating_value is not None and self.heating_value.to("kWh", where="heating_value") < 0:
+            raise ValueError("a heating value can't be negative")
+        return self
+
+    def recovered_kwh(self, efficiency: Decimal | None) -> Decimal:
+        """Return the kWh that a burned kilogram gives at one of the efficiencies."""
+        if self.heating_value is None or efficiency is None:
+            return Decimal(0)
+        return self.heating_value.to("kWh", where="heating_value") * efficiency
 
 
 class SupplierShare(Line):

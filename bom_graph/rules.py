@@ -106,8 +106,8 @@ Fraction = Annotated[Amount, Field(ge=0, le=1)]
 class EndOfLife(_Frozen):
     """How what follows the battery's life counts, towards `stage`; the other members stand in where the pack maker's scenario has none.
 
-    Symbols of the circular footprint formula: `allocation` A, `recycled_content` R1, `quality_in` Qsin/Qp, `quality_out` Qsout/Qp;
-    R2 is `collection_rate` x `recovery_yield`.
+    Symbols of the circular footprint formula: `allocation` A, `energy_allocation` B, `recycled_content` R1, `quality_in` Qsin/Qp,
+    `quality_out` Qsout/Qp; R2 is `collection_rate` x `recovery_yield`.
     """
 
     method: Literal["recycled_content", "recycling_burden_no_credit", "cff"]
@@ -118,6 +118,7 @@ class EndOfLife(_Frozen):
     allocation: Fraction | None = None
     quality_in: Annotated[Amount, Field(ge=0)] | None = None
     quality_out: Annotated[Amount, Field(ge=0)] | None = None
+    energy_allocation: Fraction | None = None
 
     @model_validator(mode="after")
     def _divided(self) -> EndOfLife:

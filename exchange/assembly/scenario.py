@@ -21,6 +21,7 @@ from bom_graph import (
     RecoveredMaterial,
     RuleSet,
     StatedFactor,
+    Term,
     Transport,
     UnitError,
     convert,
@@ -151,7 +152,7 @@ class _Reader:
             for term in terms(end.method, shares):
                 stage = self._rules.stage_of("pack_assembly", "material") if term.at_production else end.stage
                 try:
-                    factor = self._factor(line, term.factor, f"{self._where} {path}/{term.factor}")
+                    factor = self._factor(line, term, f"{self._where} {path}/{term.factor}")
                 except (FactorError, UnitError) as error:
                     self._gap(stage, f"{path}/{term.factor}", error.what)
                     continue
@@ -159,30 +160,37 @@ class _Reader:
                     Emission(line, path, f"{line.name}: {term.name}", stage, kg * term.share, factor)
                 )
 
-    def _factor(self, line: RecoveredMaterial, name: str, where: str) -> ResolvedFactor:
-        stated = getattr(line, name)
-        if name == "substituted" and stated is None:
+    def _factor(self, line: RecoveredMaterial, term: Term, where: str) -> ResolvedFactor:
+        stated = getattr(line, term.factor)
+        if term.factor == "substituted" and stated is None:
             stated = line.virgin
         if stated is None:
-            what = f"no factor is stated for {name.replace('_', ' ')} of {line.name}"
+            what = f"no factor is stated for {term.factor.replace('_', ' ')} of {line.name}"
             raise FactorError(what, where=where, remedy="state it in the scenario")
         factor = self._find(stated, "", where)
-        convert(Decimal(1), "kg", factor.per, where=f"{where}/per")
-        in_kg = float(convert(Decimal(1), "kg", factor.per, where=where))
-        return factor if in_kg == 1 else ResolvedFactor(factor.value * in_kg, "kg", factor.named)
+        units = float(convert(Decimal(1), term.per, factor.per, where=f"{where}/per"))
+        return factor if units == 1 else ResolvedFactor(factor.value * units, term.per, factor.named)
 
     def _shares(self, line: RecoveredMaterial, path: str) -> Circularity | None:
         collected = self._share(line, "collection_rate", self._record.collection_rate, path)
         recovered = self._share(line, "recovery_yield", line.recovery_yield, path)
         if collected is None or recovered is None:
             return None
-        if self._rules.end_of_life is None or self._rules.end_of_life.method != "cff":
-            return Circularity(recycled=collected * recovered)
-        names = ("recycled_content", "allocation", "quality_in", "quality_out")
+        burned = float(line.energy_recovered or 0)
+        names: list[str] = []
+        if self._rules.end_of_life is not None and self._rules.end_of_life.method == "cff":
+            names = ["recycled_content", "allocation", "quality_in", "quality_out"]
+            names += ["energy_allocation"] if burned else []
         found = {name: self._share(line, name, getattr(line, name), path) for name in names}
         if None in found.values():
             return None
-        return Circularity(recycled=collected * recovered, **{name: value or 0.0 for name, value in found.items()})
+        return Circularity(
+            recycled=collected * recovered,
+            energy_recovered=burned,
+            heat=float(line.recovered_kwh(line.heat_efficiency)),
+            electricity=float(line.recovered_kwh(line.electricity_efficiency)),
+            **{name: value or 0.0 for name, value in found.items()},
+        )
 
     def _share(self, line: RecoveredMaterial, name: str, stated: object, path: str) -> float | None:
         """A share as stated, else the rule set's, as an assumption; None with a gap where neither has it."""

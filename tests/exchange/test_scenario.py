@@ -138,6 +138,72 @@ def test_three_ways_of_counting_the_end_of_life() -> None:
     assert of_stage(result, "recycling") == pytest.approx(0.1 * 0.05)
 
 
+def plastics(**more: Any) -> Claims:
+    """10 kg, of which half is burned: 10 kWh per kg, 0.4 as heat and 0.2 as electricity."""
+    return {
+        **line("10", "kg", "estimated", name="plastics"),
+        "recovery_yield": "0",
+        "energy_recovered": "0.5",
+        "energy_allocation": "0.2",
+        "heating_value": line("36", "MJ", "estimated"),
+        "heat_efficiency": "0.4",
+        "electricity_efficiency": "0.2",
+        "energy_recovery": stated("2.5"),
+        "heat_replaced": stated("83.333333333333333333", "GJ"),
+        "electricity_replaced": stated("0.5", "kWh"),
+        "disposal": stated("0.05"),
+        **more,
+    }
+
+
+def test_what_is_burned_for_its_energy() -> None:
+    """EU: 10 x (0.8 x 0.5 x (2.5 - 4 x 0.3 - 2 x 0.5) + 0.5 x 0.05), 0.3 kg/kWh being 83.3 kg/GJ. China: nothing is taken off."""
+    market = Market()
+    market.scenario(materials=[plastics()])
+    assert of_stage(market.compute(PACK, EUROPE), "end_of_life") == pytest.approx(10 * (0.12 + 0.025))
+    assert of_stage(market.compute(PACK, CHINA), "recycling") == pytest.approx(10 * (0.5 * 2.5 + 0.025))
+    parts = document(market.compute(PACK, EUROPE))["contributions"]
+    (heat,) = [part for part in parts if part["name"] == "plastics: credit for heat"]
+    assert (heat["amount_per_unit"], heat["kg_co2e"]) == ("-16", "-4.8")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("energy_allocation", "the scenario states no energy allocation of plastics"),
+        ("energy_recovery", "no factor is stated for energy recovery of plastics"),
+        ("heat_replaced", "no factor is stated for heat replaced of plastics"),
+    ],
+)
+def test_what_energy_recovery_lacks_is_a_gap(missing: str, said: str) -> None:
+    market = Market()
+    market.scenario(materials=[{name: value for name, value in plastics().items() if name != missing}])
+    result = market.compute(PACK, EUROPE)
+    assert any(gap.where == "end_of_life" and said in gap.what for gap in result.gaps)
+
+
+@pytest.mark.parametrize(
+    ("claims", "error", "said"),
+    [
+        ({"heating_value": None}, RecordError, "efficiencies go with a heating_value"),
+        ({"heat_efficiency": "0.9"}, RecordError, "heat and electricity are more than the heating value"),
+        ({"heating_value": line("-1", "MJ")}, RecordError, "a heating value can't be negative"),
+        ({"heating_value": line("36", "kg")}, UnitError, "kg is mass"),
+    ],
+)
+def test_energy_that_cannot_be_is_refused(claims: Claims, error: type[Exception], said: str) -> None:
+    stated_so = {name: value for name, value in plastics(**claims).items() if value is not None}
+    with pytest.raises(error, match=said):
+        LifeCycleScenario.draft({"sub": PACK, "basis": "x", "materials": [stated_so]})
+
+
+def test_more_burned_than_is_left_refuses_the_result() -> None:
+    market = Market()
+    market.scenario(materials=[plastics(recovery_yield="0.9")])
+    with pytest.raises(RefusedError, match="more is recycled and burned"):
+        market.compute(PACK, EUROPE)
+
+
 def test_defaults_of_the_rule_set_are_assumptions() -> None:
     market = Market()
     market.scenario(materials=[nickel()])
