@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Self
 
 from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
-from bom_graph.factors import LIFE_CYCLE, FactorRelease, FactorRow, load_release
+from bom_graph.factors import LIFE_CYCLE, FactorRelease, FactorRow, load_release, missing_remedy
 from bom_graph.quantities import dimension
 from bom_graph.records import (
     ActivityData,
@@ -87,7 +87,7 @@ class Background:
         rows = self._rows(flow, None, {LIFE_CYCLE})
         if not rows:
             near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)
-            remedy = f"name a flow that one of them has; the nearest are {', '.join(near)}"
+            remedy = missing_remedy(flow, (), near)
             if any(flow in release.by_flow for release in self.releases):
                 remedy = "its factors are those of grids: state it as a line of electricity"
             raise MissingFactorError(
@@ -100,6 +100,9 @@ class Background:
         rows = self._rows(line.flow, line.geography, families)
         if not rows:
             known = {row.geography for release in self.releases for row in release.by_flow.get(line.flow, ())}
+            if line.generation is not None:
+                what = f"no factor for {line.flow} of {line.geography!r} in {self._named}"
+                raise MissingFactorError(what, where=f"{path}/geography", remedy=missing_remedy(line.flow, known))
             nations = sorted(place for place in known if "-" not in place)
             regions = sorted({place.partition("-")[0] for place in known if "-" in place})
             raise MissingFactorError(

@@ -265,11 +265,19 @@ def look_up(
             where=where,
             remedy=f"add a factor of family {family}; the families measure different things and are never mixed",
         )
-    raise MissingFactorError(
-        asked,
-        where=where,
-        remedy="add a release that holds it, or state a flow that the release knows",
-    )
+    places = {row.geography for release in releases for row in release.by_flow.get(flow, ()) if row.family == family}
+    raise MissingFactorError(asked, where=where, remedy=missing_remedy(flow, places))
+
+
+def missing_remedy(flow: str, places: Iterable[str], near: Iterable[str] = ()) -> str:
+    """Return what to do about `flow` without a fitting factor: it has rows for `places` alone; flows with a like name are `near`."""
+    if known := sorted(places):
+        remedy = f"there are factors for {', '.join(known)} alone: use a factor release that has one for this place"
+        return f"{remedy}, or state the supply as grid" if flow.startswith("electricity-") else remedy
+    nearest = f"; the nearest are {', '.join(near)}" if near else ""
+    if flow.startswith("freight-"):
+        return f"state the leg's own factor (value, per, source), or name a flow that the release has{nearest}"
+    return f"use a release that holds it, or name a flow that the release has{nearest}"
 
 
 def _other_families(releases: Sequence[FactorRelease], flow: str, geography: str | None, family: str) -> list[str]:

@@ -215,17 +215,18 @@ class AmountLine(Line):
     quality: Quality | None = None
     note: Text | None = None
 
-    #: Dimension that the line's unit must have; None: any.
-    needs: ClassVar[str | None] = None
+    #: Dimension that the line's unit must have, or one of several; None: any.
+    needs: ClassVar[str | tuple[str, ...] | None] = None
 
     @model_validator(mode="after")
     def _positive_and_known(self) -> Self:
         found = dimension(self.unit, where="unit")
-        if self.needs is not None and found != self.needs:
+        needed = (self.needs,) if isinstance(self.needs, str) else self.needs
+        if needed is not None and found not in needed:
             raise UnitError(
-                f"{self.unit} is {found}, this line is stated in a unit of {self.needs}",
+                f"{self.unit} is {found}, this line is stated in a unit of {' or '.join(needed)}",
                 where="unit",
-                remedy=f"restate the amount in a unit of {self.needs}",
+                remedy=f"restate the amount in a unit of {' or '.join(needed)}",
             )
         if self.amount < 0:
             raise ValueError("an amount can't be negative here")
@@ -396,7 +397,7 @@ class Allocation(Part):
         return self
 
 
-#: How electricity was made; the flow of its factor is ``electricity-<generation>``.
+#: How electricity was made; the flow of its factor is ``electricity-<generation>``. The authorities' release has China's alone.
 Generation = Literal["wind", "solar", "hydro", "nuclear", "biomass"]
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", strict=True)]
 
@@ -455,9 +456,9 @@ class Waste(ProcessLine):
 
 
 class Fuel(StockedLine):
-    """A fuel burned or heat bought, by its background flow."""
+    """A fuel burned or heat bought, by its background flow: energy, mass or volume, whichever its factor is per."""
 
-    needs = "energy"
+    needs = ("energy", "mass", "volume")
     flow: Identifier
 
 

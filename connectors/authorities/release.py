@@ -30,7 +30,10 @@ _CHINESE_FOOTPRINT = {
     "td-loss": "electricity-transmission",
     "td-noloss": "electricity-transmission-without-losses",
 }
-#: Number of a means of transport in the British table -> flow.
+#: How the notices name a generation -> how statements do; the others are named alike.
+_GENERATION = {"pv": "solar"}
+#: Number of a means of transport in the British table -> flow. A leg that states its mode alone takes ``freight-<mode>``: by road the
+#: average of all lorries, by sea a container ship, by air a long-haul flight without forcing. Of inland waterways the table has nothing.
 _FREIGHT = {
     "3112": "freight-truck-rigid-3.5-7.5t",
     "3116": "freight-truck-rigid-7.5-17t",
@@ -39,7 +42,7 @@ _FREIGHT = {
     "3128": "freight-truck-articulated-3.5-33t",
     "3132": "freight-truck",
     "3136": "freight-truck-articulated",
-    "3140": "freight-truck-average",
+    "3140": "freight-road",
     "3151": "freight-rail",
     "3152": "freight-air-domestic-with-forcing",
     "3153": "freight-air-domestic",
@@ -148,7 +151,7 @@ def _chinese_footprint(row: Row, _published: dict[str, Row]) -> Iterator[dict[st
     at_meter = end == "nat"
     yield _made(
         row,
-        flow=_CHINESE_FOOTPRINT.get(end, f"electricity-{end}"),
+        flow=_CHINESE_FOOTPRINT.get(end, f"electricity-{_GENERATION.get(end, end)}"),
         side=None if end.startswith("td-") else ("meter" if at_meter else "busbar"),
         boundary="life cycle, transmission included" if at_meter else "life cycle",
         gwp_set="unstated",

@@ -168,7 +168,7 @@ MONTHLESS = [stated("1", "MWh", generation="wind", month="2026-13")]
 DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "unknown unit in a line": ("activity", "inputs/0/unit", "tonne", UnitError, "inputs/li/unit"),
     "power by mass": ("activity", "electricity/0/unit", "kg", UnitError, "electricity/electricity-1/unit"),
-    "fuel by volume": ("activity", "fuels/0/unit", "m3", UnitError, "fuels/fuels-1/unit"),
+    "fuel by distance": ("activity", "fuels/0/unit", "km", UnitError, "fuels/fuels-1/unit"),
     "emission by energy": ("activity", "direct_emissions/0/unit", "kWh", UnitError, "direct_emissions/direct_emissions-1/unit"),
     "unknown unit of a total": ("activity", "electricity_total/unit", "kwh", UnitError, "electricity_total/unit"),
     "unknown unit of the declared unit": ("bill", "per/unit", "pack", UnitError, "per/unit"),

@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from bom_graph import FactorFamilyError, FactorRelease, look_up, release_bytes
+from bom_graph import FactorFamilyError, FactorRelease, MissingFactorError, dimension, look_up, release_bytes
+from bom_graph.records import Fuel, Generation, Transport
 from connectors.authorities import AuthoritiesError, factor_release
 
 TABLE = Path(__file__).parents[2] / "examples" / "authorities" / "factors.csv"
@@ -52,7 +54,7 @@ PRINTED = [
             "electricity-hydro": ("0.0143", "0.0141"),
             "electricity-nuclear": ("0.0065", "0.0065"),
             "electricity-wind": ("0.0336", "0.0324"),
-            "electricity-pv": ("0.0545", "0.0520"),
+            "electricity-solar": ("0.0545", "0.0520"),
             "electricity-csp": ("0.0313", "0.0312"),
             "electricity-biomass": ("0.0457", "0.0404"),
             "electricity-transmission-without-losses": ("0.0036", "0.0046"),
@@ -69,7 +71,7 @@ PRINTED = [
             ("IN", 2025, "0.67013"), ("TR", 2025, "0.47474"),
         )
     ),
-    ("freight-truck-average", "GB", LIFE_CYCLE, 2025, "0.12522"),
+    ("freight-road", "GB", LIFE_CYCLE, 2025, "0.12522"),
     ("freight-truck", "GB", LIFE_CYCLE, 2025, "0.09502"),
     ("freight-rail", "GB", LIFE_CYCLE, 2025, "0.03470"),
     ("freight-sea", "GB", LIFE_CYCLE, 2025, "0.01977"),
@@ -127,6 +129,45 @@ def test_british_freight_elsewhere_is_a_marked_proxy() -> None:
     found = look_up([RELEASE], "freight-truck", "CN", LIFE_CYCLE, year=2025, where="test")
     assert found.reason.startswith("proxy: GB for CN: the British factor stands in")
     assert look_up([RELEASE], "freight-truck", "GB", LIFE_CYCLE, year=2025, where="test").reason == "exact: GB"
+
+
+@pytest.mark.parametrize("generation", get_args(Generation))
+def test_every_generation_that_statements_may_state_has_china_s_factor_and_no_other(generation: str) -> None:
+    for year in (2023, 2024):
+        found = look_up([RELEASE], f"electricity-{generation}", "CN", LIFE_CYCLE, year=year, where="test")
+        assert (found.row.year, found.row.side) == (year, "busbar")
+    with pytest.raises(MissingFactorError) as caught:
+        look_up([RELEASE], f"electricity-{generation}", "US", LIFE_CYCLE, year=2024, where="test")
+    assert caught.value.remedy == (
+        "there are factors for CN alone: use a factor release that has one for this place, or state the supply as grid"
+    )
+
+
+#: Modes that the British table has nothing of; docs/formats/factor-release.md says so.
+WITHOUT_FACTOR = {"inland_waterway"}
+
+
+@pytest.mark.parametrize("mode", get_args(Transport.model_fields["mode"].annotation))
+def test_every_mode_that_statements_may_state_has_a_factor_or_a_documented_lack(mode: str) -> None:
+    if mode in WITHOUT_FACTOR:
+        with pytest.raises(MissingFactorError) as caught:
+            look_up([RELEASE], f"freight-{mode}", None, LIFE_CYCLE, year=2025, where="test")
+        assert caught.value.remedy.startswith("state the leg's own factor (value, per, source)")
+        page = Path(__file__).parents[2] / "docs" / "formats" / "factor-release.md"
+        assert f"`{mode}`" in page.read_text("utf-8")
+    else:
+        assert look_up([RELEASE], f"freight-{mode}", None, LIFE_CYCLE, year=2025, where="test").row.per == "t.km"
+
+
+def test_every_fuel_with_a_life_cycle_can_be_stated_in_its_factor_s_unit() -> None:
+    fuels = {row.flow: row for row in RELEASE.rows if row.id.endswith("+upstream")}
+    assert sorted(fuels) == [
+        *("coal-industrial", "diesel", "fuel-oil", "heat-steam"),
+        *("lpg", "lpg-volume", "natural-gas", "natural-gas-volume"),
+    ]
+    for flow, row in fuels.items():
+        line = Fuel.model_validate({"id": "f", "flow": flow, "amount": "1", "unit": row.per, "obtained": "measured"})
+        assert dimension(line.unit, where="test") == dimension(row.per, where="test")
 
 
 def test_a_fuel_without_its_supply_is_no_life_cycle() -> None:

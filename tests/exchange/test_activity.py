@@ -384,6 +384,58 @@ def test_worked_example_d_without_certificates(world: World) -> None:
     assert with_power(world, CELL).footprint.total / 1000 == pytest.approx(5251.3, rel=1e-12)
 
 
+def test_worked_example_d_by_the_releases_that_ship(world: World) -> None:
+    site_month(world, ("wind", "4000"))
+    shown = document(world.compute(CELL, CHINA))
+    assert float(shown["total"]["value"]) / 1000 == pytest.approx(3200.9, rel=1e-12)
+    assert {part["factor"]["release"] for part in shown["contributions"]} == {"authorities-2026"}
+    bare = World()
+    site_month(bare)
+    assert bare.compute(CELL, CHINA).footprint.total / 1000 == pytest.approx(5251.3, rel=1e-12)
+    above = World()
+    site_month(above, ("wind", "9500"))
+    with pytest.raises(RefusedError, match="500 MWh above grid purchases"):
+        above.compute(CELL, CHINA)
+
+
+def test_a_generation_without_a_factor_of_its_place_says_which_places_have_one(world: World) -> None:
+    plant(
+        world, made(CELL, "1"), electricity=[line("1", "MWh", supply="direct_line", geography="US", generation="wind")]
+    )
+    with pytest.raises(RefusedError) as caught:
+        world.compute(CELL, CHINA)
+    (finding,) = caught.value.findings
+    assert (finding.gate, finding.level) == ("missing_factor", "hard")
+    assert "there are factors for CN alone" in finding.remedy
+    assert "state the supply as grid" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("flow", "amount", "unit", "kg"),
+    [
+        ("diesel", "1", "m3", 3272.56),
+        ("fuel-oil", "10", "L", 38.7032),
+        ("lpg", "1", "t", 3288.65282),
+        ("coal-industrial", "2", "kg", 5.63517928),
+        ("natural-gas-volume", "1", "m3", 2.39978),
+        ("natural-gas", "1", "MWh", 237.87),
+    ],
+)
+def test_a_fuel_is_stated_in_the_unit_of_its_factor(world: World, flow: str, amount: str, unit: str, kg: float) -> None:
+    plant(world, made(CELL, "1"), fuels=[line(amount, unit, flow=flow)])
+    assert world.compute(CELL, CHINA).footprint.total == pytest.approx(kg, rel=1e-12)
+
+
+def test_a_fuel_in_another_dimension_than_its_factor_is_refused(world: World) -> None:
+    plant(world, made(CELL, "1"), fuels=[line("1", "kWh", flow="diesel", id="f")])
+    with pytest.raises(RefusedError) as caught:
+        world.compute(CELL, CHINA)
+    (finding,) = caught.value.findings
+    assert (finding.gate, finding.level) == ("units", "hard")
+    assert finding.where.endswith("fuels/f")
+    assert finding.remedy == "state the amount in a unit of volume"
+
+
 @pytest.mark.parametrize("rule_set", [EUROPE, EVERBATT], ids=["rejected", "not covered"])
 def test_claimed_certificates_that_a_rule_set_does_not_count_are_noted(world: World, rule_set: RuleSet) -> None:
     entry = site_month(world, ("wind", "4000"))

@@ -225,7 +225,10 @@ def test_what_neither_scenario_nor_rule_set_states_is_a_gap() -> None:
 @pytest.mark.parametrize(
     ("claims", "said"),
     [
-        ({"distribution": [line("1500", "km", "estimated", mode="road")]}, "no factor for flow 'freight-road'"),
+        (
+            {"distribution": [line("1500", "km", "estimated", mode="inland_waterway")]},
+            "no factor for flow 'freight-inland_waterway'",
+        ),
         ({"materials": [{**nickel(), "recycling": None}]}, "no factor is stated for recycling of nickel"),
         ({"collection": [TRUCK]}, "states what is collected, and not what becomes of it"),
     ],
