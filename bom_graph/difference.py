@@ -38,7 +38,8 @@ class ReleaseDifference:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One contribution that moves, in kg CO2e of the demand; `new` is None where the row is gone. `where` names the line."""
+    """One contribution that moves, in kg CO2e of the demand; `new` is None where the row is gone or in another unit, so that nobody knows
+    it before the result is computed again. `where` names the line."""
 
     where: str
     row: str

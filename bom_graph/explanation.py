@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import count
 from typing import Final, Literal
@@ -20,6 +22,7 @@ import numpy as np
 from bom_graph.errors import LoopError
 from bom_graph.footprint import Burden, ProductSystem
 from bom_graph.graph import Amounts, CompiledSystem, Link, compile_system
+from bom_graph.quantities import base_unit, convert
 
 #: Rows of a tree, and share of the absolute emissions below which a branch goes to the rest.
 TREE_ROWS: Final = 200
@@ -368,7 +371,9 @@ def waterfall(
     """Return what leads from `before` to `after`, bar by bar; `units` divides each total (kWh of the denominator).
 
     The two demanded products count as one, other processes are the same where they have one name, lines where product and path, else
-    product, list and name, agree. With s what `before` takes of each product, I what a unit carries in `after`, the difference is exactly
+    product, list and name, agree. A process under another name is the same where it stands at the same place (`_same_places`).
+
+    With s what `before` takes of each product, I what a unit carries in `after`, the difference is exactly
 
         (demand after - before) x I  +  sum of s x (change of an input) x I of its supplier  +  sum of s x (change of a line)
 
@@ -377,6 +382,7 @@ def waterfall(
     the denominator, at the new total.
     """
     sides = (_Side.of(before), _Side.of(after))
+    sides = (sides[0], sides[1].renamed(_same_places(*sides)))
     for here, there in (sides, sides[::-1]):
         there.add_unknown(here)
     names = tuple(dict.fromkeys([*sides[0].lines, *sides[1].lines]))
@@ -424,6 +430,21 @@ class _Side:
             of_one[names[link.supplier]] = of_one.get(names[link.supplier], 0.0) + link.amount
         return cls(lines, taken)
 
+    def renamed(self, names: Mapping[str, str]) -> _Side:
+        """Return this side with other names of processes."""
+        return _Side(
+            {names.get(name, name): lines for name, lines in self.lines.items()},
+            {
+                names.get(name, name): {names.get(one, one): amount for one, amount in taken.items()}
+                for name, taken in self.taken.items()
+            },
+        )
+
+    def marks(self, name: str) -> frozenset[tuple[str, ...]]:
+        """What a process is known by, whatever its name: its lines, by list and name, and what it takes."""
+        lines = (_list_and_name(burden) for burden in self.lines[name])
+        return frozenset([*lines, *((supplier,) for supplier in self.taken.get(name, ()))])
+
     def add_unknown(self, other: _Side) -> None:
         """Add the processes that only `other` has, as it has them; nothing here takes of them."""
         for name in other.lines.keys() - self.lines.keys():
@@ -436,6 +457,37 @@ class _Side:
             Link(numbers[c], numbers[s], amount) for c, of_one in self.taken.items() for s, amount in of_one.items()
         ]
         return compile_system(names, links)
+
+
+def _same_places(before: _Side, after: _Side) -> dict[str, str]:
+    """Which process of `after`, under a name of its own, stands where a process of `before` does: name in `after` -> in `before`.
+
+    From the demanded product down, among what one process takes: two that only their side has are the same where all their lines and
+    suppliers have the same names, else where they have one in common, and no other of the two sides could be meant.
+    """
+    found: dict[str, str] = {}
+    waiting = [(ROOT, ROOT)]
+    seen = set(waiting)
+    while waiting:
+        pair = waiting.pop(0)
+        left, right = (side.taken.get(name, {}) for side, name in zip((before, after), pair, strict=True))
+        old = [name for name in left if name not in after.lines and name not in found.values()]
+        new = [name for name in right if name not in before.lines and name not in found]
+        marked = [(a, b, before.marks(a), after.marks(b)) for a in old for b in new]
+        pairs: list[tuple[str, str]] = []
+        for alike in (
+            [(a, b) for a, b, ours, theirs in marked if ours == theirs],
+            [(a, b) for a, b, ours, theirs in marked if ours & theirs],
+        ):
+            left_over = [(a, b) for a, b in alike if a not in found.values() and b not in found]
+            firsts, seconds = Counter(a for a, _ in left_over), Counter(b for _, b in left_over)
+            only = [(a, b) for a, b in left_over if firsts[a] == seconds[b] == 1]
+            found.update({b: a for a, b in only})
+            pairs += only
+        below = [*pairs, *((name, name) for name in left if name in right)]
+        waiting += [one for one in dict.fromkeys(below) if one not in seen]
+        seen.update(below)
+    return found
 
 
 def _changed_inputs(
@@ -513,12 +565,14 @@ class _Factor:
 
 
 def _factor(burden: Burden) -> _Factor:
-    """The factor of a line; value 0 where it has none."""
+    """The factor of a line, per base unit of its dimension; value 0 where it has none."""
     found = burden.origin.get("factor")
     if not isinstance(found, Mapping):
         return _Factor("", 0.0, "")
     row = f"{found['release']}/{found['row']}"
-    return _Factor(row, float(str(found["value"])), f"{found['value']} {found['unit']} ({row})")
+    per = str(found["unit"]).rpartition("/")[2]
+    size = float(convert(Decimal(1), per, base_unit(per, where=row), where=row))
+    return _Factor(row, float(str(found["value"])) / size, f"{found['value']} {found['unit']} ({row})")
 
 
 def name_of(burden: Burden) -> str:

@@ -79,6 +79,12 @@ def dimension(unit: str, *, where: str) -> str:
         raise UnitError(f"unknown unit {unit!r}", where=where, remedy=f"use one of {known}") from None
 
 
+def base_unit(unit: str, *, where: str) -> str:
+    """Return the unit that its dimension is counted in, for instance kWh for MJ; raise UnitError where it is unknown."""
+    wanted = dimension(unit, where=where)
+    return next(name for name, (of, ratio) in UNITS.items() if of == wanted and ratio == 1)
+
+
 def convert(amount: Decimal, unit: str, to: str, *, where: str) -> Decimal:
     """Return `amount` of `unit` in unit `to`, to 34 significant digits; UnitError across dimensions."""
     source, target = dimension(unit, where=where), dimension(to, where=where)

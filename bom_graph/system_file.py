@@ -9,21 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from bom_graph.errors import BomGraphError, FactorError, GasError, RuleSetError, SystemFileError, UnitError
+from bom_graph.errors import (
+    BomGraphError,
+    FactorError,
+    GasError,
+    MissingFactorError,
+    RuleSetError,
+    SystemFileError,
+    UnitError,
+)
 from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, Family, look_up
 from bom_graph.footprint import Burden, Footprint, ProductSystem, solve
 from bom_graph.gases import Column, Gas, Origin, check_gas, column_of, gwp100
 from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
 from bom_graph.graph import Link
-from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.quantities import Amount, base_unit, convert, dimension
 from bom_graph.rules import LINE_CLASSES, RuleSet
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import in_words
@@ -97,7 +106,7 @@ class SystemEmission(_Frozen):
 
 
 class SystemProcess(_Frozen):
-    """A unit process."""
+    """A unit process. Lines of one list that have an `id` have different ones."""
 
     id: Name
     process_class: Annotated[Text, Field(alias="class")]
@@ -178,9 +187,15 @@ class SystemFile(_Frozen):
                 raise _misnamed(f"two processes are named {process.id}", f"processes/{process.id}", "name each once")
             known.add(process.id)
         for process in self.processes:
+            for name, lines in (("inputs", process.inputs), ("emissions", process.emissions)):
+                named = [line.id for line in lines if line.id is not None]
+                if len(set(named)) != len(named):
+                    twice = Counter(named).most_common(1)[0][0]
+                    place = f"processes/{process.id}/{name}/{twice}"
+                    raise _misnamed(f"two lines have the id {twice}", place, "give each line an id of its own, or none")
             for number, line in enumerate(process.inputs, 1):
                 if line.process is not None and line.process not in known:
-                    place = f"processes/{process.id}/inputs/{line.id or number}"
+                    place = f"processes/{process.id}/inputs/{_key(line, number)}"
                     raise _misnamed(f"no process is named {line.process}", place, "add it, or name a flow")
         if self.demand.process not in known:
             raise _misnamed(f"no process is named {self.demand.process}", "demand/process", "name one of the file's")
@@ -211,6 +226,36 @@ class SystemResult:
     uncertain: UncertainSystem | None = None
     demand: Mapping[int, float] = field(default_factory=dict)
 
+    @property
+    def total(self) -> float | None:
+        """kg CO2e of the demand; None where it is refused, or nothing of what goes into it says what it takes or emits."""
+        if self.footprint is None or self.uncertain is None:
+            return None
+        taken = _taken(self.uncertain.system.links, self.demand)
+        stated = any(burden.process in taken for burden in self.uncertain.system.burdens)
+        return self.footprint.total if stated else None
+
+    def in_base_units(self) -> tuple[ProductSystem, int, float]:
+        """Return the system per base unit (kg, kWh, ...) of each product, the demanded process and its amount.
+
+        Files that state one product in different units are then the same system. Of results that aren't refused alone.
+        """
+        assert self.uncertain is not None  # noqa: S101 - refused ones have nothing to explain
+        system = self.uncertain.system
+        sizes = []
+        for process in self.file.processes:
+            unit = process.product.unit
+            sizes.append(float(convert(Decimal(1), unit, base_unit(unit, where=process.id), where=process.id)))
+        links = tuple(
+            replace(link, amount=link.amount * sizes[link.supplier] / sizes[link.consumer]) for link in system.links
+        )
+        burdens, apart = (
+            tuple(replace(burden, kg_co2e=burden.kg_co2e / sizes[burden.process]) for burden in found)
+            for found in (system.burdens, system.apart)
+        )
+        ((product, amount),) = self.demand.items()
+        return ProductSystem(system.processes, links, burdens, apart), product, amount * sizes[product]
+
 
 def solve_file(
     file: SystemFile, rule_set: RuleSet, releases: Sequence[FactorRelease], *, draws: int = 0, seed: int = 0
@@ -231,9 +276,41 @@ def solve_file(
     if not math.isfinite(footprint.total):
         built.refuse("units", "demand", "the amounts are too large to be added up", "correct the amounts")
         return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
+    built.findings += _silent(file, system, demand)
     uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
-    simulation = simulate(uncertain, demand, draws=draws, seed=seed) if draws else None
-    return SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), simulation, uncertain, demand)
+    found = SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), None, uncertain, demand)
+    if not draws or found.total is None:
+        return found
+    return replace(found, simulation=simulate(uncertain, demand, draws=draws, seed=seed))
+
+
+def _taken(links: Sequence[Link], demand: Mapping[int, float]) -> set[int]:
+    """The processes that the demand takes, however little."""
+    suppliers: dict[int, list[int]] = {}
+    for link in links:
+        suppliers.setdefault(link.consumer, []).append(link.supplier)
+    found, waiting = set(demand), list(demand)
+    while waiting:
+        new = [supplier for supplier in suppliers.get(waiting.pop(), ()) if supplier not in found]
+        found.update(new)
+        waiting += new
+    return found
+
+
+def _silent(file: SystemFile, system: ProductSystem, demand: Mapping[int, float]) -> list[Finding]:
+    """A hard finding, which refuses nothing, for each process in use that says neither what it takes nor what it emits."""
+    what = "the process states neither inputs nor emissions: what it emits is missing, not zero"
+    remedy = "state its lines; one with the amount 0 says that there is nothing"
+    return [
+        Finding("missing_data", "hard", f"processes/{process.id}", what, remedy, refuses=False)
+        for number in sorted(_taken(system.links, demand))
+        if not ((process := file.processes[number]).inputs or process.emissions)
+    ]
+
+
+def _key(line: SystemInput | SystemEmission, number: int) -> str:
+    """What names a line in its list: its id, else `#` and its number, which no id can be."""
+    return line.id or f"#{number}"
 
 
 class _Builder:
@@ -241,7 +318,8 @@ class _Builder:
 
     def __init__(self, file: SystemFile, rule_set: RuleSet, releases: Sequence[FactorRelease]) -> None:
         self.rule_set = rule_set
-        self.releases = (*_own_release(file), *releases)
+        self.own = _own_release(file)
+        self.releases = (*self.own, *releases)
         self.numbers = {process.id: number for number, process in enumerate(file.processes)}
         self.file = file
         self.links: list[Link] = []
@@ -276,9 +354,10 @@ class _Builder:
             self.refuse(gate, place, error.what, error.remedy)
             return
         for number, line in enumerate(process.inputs, 1):
-            self._input(process, line, stages[line.line_class], f"{place}/inputs/{line.id or number}")
+            self._input(process, line, stages[line.line_class], f"{place}/inputs/{_key(line, number)}")
         for number, emission in enumerate(process.emissions, 1):
-            self._emission(process, emission, stages["direct_emission"], f"{place}/emissions/{emission.id or number}")
+            where = f"{place}/emissions/{_key(emission, number)}"
+            self._emission(process, emission, stages["direct_emission"], where)
 
     def _input(self, process: SystemProcess, line: SystemInput, stage: str, where: str) -> None:
         if line.process is not None:
@@ -360,6 +439,10 @@ class _Builder:
         family = self.rule_set.electricity.family if flow == "electricity" else LIFE_CYCLE
         rules, year = self.rule_set, self.file.year
         try:
+            # A factor that the file states is meant: one of another family isn't passed over for a release's.
+            own = self.own if any(flow in release.by_flow for release in self.own) else ()
+            if own:
+                self._own_fits(own, flow, geography, family, where)
             found = look_up(
                 self.releases, flow, geography, family, year=year, where=where, proxies=rules.proxy_releases
             )
@@ -368,6 +451,16 @@ class _Builder:
             return None
         self.factors.append(found)
         return found
+
+    def _own_fits(
+        self, own: Sequence[FactorRelease], flow: str, geography: str | None, family: str, where: str
+    ) -> None:
+        """Raise FactorFamilyError where the file's factor for the line is of another family; say where it is for another place."""
+        try:
+            look_up(own, flow, geography, family, year=self.file.year, where=where)
+        except MissingFactorError as error:
+            what = f"the file's own factor is not taken: {error.what}"
+            self.findings.append(Finding("own_factor", "soft", where, what, "state its geography as the line's"))
 
     def _converted(self, amount: Decimal, unit: str, to: str, where: str) -> Decimal | None:
         try:

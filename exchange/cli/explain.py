@@ -36,9 +36,23 @@ class _Given:
         if self.found is not None:
             return explanation_of(self.found)
         assert self.solved is not None  # noqa: S101 - one of the two is there
-        assert self.solved.uncertain is not None  # noqa: S101 - refused ones are not made
-        ((product, amount),) = self.solved.demand.items()
-        return Explanation(self.solved.uncertain.system, product, amount)
+        return Explanation(*self.solved.in_base_units())
+
+    @property
+    def total(self) -> str | None:
+        """kg CO2e of the demand, stored; None where it is missing."""
+        if self.found is not None:
+            value: str | None = self.found["total"]["value"]
+            return value
+        return None if self.solved is None or self.solved.total is None else _stored(self.solved.total)
+
+    @property
+    def findings(self) -> list[str]:
+        """What a product system's solution says against it, a line each; a result's stand in its document."""
+        found = () if self.solved is None else self.solved.findings
+        return [
+            f"  {one.level} finding: {one.what} (at {one.where}); {one.remedy}" for one in found if one.level == "hard"
+        ]
 
     @property
     def kwh(self) -> float:
@@ -70,9 +84,11 @@ def run_explain(
         _answer(_trace_document(traced), _trace_lines(traced), as_json=as_json)
         return DONE
     explained = given.explanation
-    head = f"{given.name}: {explained.total:.6g} kg CO2e"
+    head = f"{given.name}: missing" if given.total is None else f"{given.name}: {explained.total:.6g} kg CO2e"
     gaps = [] if given.found is None else given.found["gaps"]
-    members: dict[str, Any] = {"result": given.name, "total_kg_co2e": _stored(explained.total), "gaps": gaps}
+    members: dict[str, Any] = {"result": given.name, "total_kg_co2e": None, "gaps": gaps}
+    if given.total is not None:
+        members["total_kg_co2e"] = _stored(explained.total)
     if view == "tree":
         tree = explained.tree(rows=rows, cut_off=cut_off)
         members["tree"], lines = [_row_document(row) for row in tree], _tree_lines(tree)
@@ -90,7 +106,7 @@ def run_explain(
         members["sankey"] = _sankey_document(sankey)
         lines = (f"  {flow.kg_co2e:12.6g}  {flow.source} -> {flow.target}" for flow in sankey.flows)
     told = (f"  gap: {gap['where']}: {gap['what']}" for gap in gaps)
-    _answer(members, [head, *lines, *told], as_json=as_json)
+    _answer(members, [head, *lines, *told, *given.findings], as_json=as_json)
     return DONE
 
 
@@ -101,9 +117,14 @@ def run_compare(first: Path, second: Path, rules: str | None, *, draws: int, see
     from exchange.explaining import difference
 
     before, after = _open(first, rules), _open(second, rules)
+    for file, given in ((first, before), (second, after)):
+        if given.total is None:
+            what, remedy = "its total is missing, so that there is nothing to compare", "state what goes into it"
+            raise UsageError(what, where=str(file), remedy=remedy)
     if before.found is not None and after.found is not None:
         found = difference(before.found, after.found)
     elif before.found is None and after.found is None:
+        _check_demands(before, after)
         if before.unit != after.unit:
             what, remedy = "only one of the two states its delivered energy", "state it in both, or in neither"
             raise UsageError(what, where="delivered_energy", remedy=remedy)
@@ -153,6 +174,16 @@ def _open(file: Path, rules: str | None) -> _Given:
         first = solved.findings[0]
         raise UsageError(f"the product system is refused: {first.what}", where=first.where, remedy=first.remedy)
     return _Given(f"{solved.file.title} under {rule_set.id}", solved=solved)
+
+
+def _check_demands(before: _Given, after: _Given) -> None:
+    from bom_graph import dimension
+    from exchange.errors import UsageError
+
+    stated = [one.solved.file.demand.unit for one in (before, after) if one.solved is not None]
+    if len({dimension(unit, where="demand/unit") for unit in stated}) > 1:
+        what, remedy = f"one demand is in {stated[0]}, the other in {stated[1]}", "compare demands of one dimension"
+        raise UsageError(what, where="demand/unit", remedy=remedy)
 
 
 def _drawn(before: _Given, after: _Given, draws: int, seed: int) -> Simulation:

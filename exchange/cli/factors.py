@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, say, say_json
 from exchange.cli.rules import rule_set_of
-from exchange.errors import SetupError
+from exchange.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from bom_graph import Effect, FactorRelease, FactorRow, ReleaseDifference
 
 _MAX_RESULT = 64 * 1024 * 1024
+_NEAREST = 3
 
 
 def release_of(name: str) -> FactorRelease:
@@ -44,8 +46,11 @@ def run_list(*, as_json: bool) -> int:
 
 
 def run_show(name: str, flow: str | None, geography: str | None, *, as_json: bool) -> int:
-    """Print a release's rows, of one flow or place where these are named. Raises FactorError, OSError."""
+    """Print a release's rows, of one flow or place where these are named. Raises FactorError, OSError, UsageError for what it lacks."""
     release = release_of(name)
+    _check_known("--flow", flow, {row.flow for row in release.rows}, release.id)
+    of_flow = {row.geography for row in release.rows if flow in (None, row.flow)}
+    _check_known("--geography", geography, of_flow, f"{release.id} for {flow}" if flow else release.id)
     rows = [row for row in release.rows if flow in (None, row.flow) and geography in (None, row.geography)]
     if as_json:
         say_json({**release.model_dump(mode="json", exclude={"rows"}), "rows": [_row(row) for row in rows]})
@@ -58,6 +63,14 @@ def run_show(name: str, flow: str | None, geography: str | None, *, as_json: boo
             f"  {row.id}: {row.flow} {row.geography} {row.year}: {row.value:f} {unit} ({row.family}{side}; {row.source})"
         )
     return DONE
+
+
+def _check_known(option: str, wanted: str | None, known: set[str], where: str) -> None:
+    if wanted is None or wanted in known:
+        return
+    near = difflib.get_close_matches(wanted, sorted(known), _NEAREST, cutoff=0)
+    what, remedy = f"no row with {wanted!r} in {where}", f"the nearest are {', '.join(near)}"
+    raise UsageError(what, where=option, remedy=remedy)
 
 
 def run_diff(
@@ -160,6 +173,7 @@ def _document(
                 for one in effects
             ],
             "moved_kg_co2e": kilograms(_moved(effects)),
+            "not_in_it": [one.where for one in _unknown(effects)],
         }
     return found
 
@@ -180,13 +194,26 @@ def _lines(
     if effects is None:
         return
     for one in effects:
-        shown = ("none" if kg is None else f"{kg:.6g}" for kg in (one.old, one.new))
+        shown = ("unknown" if kg is None else f"{kg:.6g}" for kg in (one.old, one.new))
         yield f"  moves: {one.where}, {one.row}: {' -> '.join(shown)} kg CO2e"
-    yield f"  together {_moved(effects):+.6g} kg CO2e; rows that are gone or in another unit aren't in it"
+    moved, unknown = _moved(effects), _unknown(effects)
+    yield "  together: can't be summed" if moved is None else f"  together {moved:+.6g} kg CO2e"
+    if unknown:
+        kg = math.fsum(one.old for one in unknown if one.old is not None)
+        yield (
+            f"  not in it: {len(unknown)} of {len(effects)} lines, {kg:.6g} kg CO2e by the old release, whose rows are gone or in another "
+            "unit; compute the result again with the new release"
+        )
 
 
-def _moved(effects: tuple[Effect, ...]) -> float:
-    return math.fsum(one.new - one.old for one in effects if one.old is not None and one.new is not None)
+def _moved(effects: tuple[Effect, ...]) -> float | None:
+    """kg CO2e that the effects come to as far as they are known; None where none is."""
+    known = [one.new - one.old for one in effects if one.old is not None and one.new is not None]
+    return math.fsum(known) if known or not effects else None
+
+
+def _unknown(effects: tuple[Effect, ...]) -> list[Effect]:
+    return [one for one in effects if one.old is None or one.new is None]
 
 
 def _named(row: FactorRow) -> str:

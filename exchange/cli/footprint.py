@@ -11,7 +11,7 @@ from exchange.cli.output import DONE, REJECTED, say, say_json
 from exchange.cli.rules import rule_set_of
 
 if TYPE_CHECKING:
-    from bom_graph import Contribution, Footprint, SystemResult
+    from bom_graph import Contribution, SystemResult
 
 _SHOWN = 10
 
@@ -29,7 +29,7 @@ def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -
     else:
         for line in _lines(found):
             say(line)
-    return REJECTED if found.footprint is None else DONE
+    return REJECTED if found.total is None else DONE
 
 
 def run_schema() -> int:
@@ -53,7 +53,7 @@ def _document(found: SystemResult, draws: int, seed: int) -> dict[str, Any]:
         "demand": {"process": demand.process, "amount": str(demand.amount), "unit": demand.unit},
         "unit": "kg CO2e",
         "refused": footprint is None,
-        "total": None if footprint is None else stored(footprint.total),
+        "total": None if found.total is None else stored(found.total),
         "delivered_kwh": None if found.delivered_kwh is None else str(found.delivered_kwh),
         "per_kwh_delivered": None,
         "stages": [],
@@ -64,7 +64,7 @@ def _document(found: SystemResult, draws: int, seed: int) -> dict[str, Any]:
         ],
     }
     if footprint is not None:
-        document["per_kwh_delivered"] = _per_kwh(found, footprint)
+        document["per_kwh_delivered"] = _per_kwh(found)
         document["stages"] = [
             {"stage": stage.id, "kg_co2e": stored(footprint.stages[stage.id])}
             for stage in found.rule_set.stages
@@ -101,18 +101,22 @@ def _part(part: Contribution) -> dict[str, Any]:
     }
 
 
-def _per_kwh(found: SystemResult, footprint: Footprint) -> str | None:
+def _per_kwh(found: SystemResult) -> str | None:
     from bom_graph import stored
 
-    return None if found.delivered_kwh is None else stored(footprint.total / float(found.delivered_kwh))
+    if found.delivered_kwh is None or found.total is None:
+        return None
+    return stored(found.total / float(found.delivered_kwh))
 
 
 def _lines(found: SystemResult) -> Iterator[str]:
     demand, footprint = found.file.demand, found.footprint
     yield f"{found.file.title}: {demand.amount:f} {demand.unit} of {demand.process}, under {found.rule_set.id} {found.rule_set.version}"
     if footprint is not None:
-        yield f"  {footprint.total:.6g} kg CO2e"
-        if (per_kwh := _per_kwh(found, footprint)) is not None:
+        yield (
+            "  missing: nothing that goes into it is stated" if found.total is None else f"  {found.total:.6g} kg CO2e"
+        )
+        if (per_kwh := _per_kwh(found)) is not None:
             yield f"  {float(per_kwh):.6g} kg CO2e per kWh delivered"
         for stage in found.rule_set.stages:
             if stage.id in footprint.stages:
@@ -120,7 +124,8 @@ def _lines(found: SystemResult) -> Iterator[str]:
         if footprint.apart:
             beside = sum(part.kg_co2e for part in footprint.apart)
             yield f"    beside the total (carbon that the rule set states apart): {beside:.6g} kg CO2e"
-        yield "  largest contributions, kg CO2e:"
+        if footprint.contributions:
+            yield "  largest contributions, kg CO2e:"
         largest = sorted(footprint.contributions, key=lambda part: -abs(part.kg_co2e))
         yield from (f"    {part.kg_co2e:12.6g}  {_named(part)}" for part in largest[:_SHOWN])
         if len(largest) > _SHOWN:

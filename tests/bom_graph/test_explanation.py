@@ -187,10 +187,36 @@ def test_lines_whose_path_is_new_are_matched_by_name() -> None:
 def test_packs_of_other_names_are_compared_as_one_product() -> None:
     other = replace(pack(), processes=("pack 2", "cell 2", "cathode"))
     found = waterfall(Explanation(pack()), Explanation(other, amount=2.0))
-    assert {(bar.cause, bar.what) for bar in found.bars} == {
-        ("demand", "amount"), ("input added", "cell 2"), ("input removed", "cell"),
-    }  # fmt: skip
+    # The cells have other names as well, and stand at the same place with the same lines.
+    assert [(bar.cause, bar.what) for bar in found.bars] == [("demand", "amount")]
     assert math.fsum(bar.amount for bar in found.bars) == pytest.approx(TOTAL)
+
+
+def test_suppliers_of_other_names_are_the_same_where_only_one_can_be_meant() -> None:
+    """Both suppliers are others; the cell is known by its foil, and the box by all of its lines."""
+    before = ProductSystem(
+        ("p", "box", "cell"),
+        (Link(0, 1, 1.0), Link(0, 2, 4.0)),
+        (by_factor(1, 1.0, "2", "power"), by_factor(2, 1.0, "2", "power"), by_factor(2, 3.0, "5", "foil")),
+    )
+    other = replace(
+        before, processes=("q", "box 2", "cell 2"), burdens=(*before.burdens[:2], by_factor(2, 4.0, "5", "foil"))
+    )
+    found = waterfall(Explanation(before), Explanation(other))
+    assert [(bar.cause, bar.where, bar.what, bar.amount) for bar in found.bars] == [("line", "cell", "foil", 20.0)]
+    twins = ProductSystem(
+        ("p", "a", "b"), before.links, (by_factor(1, 1.0, "2", "power"), by_factor(2, 1.0, "2", "power"))
+    )
+    found = waterfall(Explanation(twins), Explanation(replace(twins, processes=("p", "c", "d"))))
+    assert {bar.cause for bar in found.bars} == {"input added", "input removed"}
+
+
+def test_a_factor_in_another_unit_is_the_same_factor() -> None:
+    per_t = {"row": "row", "value": "3000", "unit": "kg CO2e/t", "release": "r"}
+    after = ProductSystem(("p",), (), (burden(0, 12.0, "salt", factor=per_t),))
+    before = ProductSystem(("p",), (), (by_factor(0, 2.0, "3", "salt"),))
+    (bar,) = waterfall(Explanation(before), Explanation(after)).bars
+    assert (bar.cause, bar.before, bar.after, bar.amount) == ("line", "2", "4", pytest.approx(6.0))
 
 
 @st.composite

@@ -174,6 +174,80 @@ def test_a_draw_of_a_factor_is_shared_by_its_users() -> None:
     assert [key for key, _ in simulation.shares] == ["factor file/x/GLO/2024"]
 
 
+def test_a_line_without_an_id_draws_for_itself() -> None:
+    """The second line has no id, and the first is called 2: each has its own distribution, sd 1 and 100 kg."""
+    members = system(factors=[{"flow": "x", "value": "1", "per": "kg", "source": "a test"}])
+    lines = [
+        {"id": "2", "flow": "x", "amount": "10", "unit": "kg", "uncertainty": {"distribution": "normal", "sd": "1"}},
+        {"flow": "x", "amount": "1000", "unit": "kg", "uncertainty": {"distribution": "normal", "sd": "100"}},
+    ]
+    members["processes"] = [{**members["processes"][1], "inputs": lines, "emissions": []}]
+    members["demand"] = {"process": "cathode", "amount": "1", "unit": "kg"}
+    simulation = solved(members, draws=20_000, seed=1).simulation
+    assert simulation is not None
+    assert simulation.sd == pytest.approx(100, rel=0.03)
+    assert {key for key, _ in simulation.shares} == {
+        "amount processes/cathode/inputs/2",
+        "amount processes/cathode/inputs/#2",
+    }
+
+
+def test_what_states_nothing_is_missing_and_not_zero() -> None:
+    members = system()
+    members["processes"][1] |= {"inputs": [], "emissions": []}
+    found = solved(members, draws=2)
+    assert found.total == pytest.approx(10 * CN)
+    (finding,) = found.findings
+    assert (finding.gate, finding.level, finding.where) == ("missing_data", "hard", "processes/cathode")
+    members["processes"][0]["inputs"] = members["processes"][0]["inputs"][:1]
+    found = solved(members, draws=2)
+    assert (found.total, found.simulation) == (None, None)
+    # Nobody takes the cathode: what it states doesn't count, and what it doesn't state isn't missed.
+    members = system()
+    members["processes"][0]["inputs"] = []
+    found = solved(members)
+    assert found.total is None
+    assert [one.where for one in found.findings] == ["processes/cell"]
+    # An amount of zero is stated.
+    members = system()
+    members["processes"][1] |= {"inputs": [{"flow": "salt", "amount": "0", "unit": "kg"}], "emissions": []}
+    members["demand"] = {"process": "cathode", "amount": "1", "unit": "kg"}
+    assert (solved(members).total, solved(members).findings) == (0, ())
+
+
+def test_a_factor_of_the_file_s_own_is_never_passed_over_for_its_family() -> None:
+    members = system()
+    own = {"flow": "electricity", "geography": "CN", "value": "0.55", "per": "kWh", "source": "x"}
+    members["factors"].append({**own, "family": "co2_generation"})
+    found = solved(members)
+    assert found.total is None
+    assert [(one.gate, one.level, one.where) for one in found.findings] == [
+        ("factor_family", "hard", "processes/cell/inputs/power")
+    ]
+    members["factors"].append(own)
+    assert solved(members).total == pytest.approx(10 + 10 * 0.55)
+    assert solved(members).findings == ()
+    members["factors"][1:] = [{**own, "geography": "GLO"}]
+    found = solved(members)
+    assert found.total == pytest.approx(10 + 10 * CN)
+    assert [(one.gate, one.level) for one in found.findings] == [("own_factor", "soft")]
+
+
+def test_a_system_in_base_units_is_the_same_in_any_unit() -> None:
+    members = system()
+    members["processes"][0]["product"] |= {"amount": "0.1", "unit": "MWh"}
+    members["processes"][1]["product"] |= {"amount": "1000", "unit": "g"}
+    explained = [solved(one).in_base_units() for one in (system(), members)]
+    for one in explained:
+        assert (one[1], one[2]) == (0, 1.0)
+    assert [link.amount for link in explained[1][0].links] == pytest.approx(
+        [link.amount for link in explained[0][0].links]
+    )
+    assert [one.kg_co2e for one in explained[1][0].burdens] == pytest.approx(
+        [one.kg_co2e for one in explained[0][0].burdens]
+    )
+
+
 def at(path: str, value: Any) -> Callable[[Members], None]:
     """Set the member at `path`; None takes it away."""
 
@@ -199,6 +273,7 @@ MALFORMED: dict[str, tuple[Callable[[Members], None], str, str]] = {
     "neither process nor flow": (at("processes/1/inputs/0/flow", None), "processes/cathode/inputs/salt", "either"),
     "a process that isn't there": (at("processes/0/inputs/0/process", "anode"), "processes/cell/inputs/cathode", "anode"),
     "two processes of one name": (at("processes/1/id", "cell"), "processes/cell", "two processes"),
+    "two inputs of one id": (at("processes/0/inputs/1/id", "cathode"), "processes/cell/inputs/cathode", "two lines have the id"),
     "a demand for nothing": (at("demand/process", "pack"), "demand/process", "pack"),
     "a demand of zero": (at("demand/amount", "0"), "demand/amount", "greater"),
     "no processes": (at("processes", []), "processes", "fewer than 1"),

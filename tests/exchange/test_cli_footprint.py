@@ -190,6 +190,36 @@ def test_a_comparison_names_the_line_and_how_sure_it_is(example: Path) -> None:
     assert "the first is the smaller in 100.0% of them" in shown
 
 
+def test_the_same_system_in_other_units_differs_in_nothing(example: Path) -> None:
+    other = changed(example, '"amount": "100", "unit": "kWh"', '"amount": "0.1", "unit": "MWh"')
+    found = answered("compare", example, other, "--rules", EVERBATT)
+    assert float(found["difference"]) == pytest.approx(0, abs=1e-15)
+    assert found["bars"] == []
+    other.write_text(example.read_text().replace('"amount": "1", "unit": "kWh"}', '"amount": "0.001", "unit": "MWh"}'))
+    assert answered("compare", example, other, "--rules", EVERBATT)["bars"] == []
+
+
+def test_a_system_that_states_nothing_has_no_total(example: Path, tmp_path: Path) -> None:
+    members = json.loads(example.read_text())
+    members["processes"] = [{**members["processes"][0], "inputs": []}]
+    empty = tmp_path / "empty.json"
+    empty.write_text(json.dumps(members))
+    done = packtrace("footprint", "solve", empty, "--rules", EVERBATT, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["total"], found["per_kwh_delivered"]) == (1, None, None)
+    assert [one["gate"] for one in found["findings"]] == ["missing_data"]
+    shown = packtrace("footprint", "solve", empty, "--rules", EVERBATT, "--monte-carlo", 10).stdout
+    assert "missing: nothing that goes into it is stated" in shown
+    assert "0 kg CO2e" not in shown
+    assert answered("explain", empty, "--rules", EVERBATT)["total_kg_co2e"] is None
+    shown = packtrace("footprint", "explain", empty, "--rules", EVERBATT).stdout
+    assert shown.startswith("A cell and its cathode under everbatt-2023-cradle-to-gate: missing\n")
+    assert "hard finding: the process states neither inputs nor emissions" in shown
+    done = packtrace("footprint", "compare", example, empty, "--rules", EVERBATT)
+    assert done.returncode == 2
+    assert "its total is missing" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

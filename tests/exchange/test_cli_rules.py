@@ -146,6 +146,19 @@ def test_what_another_release_moves_in_a_stored_result(newer: Path, tmp_path: Pa
     assert moved.keys() == {"copper", "graphite"}
     assert moved["graphite"]["new_kg_co2e"] is None
     assert len(effect["moved"]) == len(copper) + 2
+    assert len(effect["not_in_it"]) == 2
+    shown = packtrace("factors", "diff", "everbatt-2023", newer, "--result", file).stdout
+    assert "-> unknown kg CO2e" in shown
+    assert f"  not in it: 2 of {len(copper) + 2} lines, " in shown
+    gone = json.loads(newer.read_text())
+    gone["rows"] = [row for row in gone["rows"] if row["id"] != "copper"] + [
+        row for row in json.loads(release_bytes("everbatt-2023"))["rows"] if row["id"] == "copper"
+    ]
+    only = written(tmp_path / "gone.json", gone)
+    assert as_json("factors", "diff", "everbatt-2023", only, "--result", file)["effect"]["moved_kg_co2e"] is None
+    assert (
+        "  together: can't be summed\n" in packtrace("factors", "diff", "everbatt-2023", only, "--result", file).stdout
+    )
 
 
 def test_what_another_release_moves_in_a_product_system(newer: Path, tmp_path: Path) -> None:
@@ -165,13 +178,18 @@ def test_what_another_release_moves_in_a_product_system(newer: Path, tmp_path: P
     ("words", "said"),
     [
         (("factors", "show", "everbatt-2024"), "no factor release 'everbatt-2024'"),
+        (("factors", "show", "everbatt-2023", "--flow", "coper"), "the nearest are copper"),
+        (
+            ("factors", "show", "authorities-2026", "--flow", "electricity-wind", "--geography", "US"),
+            "the nearest are CN",
+        ),
         (("factors", "diff", "everbatt-2023", "everbatt-2023", "--footprint", "x.json"), "needs a rule set"),
         (("rules", "show", "cn-miit-552"), "no rule set 'cn-miit-552'"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(words: tuple[str, ...], said: str) -> None:
     done = packtrace(*words)
-    assert done.returncode != 0
+    assert done.returncode == (2 if "--flow" in words else 1)
     assert said in done.stderr
 
 

@@ -37,11 +37,25 @@ def test_a_document_gives_the_tree_of_its_system(results: dict[str, Result]) -> 
     assert theirs[0].total == pytest.approx(result.footprint.total, rel=1e-9)
 
 
+def test_a_cathode_with_its_recipe_instead_of_a_published_factor_is_named() -> None:
+    """Packs and cells have other names on either side, and the cathode is all that differs."""
+    chain = SupplyChain()
+    before, after = (
+        document(chain.result(chain.pack("NMC622", "China", cathode))) for cathode in ("published_factor", "recipe")
+    )
+    bars = difference(before, after).bars
+    assert [(bar.cause, bar.what) for bar in bars] == [
+        ("line removed", "NMC622 active cathode material"),
+        ("input added", "https://cathodes.example/NMC622"),
+    ]
+    assert {bar.where for bar in bars} == {"https://cells.example/NMC622-China-published_factor"}
+
+
 def test_another_cell_plant_is_its_electricity(results: dict[str, Result]) -> None:
-    """The cells differ by name, so that one goes and the other comes; they differ by grid alone."""
+    """The cells differ by name and stand at the same place in the pack: they differ by grid alone."""
     found = difference(document(results["California"]), document(results["China"]))
     assert math.fsum(bar.amount for bar in found.bars) == pytest.approx(found.after - found.before, rel=1e-9)
-    assert {bar.cause for bar in found.bars} == {"input added", "input removed"}
+    assert {(bar.cause, bar.what) for bar in found.bars} == {("factor", "electricity")}
 
 
 def test_other_rules_are_told_apart(results: dict[str, Result]) -> None:
