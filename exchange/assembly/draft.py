@@ -713,6 +713,8 @@ class ProductSystemDraft:
         proxies = self.rule_set.proxy_releases
         found = look_up(self.releases, wanted, None, LIFE_CYCLE, year=year, where=where, proxies=proxies)
         self.factors.append(found)
+        if found.reason.startswith("proxy:"):
+            self.assumptions.append(f"{wanted}: {found.reason}")
         return ResolvedFactor(float(found.row.value), found.row.per, _named(found))
 
     def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:

@@ -216,7 +216,8 @@ def test_a_factor_in_another_unit_is_the_same_factor() -> None:
     after = ProductSystem(("p",), (), (burden(0, 12.0, "salt", factor=per_t),))
     before = ProductSystem(("p",), (), (by_factor(0, 2.0, "3", "salt"),))
     (bar,) = waterfall(Explanation(before), Explanation(after)).bars
-    assert (bar.cause, bar.before, bar.after, bar.amount) == ("line", "2", "4", pytest.approx(6.0))
+    assert (bar.cause, bar.before, bar.after) == ("line", "2", "4")
+    assert bar.amount == pytest.approx(6.0)
 
 
 @st.composite

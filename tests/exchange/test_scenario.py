@@ -300,6 +300,17 @@ def test_transport_without_a_factor_refuses() -> None:
     assert finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("mode", "per_tkm"), [("road", 0.12522), ("rail", 0.03470), ("sea", 0.01977), ("air", 0.66646)]
+)
+def test_a_leg_takes_the_factor_of_its_mode_and_says_that_it_is_british(mode: str, per_tkm: float) -> None:
+    world = World()
+    world.activity(SALT, copper("1"), transport=[line("50", "t.km", mode=mode)])
+    result = world.compute(SALT, CHINA)
+    assert result.footprint.total == pytest.approx(COPPER + 50 * per_tkm)
+    assert [text for text in result.assumptions if text.startswith(f"freight-{mode}: proxy: GB for any place")]
+
+
 @pytest.mark.parametrize("factor", [None, {"flow": "freight-by-foot"}])
 def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | None) -> None:
     """As of the releases that the method names: none of them has freight."""
@@ -320,6 +331,35 @@ def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | Non
         with pytest.raises(MissingFactorError, match="no factor for flow 'freight-") as caught:
             background.check(record)
         assert caught.value.where.endswith("-1/factor/flow")
+
+
+@pytest.mark.parametrize(
+    ("name", "stated_line", "where", "remedy"),
+    [
+        ("transport", line("5", "t.km", mode="inland_waterway"), "factor/flow", "state the leg's own factor"),
+        (
+            "electricity",
+            line("5", "kWh", supply="direct_line", geography="US", generation="wind"),
+            "geography",
+            "there are factors for CN alone: use a factor release that has one for this place, or state the supply as grid",
+        ),
+        ("fuels", line("5", "kWh", flow="diesel"), "unit", "state the amount in a unit of volume"),
+    ],
+)
+def test_what_the_shipped_releases_lack_is_said_at_intake(
+    name: str, stated_line: Claims, where: str, remedy: str
+) -> None:
+    claims: Claims = {
+        "sub": SALT,
+        "process_class": "material_production",
+        "period": {"start": "2026-01-01", "end": "2026-01-31"},
+        "outputs": [line("1", "kg", product=SALT)],
+        name: [stated_line],
+    }
+    with pytest.raises((MissingFactorError, UnitError)) as caught:
+        Background.shipped().check(ActivityData.draft(claims))
+    assert caught.value.where.endswith(f"/{where}")
+    assert caught.value.remedy.startswith(remedy)
 
 
 def test_a_claimed_quality_comes_first() -> None:
