@@ -1144,6 +1144,7 @@ __all__ = [
     "CertificateRetirement",
     "Citation",
     "Component",
+    "Composition",
     "CycleLife",
     "Delivery",
     "DirectEmission",

@@ -145,7 +145,7 @@ def cell_bill(tables: Tables, chemistry: str, product: str, cathode: Source) -> 
     line = _component(content, cell_yield * tables.parameters["electrode_material_yield"])
     line |= {"name": f"{chemistry} active cathode material", **cathode.claims(flow)}
     if cathode.product is not None:
-        line["comparable_flow"] = flow
+        line |= {"comparable_flow": flow, "composition": {"formula": CATHODE_FORMULA[chemistry]}}
     components = [line]
     for item, flow, yield_parameter in _CELL_COMPONENTS:
         line = _component(tables.amount("cell", item, chemistry), cell_yield * tables.parameters[yield_parameter])

@@ -24,6 +24,7 @@ from bom_graph import (
     Burden,
     Column,
     Component,
+    Composition,
     CompositionError,
     DeliveredEnergyError,
     ElectricityBasis,
@@ -469,11 +470,17 @@ class ProductSystemDraft:
         """Return what the process made of its product in the product's unit, and keep the formula that it is stated as."""
         where = f"outputs/{output.id}"
         made = float(convert(output.amount, output.unit, self.units[number], where=where))
-        if output.composition is None:
-            return made
-        self.formulas[number] = output.composition.formula
-        # Consumers take the dry formula, however its maker weighs it.
-        return made * output.composition.basis.dry(where=where) if self.units[number] == "kg" else made
+        return self._dry(number, made, output.composition, where)
+
+    def _dry(self, number: int, amount: float, composition: Composition | Sealed | None, where: str) -> float:
+        """Return what `amount` of a product is of the dry formula: consumers take that one, however its maker weighs it."""
+        if not isinstance(composition, Composition):
+            return amount
+        self.formulas[number] = composition.formula
+        if self.units[number] != "kg" or composition.basis == Basis(composition.formula):
+            return amount
+        self._note("composition", f"{self.names[number]} {where}", f"stated is {composition.basis}: counted is kg of dry {composition.formula}")
+        return amount * composition.basis.dry(where=where)
 
     def _electricity(self, unit: _UnitProcess, line: Any, path: str, certified: Mapping[str, Fraction]) -> None:
         """Add metered electricity: the certified share by its generation with transmission, the rest by its supply."""
@@ -553,17 +560,15 @@ class ProductSystemDraft:
     def _sealed_branch(self, product: str, entry: Entry, record: ProductFootprint) -> int:
         self._use(entry)
         declared: Any = record.declared_unit
-        composition = record.composition
         number = self._process(product, _base_unit(declared.unit))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
+        per = self._dry(number, per, record.composition, "declared_unit")
         declared_share = record.primary_data_share
         total: Any = record.total
         parts = [(SEALED_STAGE, total)]
         # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
         if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
-        if composition is not None and not isinstance(composition, Sealed):
-            self.formulas[number] = composition.formula
         if isinstance(record.period, Period):
             self._periods[number] = record.period
         where = f"{product}, signed footprint (entry {entry.index})"
@@ -636,11 +641,15 @@ class ProductSystemDraft:
         if wanted is None or dimension(line.unit, where=where) != "mass":
             return None
         if line.composition is None:
-            what = f"no composition is stated: the amount of {line.flow} is taken as {wanted}"
-            remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
-            self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            self._taken_as(str(line.flow), wanted, where)
             return None
         return self._restated(line.composition.basis, wanted, where)
+
+    def _taken_as(self, name: str, formula: str, where: str) -> None:
+        """Say that an amount without stated composition is taken for `formula`."""
+        what = f"no composition is stated: the amount of {name} is taken as {formula}"
+        remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+        self.findings.append(Finding("hydrate", "soft", where, what, remedy))
 
     def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
         """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
@@ -800,6 +809,8 @@ class ProductSystemDraft:
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
+        elif made_as is not None and isinstance(line, Material) and self.units[supplier] == "kg":
+            self._taken_as(product, made_as, where)
         try:
             amount = float(convert(line.consumed, line.unit, self.units[supplier], where=where))
         except UnitError as error:
