@@ -51,7 +51,6 @@ from bom_graph import (
     apart,
     column_of,
     compile_system,
-    consumption,
     contradiction,
     convert,
     delivered_energy,
@@ -72,6 +71,7 @@ from bom_graph import (
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.deliveries import cited_delivery, compare_deliveries
+from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
 from exchange.assembly.result import Gap
 from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
 from exchange.assembly.splitting import Split
@@ -88,14 +88,6 @@ _BASE_UNIT = {
 }
 _PRIMARY = ("measured", "calculated")
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
-
-
-@dataclass(frozen=True, slots=True)
-class _Consumed:
-    """What a process takes of one product or flow per unit of its own product, in `unit`."""
-
-    per_unit: float
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +354,7 @@ class ProductSystemDraft:
             return None
         unit = self._declared_unit(product, activity, bill)
         number = self._process(product, unit)
-        stated: dict[str, _Consumed] = {}
+        stated: dict[str, Consumed] = {}
         process_class = "material_production"
         if activity is not None:
             self.classes[number] = process_class = str(activity[1].process_class)
@@ -422,7 +414,7 @@ class ProductSystemDraft:
         measure: Any = bill[1].per if bill is not None else None
         return _base_unit(measure.unit)
 
-    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, _Consumed]:
+    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, Consumed]:
         """Add the lines of a process, as far as its product bears them; return what it consumed by product and flow."""
         self._use(entry)
         product = self.names[number]
@@ -440,7 +432,7 @@ class ProductSystemDraft:
         self._find([*found.findings, *delivered.findings])
         for used in (*found.used, *delivered.used):
             self._use(used)
-        consumed: dict[str, _Consumed] = {}
+        consumed: dict[str, Consumed] = {}
         for path, line in record.lines(*_PROCESS_LINES):
             try:
                 unit = process.bearing(split, line)
@@ -479,7 +471,11 @@ class ProductSystemDraft:
         self.formulas[number] = composition.formula
         if self.units[number] != "kg" or composition.basis == Basis(composition.formula):
             return amount
-        self._note("composition", f"{self.names[number]} {where}", f"stated is {composition.basis}: counted is kg of dry {composition.formula}")
+        self._note(
+            "composition",
+            f"{self.names[number]} {where}",
+            f"stated is {composition.basis}: counted is kg of dry {composition.formula}",
+        )
         return amount * composition.basis.dry(where=where)
 
     def _electricity(self, unit: _UnitProcess, line: Any, path: str, certified: Mapping[str, Fraction]) -> None:
@@ -500,7 +496,7 @@ class ProductSystemDraft:
         entry: Entry,
         record: BillOfMaterials,
         *,
-        stated: Mapping[str, _Consumed],
+        stated: Mapping[str, Consumed],
         process_class: str,
     ) -> None:
         """Add the components of a bill of materials; what the activity data also states is taken from there."""
@@ -513,32 +509,27 @@ class ProductSystemDraft:
             self._refuse("units", f"{place} per", error.what, error.remedy)
             return
         unit = _UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
-        for line in _items(record.components):
-            shares = [one for one in _items(record.supplier_shares) if one.component == line.id]
-            names = [one.product for one in shares] or [line.product or line.flow]
-            if any(name in stated for name in names):
-                self._precedence(unit, line, [stated[name] for name in names if name in stated])
+        shares: dict[str, list[Any]] = {}
+        for one in _items(record.supplier_shares):
+            shares.setdefault(one.component, []).append(one)
+        lines = [_bill_line(line, shares.get(line.id, []), made) for line in _items(record.components)]
+        for material in matched(lines, stated):
+            if material.consumed:
+                self._find(material.findings(self.rule_set.gates.consumption, where=place))
                 continue
-            if not shares:
-                self._input(unit, line, f"components/{line.id}")
-            # Shares may miss 1 by a thousandth: what goes in is the whole content all the same.
-            total = sum(one.share for one in shares)
-            for one in shares:
-                supplied = line.model_copy(update={"product": one.product, "citation": one.citation, "flow": None})
-                part = replace(unit, share=float(one.share / total))
-                self._input(part, supplied, f"components/{line.id} supplier_shares/{one.id}")
+            for found in material.lines:
+                self._component(unit, found.component, shares.get(found.component.id, []))
 
-    def _precedence(self, unit: _UnitProcess, line: Component, consumed: list[_Consumed]) -> None:
-        """Say by how much the consumption of record differs from what the bill of materials says of `line`."""
-        base = _base_unit(line.unit)
-        if any(one.unit != base for one in consumed):
-            text = f"{line.name} is taken from the activity data, not from the bill of materials"
-            self._note("precedence", unit.place, f"{text}; they state it in different dimensions")
-            return
-        by_bill = float(convert(line.amount, line.unit, base, where=line.id)) / (float(line.yield_) * unit.made)
-        of_record, gate = math.fsum(one.per_unit for one in consumed), self.rule_set.gates.consumption
-        where = f"{unit.place} components/{line.id}"
-        self._find([consumption(line.name, of_record, by_bill, base, gate, where=where)])
+    def _component(self, unit: _UnitProcess, line: Component, shares: list[Any]) -> None:
+        """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
+        if not shares:
+            self._input(unit, line, f"components/{line.id}")
+        # Shares may miss 1 by a thousandth: what goes in is the whole content all the same.
+        total = sum(one.share for one in shares)
+        for one in shares:
+            supplied = line.model_copy(update={"product": one.product, "citation": one.citation, "flow": None})
+            part = replace(unit, share=float(one.share / total))
+            self._input(part, supplied, f"components/{line.id} supplier_shares/{one.id}")
 
     def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
         """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
@@ -888,12 +879,27 @@ def _output(record: ActivityData, product: str) -> Any:
     return next((line for line in outputs if line.product == product), outputs[0])
 
 
-def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Material) -> None:
+def _add_consumed(consumed: dict[str, Consumed], unit: _UnitProcess, line: Material) -> None:
     """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
-    name, base = str(line.product or line.flow), _base_unit(line.unit)
-    before = consumed.get(name, _Consumed(0.0, base))
-    amount = float(convert(line.consumed, line.unit, base, where=line.id)) * unit.share / unit.made
-    consumed[name] = _Consumed(before.per_unit + amount, base) if before.unit == base else before
+    found = consumed.setdefault(str(line.product or line.flow), Consumed())
+    found.material = found.material or line.flow or line.comparable_flow
+    found.stated.append(_stated(line, unit.share / unit.made))
+
+
+def _bill_line(line: Component, shares: list[Any], made: float) -> BillLine:
+    """A component as it is compared with what was consumed."""
+    total = sum(one.share for one in shares)
+    by_name: dict[str, float] = {} if shares else {str(line.product or line.flow): 1.0}
+    for one in shares:
+        by_name[one.product] = by_name.get(one.product, 0.0) + float(one.share / total)
+    return BillLine(line, by_name, _stated(line, 1 / (float(line.yield_) * made)))
+
+
+def _stated(line: Material, per_made: float) -> Stated:
+    base = _base_unit(line.unit)
+    is_weighed = line.composition is not None and base == "kg"
+    amount = float(convert(line.consumed, line.unit, base, where=line.id)) * per_made
+    return Stated(amount, base, line.composition.basis if line.composition is not None and is_weighed else None)
 
 
 def _named(factor: Factor) -> dict[str, object]:
