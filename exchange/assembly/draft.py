@@ -43,6 +43,7 @@ from bom_graph import (
     ProductSystem,
     Restated,
     RuleSet,
+    RuleSetName,
     Sealed,
     StatedFactor,
     Transport,
@@ -173,6 +174,10 @@ class ProductSystemDraft:
     used: dict[str, Entry] = field(default_factory=dict)
     #: Allocation keys that statements used here might have been split by instead of their own.
     other_keys: set[str] = field(default_factory=set)
+    #: The entries that a product's figures are from, by its process number.
+    _taken: dict[int, list[Entry]] = field(default_factory=dict)
+    #: Whose sealed newer statements of which kind are named already.
+    _sealed_issuers: set[tuple[str, type[Any]]] = field(default_factory=set)
     _periods: dict[int, Period] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
@@ -194,6 +199,7 @@ class ProductSystemDraft:
     def walk(self, product: str) -> None:
         """Add `product` and all that goes into it, breadth first, in constant stack depth."""
         if self._add(product, issuer=None) is None:
+            self._name_other_rule_sets(product, None, product, refuses=True)
             self._refuse(
                 "evidence",
                 product,
@@ -337,23 +343,27 @@ class ProductSystemDraft:
 
     # -- products --------------------------------------------------------------------------------------------------
 
-    def _add(self, product: str, issuer: str | None, period: Period | None = None) -> int | None:
+    def _add(
+        self, product: str, issuer: str | None, period: Period | None = None, unread: type[Any] | None = None
+    ) -> int | None:
         """Return the process number of `product`, adding its statements on the first call; None where there are none.
 
-        Those of the consumer's `period` come before newer ones of other days.
+        Those of the consumer's `period` come before newer ones of other days. Where the consumer cites a statement of kind `unread`
+        that isn't wholly disclosed, no other of that kind stands in for it.
         """
         if product in self._numbers:
             return self._numbers[product]
-        activity = self._newest(product, ActivityData, issuer, period)
+        activity = self._newest(product, ActivityData, issuer, period) if unread is not ActivityData else None
         if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
-        bill = self._newest(product, BillOfMaterials, issuer, period)
+        bill = self._newest(product, BillOfMaterials, issuer, period) if unread is not BillOfMaterials else None
         self._compare_others(product, ActivityData, activity)
         self._compare_others(product, BillOfMaterials, bill)
         if activity is None and bill is None:
             return None
         unit = self._declared_unit(product, activity, bill)
         number = self._process(product, unit)
+        self._taken[number] = [pair[0] for pair in (activity, bill) if pair is not None]
         stated: dict[str, Consumed] = {}
         process_class = "material_production"
         if activity is not None:
@@ -369,13 +379,26 @@ class ProductSystemDraft:
                 self.gaps.append(
                     Gap(product, "its statement says nothing of inputs; `inputs: []` says that there are none")
                 )
+        if activity is not None:
+            self._check_said(product, *activity, has_bill=bill is not None)
         return number
+
+    def _check_said(self, product: str, entry: Entry, record: ActivityData, *, has_bill: bool) -> None:
+        """Name what the activity data leaves out: nothing said of electricity is a gap, nothing at all going in is remarkable."""
+        if record.electricity is None:
+            text = "its statement says nothing of electricity; `electricity: []` says that there is none"
+            self.gaps.append(Gap(product, text))
+        elif record.inputs is not None and not has_bill and not any(record.lines(*_PROCESS_LINES)):
+            what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
+            remedy = "ask its maker for the lines of the process"
+            self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
 
     def _compare_others(self, product: str, kind: type[Any], taken: tuple[Entry, Any] | None) -> None:
         """Name what the issuer's other statements of `kind` about `product` say of the same days."""
         if taken is None:
             return
         entry, record = taken
+        self._name_unread(product, entry, record)
         for other, stated in self.evidence.about(product, kind):
             if other is entry or not stated.is_whole or other.statement.issuer != entry.statement.issuer:
                 continue
@@ -385,6 +408,54 @@ class ProductSystemDraft:
             if found:
                 self._use(other)
             self._find(found)
+
+    def _name_unread(self, product: str, taken: Entry, record: Any) -> None:
+        """Name what the issuer stated after `taken`, of its kind and days, and this reader can't read.
+
+        About this product it is a soft finding. Of whatever product it is a note, one for an issuer and kind: who holds another's
+        ledger holds sealed entries of it as a rule.
+        """
+        issuer, kind = taken.statement.issuer, type(record)
+        newer = [
+            (entry, stated)
+            for entry, stated in self.evidence.partly_held(issuer, kind)
+            if entry.index > taken.index and meet(record.period, stated.period) and not self._is_of_other_rules(stated)
+        ]
+        remedy = "ask its signer for the whole statement"
+        for entry, _ in (pair for pair in newer if product in pair[1].products):
+            self._use(entry)
+            what = f"the newer statement in entry {entry.index} isn't wholly disclosed: entry {taken.index} is taken"
+            self._find([Finding("newer_statement", "soft", product, what, remedy)])
+        sealed = next((entry for entry, stated in newer if isinstance(stated.sub, Sealed)), None)
+        if sealed is not None and (issuer, kind) not in self._sealed_issuers:
+            self._sealed_issuers.add((issuer, kind))
+            self._use(sealed)
+            what = f"entry {sealed.index}, sealed, is newer than entry {taken.index} of the same kind: maybe it is about {product}"
+            self._find([Finding("newer_statement", "note", issuer, what, remedy)])
+
+    def _is_of_other_rules(self, record: Any) -> bool:
+        """Whether a signed footprint is known to be of another rule set, so that it couldn't be taken anyway."""
+        return (
+            isinstance(record, ProductFootprint)
+            and isinstance(record.rule_set, RuleSetName)
+            and not record.rule_set.names(self.rule_set)
+        )
+
+    def _name_other_rule_sets(self, product: str, issuer: str | None, where: str, *, refuses: bool = False) -> None:
+        """Say which signed footprints of `product` there are that can't be used, being of other rule sets."""
+        for entry, record in self.evidence.about(product, ProductFootprint):
+            if issuer in (None, entry.statement.issuer) and self._is_of_other_rules(record):
+                self._use(entry)
+                name: Any = record.rule_set
+                own = f"{self.rule_set.id} version {self.rule_set.version}"
+                if (name.id, name.version) == (self.rule_set.id, self.rule_set.version):
+                    own = "another text of them"
+                what = (
+                    f"the signed footprint of {product} (entry {entry.index}) is under the rules {name.id} version {name.version}, "
+                    f"the result under {own}: it can't be used"
+                )
+                remedy = "ask its maker for a footprint under this rule set, or for its activity data"
+                self._find([Finding("rule_set", "hard", where, what, remedy, refuses)])
 
     def _add_hidden_bills(self, product: str, issuer: str) -> None:
         """Name as a gap each bill of materials by `issuer` that may be `product`'s and isn't wholly disclosed."""
@@ -545,6 +616,7 @@ class ProductSystemDraft:
             ):
                 continue
             if name.names(self.rule_set):
+                self._name_unread(product, entry, record)
                 return self._sealed_branch(product, entry, record)
         return None
 
@@ -564,6 +636,7 @@ class ProductSystemDraft:
             self._periods[number] = record.period
         where = f"{product}, signed footprint (entry {entry.index})"
         self._signed.add(number)
+        self._taken[number] = [entry]
         if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
             what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
             self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
@@ -770,7 +843,7 @@ class ProductSystemDraft:
 
     def _link(self, consumer: int, line: Material | Waste, share: float, where: str) -> None:
         product = str(line.product)
-        issuer = None
+        issuer, cited, unread = None, None, None
         if line.citation is not None:
             cited = self.evidence.cited(line.citation)
             if cited is None:
@@ -783,10 +856,14 @@ class ProductSystemDraft:
                 return
             self._use(cited)
             issuer = cited.statement.issuer
+            unread = None if cited.record is None or cited.record.is_whole else type(cited.record)
         period = self._periods.get(consumer)
-        supplier = self._add(product, issuer, period)
+        supplier = self._add(product, issuer, period, unread)
         if supplier is None:
+            self._name_other_rule_sets(product, issuer, where)
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
+            return
+        if cited is not None and not self._is_as_cited(supplier, cited, where):
             return
         effect = self.rule_set.gates.periods.supplier
         self._find(apart(period, self._periods.get(supplier), effect, where=where))
@@ -808,6 +885,24 @@ class ProductSystemDraft:
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
+
+    def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
+        """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.
+
+        The newest statement counts for all consumers of a product: where that isn't the cited one, it is noted.
+        """
+        kind = type(cited.record)
+        other = next((entry for entry in self._taken.get(supplier, []) if type(entry.record) is kind), None)
+        if other is None or other is cited or cited.record is None or self._is_of_other_rules(cited.record):
+            return True
+        if cited.record.is_whole:
+            what = f"entry {cited.index} is cited, entry {other.index} of the same product is counted"
+            remedy = "cite the statement that holds for this period"
+            self._find([Finding("citation", "note", where, what, remedy)])
+            return True
+        what = f"the cited entry {cited.index} isn't wholly disclosed, and entry {other.index} isn't the one that was cited"
+        self.gaps.append(Gap(where, what))
+        return False
 
     def _electricity_factor(self, unit: _UnitProcess, flow: str, stated: str, path: str) -> Factor | None:
         """The factor of a metered kWh of `flow`: the alternative's where there is one, else by the rule set's own basis."""

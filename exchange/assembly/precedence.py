@@ -69,8 +69,8 @@ class Matched:
         except CompositionError as error:
             what = f"bill of materials and activity data are compared by mass as stated: {error.what}"
             yield Finding("composition", "soft", place, what, "state the same substance on both sides, and sign again")
-        amounts = [math.fsum(_as(one, wanted, place) for one in side) for side in (of_record, by_bill)]
-        yield consumption(f"{name}{how}", *amounts, unit, gate, where=place)
+        record, bill = (math.fsum(_as(one, wanted, place) for one in side) for side in (of_record, by_bill))
+        yield consumption(f"{name}{how}", record, bill, unit, gate, where=place)
         yield from self._other_shares(wanted, gate, place)
 
     def _compared_as(self, stated: Sequence[Stated], place: str) -> tuple[str | None, str]:
@@ -127,16 +127,16 @@ def matched(lines: Sequence[BillLine], consumed: Mapping[str, Consumed]) -> list
             found.remove(other)
         group.lines.append(line)
         by_name.update({name: group for one in group.lines for name in one.shares})
-    for name, one in consumed.items():
+    for name, taken in consumed.items():
         if name in by_name:
-            by_name[name].consumed[name] = one
-    for name, one in consumed.items():
-        if name in by_name or one.material is None:
+            by_name[name].consumed[name] = taken
+    for name, taken in consumed.items():
+        if name in by_name or taken.material is None:
             continue
-        same = [group for group in found if any(line.material == one.material for line in group.lines)]
+        same = [group for group in found if any(line.material == taken.material for line in group.lines)]
         # A component that nothing else stands for comes first; beside what stands for it already, it is more of the same.
         if same:
-            min(same, key=lambda group: bool(group.consumed)).consumed[name] = one
+            min(same, key=lambda group: bool(group.consumed)).consumed[name] = taken
     return found
 
 

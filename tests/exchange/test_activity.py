@@ -71,6 +71,7 @@ def plant(world: World, *outputs: Claims, inputs: tuple[Claims, ...] = (), **mor
         "site": SITE,
         "outputs": list(outputs),
         "inputs": list(inputs),
+        "electricity": [],
         **more,
     }
     return world.state(MAKER, ACTIVITY_DATA, claims)
@@ -500,6 +501,40 @@ def test_a_retirement_under_its_own_name_corrects_itself(world: World) -> None:
     assert f"1 MWh more are claimed than entry {fewer.index} retired" in refusing(world, CELL).what
 
 
+def test_a_month_s_certificates_do_not_cover_a_year(world: World) -> None:
+    entry = site_month(world, ("wind", "9000"), period={"start": "2026-01-01", "end": "2026-12-31"})
+    finding = refusing(world, CELL)
+    assert (finding.gate, finding.where) == ("certificates", f"{CELL} (entry {entry.index}) certificates/wind")
+    assert "what of it was taken in that month isn't stated" in finding.what
+
+
+def test_a_restated_month_is_no_second_month_of_purchases(world: World) -> None:
+    """4,000 MWh of certificates against 3,000 of grid power, which an older statement of other days says once more."""
+    older = {"start": "2026-01-01", "end": "2026-01-30"}
+    plant(world, made(CELL, "1"), period=older, electricity=[line("3000", "MWh", supply="grid", geography="CN")])
+    site_month(world, ("wind", "4000"), grid="3000", pv="0")
+    assert "1000 MWh above grid purchases of 3000 MWh" in refusing(world, CELL).what
+
+
+def test_a_site_by_another_spelling_is_the_same_site(world: World) -> None:
+    site_month(world, product=LFP, grid="2000", pv="0", site={**SITE, "name": " Plant  1 "})
+    site_month(world, ("wind", "4000"), product=NMC, grid="6000", pv="0")
+    half = (GRID + WIND + TRANSMISSION) / 2
+    assert with_power(world, NMC).footprint.total == pytest.approx(6e6 * half, rel=1e-12)
+
+
+def test_which_statements_certificates_are_spread_over_is_said(world: World) -> None:
+    other = site_month(world, product=LFP, grid="2000", pv="0")
+    entry = site_month(world, ("wind", "4000"), product=NMC, grid="6000", pv="0")
+    (note,) = found(with_power(world, NMC), "certificates")
+    assert (note.level, note.where) == ("note", f"{NMC} (entry {entry.index})")
+    assert note.what.endswith(f"in 2 statements at hand (entries {other.index}, {entry.index})")
+    result = with_power(world, NMC, sealed={other.index: ()})
+    (note,) = found(result, "certificates")
+    assert f"in 1 statement at hand (entries {entry.index}); entry {other.index} isn't wholly disclosed" in note.what
+    assert other.index in [one.index for one in result.inputs]
+
+
 @pytest.mark.parametrize(("certified", "total"), [(False, 23.644018), (True, 20.055818)])
 def test_worked_example_g(world: World, certified: bool, total: float) -> None:
     """A cathode of 19.600118 kg and 7 kWh a kilogram, on the grid, and on wind certificates with transmission."""
@@ -681,7 +716,7 @@ def test_a_mix_of_suppliers_other_than_the_bill_s_is_said(world: World) -> None:
 
 
 def nickel(amount: str, formula: str | None, **basis: str) -> Claims:
-    composition = {} if formula is None else {"composition": {"formula": formula, **basis}}
+    composition: Claims = {} if formula is None else {"composition": {"formula": formula, **basis}}
     return line(amount, name="nickel", flow="nickel-sulfate", **composition)
 
 
