@@ -861,7 +861,8 @@ class ProductSystemDraft:
         supplier = self._add(product, issuer, period, unread)
         if supplier is None:
             self._name_other_rule_sets(product, issuer, where)
-            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
+            sealed = f": the cited entry {cited.index} isn't wholly disclosed" if cited is not None and unread else ""
+            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}"))
             return
         if cited is not None and not self._is_as_cited(supplier, cited, where):
             return
