@@ -7,7 +7,6 @@ from the grid in that month, unless the rule set lets a claim be assigned to cer
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -46,8 +45,9 @@ def certified_shares(
 ) -> Mapping[str, Mapping[str, Fraction]]:
     """Return, by place of each purchase, the share of it that is certified, by generation type.
 
-    A purchase metered within one month is matched with that month's certificates; one metered over several months with the
-    certificates of all of them. Assigned claims come first. Raises CertificateError where more is claimed than was bought.
+    A purchase metered within one month is matched with that month's certificates. Assigned claims come first. Raises CertificateError
+    where more is claimed than was bought, and where a purchase of the claimed month was metered over other months too: what of it was
+    taken in that month nobody knows.
     """
     left = {purchase.place: purchase.kwh for purchase in purchases}
     certified: dict[str, dict[str, Fraction]] = {purchase.place: {} for purchase in purchases}
@@ -72,28 +72,31 @@ def certified_shares(
 def _pools(
     purchases: Sequence[GridPurchase], claims: Sequence[Claimed]
 ) -> list[tuple[list[GridPurchase], list[Claimed]]]:
-    """Pair purchases with the claims on them: by month, or by the stretch of months that a purchase was metered over."""
-    stretches: dict[tuple[str, str], list[GridPurchase]] = {}
+    """Pair the purchases of a month with the claims on them."""
+    months: dict[str, list[GridPurchase]] = {}
     for purchase in purchases:
-        stretches.setdefault((f"{purchase.start:%Y-%m}", f"{purchase.end:%Y-%m}"), []).append(purchase)
-    claimed: dict[tuple[str, str], list[Claimed]] = {}
+        if f"{purchase.start:%Y-%m}" == f"{purchase.end:%Y-%m}":
+            months.setdefault(f"{purchase.start:%Y-%m}", []).append(purchase)
+    claimed: dict[str, list[Claimed]] = {}
     for claim in claims:
-        fitting = [(first, last) for first, last in stretches if first <= claim.month <= last]
-        # The closest stretch: the month itself, where something was metered in it alone.
-        stretch = min(fitting, key=lambda months: (_days(months), months), default=None)
-        if stretch is None:
+        for purchase in purchases:
+            if f"{purchase.start:%Y-%m}" <= claim.month <= f"{purchase.end:%Y-%m}" and purchase not in months.get(
+                claim.month, []
+            ):
+                raise CertificateError(
+                    f"certificates of {claim.month} are claimed, and {purchase.place} was metered from {purchase.start} to {purchase.end}: "
+                    "what of it was taken in that month isn't stated",
+                    where=claim.place,
+                    remedy="state the grid's electricity of each month by itself, in monthly statements",
+                )
+        if claim.month not in months:
             raise CertificateError(
                 f"certificates of {claim.month} are claimed, and nothing was taken from the grid in that month",
                 where=claim.place,
                 remedy="claim certificates of the months of the metered amounts",
             )
-        claimed.setdefault(stretch, []).append(claim)
-    return [(stretches[stretch], found) for stretch, found in sorted(claimed.items(), key=lambda item: item[0])]
-
-
-def _days(months: tuple[str, str]) -> int:
-    (first_year, first_month), (year, month) = ([int(part) for part in name.split("-")] for name in months)
-    return (date(year, month, monthrange(year, month)[1]) - date(first_year, first_month, 1)).days
+        claimed.setdefault(claim.month, []).append(claim)
+    return [(months[month], found) for month, found in sorted(claimed.items())]
 
 
 def _assigned(purchase: GridPurchase, claim: Claimed) -> bool:

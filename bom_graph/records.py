@@ -1145,6 +1145,7 @@ __all__ = [
     "CertificateRetirement",
     "Citation",
     "Component",
+    "Composition",
     "CycleLife",
     "Delivery",
     "DirectEmission",

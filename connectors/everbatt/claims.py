@@ -103,6 +103,7 @@ def salt_activity(product: str, flow: str, name: str, formula: str, site: Claims
         "period": PERIOD,
         "outputs": [_line("1", "kg", product=product, composition=composition)],
         "inputs": [_line("1", "kg", name=name, flow=flow, composition=composition)],
+        "electricity": [],
         "note": f"Modelled: the refinery is represented by the published factor. {CITATION}",
     }
 
@@ -121,6 +122,7 @@ def cathode_activity(
             _line("1", "kg", product=product, composition={"formula": CATHODE_FORMULA[chemistry]}),
         ],
         "inputs": inputs,
+        "electricity": [],
         "note": f"Modelled recipe per kg of cathode. {CITATION}",
     }
     for line in tables.recipes[chemistry]:
@@ -145,7 +147,7 @@ def cell_bill(tables: Tables, chemistry: str, product: str, cathode: Source) -> 
     line = _component(content, cell_yield * tables.parameters["electrode_material_yield"])
     line |= {"name": f"{chemistry} active cathode material", **cathode.claims(flow)}
     if cathode.product is not None:
-        line["comparable_flow"] = flow
+        line |= {"comparable_flow": flow, "composition": {"formula": CATHODE_FORMULA[chemistry]}}
     components = [line]
     for item, flow, yield_parameter in _CELL_COMPONENTS:
         line = _component(tables.amount("cell", item, chemistry), cell_yield * tables.parameters[yield_parameter])

@@ -23,9 +23,11 @@ from bom_graph import (
     Lines,
     Period,
     RuleSet,
+    Sealed,
     Site,
     certified_shares,
     convert,
+    meet,
 )
 from exchange.evidence import Entry, Evidence
 
@@ -72,6 +74,8 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
     except CertificateError as error:
         result.findings.append(Finding("certificates", "hard", error.where, error.what, error.remedy, refuses=True))
         return result
+    if counted:
+        result.findings.append(_judged_from(evidence, entry, record, site, result))
     own_lines = {_place(entry, path): path for path, _ in record.lines("electricity")}
     result.shares = {own_lines[place]: found for place, found in shares.items() if place in own_lines}
     return result
@@ -79,10 +83,51 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
 
 def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> list[tuple[Entry, ActivityData]]:
     """The statements of the entry's site that count, the entry's own among them."""
-    site = record.site
-    if not isinstance(site, Site):
+    site = _site_name(record.site)
+    if site is None:
         return [(entry, record)]
-    return evidence.counting(entry, record, lambda other: isinstance(other.site, Site) and other.site.name == site.name)
+    found = evidence.counting(entry, record, lambda other: _site_name(other.site) == site)
+    # A restated month isn't a second month: of one product the newest counts, and beside the entry's own none of the same days.
+    counting: list[tuple[Entry, ActivityData]] = [(entry, record)]
+    for other, stated in reversed(found):
+        if other is not entry and not any(
+            meet(stated.period, one.period) and set(stated.products) & set(one.products) for _, one in counting
+        ):
+            counting.append((other, stated))
+    return sorted(counting, key=lambda pair: pair[0].index)
+
+
+def _judged_from(
+    evidence: Evidence, entry: Entry, record: ActivityData, site: list[tuple[Entry, ActivityData]], result: Certified
+) -> Finding:
+    """Say which statements the certificates of the site are spread over: more of them would bear some of the certificates too."""
+    at_hand = ", ".join(str(one.index) for one, _ in site)
+    number = f"{len(site)} statement{'s' * (len(site) > 1)} at hand (entries {at_hand})"
+    what = f"certificates are spread over the site's grid electricity in {number}"
+    if (unread := _unread(evidence, entry.statement.issuer, record)) is not None:
+        result.used.append(unread)
+        what += f"; entry {unread.index} isn't wholly disclosed and may hold more of it, which would lower the certified share"
+    where = f"{getattr(record, 'sub', '')} (entry {entry.index})"
+    return Finding("certificates", "note", where, what, "hold all statements of the site and month")
+
+
+def _site_name(site: object) -> str | None:
+    """The name of a site as sites are told apart: without regard to case and to blanks around it or doubled in it."""
+    return " ".join(site.name.split()).casefold() if isinstance(site, Site) else None
+
+
+def _unread(evidence: Evidence, issuer: str, record: ActivityData) -> Entry | None:
+    """Activity data of the issuer's that may be of the same site and days, of which this reader doesn't hold all."""
+    site = _site_name(record.site)
+    return next(
+        (
+            other
+            for other, stated in evidence.partly_held(issuer, ActivityData)
+            if meet(record.period, stated.period)
+            and (isinstance(stated.site, Sealed) or _site_name(stated.site) == site)
+        ),
+        None,
+    )
 
 
 def _purchases(entry: Entry, record: ActivityData) -> Iterator[GridPurchase]:
@@ -123,6 +168,8 @@ def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certifi
         "site": (site, record.site.name if isinstance(record.site, Site) else None),
         "holder": (entry.statement.issuer, retired.statement.issuer),
     }
+    if _site_name(stated.site) == _site_name(record.site):
+        del pairs["site"]
     differing = [f"{name} {claimed}, retired for {told}" for name, (claimed, told) in pairs.items() if claimed != told]
     if differing:
         what = f"claimed is {'; '.join(differing)} (entry {retired.index})"

@@ -24,6 +24,7 @@ from bom_graph import (
     Burden,
     Column,
     Component,
+    Composition,
     CompositionError,
     DeliveredEnergyError,
     ElectricityBasis,
@@ -42,6 +43,7 @@ from bom_graph import (
     ProductSystem,
     Restated,
     RuleSet,
+    RuleSetName,
     Sealed,
     StatedFactor,
     Transport,
@@ -50,7 +52,6 @@ from bom_graph import (
     apart,
     column_of,
     compile_system,
-    consumption,
     contradiction,
     convert,
     delivered_energy,
@@ -71,6 +72,7 @@ from bom_graph import (
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.deliveries import cited_delivery, compare_deliveries
+from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
 from exchange.assembly.result import Gap
 from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
 from exchange.assembly.splitting import Split
@@ -87,14 +89,6 @@ _BASE_UNIT = {
 }
 _PRIMARY = ("measured", "calculated")
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
-
-
-@dataclass(frozen=True, slots=True)
-class _Consumed:
-    """What a process takes of one product or flow per unit of its own product, in `unit`."""
-
-    per_unit: float
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +174,10 @@ class ProductSystemDraft:
     used: dict[str, Entry] = field(default_factory=dict)
     #: Allocation keys that statements used here might have been split by instead of their own.
     other_keys: set[str] = field(default_factory=set)
+    #: The entries that a product's figures are from, by its process number.
+    _taken: dict[int, list[Entry]] = field(default_factory=dict)
+    #: Whose sealed newer statements of which kind are named already.
+    _sealed_issuers: set[tuple[str, type[Any]]] = field(default_factory=set)
     _periods: dict[int, Period] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
@@ -201,6 +199,7 @@ class ProductSystemDraft:
     def walk(self, product: str) -> None:
         """Add `product` and all that goes into it, breadth first, in constant stack depth."""
         if self._add(product, issuer=None) is None:
+            self._name_other_rule_sets(product, None, product, refuses=True)
             self._refuse(
                 "evidence",
                 product,
@@ -344,24 +343,28 @@ class ProductSystemDraft:
 
     # -- products --------------------------------------------------------------------------------------------------
 
-    def _add(self, product: str, issuer: str | None, period: Period | None = None) -> int | None:
+    def _add(
+        self, product: str, issuer: str | None, period: Period | None = None, unread: type[Any] | None = None
+    ) -> int | None:
         """Return the process number of `product`, adding its statements on the first call; None where there are none.
 
-        Those of the consumer's `period` come before newer ones of other days.
+        Those of the consumer's `period` come before newer ones of other days. Where the consumer cites a statement of kind `unread`
+        that isn't wholly disclosed, no other of that kind stands in for it.
         """
         if product in self._numbers:
             return self._numbers[product]
-        activity = self._newest(product, ActivityData, issuer, period)
+        activity = self._newest(product, ActivityData, issuer, period) if unread is not ActivityData else None
         if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
-        bill = self._newest(product, BillOfMaterials, issuer, period)
+        bill = self._newest(product, BillOfMaterials, issuer, period) if unread is not BillOfMaterials else None
         self._compare_others(product, ActivityData, activity)
         self._compare_others(product, BillOfMaterials, bill)
         if activity is None and bill is None:
             return None
         unit = self._declared_unit(product, activity, bill)
         number = self._process(product, unit)
-        stated: dict[str, _Consumed] = {}
+        self._taken[number] = [pair[0] for pair in (activity, bill) if pair is not None]
+        stated: dict[str, Consumed] = {}
         process_class = "material_production"
         if activity is not None:
             self.classes[number] = process_class = str(activity[1].process_class)
@@ -376,13 +379,26 @@ class ProductSystemDraft:
                 self.gaps.append(
                     Gap(product, "its statement says nothing of inputs; `inputs: []` says that there are none")
                 )
+        if activity is not None:
+            self._check_said(product, *activity, has_bill=bill is not None)
         return number
+
+    def _check_said(self, product: str, entry: Entry, record: ActivityData, *, has_bill: bool) -> None:
+        """Name what the activity data leaves out: nothing said of electricity is a gap, nothing at all going in is remarkable."""
+        if record.electricity is None:
+            text = "its statement says nothing of electricity; `electricity: []` says that there is none"
+            self.gaps.append(Gap(product, text))
+        elif record.inputs is not None and not has_bill and not any(record.lines(*_PROCESS_LINES)):
+            what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
+            remedy = "ask its maker for the lines of the process"
+            self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
 
     def _compare_others(self, product: str, kind: type[Any], taken: tuple[Entry, Any] | None) -> None:
         """Name what the issuer's other statements of `kind` about `product` say of the same days."""
         if taken is None:
             return
         entry, record = taken
+        self._name_unread(product, entry, record)
         for other, stated in self.evidence.about(product, kind):
             if other is entry or not stated.is_whole or other.statement.issuer != entry.statement.issuer:
                 continue
@@ -392,6 +408,54 @@ class ProductSystemDraft:
             if found:
                 self._use(other)
             self._find(found)
+
+    def _name_unread(self, product: str, taken: Entry, record: Any) -> None:
+        """Name what the issuer stated after `taken`, of its kind and days, and this reader can't read.
+
+        About this product it is a soft finding. Of whatever product it is a note, one for an issuer and kind: who holds another's
+        ledger holds sealed entries of it as a rule.
+        """
+        issuer, kind = taken.statement.issuer, type(record)
+        newer = [
+            (entry, stated)
+            for entry, stated in self.evidence.partly_held(issuer, kind)
+            if entry.index > taken.index and meet(record.period, stated.period) and not self._is_of_other_rules(stated)
+        ]
+        remedy = "ask its signer for the whole statement"
+        for entry, _ in (pair for pair in newer if product in pair[1].products):
+            self._use(entry)
+            what = f"the newer statement in entry {entry.index} isn't wholly disclosed: entry {taken.index} is taken"
+            self._find([Finding("newer_statement", "soft", product, what, remedy)])
+        sealed = next((entry for entry, stated in newer if isinstance(stated.sub, Sealed)), None)
+        if sealed is not None and (issuer, kind) not in self._sealed_issuers:
+            self._sealed_issuers.add((issuer, kind))
+            self._use(sealed)
+            what = f"entry {sealed.index}, sealed, is newer than entry {taken.index} of the same kind: maybe it is about {product}"
+            self._find([Finding("newer_statement", "note", issuer, what, remedy)])
+
+    def _is_of_other_rules(self, record: Any) -> bool:
+        """Whether a signed footprint is known to be of another rule set, so that it couldn't be taken anyway."""
+        return (
+            isinstance(record, ProductFootprint)
+            and isinstance(record.rule_set, RuleSetName)
+            and not record.rule_set.names(self.rule_set)
+        )
+
+    def _name_other_rule_sets(self, product: str, issuer: str | None, where: str, *, refuses: bool = False) -> None:
+        """Say which signed footprints of `product` there are that can't be used, being of other rule sets."""
+        for entry, record in self.evidence.about(product, ProductFootprint):
+            if issuer in (None, entry.statement.issuer) and self._is_of_other_rules(record):
+                self._use(entry)
+                name: Any = record.rule_set
+                own = f"{self.rule_set.id} version {self.rule_set.version}"
+                if (name.id, name.version) == (self.rule_set.id, self.rule_set.version):
+                    own = "another text of them"
+                what = (
+                    f"the signed footprint of {product} (entry {entry.index}) is under the rules {name.id} version {name.version}, "
+                    f"the result under {own}: it can't be used"
+                )
+                remedy = "ask its maker for a footprint under this rule set, or for its activity data"
+                self._find([Finding("rule_set", "hard", where, what, remedy, refuses)])
 
     def _add_hidden_bills(self, product: str, issuer: str) -> None:
         """Name as a gap each bill of materials by `issuer` that may be `product`'s and isn't wholly disclosed."""
@@ -421,7 +485,7 @@ class ProductSystemDraft:
         measure: Any = bill[1].per if bill is not None else None
         return _base_unit(measure.unit)
 
-    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, _Consumed]:
+    def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, Consumed]:
         """Add the lines of a process, as far as its product bears them; return what it consumed by product and flow."""
         self._use(entry)
         product = self.names[number]
@@ -439,7 +503,7 @@ class ProductSystemDraft:
         self._find([*found.findings, *delivered.findings])
         for used in (*found.used, *delivered.used):
             self._use(used)
-        consumed: dict[str, _Consumed] = {}
+        consumed: dict[str, Consumed] = {}
         for path, line in record.lines(*_PROCESS_LINES):
             try:
                 unit = process.bearing(split, line)
@@ -469,11 +533,21 @@ class ProductSystemDraft:
         """Return what the process made of its product in the product's unit, and keep the formula that it is stated as."""
         where = f"outputs/{output.id}"
         made = float(convert(output.amount, output.unit, self.units[number], where=where))
-        if output.composition is None:
-            return made
-        self.formulas[number] = output.composition.formula
-        # Consumers take the dry formula, however its maker weighs it.
-        return made * output.composition.basis.dry(where=where) if self.units[number] == "kg" else made
+        return self._dry(number, made, output.composition, where)
+
+    def _dry(self, number: int, amount: float, composition: Composition | Sealed | None, where: str) -> float:
+        """Return what `amount` of a product is of the dry formula: consumers take that one, however its maker weighs it."""
+        if not isinstance(composition, Composition):
+            return amount
+        self.formulas[number] = composition.formula
+        if self.units[number] != "kg" or composition.basis == Basis(composition.formula):
+            return amount
+        self._note(
+            "composition",
+            f"{self.names[number]} {where}",
+            f"stated is {composition.basis}: counted is kg of dry {composition.formula}",
+        )
+        return amount * composition.basis.dry(where=where)
 
     def _electricity(self, unit: _UnitProcess, line: Any, path: str, certified: Mapping[str, Fraction]) -> None:
         """Add metered electricity: the certified share by its generation with transmission, the rest by its supply."""
@@ -493,7 +567,7 @@ class ProductSystemDraft:
         entry: Entry,
         record: BillOfMaterials,
         *,
-        stated: Mapping[str, _Consumed],
+        stated: Mapping[str, Consumed],
         process_class: str,
     ) -> None:
         """Add the components of a bill of materials; what the activity data also states is taken from there."""
@@ -506,32 +580,27 @@ class ProductSystemDraft:
             self._refuse("units", f"{place} per", error.what, error.remedy)
             return
         unit = _UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
-        for line in _items(record.components):
-            shares = [one for one in _items(record.supplier_shares) if one.component == line.id]
-            names = [one.product for one in shares] or [line.product or line.flow]
-            if any(name in stated for name in names):
-                self._precedence(unit, line, [stated[name] for name in names if name in stated])
+        shares: dict[str, list[Any]] = {}
+        for one in _items(record.supplier_shares):
+            shares.setdefault(one.component, []).append(one)
+        lines = [_bill_line(line, shares.get(line.id, []), made) for line in _items(record.components)]
+        for material in matched(lines, stated):
+            if material.consumed:
+                self._find(material.findings(self.rule_set.gates.consumption, where=place))
                 continue
-            if not shares:
-                self._input(unit, line, f"components/{line.id}")
-            # Shares may miss 1 by a thousandth: what goes in is the whole content all the same.
-            total = sum(one.share for one in shares)
-            for one in shares:
-                supplied = line.model_copy(update={"product": one.product, "citation": one.citation, "flow": None})
-                part = replace(unit, share=float(one.share / total))
-                self._input(part, supplied, f"components/{line.id} supplier_shares/{one.id}")
+            for found in material.lines:
+                self._component(unit, found.component, shares.get(found.component.id, []))
 
-    def _precedence(self, unit: _UnitProcess, line: Component, consumed: list[_Consumed]) -> None:
-        """Say by how much the consumption of record differs from what the bill of materials says of `line`."""
-        base = _base_unit(line.unit)
-        if any(one.unit != base for one in consumed):
-            text = f"{line.name} is taken from the activity data, not from the bill of materials"
-            self._note("precedence", unit.place, f"{text}; they state it in different dimensions")
-            return
-        by_bill = float(convert(line.amount, line.unit, base, where=line.id)) / (float(line.yield_) * unit.made)
-        of_record, gate = math.fsum(one.per_unit for one in consumed), self.rule_set.gates.consumption
-        where = f"{unit.place} components/{line.id}"
-        self._find([consumption(line.name, of_record, by_bill, base, gate, where=where)])
+    def _component(self, unit: _UnitProcess, line: Component, shares: list[Any]) -> None:
+        """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
+        if not shares:
+            self._input(unit, line, f"components/{line.id}")
+        # Shares may miss 1 by a thousandth: what goes in is the whole content all the same.
+        total = sum(one.share for one in shares)
+        for one in shares:
+            supplied = line.model_copy(update={"product": one.product, "citation": one.citation, "flow": None})
+            part = replace(unit, share=float(one.share / total))
+            self._input(part, supplied, f"components/{line.id} supplier_shares/{one.id}")
 
     def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
         """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
@@ -547,27 +616,27 @@ class ProductSystemDraft:
             ):
                 continue
             if name.names(self.rule_set):
+                self._name_unread(product, entry, record)
                 return self._sealed_branch(product, entry, record)
         return None
 
     def _sealed_branch(self, product: str, entry: Entry, record: ProductFootprint) -> int:
         self._use(entry)
         declared: Any = record.declared_unit
-        composition = record.composition
         number = self._process(product, _base_unit(declared.unit))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
+        per = self._dry(number, per, record.composition, "declared_unit")
         declared_share = record.primary_data_share
         total: Any = record.total
         parts = [(SEALED_STAGE, total)]
         # A footprint without a single stage is a sealed branch too: it must not vanish from the result.
         if isinstance(record.stages, Lines) and record.stages.complete and record.stages.items:
             parts = [(line.stage, line.kg_co2e) for line in record.stages]
-        if composition is not None and not isinstance(composition, Sealed):
-            self.formulas[number] = composition.formula
         if isinstance(record.period, Period):
             self._periods[number] = record.period
         where = f"{product}, signed footprint (entry {entry.index})"
         self._signed.add(number)
+        self._taken[number] = [entry]
         if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
             what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
             self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
@@ -636,11 +705,15 @@ class ProductSystemDraft:
         if wanted is None or dimension(line.unit, where=where) != "mass":
             return None
         if line.composition is None:
-            what = f"no composition is stated: the amount of {line.flow} is taken as {wanted}"
-            remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
-            self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            self._taken_as(str(line.flow), wanted, where)
             return None
         return self._restated(line.composition.basis, wanted, where)
+
+    def _taken_as(self, name: str, formula: str, where: str) -> None:
+        """Say that an amount without stated composition is taken for `formula`."""
+        what = f"no composition is stated: the amount of {name} is taken as {formula}"
+        remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+        self.findings.append(Finding("hydrate", "soft", where, what, remedy))
 
     def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
         """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
@@ -772,7 +845,7 @@ class ProductSystemDraft:
 
     def _link(self, consumer: int, line: Material | Waste, share: float, where: str) -> None:
         product = str(line.product)
-        issuer = None
+        issuer, cited, unread = None, None, None
         if line.citation is not None:
             cited = self.evidence.cited(line.citation)
             if cited is None:
@@ -785,10 +858,15 @@ class ProductSystemDraft:
                 return
             self._use(cited)
             issuer = cited.statement.issuer
+            unread = None if cited.record is None or cited.record.is_whole else type(cited.record)
         period = self._periods.get(consumer)
-        supplier = self._add(product, issuer, period)
+        supplier = self._add(product, issuer, period, unread)
         if supplier is None:
-            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set"))
+            self._name_other_rule_sets(product, issuer, where)
+            sealed = f": the cited entry {cited.index} isn't wholly disclosed" if cited is not None and unread else ""
+            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}"))
+            return
+        if cited is not None and not self._is_as_cited(supplier, cited, where):
             return
         effect = self.rule_set.gates.periods.supplier
         self._find(apart(period, self._periods.get(supplier), effect, where=where))
@@ -802,12 +880,32 @@ class ProductSystemDraft:
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
+        elif made_as is not None and isinstance(line, Material) and self.units[supplier] == "kg":
+            self._taken_as(product, made_as, where)
         try:
             amount = float(convert(line.consumed, line.unit, self.units[supplier], where=where))
         except UnitError as error:
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
+
+    def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
+        """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.
+
+        The newest statement counts for all consumers of a product: where that isn't the cited one, it is noted.
+        """
+        kind = type(cited.record)
+        other = next((entry for entry in self._taken.get(supplier, []) if type(entry.record) is kind), None)
+        if other is None or other is cited or cited.record is None or self._is_of_other_rules(cited.record):
+            return True
+        if cited.record.is_whole:
+            what = f"entry {cited.index} is cited, entry {other.index} of the same product is counted"
+            remedy = "cite the statement that holds for this period"
+            self._find([Finding("citation", "note", where, what, remedy)])
+            return True
+        what = f"the cited entry {cited.index} isn't wholly disclosed, and entry {other.index} isn't the one that was cited"
+        self.gaps.append(Gap(where, what))
+        return False
 
     def _electricity_factor(self, unit: _UnitProcess, flow: str, stated: str, path: str) -> Factor | None:
         """The factor of a metered kWh of `flow`: the alternative's where there is one, else by the rule set's own basis."""
@@ -879,12 +977,27 @@ def _output(record: ActivityData, product: str) -> Any:
     return next((line for line in outputs if line.product == product), outputs[0])
 
 
-def _add_consumed(consumed: dict[str, _Consumed], unit: _UnitProcess, line: Material) -> None:
+def _add_consumed(consumed: dict[str, Consumed], unit: _UnitProcess, line: Material) -> None:
     """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
-    name, base = str(line.product or line.flow), _base_unit(line.unit)
-    before = consumed.get(name, _Consumed(0.0, base))
-    amount = float(convert(line.consumed, line.unit, base, where=line.id)) * unit.share / unit.made
-    consumed[name] = _Consumed(before.per_unit + amount, base) if before.unit == base else before
+    found = consumed.setdefault(str(line.product or line.flow), Consumed())
+    found.material = found.material or line.flow or line.comparable_flow
+    found.stated.append(_stated(line, unit.share / unit.made))
+
+
+def _bill_line(line: Component, shares: list[Any], made: float) -> BillLine:
+    """A component as it is compared with what was consumed."""
+    total = sum(one.share for one in shares)
+    by_name: dict[str, float] = {} if shares else {str(line.product or line.flow): 1.0}
+    for one in shares:
+        by_name[one.product] = by_name.get(one.product, 0.0) + float(one.share / total)
+    return BillLine(line, by_name, _stated(line, 1 / (float(line.yield_) * made)))
+
+
+def _stated(line: Material, per_made: float) -> Stated:
+    base = _base_unit(line.unit)
+    is_weighed = line.composition is not None and base == "kg"
+    amount = float(convert(line.consumed, line.unit, base, where=line.id)) * per_made
+    return Stated(amount, base, line.composition.basis if line.composition is not None and is_weighed else None)
 
 
 def _named(factor: Factor) -> dict[str, object]:

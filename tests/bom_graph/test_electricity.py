@@ -58,10 +58,15 @@ def test_a_month_s_certificates_count_in_that_month_alone() -> None:
         certified_shares([january, february], [claimed(15, "2026-02")])
 
 
-def test_what_was_metered_over_a_year_is_matched_over_the_year() -> None:
+def test_what_was_metered_over_several_months_bears_no_month_s_certificates() -> None:
+    """Else January's certificates would cover a whole year's power, or a second month would thin the claimed one's."""
     year = bought("year", 12, "2026-01-01", "2026-12-31")
-    found = certified_shares([year, bought("june", 4, "2026-06-01", "2026-06-30")], [claimed(3), claimed(2, "2026-06")])
-    assert found == {"year": {"wind": Fraction(1, 4)}, "june": {"wind": Fraction(1, 2)}}
+    for purchases in ([year], [year, bought("june", 4, "2026-06-01", "2026-06-30")]):
+        with pytest.raises(
+            CertificateError, match="2026-06 are claimed, and year was metered from 2026-01-01"
+        ) as caught:
+            certified_shares(purchases, [claimed(3, "2026-06")])
+        assert "monthly statements" in caught.value.remedy
 
 
 def test_certificates_of_a_month_without_purchases_are_refused() -> None:

@@ -248,6 +248,7 @@ def salt_claims(product: str = f"{LITHIUM}/salt", copper: str = "2", **more: Any
         "period": {"start": "2026-01-01", "end": "2026-01-31"},
         "outputs": [{**line, "amount": "1", "product": product}],
         "inputs": [{**line, "amount": copper, "name": "copper", "flow": "copper"}],
+        "electricity": [],
         **more,
     }
 

@@ -71,6 +71,7 @@ def plant(world: World, *outputs: Claims, inputs: tuple[Claims, ...] = (), **mor
         "site": SITE,
         "outputs": list(outputs),
         "inputs": list(inputs),
+        "electricity": [],
         **more,
     }
     return world.state(MAKER, ACTIVITY_DATA, claims)
@@ -552,6 +553,40 @@ def test_a_retirement_under_its_own_name_corrects_itself(world: World) -> None:
     assert f"1 MWh more are claimed than entry {fewer.index} retired" in refusing(world, CELL).what
 
 
+def test_a_month_s_certificates_do_not_cover_a_year(world: World) -> None:
+    entry = site_month(world, ("wind", "9000"), period={"start": "2026-01-01", "end": "2026-12-31"})
+    finding = refusing(world, CELL)
+    assert (finding.gate, finding.where) == ("certificates", f"{CELL} (entry {entry.index}) certificates/wind")
+    assert "what of it was taken in that month isn't stated" in finding.what
+
+
+def test_a_restated_month_is_no_second_month_of_purchases(world: World) -> None:
+    """4,000 MWh of certificates against 3,000 of grid power, which an older statement of other days says once more."""
+    older = {"start": "2026-01-01", "end": "2026-01-30"}
+    plant(world, made(CELL, "1"), period=older, electricity=[line("3000", "MWh", supply="grid", geography="CN")])
+    site_month(world, ("wind", "4000"), grid="3000", pv="0")
+    assert "1000 MWh above grid purchases of 3000 MWh" in refusing(world, CELL).what
+
+
+def test_a_site_by_another_spelling_is_the_same_site(world: World) -> None:
+    site_month(world, product=LFP, grid="2000", pv="0", site={**SITE, "name": " Plant  1 "})
+    site_month(world, ("wind", "4000"), product=NMC, grid="6000", pv="0")
+    half = (GRID + WIND + TRANSMISSION) / 2
+    assert with_power(world, NMC).footprint.total == pytest.approx(6e6 * half, rel=1e-12)
+
+
+def test_which_statements_certificates_are_spread_over_is_said(world: World) -> None:
+    other = site_month(world, product=LFP, grid="2000", pv="0")
+    entry = site_month(world, ("wind", "4000"), product=NMC, grid="6000", pv="0")
+    (note,) = found(with_power(world, NMC), "certificates")
+    assert (note.level, note.where) == ("note", f"{NMC} (entry {entry.index})")
+    assert note.what.endswith(f"in 2 statements at hand (entries {other.index}, {entry.index})")
+    result = with_power(world, NMC, sealed={other.index: ()})
+    (note,) = found(result, "certificates")
+    assert f"in 1 statement at hand (entries {entry.index}); entry {other.index} isn't wholly disclosed" in note.what
+    assert other.index in [one.index for one in result.inputs]
+
+
 @pytest.mark.parametrize(("certified", "total"), [(False, 23.644018), (True, 20.055818)])
 def test_worked_example_g(world: World, certified: bool, total: float) -> None:
     """A cathode of 19.600118 kg and 7 kWh a kilogram, on the grid, and on wind certificates with transmission."""
@@ -703,6 +738,88 @@ def test_a_component_of_several_suppliers_is_consumed_by_all_of_them(world: Worl
     assert result.footprint.total == pytest.approx(COPPER, rel=1e-12)
     (note,) = result.findings
     assert (note.gate, note.level) == ("precedence", "note")
+
+
+def test_components_of_one_flow_are_compared_together(world: World) -> None:
+    """Else one line of consumption would stand for each of them, and what the others hold would vanish."""
+    entry = world.bill(CELL, copper("0.5", id="foil"), copper("0.3", id="busbar"))
+    world.activity(CELL, copper("0.5"), copper("0.3"))
+    result = world.compute(CELL, CHINA)
+    (note,) = result.findings
+    assert (note.gate, note.level) == ("precedence", "note")
+    assert note.where == f"{CELL} (entry {entry.index}) components/foil, components/busbar"
+    assert "0.8 kg against 0.8 kg (+0.0 %)" in note.what
+    world.activity(CELL, copper("0.4"))
+    (hard,) = found(world.compute(CELL), "consumption")
+    assert (hard.level, "(-50.0 %)" in hard.what) == ("hard", True)
+
+
+def test_a_mix_of_suppliers_other_than_the_bill_s_is_said(world: World) -> None:
+    other = f"{REFINER}/other"
+    for product, amount in ((SALT, "2"), (other, "7")):
+        world.activity(product, copper(amount))
+    world.bill(CELL, of(SALT, "1", id="salt"), supplier_shares=shares((SALT, "0.5"), (other, "0.5")))
+    world.activity(CELL, of(SALT, "1"))
+    result = world.compute(CELL, CHINA)
+    assert result.footprint.total == pytest.approx(2 * COPPER, rel=1e-12)
+    (mix,) = found(result, "supplier_shares")
+    assert (mix.level, mix.where.endswith("components/salt")) == ("soft", True)
+    assert f"{other} 0.0% against 50.0%, {SALT} 100.0% against 50.0%" in mix.what
+
+
+def nickel(amount: str, formula: str | None, **basis: str) -> Claims:
+    composition: Claims = {} if formula is None else {"composition": {"formula": formula, **basis}}
+    return line(amount, name="nickel", flow="nickel-sulfate", **composition)
+
+
+@pytest.mark.parametrize(
+    ("bill", "activity", "said"),
+    [
+        (nickel("0.957928", "NiSO4"), nickel("1.627085", "NiSO4.6H2O"), "(+0.0 %)"),
+        (nickel("0.957928", "NiSO4"), nickel("0.957928", "NiSO4.6H2O"), "(-41.1 %)"),
+        (nickel("1", "NiSO4", content_of="Ni"), nickel("2.63658", "NiSO4"), "(-0.0 %)"),
+        (nickel("1", "NiSO4"), nickel("2", "NiSO4", moisture_percent="50"), "(+0.0 %)"),
+        (nickel("1", "NiSO4", content_of="Ni"), nickel("1", "NiSO4", content_of="Ni"), "(+0.0 %)"),
+        (nickel("1", None), nickel("1", "NiSO4.6H2O"), "without stated composition are taken for"),
+    ],
+    ids=["the same salt", "less salt", "metal content", "moist", "both metal content", "one side doesn't say"],
+)
+def test_consumption_is_compared_as_the_same_salt(world: World, bill: Claims, activity: Claims, said: str) -> None:
+    world.bill(CELL, bill)
+    world.activity(CELL, activity)
+    (finding,) = [*found(result := world.compute(CELL), "consumption"), *found(result, "precedence")]
+    assert (finding.level == "hard") == ("41.1" in said)
+    assert said in finding.what
+
+
+def test_another_substance_than_the_bill_s_is_compared_as_stated_and_said(world: World) -> None:
+    world.bill(CELL, of(SALT, "1", id="salt", composition={"formula": "NiSO4"}))
+    world.activity(CELL, of(SALT, "1", composition={"formula": "CoSO4"}))
+    world.activity(SALT, copper("1"))
+    (finding,) = (one for one in found(world.compute(CELL), "composition") if one.level == "soft")
+    assert finding.where.endswith("components/salt")
+    assert "compared by mass as stated" in finding.what
+
+
+@pytest.mark.parametrize("by_flow", ["bill", "activity"])
+def test_a_material_that_one_side_names_by_its_flow_counts_once(world: World, by_flow: str) -> None:
+    world.activity(SALT, copper("2"))
+    named = [copper("1"), of(SALT, "1", comparable_flow="copper")]
+    bill, activity = named if by_flow == "bill" else reversed(named)
+    world.bill(CELL, bill)
+    world.activity(CELL, activity)
+    result = world.compute(CELL)
+    assert result.footprint.total == pytest.approx((2 if by_flow == "bill" else 1) * COPPER, rel=1e-12)
+    (note,) = found(result, "precedence")
+    assert "(+0.0 %)" in note.what
+
+
+def test_what_is_named_beside_the_bill_s_flow_is_more_of_the_same(world: World) -> None:
+    world.activity(SALT, copper("1"))
+    world.bill(CELL, copper("1"))
+    world.activity(CELL, copper("1"), of(SALT, "1", comparable_flow="copper"))
+    (finding,) = found(world.compute(CELL), "consumption")
+    assert "2 kg against 1 kg (+100.0 %)" in finding.what
 
 
 @pytest.mark.parametrize(("kg", "level"), [("1", None), ("7", "soft"), ("0.5", "soft"), ("30", "hard")])

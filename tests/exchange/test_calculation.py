@@ -22,7 +22,7 @@ from tests.flow.world import Exchange, Member, activity, bill, line
 from tests.witnesses import puppet
 
 #: Claims of activity data without which nothing can be computed from it.
-ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "site", "period")
+ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "electricity", "site", "period")
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def bare() -> dict[str, Document]:
         "period": {"start": "2026-01-01", "end": "2026-01-31"},
         "outputs": [{**piece, "product": BARE}],
         "inputs": [steel],
+        "electricity": [],
     }
     chain.dossier.simulator.state(PACKS, ACTIVITY_DATA, claims)
     return {rule_set: chain.dossier.compute(Demand(BARE), rule_set) for rule_set in RULE_SETS}

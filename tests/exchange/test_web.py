@@ -175,6 +175,7 @@ def activity(product: str, unit: str = "kg", **more: Any) -> Claims:
         "process_class": "material_production",
         "period": {"start": "2026-01-01", "end": "2026-01-31"},
         "outputs": [amount("1", unit, product=product)],
+        "electricity": [],
         **more,
     }
 

@@ -233,6 +233,7 @@ def activity(product: str, *inputs: Mapping[str, Any], **changes: Any) -> dict[s
         "period": PERIOD,
         "outputs": [line(product=product, composition=composition)],
         "inputs": [dict(one) for one in inputs] or made_from,
+        "electricity": [],
     }
     return claims | changes
 
