@@ -71,6 +71,7 @@ from bom_graph.gates import (
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
+from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, pact_primary_share
@@ -243,12 +244,14 @@ __all__ = [
     "consumption",
     "contradiction",
     "convert",
+    "credit_finding",
     "delivered_energy",
     "deliveries_against_consumption",
     "dimension",
     "effect_on_contributions",
     "effect_on_result",
     "element_balance",
+    "energy_findings",
     "first_defect",
     "format_amount",
     "gwp100",
@@ -259,6 +262,7 @@ __all__ = [
     "load_release",
     "load_rule_set",
     "look_up",
+    "mass_finding",
     "mass_fractions",
     "meet",
     "misstatement",

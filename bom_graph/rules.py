@@ -58,6 +58,8 @@ class Denominator(_Frozen):
     kind: Literal["tested_delivered_energy", "service_life_energy", "rated_energy", "declared_unit"]
     unit: str
     full_cycles_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+    #: By vehicle class: what turns the kilometres of a warranty into years. Without one, the battery model's own figure does.
+    km_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
 
 
 class ElectricityBasis(_Frozen):
@@ -116,8 +118,10 @@ class EndOfLife(_Frozen):
     recovery_yield: Fraction | None = None
     recycled_content: Fraction | None = None
     allocation: Fraction | None = None
-    quality_in: Annotated[Amount, Field(ge=0)] | None = None
-    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+    quality_in: Fraction | None = None
+    quality_out: Fraction | None = None
+    #: Share of the pack's mass that the scenario's materials have to speak of; below it the stage is a gap.
+    least_mass_covered: Fraction
 
     @model_validator(mode="after")
     def _divided(self) -> EndOfLife:
@@ -158,15 +162,25 @@ class Periods(_Frozen):
     overlap: Effect
 
 
+class DenominatorGate(_Frozen):
+    """What follows where a battery model contradicts itself over the energy that the pack delivers, and where its figures are unusual."""
+
+    contradiction: Effect
+    unusual: Effect
+
+
 class Gates(_Frozen):
     """The gates of this version. `consumption` is that of record against content by the bill of materials, `deliveries` what was
-    consumed against what suppliers delivered; the limits of `plausible_range` are multiples of the background's value, either way."""
+    consumed against what suppliers delivered; the limits of `plausible_range` are multiples of the background's value, either way,
+    those of `pack_mass` the share by which the mass in a scenario may differ from the battery model's."""
 
     element_balance: Limits
     consumption: Limits
     deliveries: Limits
     plausible_range: Limits
+    pack_mass: Limits
     periods: Periods
+    denominator: DenominatorGate
 
 
 class Rounding(_Frozen):

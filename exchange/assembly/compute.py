@@ -13,6 +13,7 @@ from bom_graph import (
     LoopError,
     ProductSystem,
     RuleSet,
+    credit_finding,
     out_of_scope,
     solve,
 )
@@ -47,6 +48,7 @@ def compute(
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
     footprint = _solved(assembly)
     assembly.check_plausible_range()
+    assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
     gaps = list(assembly.gaps)
     if is_pack and model is None:

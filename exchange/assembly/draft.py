@@ -56,6 +56,7 @@ from bom_graph import (
     delivered_energy,
     dimension,
     element_balance,
+    energy_findings,
     gwp100,
     hydrate_mistaken,
     lines_outside,
@@ -327,6 +328,7 @@ class ProductSystemDraft:
         except (DeliveredEnergyError, UnitError) as error:
             self._refuse("delivered_energy", error.where, error.what, error.remedy)
             return None, ""
+        self._find(energy_findings(model, self.rule_set, where=self.names[0] if self.names else "battery model"))
         self.assumptions += [f"assumed by the pack maker: {name.replace('_', ' ')}" for name in energy.assumed]
         return energy.kwh, energy.formula
 

@@ -96,6 +96,7 @@ BAD: dict[str, Callable[[File], object]] = {
     "an unknown way of counting recycling": lambda file: file["end_of_life"].update(method="avoided_burden"),
     "a circular formula without A": lambda file: file["end_of_life"].update(method="cff"),
     "a collection rate above 1": lambda file: file["end_of_life"].update(collection_rate="1.2"),
+    "a ratio of qualities above 1": lambda file: file["end_of_life"].update(quality_out="50"),
     "another format": lambda file: file.update(format="urn:packtrace:rule-set-file:2"),
     "no gates": lambda file: file.pop("gates"),
     "a proxy release that isn't allowed": lambda file: file.update(proxy_releases=["other"]),
