@@ -68,6 +68,7 @@ from bom_graph.gates import (
     out_of_scope,
     plausible_range,
     sealed_total,
+    unbalanced,
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
@@ -284,6 +285,7 @@ __all__ = [
     "solve_file",
     "stored",
     "terms",
+    "unbalanced",
     "waterfall",
     "why_unreadable",
 ]

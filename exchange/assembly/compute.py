@@ -51,6 +51,8 @@ def compute(
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
     gaps = list(assembly.gaps)
+    if not footprint.contributions and not gaps:
+        gaps.append(Gap(demand.product, "no line of its statements counts: nothing was computed, which isn't zero"))
     if is_pack and model is None:
         what = (
             f"no battery model is readable: the figure is per {assembly.units[0]}, not per {rule_set.functional_unit}"

@@ -68,6 +68,7 @@ from bom_graph import (
     restate,
     sealed_total,
     stored,
+    unbalanced,
 )
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
@@ -243,7 +244,9 @@ class ProductSystemDraft:
         for number, (total, entry) in self.sealed.items():
             where = f"{self.names[number]}, signed footprint (entry {entry.index})"
             rows = self._background_of(number) or self._background
-            self.findings += sealed_total(total, self.units[number], rows, where=where)
+            self.findings += sealed_total(
+                total, self.units[number], rows, self.rule_set.gates.plausible_range, where=where
+            )
 
     def check_plausible_range(self) -> None:
         """Compare what activity data comes to, suppliers included, with the background of the same material, where that is known."""
@@ -433,8 +436,10 @@ class ProductSystemDraft:
         process = _UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
         self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
+        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
+        self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
-        self._find(split.judged(self.rule_set))
+        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
         delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)
