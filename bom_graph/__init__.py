@@ -75,7 +75,7 @@ from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatemen
 from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
-from bom_graph.quality import DataQuality, Improvement, assess, pact_primary_share
+from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
@@ -271,6 +271,7 @@ __all__ = [
     "mixed_gwp_sets",
     "name_of",
     "out_of_scope",
+    "overstated",
     "pact_primary_share",
     "plausible_range",
     "possible_keys",

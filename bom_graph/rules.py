@@ -25,6 +25,8 @@ from bom_graph.wording import why_unreadable
 MAX_RULE_SET_BYTES = 1024 * 1024
 #: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
 SEALED_STAGE = "sealed"
+#: A gate with a wider limit would let anything pass.
+MOST_LIMIT = 1000
 LINE_CLASSES = ("material", "energy", "direct_emission", "packaging", "waste")
 PROCESS_CLASSES = ("material_production", "cell_manufacturing", "pack_assembly")
 #: What a gate does: a finding of that level, or a hard one that refuses the result.
@@ -60,6 +62,12 @@ class Denominator(_Frozen):
     full_cycles_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
     #: By vehicle class: what turns the kilometres of a warranty into years. Without one, the battery model's own figure does.
     km_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+
+    @model_validator(mode="after")
+    def _divided(self) -> Denominator:
+        if self.kind == "service_life_energy" and not self.full_cycles_per_year:
+            raise ValueError("service_life_energy needs full_cycles_per_year of at least one vehicle class")
+        return self
 
 
 class ElectricityBasis(_Frozen):
@@ -142,8 +150,8 @@ class Limits(_Frozen):
     Limits are fractions, or multiples where the gate compares by ratio.
     """
 
-    soft: Annotated[float, Field(gt=0)]
-    hard: Annotated[float, Field(gt=0)]
+    soft: Annotated[float, Field(gt=0, le=MOST_LIMIT)]
+    hard: Annotated[float, Field(gt=0, le=MOST_LIMIT)]
     hard_effect: Literal["refuse", "report"]
 
     @model_validator(mode="after")
@@ -208,7 +216,7 @@ class RuleSet(_Frozen):
 
     format: Literal["urn:packtrace:rule-set-file:1"]
     id: str
-    version: str
+    version: Annotated[str, Field(min_length=1)]
     title: str
     source: str
     functional_unit: str
@@ -262,10 +270,11 @@ class RuleSet(_Frozen):
                 raise ValueError(f"larger than {MAX_RULE_SET_BYTES} bytes")
             rule_set = cls.model_validate(json.loads(data))
         except (ValueError, RecursionError) as error:
+            why = why_unreadable(error)
             raise RuleSetError(
-                f"the rule set can't be read: {why_unreadable(error)}",
+                f"the rule set can't be read: {why}",
                 where="rule-set file",
-                remedy="take the published file",
+                remedy="correct the file there, or take the published one; `packtrace rules schema` prints the form",
             ) from None
         return rule_set.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 

@@ -301,6 +301,20 @@ class ProductSystemDraft:
             return made_by == "pack_assembly"
         return made_by is None or "cell_manufacturing" in self.classes.values()
 
+    def check_pack(self, product: str) -> None:
+        """Say what would make a pack of a product that isn't taken for one: made as a cell and counted in pieces, or made of cells."""
+        made_by = self.classes.get(0)
+        of_cells = any(number and found == "cell_manufacturing" for number, found in self.classes.items())
+        in_pieces = made_by == "cell_manufacturing" and self.units[0] == "piece"
+        if 0 in self._signed or not (in_pieces or of_cells):
+            return
+        what = (
+            f"not a pack as stated: made by {made_by or 'a process that is not known'}, counted in {self.units[0]}"
+            f"{', of cells' if of_cells else ''}, no battery model: not divided, and distribution and end of life aren't asked for"
+        )
+        remedy = "where it is a pack, state its battery model and the process class pack_assembly"
+        self._find([Finding("pack", "soft", product, what, remedy)])
+
     def add_scenario(self, product: str) -> None:
         """Add what the newest scenario says of a pack's distribution and end of life, as far as the rule set counts it."""
         model = self.battery_model(product)

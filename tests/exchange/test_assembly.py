@@ -124,6 +124,37 @@ def world() -> World:
     return World()
 
 
+# -- what may be a pack, and sizes that nothing has -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", ["piece", "kg"])
+def test_what_may_be_a_pack_is_never_plainly_complete(world: World, unit: str) -> None:
+    if unit == "piece":
+        world.activity(PACK, copper("10"), unit="piece", process_class="cell_manufacturing")
+    else:
+        world.activity(CELL, copper("10"), unit="piece", process_class="cell_manufacturing")
+        world.activity(PACK, of(CELL, "1", "piece"))
+    result = world.compute(PACK)
+    (finding,) = [one for one in result.findings if one.gate == "pack"]
+    assert (finding.level, finding.where, finding.refuses) == ("soft", PACK, False)
+    assert f"counted in {unit}" in finding.what
+    assert "no battery model: not divided" in finding.what
+    assert document(result)["heading"] == "complete, with 1 soft finding"
+
+
+def test_a_material_is_not_suspected_to_be_a_pack(world: World) -> None:
+    world.activity(SALT, copper("1"))
+    assert world.compute(SALT).findings == ()
+
+
+@pytest.mark.parametrize("amount", ["1E-31", "1E+31"])
+def test_a_size_that_nothing_has_is_a_hard_finding(world: World, amount: str) -> None:
+    world.activity(SALT, copper(amount))
+    (finding,) = [one for one in world.compute(SALT).findings if one.gate == "units"]
+    assert (finding.level, finding.where) == ("hard", SALT)
+    assert "too large or too small to be true: the total is 4.49e" in finding.what
+
+
 # -- order of resolution ---------------------------------------------------------------------------------------------
 
 

@@ -357,21 +357,38 @@ def test_a_leg_without_a_factor_in_use_is_refused_at_intake(factor: Claims | Non
         assert caught.value.where.endswith("-1/factor/flow")
 
 
-def test_a_claimed_quality_comes_first() -> None:
-    """Copper has a global factor of 2022: geography 4 by its facts, and 2 by its maker's claim."""
+def test_a_claimed_quality_counts_where_it_is_worse_than_the_data() -> None:
+    """Copper has a global factor of 2022: geography 4 by its facts, and 5 by its maker's claim."""
     world = World()
     ratings = []
-    for claimed in ({}, {"quality": {"geography": "2"}}):
+    for claimed in ({}, {"quality": {"geography": "5"}}):
         world.activity(SALT, {**copper("1"), **claimed}, site={"name": "works", "country": "CN"})
         found = document(world.compute(SALT))
         ratings.append(found["data_quality"]["ef"])
         assert ("quality" in found["contributions"][0]) == bool(claimed)
     assert ratings[0] == {"technology": "2", "geography": "4", "time": "3", "completeness": "3", "reliability": "1"}
-    assert ratings[1] == {**ratings[0], "geography": "2"}
+    assert ratings[1] == {**ratings[0], "geography": "5"}
     assert found["data_quality"]["coverage_percent"] == "100"
     assert any(
-        text.strip().startswith("data quality 2.0 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
+        text.strip().startswith("data quality 2.8 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
     )
+
+
+def test_a_claimed_quality_is_not_better_than_the_data_allow() -> None:
+    world, best = World(), dict.fromkeys(("technology", "geography", "time", "completeness", "reliability"), "1")
+    world.activity(SALT, line("1", "kg", "assumed", name="copper", flow="copper", quality=best))
+    found = document(world.compute(SALT))
+    # The plant's country isn't known, and the factor is global.
+    assert found["data_quality"]["ef"] == {
+        "technology": "2",
+        "geography": "4",
+        "time": "3",
+        "completeness": "3",
+        "reliability": "5",
+    }
+    (note,) = [one for one in found["findings"] if one["gate"] == "quality"]
+    assert note["level"] == "note"
+    assert "reliability 5, not 1" in note["what"]
 
 
 BAD: dict[str, tuple[Claims, type[Exception], str]] = {
