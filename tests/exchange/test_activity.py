@@ -269,7 +269,7 @@ def test_lines_that_are_pushed_onto_a_dummy_output_are_a_finding(world: World, c
 def test_an_element_balance_that_cannot_be_made_is_said(
     world: World, formula: str | None, output: Claims, said: str | None
 ) -> None:
-    stated = {"composition": {"formula": formula}} if formula else {}
+    stated: Claims = {"composition": {"formula": formula}} if formula else {}
     world.activity(
         SALT,
         line("1", name="nickel", flow="nickel-sulfate", **stated),
