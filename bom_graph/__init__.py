@@ -68,12 +68,14 @@ from bom_graph.gates import (
     out_of_scope,
     plausible_range,
     sealed_total,
+    unbalanced,
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
+from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
-from bom_graph.quality import DataQuality, Improvement, assess, pact_primary_share
+from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
 from bom_graph.quantities import convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
@@ -247,12 +249,14 @@ __all__ = [
     "consumption",
     "contradiction",
     "convert",
+    "credit_finding",
     "delivered_energy",
     "deliveries_against_consumption",
     "dimension",
     "effect_on_contributions",
     "effect_on_result",
     "element_balance",
+    "energy_findings",
     "first_defect",
     "format_amount",
     "gwp100",
@@ -263,6 +267,7 @@ __all__ = [
     "load_release",
     "load_rule_set",
     "look_up",
+    "mass_finding",
     "mass_fractions",
     "meet",
     "misstatement",
@@ -270,6 +275,7 @@ __all__ = [
     "mixed_gwp_sets",
     "name_of",
     "out_of_scope",
+    "overstated",
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
@@ -284,6 +290,7 @@ __all__ = [
     "solve_file",
     "stored",
     "terms",
+    "unbalanced",
     "waterfall",
     "why_unreadable",
 ]

@@ -54,7 +54,7 @@ def _tested(model: BatteryModel) -> DeliveredEnergy:
         kwh = measured.to("kWh", where="cumulative_discharge_energy")
         return DeliveredEnergy(
             kwh,
-            f"measured cumulative discharge energy {_plain(kwh)} kWh",
+            f"{measured.obtained} cumulative discharge energy {_plain(kwh)} kWh",
             _assumed(model, "cumulative_discharge_energy"),
         )
     rated = _energy(model, "rated_energy")
@@ -99,13 +99,14 @@ def _service_life(model: BatteryModel, denominator: Denominator) -> DeliveredEne
             where="vehicle/class",
             remedy=f"state one of {', '.join(denominator.full_cycles_per_year)}",
         )
-    years, how = _service_years(model)
+    years, how = _service_years(model, denominator.km_per_year.get(str(vehicle_class)))
     formula = f"usable energy {_plain(usable)} kWh x {_plain(cycles)} full cycles a year ({vehicle_class}) x {_plain(years)} years ({how})"
     assumed = _assumed(model, "usable_energy", "vehicle", "warranty")
     return DeliveredEnergy(usable * cycles * years, formula, assumed)
 
 
-def _service_years(model: BatteryModel) -> tuple[Decimal, str]:
+def _service_years(model: BatteryModel, km_per_year: Decimal | None) -> tuple[Decimal, str]:
+    """Return the years and how they were found; kilometres a year are the rule's, else the battery model's."""
     warranty = model.warranty
     if not isinstance(warranty, Warranty):
         raise DeliveredEnergyError(
@@ -113,15 +114,16 @@ def _service_years(model: BatteryModel) -> tuple[Decimal, str]:
         )
     if warranty.km is None:
         return warranty.years, "warranty years"
-    if warranty.km_per_year is None:
+    yearly, whose = (km_per_year, "the rule set's") if km_per_year is not None else (warranty.km_per_year, "as stated")
+    if yearly is None:
         raise DeliveredEnergyError(
             "warranty kilometres can't be turned into years",
             where="warranty/km_per_year",
             remedy="state the kilometres a year that the rule gives",
         )
-    by_distance = warranty.km / warranty.km_per_year
+    by_distance = warranty.km / yearly
     if by_distance < warranty.years:
-        return by_distance, f"{_plain(warranty.km)} km at {_plain(warranty.km_per_year)} km a year"
+        return by_distance, f"{_plain(warranty.km)} km at {_plain(yearly)} km a year, {whose}"
     return warranty.years, "warranty years"
 
 

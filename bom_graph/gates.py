@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -13,9 +13,6 @@ from bom_graph.quantities import UNITS, convert
 from bom_graph.records import ActivityData, BatteryModel, Lines, Measure
 from bom_graph.rules import Effect, Limits, RuleSet
 
-#: A signed total is remarkable where it lies beyond the background values by more than this factor, either way: wide enough for a plant
-#: on clean power or an old process, too narrow for a slipped unit.
-PLAUSIBLE_RATIO = 5
 Level = Literal["note", "soft", "hard"]
 
 
@@ -88,6 +85,31 @@ def element_balance(record: ActivityData, gate: Limits, *, where: str) -> list[F
     ]
 
 
+def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str) -> list[Finding]:
+    """Return a soft finding where the element balance can't be made: what comes in has a formula, and a product has none.
+
+    `formulas` are those of background flows. Asked of what is made as a material, or weighed; a cell in pieces is neither.
+    """
+    inputs, outputs = record.inputs, record.outputs
+    if not (isinstance(inputs, Lines) and isinstance(outputs, Lines)):
+        return []
+    known = {
+        line.composition.formula if line.composition is not None else formulas.get(str(line.flow)) for line in inputs
+    } - {None}
+    elements = {element for formula in known for element in mass_fractions(str(formula))} & set(BALANCED_ELEMENTS)
+    weighed = [line for line in outputs if UNITS[line.unit][0] == "mass"]
+    if not elements or not (weighed or record.process_class == "material_production"):
+        return []
+    why = [f"{line.product} states no composition" for line in outputs if line.composition is None]
+    why += [f"{line.product} is stated in {line.unit}" for line in outputs if line.composition and line not in weighed]
+    if not why:
+        return []
+    shown = ", ".join(element for element in BALANCED_ELEMENTS if element in elements)
+    what = f"the element balance can't be checked, and {shown} comes in: {'; '.join(why)}"
+    remedy = "state the composition of each product, and of each input, by mass"
+    return [Finding("element_balance", "soft", where, what, remedy)]
+
+
 def consumption(name: str, of_record: float, by_bill: float, unit: str, gate: Limits, *, where: str) -> Finding:
     """Return the finding that activity data comes before the bill of materials for `name`, by how much the two differ.
 
@@ -131,25 +153,32 @@ def plausible_range(
     return [Finding("plausible_range", "hard" if is_hard else "soft", where, what, remedy, refuses)]
 
 
-def sealed_total(kg_co2e: float, unit: str, background: Sequence[FactorRow], *, where: str) -> list[Finding]:
-    """Return a soft finding where a signed footprint of which only the figures are known is zero, negative or implausible.
+def sealed_total(
+    kg_co2e: float, unit: str, background: Sequence[FactorRow], gate: Limits, *, where: str
+) -> list[Finding]:
+    """Return a finding where a signed footprint of which only the figures are known is zero, negative or implausible.
 
-    `kg_co2e` is per `unit`; `background` are the rows to compare with, of which those in the unit's dimension count. Where there are
-    none, a figure above zero can't be judged.
+    Beyond the gate's limits, multiples of the lowest and highest background value, it is soft or hard. It never refuses: whoever rests on
+    another's footprint can't correct it. `kg_co2e` is per `unit`; `background` are the rows to compare with, of which those in the unit's
+    dimension count. Where there are none, a figure above zero can't be judged.
     """
     values = _per(unit, background)
+    level: Level = "soft"
+    beyond = max(kg_co2e / max(values), min(values) / kg_co2e) if values and kg_co2e > 0 else 0.0
     if kg_co2e == 0:
         what = "a total of zero is stated: nothing is made without emissions"
     elif kg_co2e < 0:
         what = f"a total below zero is stated, {kg_co2e:.6g} kg CO2e/{unit}: it is taken off what others emit"
-    elif values and not min(values) / PLAUSIBLE_RATIO <= kg_co2e <= max(values) * PLAUSIBLE_RATIO:
+    elif beyond > gate.soft:
+        level = "hard" if beyond > gate.hard else "soft"
         about = "comparable material" if len(values) == 1 else "materials"
         known = " to ".join(dict.fromkeys(f"{value:.4g}" for value in (min(values), max(values))))
         what = f"{kg_co2e:.6g} kg CO2e/{unit} is stated, background data of {about} has {known}"
+        what += f" (soft limit {gate.soft:g} times, hard {gate.hard:g} times)"
     else:
         return []
     remedy = "ask the maker of this product for its activity data, or for a corrected footprint"
-    return [Finding("sealed_total", "soft", where, what, remedy)]
+    return [Finding("sealed_total", level, where, what, remedy)]
 
 
 def mixed_families(factors: Sequence[Factor], *, where: str) -> list[Finding]:

@@ -9,7 +9,7 @@ our reading of them, and say so in every result. What is known by a signed footp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -117,18 +117,27 @@ def scores(origin: Mapping[str, object]) -> Mapping[str, Scores] | None:
     return dict(_scores(origin))
 
 
-def _scores(origin: Mapping[str, Any]) -> Iterator[tuple[str, Scores]]:
-    claimed = origin.get("quality") or {}
-    judged = {
-        "technology": _technology,
-        "geography": _geography,
-        "time": _time,
-        "completeness": _completeness,
-        "reliability": _reliability,
+def overstated(origin: Mapping[str, object]) -> dict[str, tuple[int, int]]:
+    """Return the EF scores that a line claims and its data don't allow: criterion -> (claimed, counted instead)."""
+    claimed: Any = origin.get("quality") or {}
+    found = scores(origin) or {}
+    return {
+        name: (int(said), found[name][0])
+        for name, said in claimed.items()
+        if name in found and int(said) < found[name][0]
     }
+
+
+def _scores(origin: Mapping[str, Any]) -> Iterator[tuple[str, Scores]]:
+    """Each criterion by the facts, or as its maker claims where that is worse, or the facts aren't known."""
+    claimed = origin.get("quality") or {}
     for criterion in CRITERIA:
-        score = claimed.get(criterion)
-        yield criterion, judged[criterion](origin) if score is None else (int(score), _PACT_OF[int(score)])
+        facts, score = _JUDGED[criterion](origin), claimed.get(criterion)
+        if score is None:
+            yield criterion, facts or _UNKNOWN
+        else:
+            said = (int(score), _PACT_OF[int(score)])
+            yield criterion, said if facts is None else max(said, facts)
 
 
 def _technology(origin: Mapping[str, Any]) -> Scores:
@@ -139,7 +148,7 @@ def _technology(origin: Mapping[str, Any]) -> Scores:
     return (4, 3) if str(factor.get("reason")).startswith("proxy") else (2, 1)
 
 
-def _geography(origin: Mapping[str, Any]) -> Scores:
+def _geography(origin: Mapping[str, Any]) -> Scores | None:
     factor, country = origin.get("factor"), origin.get("country")
     if factor is None:
         return (1, 1)
@@ -147,26 +156,26 @@ def _geography(origin: Mapping[str, Any]) -> Scores:
     if place == "GLO":
         return (4, 3)
     if country is None:
-        return _UNKNOWN
+        return None
     if place.partition("-")[0] != country:
         return (5, 3)
     return (2, 1) if str(factor.get("reason")).startswith("nation") else (1, 1)
 
 
-def _time(origin: Mapping[str, Any]) -> Scores:
+def _time(origin: Mapping[str, Any]) -> Scores | None:
     factor, days = origin.get("factor"), _period(origin)
     if factor is None:
         return (1, 1)
     if factor.get("year") is None or days is None:
-        return _UNKNOWN
+        return None
     apart = abs(days[1].year - int(factor["year"]))
     return next((found for years, found in _TIME if apart <= years), _UNKNOWN)
 
 
-def _completeness(origin: Mapping[str, Any]) -> Scores:
+def _completeness(origin: Mapping[str, Any]) -> Scores | None:
     days = _period(origin)
     if days is None:
-        return _UNKNOWN
+        return None
     covered = (days[1] - days[0]).days + 1
     return next((found for least, found in _COMPLETENESS if covered >= least), (4, 3))
 
@@ -179,6 +188,16 @@ def _reliability(origin: Mapping[str, Any]) -> Scores:
 def _period(origin: Mapping[str, Any]) -> tuple[date, date] | None:
     period = origin.get("period")
     return None if period is None else (date.fromisoformat(period["start"]), date.fromisoformat(period["end"]))
+
+
+#: What a line's facts say of each criterion; None where they aren't known.
+_JUDGED: Final[Mapping[str, Callable[[Mapping[str, Any]], Scores | None]]] = {
+    "technology": _technology,
+    "geography": _geography,
+    "time": _time,
+    "completeness": _completeness,
+    "reliability": _reliability,
+}
 
 
 def _primary(part: Contribution) -> float:

@@ -496,6 +496,8 @@ class StatedFactor(Part):
         stated = [self.value is not None, self.per is not None, self.source is not None]
         if any(stated) if self.flow is not None else not all(stated):
             raise ValueError("name a background flow, or state value, per and source")
+        if self.value is not None and self.value < 0:
+            raise ValueError("a factor below zero would be a credit: those come of the rule set's end of life alone")
         if self.per is not None:
             dimension(self.per, where="per")
         return self
@@ -553,8 +555,8 @@ class RecoveredMaterial(AmountLine):
     recycled_content: Annotated[Amount, Field(ge=0, le=1)] | None = None
     recovery_yield: Annotated[Amount, Field(ge=0, le=1)] | None = None
     allocation: Annotated[Amount, Field(ge=0, le=1)] | None = None
-    quality_in: Annotated[Amount, Field(ge=0)] | None = None
-    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+    quality_in: Annotated[Amount, Field(ge=0, le=1)] | None = None
+    quality_out: Annotated[Amount, Field(ge=0, le=1)] | None = None
     virgin: StatedFactor | None = None
     recycled: StatedFactor | None = None
     recycling: StatedFactor | None = None

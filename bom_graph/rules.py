@@ -25,6 +25,8 @@ from bom_graph.wording import why_unreadable
 MAX_RULE_SET_BYTES = 1024 * 1024
 #: Stage of a sealed branch of which only the total is known: of no rule set, and in a footprint under any.
 SEALED_STAGE = "sealed"
+#: A gate with a wider limit would let anything pass.
+MOST_LIMIT = 1000
 LINE_CLASSES = ("material", "energy", "direct_emission", "packaging", "waste")
 PROCESS_CLASSES = ("material_production", "cell_manufacturing", "pack_assembly")
 #: What a gate does: a finding of that level, or a hard one that refuses the result.
@@ -58,6 +60,14 @@ class Denominator(_Frozen):
     kind: Literal["tested_delivered_energy", "service_life_energy", "rated_energy", "declared_unit"]
     unit: str
     full_cycles_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+    #: By vehicle class: what turns the kilometres of a warranty into years. Without one, the battery model's own figure does.
+    km_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+
+    @model_validator(mode="after")
+    def _divided(self) -> Denominator:
+        if self.kind == "service_life_energy" and not self.full_cycles_per_year:
+            raise ValueError("service_life_energy needs full_cycles_per_year of at least one vehicle class")
+        return self
 
 
 class ElectricityBasis(_Frozen):
@@ -116,9 +126,11 @@ class EndOfLife(_Frozen):
     recovery_yield: Fraction | None = None
     recycled_content: Fraction | None = None
     allocation: Fraction | None = None
-    quality_in: Annotated[Amount, Field(ge=0)] | None = None
-    quality_out: Annotated[Amount, Field(ge=0)] | None = None
+    quality_in: Fraction | None = None
+    quality_out: Fraction | None = None
     energy_allocation: Fraction | None = None
+    #: Share of the pack's mass that the scenario's materials have to speak of; below it the stage is a gap.
+    least_mass_covered: Fraction
 
     @model_validator(mode="after")
     def _divided(self) -> EndOfLife:
@@ -139,8 +151,8 @@ class Limits(_Frozen):
     Limits are fractions, or multiples where the gate compares by ratio.
     """
 
-    soft: Annotated[float, Field(gt=0)]
-    hard: Annotated[float, Field(gt=0)]
+    soft: Annotated[float, Field(gt=0, le=MOST_LIMIT)]
+    hard: Annotated[float, Field(gt=0, le=MOST_LIMIT)]
     hard_effect: Literal["refuse", "report"]
 
     @model_validator(mode="after")
@@ -159,15 +171,25 @@ class Periods(_Frozen):
     overlap: Effect
 
 
+class DenominatorGate(_Frozen):
+    """What follows where a battery model contradicts itself over the energy that the pack delivers, and where its figures are unusual."""
+
+    contradiction: Effect
+    unusual: Effect
+
+
 class Gates(_Frozen):
     """The gates of this version. `consumption` is that of record against content by the bill of materials, `deliveries` what was
-    consumed against what suppliers delivered; the limits of `plausible_range` are multiples of the background's value, either way."""
+    consumed against what suppliers delivered; the limits of `plausible_range` are multiples of the background's value, either way,
+    those of `pack_mass` the share by which the mass in a scenario may differ from the battery model's."""
 
     element_balance: Limits
     consumption: Limits
     deliveries: Limits
     plausible_range: Limits
+    pack_mass: Limits
     periods: Periods
+    denominator: DenominatorGate
 
 
 class Rounding(_Frozen):
@@ -195,7 +217,7 @@ class RuleSet(_Frozen):
 
     format: Literal["urn:packtrace:rule-set-file:1"]
     id: str
-    version: str
+    version: Annotated[str, Field(min_length=1)]
     title: str
     source: str
     functional_unit: str
@@ -249,10 +271,11 @@ class RuleSet(_Frozen):
                 raise ValueError(f"larger than {MAX_RULE_SET_BYTES} bytes")
             rule_set = cls.model_validate(json.loads(data))
         except (ValueError, RecursionError) as error:
+            why = why_unreadable(error)
             raise RuleSetError(
-                f"the rule set can't be read: {why_unreadable(error)}",
+                f"the rule set can't be read: {why}",
                 where="rule-set file",
-                remedy="take the published file",
+                remedy="correct the file there, or take the published one; `packtrace rules schema` prints the form",
             ) from None
         return rule_set.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 

@@ -128,6 +128,12 @@ class SystemFactor(_Frozen):
     source: Text
     uncertainty: Uncertainty | None = None
 
+    @model_validator(mode="after")
+    def _no_credit(self) -> Self:
+        if self.value < 0:
+            raise ValueError("a factor below zero would be a credit: state an input with `avoided` for what is spared")
+        return self
+
 
 class SystemDemand(_Frozen):
     """What the footprint is wanted for."""

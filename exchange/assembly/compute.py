@@ -13,7 +13,9 @@ from bom_graph import (
     LoopError,
     ProductSystem,
     RuleSet,
+    credit_finding,
     out_of_scope,
+    overstated,
     solve,
 )
 from exchange.assembly.draft import ProductSystemDraft
@@ -21,6 +23,8 @@ from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand
 from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
+#: Sizes per unit, in kg CO2e, kWh or units of a product, beyond which a figure isn't true.
+LEAST, MOST = 1e-12, 1e12
 _UNDIVIDED = {True: "not divided: no battery model is readable", False: "per declared unit"}
 _OUTSIDE = "outside the boundary of this method: not known here, not zero"
 _SUPPLIERS_ONLY = "only signed footprints of suppliers speak of this stage: the pack's own share is not known, not zero"
@@ -45,10 +49,17 @@ def compute(
         assembly.check_unit(demand.product, model)
     if model is not None:
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
+    if divided and not is_pack and demand.flow is None:
+        assembly.check_pack(demand.product)
     footprint = _solved(assembly)
+    assembly.findings += _sizes(assembly, footprint, 1.0 if kwh is None else float(kwh))
+    assembly.findings += _claims(footprint)
     assembly.check_plausible_range()
+    assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
     gaps = list(assembly.gaps)
+    if not footprint.contributions and not gaps:
+        gaps.append(Gap(demand.product, "no line of its statements counts: nothing was computed, which isn't zero"))
     if is_pack and model is None:
         what = (
             f"no battery model is readable: the figure is per {assembly.units[0]}, not per {rule_set.functional_unit}"
@@ -117,6 +128,34 @@ def _solved(assembly: ProductSystemDraft) -> Footprint:
         what, remedy = "the amounts are too large to be added up", "correct the amounts"
         raise RefusedError([Finding("units", "hard", assembly.names[0], what, remedy, refuses=True)])
     return footprint
+
+
+def _sizes(assembly: ProductSystemDraft, footprint: Footprint, kwh: float) -> list[Finding]:
+    """Return a hard finding where a size per unit is one that nothing has: a slipped power of ten, whatever it was meant to be."""
+    # In floats a tiny energy divides by zero; then the energy itself is what is found.
+    shown = {"the total": footprint.total, "the energy delivered": kwh}
+    shown["the figure per unit"] = footprint.total / kwh if kwh else math.inf
+    shown |= {f"the amount of {assembly.names[link.supplier]}": link.amount for link in assembly.links}
+    found = [f"{said} is {size:.3g}" for said, size in shown.items() if size and not LEAST < abs(size) < MOST]
+    if not found:
+        return []
+    what = f"too large or too small to be true: {found[0]}" + (f", and {len(found) - 1} more" if found[1:] else "")
+    return [
+        Finding("units", "hard", assembly.names[0], what, "check the units and powers of ten of amounts and outputs")
+    ]
+
+
+def _claims(footprint: Footprint) -> list[Finding]:
+    """Return a note for each line that claims a better quality than its data allow."""
+    found = []
+    for part in footprint.contributions:
+        origin = part.burden.origin
+        if over := overstated(origin):
+            where = f"{origin.get('product')} {origin.get('line')}"
+            what = "its data allow " + ", ".join(f"{name} {score}, not {said}" for name, (said, score) in over.items())
+            remedy = "leave the claim out, or use data of that quality"
+            found.append(Finding("quality", "note", where, what, remedy))
+    return list(dict.fromkeys(found))
 
 
 def _loop(system: ProductSystem, product: str) -> str:

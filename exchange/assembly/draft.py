@@ -57,6 +57,7 @@ from bom_graph import (
     delivered_energy,
     dimension,
     element_balance,
+    energy_findings,
     gwp100,
     hydrate_mistaken,
     lines_outside,
@@ -68,6 +69,7 @@ from bom_graph import (
     restate,
     sealed_total,
     stored,
+    unbalanced,
 )
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
@@ -241,7 +243,9 @@ class ProductSystemDraft:
         for number, (total, entry) in self.sealed.items():
             where = f"{self.names[number]}, signed footprint (entry {entry.index})"
             rows = self._background_of(number) or self._background
-            self.findings += sealed_total(total, self.units[number], rows, where=where)
+            self.findings += sealed_total(
+                total, self.units[number], rows, self.rule_set.gates.plausible_range, where=where
+            )
 
     def check_plausible_range(self) -> None:
         """Compare what activity data comes to, suppliers included, with the background of the same material, where that is known."""
@@ -296,6 +300,20 @@ class ProductSystemDraft:
             return made_by == "pack_assembly"
         return made_by is None or "cell_manufacturing" in self.classes.values()
 
+    def check_pack(self, product: str) -> None:
+        """Say what would make a pack of a product that isn't taken for one: made as a cell and counted in pieces, or made of cells."""
+        made_by = self.classes.get(0)
+        of_cells = any(number and found == "cell_manufacturing" for number, found in self.classes.items())
+        in_pieces = made_by == "cell_manufacturing" and self.units[0] == "piece"
+        if 0 in self._signed or not (in_pieces or of_cells):
+            return
+        what = (
+            f"not a pack as stated: made by {made_by or 'a process that is not known'}, counted in {self.units[0]}"
+            f"{', of cells' if of_cells else ''}, no battery model: not divided, and distribution and end of life aren't asked for"
+        )
+        remedy = "where it is a pack, state its battery model and the process class pack_assembly"
+        self._find([Finding("pack", "soft", product, what, remedy)])
+
     def add_scenario(self, product: str) -> None:
         """Add what the newest scenario says of a pack's distribution and end of life, as far as the rule set counts it."""
         model = self.battery_model(product)
@@ -326,6 +344,7 @@ class ProductSystemDraft:
         except (DeliveredEnergyError, UnitError) as error:
             self._refuse("delivered_energy", error.where, error.what, error.remedy)
             return None, ""
+        self._find(energy_findings(model, self.rule_set, where=self.names[0] if self.names else "battery model"))
         self.assumptions += [f"assumed by the pack maker: {name.replace('_', ' ')}" for name in energy.assumed]
         return energy.kwh, energy.formula
 
@@ -495,8 +514,10 @@ class ProductSystemDraft:
         process = _UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
         self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
+        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
+        self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
-        self._find(split.judged(self.rule_set))
+        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
         delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)

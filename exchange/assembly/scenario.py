@@ -6,7 +6,7 @@ What the scenario leaves out comes from the rule set's defaults, as an assumptio
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +25,14 @@ from bom_graph import (
     Transport,
     UnitError,
     convert,
+    mass_finding,
     stored,
     terms,
 )
 from exchange.assembly.result import Gap
+
+#: Legs that are shorter in all don't bring a pack to anybody.
+LEAST_KM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +118,11 @@ class _Reader:
         self.found = ScenarioReading()
 
     def legs(self, name: str, stage: str) -> None:
-        """Add the transport legs of a list."""
+        """Add the transport legs of a list. Less than a kilometre in all doesn't cover the stage."""
+        travelled = Decimal(0)
         for leg in _items(getattr(self._record, name)):
             path = f"{name}/{leg.id}"
+            self._check_mass(leg, name, path)
             work = leg.work(self._mass)
             if work is None:
                 self._gap(stage, path, "the leg has no mass, and the battery model states none")
@@ -127,7 +133,52 @@ class _Reader:
                 self._gap(stage, path, error.what)
                 continue
             amount = float(convert(work, "t.km", factor.per, where=path))
+            if amount * factor.value == 0:
+                self._gap(stage, path, "the leg comes to zero, by its distance, mass or factor: it covers nothing")
+                continue
+            travelled += work
             self.found.emissions.append(Emission(leg, path, called, stage, amount, factor))
+
+        pack = self._pack_kg
+        if travelled > 0 and pack and travelled < pack / 1000 * LEAST_KM:
+            self._gap(stage, name, f"the pack goes less than {LEAST_KM} km in all: that covers nothing")
+
+    def _check_mass(self, leg: Transport, name: str, path: str) -> None:
+        """Compare what a leg carries with the pack: heavier may be packaging, and lighter a part that is collected."""
+        if leg.mass is None:
+            return
+        kg, where = leg.mass.to("kg", where=path), f"{self._where} {path}"
+        if not self._pack_kg:
+            what = "the mass that the leg carries can't be checked: the battery model states none"
+            remedy = "state the pack's mass in the battery model"
+            self.found.findings.append(Finding("pack_mass", "soft", where, what, remedy))
+            return
+        found = mass_finding(kg, self._pack_kg, self._rules, of="the leg", where=where)
+        if kg > self._pack_kg or name != "distribution":
+            found = [replace(one, level="soft", refuses=False) for one in found]
+        self.found.findings += found
+
+    def _check_materials(self, stage: str) -> None:
+        """Compare the materials with the pack: more than it weighs is a finding, much less leaves the stage a gap."""
+        end, lines = self._rules.end_of_life, _items(self._record.materials)
+        if end is None or not lines:
+            return
+        kg = sum((convert(line.amount, line.unit, "kg", where=f"materials/{line.id}") for line in lines), Decimal(0))
+        if not self._pack_kg:
+            self._gap(stage, "materials", f"they are {kg:.6g} kg, of a pack whose mass the battery model doesn't state")
+            return
+        if kg > self._pack_kg:
+            of, where = "the sum of the materials", f"{self._where} materials"
+            self.found.findings += mass_finding(kg, self._pack_kg, self._rules, of=of, where=where)
+        elif kg < self._pack_kg * end.least_mass_covered:
+            share = float(100 * kg / self._pack_kg)
+            what = f"they are {kg:.6g} kg, {share:.3g} % of the pack's {self._pack_kg:.6g} kg; the rest is not known, not zero"
+            self._gap(stage, "materials", what)
+
+    @property
+    def _pack_kg(self) -> Decimal | None:
+        """The battery model's mass, kg per pack; None where it states none."""
+        return None if self._mass is None else self._mass.to("kg", where="mass")
 
     def materials(self) -> None:
         """Add what becomes of the pack's materials."""
@@ -136,6 +187,7 @@ class _Reader:
             return
         if not _items(self._record.materials):
             self._gap(end.stage, "materials", "it states what is collected, and not what becomes of it")
+        self._check_materials(end.stage)
         for line in _items(self._record.materials):
             path = f"materials/{line.id}"
             try:
@@ -149,7 +201,10 @@ class _Reader:
                 )
                 continue
             kg = float(convert(line.amount, line.unit, "kg", where=path))
-            for term in terms(end.method, shares):
+            found = list(terms(end.method, shares))
+            if not found:
+                self.found.emissions.append(_counted_elsewhere(line, path, end.stage, kg, end.method))
+            for term in found:
                 stage = self._rules.stage_of("pack_assembly", "material") if term.at_production else end.stage
                 try:
                     factor = self._factor(line, term, f"{self._where} {path}/{term.factor}")
@@ -207,6 +262,18 @@ class _Reader:
 
     def _gap(self, stage: str, path: str, what: str) -> None:
         self.found.gaps.append(Gap(stage, f"{self._where} {path}: {what}"))
+
+
+def _counted_elsewhere(line: RecoveredMaterial, path: str, stage: str, kg: float, method: str) -> Emission:
+    """A material of which the method counts nothing here: a computed zero that says whose it is, not a gap."""
+    said = "0 by the cut-off method: who uses what is recovered bears its recycling"
+    if method != "recycled_content":
+        said = "0 by the rule set's method: all of it is recycled, and who uses what is recovered bears that"
+    named: dict[str, object] = {
+        "row": "method", "value": "0", "unit": "kg CO2e/kg", "release": "rule set", "reason": said, "source": method,
+        "geography": None, "year": None, "nature": "modelled",
+    }  # fmt: skip
+    return Emission(line, path, f"{line.name}: {said}", stage, kg, ResolvedFactor(0.0, "kg", named))
 
 
 def _items(value: object) -> tuple[Any, ...]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from bom_graph import ActivityData, Allocation, AllocationError, Finding, Lines, RuleSet, allocate, possible_keys
+from bom_graph import (
+    ActivityData,
+    Allocation,
+    AllocationError,
+    Finding,
+    Lines,
+    RuleSet,
+    allocate,
+    convert,
+    dimension,
+    possible_keys,
+)
+from bom_graph.gates import Level
 
 _REMEDY = "state `allocation` with a key that the outputs have a basis for, or the outputs that each line belongs to"
+
+#: An output that bears less of the lines than this share of what the preferred key would give it is remarkable.
+LEAST_OF_PREFERRED = Fraction(1, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,77 @@ class Split:
         if not before:
             return []
         what = f"allocated by {key}; rule set {rule_set.id} prefers {before[0]}, which the outputs have a basis for"
+        level: Level = "note"
+        if self.allocation.reason is None:
+            level, what = "soft", f"{what}; no reason is stated"
+        place = f"{self.where} allocation/key"
         return [
-            Finding("allocation", "note", f"{self.where} allocation/key", what, "say why in the allocation's reason")
+            Finding("allocation", level, place, what, "say why in the allocation's reason"),
+            *self._far_from(self.allocation, before[0], place),
         ]
+
+    def one_sided(self, record: ActivityData, rule_set: RuleSet) -> list[Finding]:
+        """Return a finding for each output that bears none, or next to none, of the inputs or of the energy that others bear.
+
+        Next to none is less than a tenth of what the rule set's preferred key would give it.
+        """
+        if not self.is_needed:
+            return []
+        keys = [key for key in rule_set.allocation.keys if key in possible_keys(self.outputs)]
+        preferred = allocate(self.outputs, Allocation.model_validate({"key": keys[0]})) if keys else {}
+        found = []
+        for said, lists in (("inputs", ("inputs",)), ("energy", ("electricity", "fuels"))):
+            lines = [(_weight(line), line) for _, line in record.lines(*lists) if line.consumed]
+            weighed = [(weight, line) for weight, line in lines if weight is not None]
+            try:
+                found += self._bearing_little(weighed or [(Fraction(1), line) for _, line in lines], said, preferred)
+            except AllocationError:
+                # Refused where the line is added.
+                return []
+        return found
+
+    def _bearing_little(
+        self, lines: list[tuple[Fraction, Any]], said: str, preferred: Mapping[str, Fraction]
+    ) -> list[Finding]:
+        total = sum((weight for weight, _ in lines), Fraction(0))
+        found = []
+        for output in self.outputs if total else ():
+            borne = sum((weight * self.share(output.product, line) for weight, line in lines), Fraction(0)) / total
+            wanted = preferred.get(output.product)
+            if borne and (wanted is None or borne >= wanted * LEAST_OF_PREFERRED):
+                continue
+            what = f"{output.product} bears {_percent(borne)} of the {said}, and other outputs the rest"
+            if wanted is not None:
+                what += f"; by the rule set's preferred key it would bear {_percent(wanted)}"
+            remedy = "correct for_outputs and the allocation, or say in a note why this output takes so little"
+            found.append(Finding("allocation", "soft", f"{self.where} outputs/{output.id}", what, remedy))
+        return found
+
+    def _far_from(self, allocation: Allocation, preferred: str, place: str) -> list[Finding]:
+        """A finding for each output that bears less than half, or more than twice, of what the preferred key would give it."""
+        try:
+            taken = allocate(self.outputs, allocation)
+        except AllocationError:
+            return []
+        other = allocate(self.outputs, Allocation.model_validate({"key": preferred}))
+        return [
+            Finding(
+                "allocation",
+                "soft",
+                place,
+                f"by {allocation.key} {name} bears {_percent(share)} of the lines, by {preferred} it would bear {_percent(other[name])}",
+                f"allocate by {preferred}, or show what makes the difference",
+            )
+            for name, share in taken.items()
+            if share * 2 < other[name] or share > other[name] * 2
+        ]
+
+
+def _weight(line: Any) -> Fraction | None:
+    """What a line weighs among its like, in kg or kWh; None in another dimension."""
+    unit = {"mass": "kg", "energy": "kWh"}.get(dimension(line.unit, where=line.id))
+    return None if unit is None else Fraction(convert(line.consumed, line.unit, unit, where=line.id))
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):.3g} %"

@@ -54,6 +54,19 @@ def test_c2_kilometres_that_run_out_before_the_years(model: Claims) -> None:
     assert per_kwh(NMC622, found.kwh) == "0.228892"
 
 
+def test_kilometres_a_year_are_the_rule_set_s_where_it_has_them(model: Claims) -> None:
+    model["warranty"] |= {"km": "120000", "km_per_year": "1000"}
+    found = delivered_energy(BatteryModel.draft(model), EUROPE)
+    assert found.kwh == 33_120
+    assert found.formula.endswith("x 6 years (120000 km at 20000 km a year, the rule set's)")
+
+
+def test_a_discharge_energy_that_was_not_measured_is_not_called_so(model: Claims) -> None:
+    model["cumulative_discharge_energy"] = {"amount": "91.5", "unit": "MWh", "obtained": "assumed"}
+    found = delivered_energy(BatteryModel.draft(model), CHINA)
+    assert found.formula == "assumed cumulative discharge energy 91500 kWh"
+
+
 def test_kilometres_that_outlast_the_years_change_nothing(model: Claims) -> None:
     model["warranty"] |= {"km": "200000", "km_per_year": "20000"}
     assert delivered_energy(BatteryModel.draft(model), EUROPE).kwh == 44_160
@@ -98,7 +111,7 @@ EUROPEAN_DEFECTS: dict[str, tuple[Callable[[Claims], object], str]] = {
     "no usable energy": (without("usable_energy"), "usable_energy"),
     "no vehicle class": (without("vehicle"), "vehicle/class"),
     "kilometres without kilometres a year": (
-        lambda claims: claims["warranty"].update(km="120000"),
+        lambda claims: (claims["warranty"].update(km="120000"), claims["vehicle"].update({"class": "N1"})),
         "warranty/km_per_year",
     ),
 }

@@ -42,7 +42,10 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[int, int]]] = {
     "measured": (line(), "reliability", (1, 1)),
     "assumed": (line(obtained="assumed"), "reliability", (5, 3)),
     "a forecast": (line(obtained="forecast, measured"), "reliability", (5, 3)),
-    "a claim comes first": (line(quality={"geography": "3"}, factor={"geography": "GLO"}), "geography", (3, 2)),
+    "a claim that is worse": (line(quality={"geography": "3"}), "geography", (3, 2)),
+    "a claim above the data": (line(quality={"geography": "3"}, factor={"geography": "GLO"}), "geography", (4, 3)),
+    "a claim where nothing is known": (line(quality={"geography": "3"}, country=None), "geography", (3, 2)),
+    "a claim above an assumption": (line(quality={"reliability": "1"}, obtained="assumed"), "reliability", (5, 3)),
     "a direct emission has no factor": ({"obtained": "measured", "gas": "CO2"}, "technology", (1, 1)),
 }
 

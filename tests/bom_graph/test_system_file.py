@@ -56,6 +56,14 @@ CN = 0.700094
 ODD_GAS = {"id": "stack", "gas": "SF6", "origin": "biogenic", "amount": "1", "unit": "kg"}
 
 
+def test_a_factor_below_zero_is_refused() -> None:
+    members = system()
+    members["factors"][0]["value"] = "-50"
+    with pytest.raises(SystemFileError, match="below zero would be a credit: state an input with `avoided`") as caught:
+        read(members)
+    assert caught.value.where.startswith("factors/")
+
+
 def test_a_system_is_added_up_by_stage() -> None:
     found = solved(system())
     assert found.findings == ()

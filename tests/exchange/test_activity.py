@@ -200,6 +200,87 @@ def test_a_key_that_is_not_the_preferred_one_is_noted(world: World) -> None:
     assert "prefers energy" in note.what
 
 
+def test_a_key_that_is_not_the_preferred_one_and_has_no_reason_is_a_finding(world: World) -> None:
+    cells(world, None, allocation={"key": "mass"})
+    (finding,) = found(with_power(world, LFP), "allocation")
+    assert finding.level == "soft"
+    assert finding.what.endswith("no reason is stated")
+
+
+PRICES = [{"amount": amount, "currency": "CNY", "per": "kg"} for amount in ("0.001", "1000000")]
+DUMMY = f"{REFINER}/dummy"
+#: What the product's and the dummy's output line says beside 1,000 kg and 1 kg, and the allocation.
+DODGED: dict[str, tuple[Claims, Claims, Claims]] = {
+    "prices": ({"price": PRICES[0]}, {"price": PRICES[1]}, {"key": "economic"}),
+    "pieces": (
+        {"pieces": line("1", "piece")}, {"pieces": line("999999", "piece")}, {"key": "pieces", "reason": "we count"}
+    ),
+    "a table": (
+        {}, {}, {"key": "stated", "shares": [{"product": SALT, "share": "0"}, {"product": DUMMY, "share": "1"}]}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DODGED.values(), ids=DODGED.keys())
+def test_a_key_that_rids_a_product_of_its_lines_is_a_finding(world: World, case: tuple[Claims, Claims, Claims]) -> None:
+    ours, other, allocation = case
+    world.activity(
+        SALT,
+        copper("1000"),
+        outputs=[line("1000", product=SALT, **ours), line("1", product=DUMMY, **other)],
+        allocation=allocation,
+    )
+    result = world.compute(SALT, CHINA)
+    findings = found(result, "allocation")
+    assert any(f"{SALT} bears " in one.what and "by mass it would bear 99.9 %" in one.what for one in findings)
+    assert {one.level for one in findings if "would bear" in one.what} == {"soft"}
+    assert all(one.remedy for one in findings)
+
+
+@pytest.mark.parametrize("crumb", [None, "1"])
+def test_lines_that_are_pushed_onto_a_dummy_output_are_a_finding(world: World, crumb: str | None) -> None:
+    inputs = [copper("1000", for_outputs=[DUMMY])] + ([copper(crumb, for_outputs=[SALT])] if crumb else [])
+    used = {**power("5000", "CN"), "for_outputs": [DUMMY]}
+    outputs = [line("1000", product=SALT), line("0.001", product=DUMMY)]
+    world.activity(SALT, *inputs, outputs=outputs, electricity=[used])
+    result = world.compute(SALT, CHINA)
+    whats = [one.what for one in found(result, "allocation") if one.level == "soft"]
+    shares = ("0 %", "0.0999 %") if crumb else ("0 %", "0 %")
+    assert sorted(what.partition(", and")[0] for what in whats) == [
+        f"{SALT} bears {shares[0]} of the energy",
+        f"{SALT} bears {shares[1]} of the inputs",
+    ]
+    assert document(result)["heading"] != "complete"
+    if crumb is None:
+        assert result.total is None
+        assert document(result)["heading"] == "partial: a branch is missing"
+        assert [gap.where for gap in result.gaps] == [SALT]
+
+
+@pytest.mark.parametrize(
+    ("formula", "output", "said"),
+    [
+        ("NiSO4", {}, f"{SALT} states no composition"),
+        (None, {}, f"{SALT} states no composition"),
+        ("NiSO4", {"unit": "piece", "composition": {"formula": "NiSO4"}}, f"{SALT} is stated in piece"),
+        ("NiSO4", {"composition": {"formula": "NiSO4"}}, None),
+    ],
+    ids=["no formula of the product", "the factor's formula", "pieces", "all of it"],
+)
+def test_an_element_balance_that_cannot_be_made_is_said(
+    world: World, formula: str | None, output: Claims, said: str | None
+) -> None:
+    stated: Claims = {"composition": {"formula": formula}} if formula else {}
+    world.activity(
+        SALT,
+        line("1", name="nickel", flow="nickel-sulfate", **stated),
+        outputs=[{**line("1", product=SALT), **output}],
+    )
+    findings = found(world.compute(SALT), "element_balance")
+    assert [(one.level, one.refuses) for one in findings] == ([("soft", False)] if said else [])
+    assert all(str(said) in one.what and "Ni comes in" in one.what for one in findings)
+
+
 def test_a_product_is_found_as_any_of_a_statement_s_outputs(world: World) -> None:
     entry = cells(world)
     assert [one.index for one, _ in world.evidence().about(NMC, type(entry.record))] == [entry.index]  # type: ignore[type-var]

@@ -102,7 +102,7 @@ def test_worked_example_j() -> None:
 
 def test_a_forecast_says_so_everywhere() -> None:
     market = Market()
-    market.scenario(distribution=[TRUCK], materials=[nickel()])
+    market.scenario(distribution=[TRUCK], materials=[nickel(amount="648.630")])
     result = market.compute(PACK, CHINA)
     found = document(result)
     assert {stage["id"]: stage["forecast"] for stage in found["stages"]} == {
@@ -267,6 +267,110 @@ def test_the_newest_scenario_counts() -> None:
     assert of_stage(market.compute(PACK, CHINA), "distribution") == pytest.approx(92.449, abs=5e-4)
 
 
+# -- what can't be true, or is left out ------------------------------------------------------------------------------
+
+
+def test_a_factor_below_zero_is_refused() -> None:
+    for claims in (
+        {"distribution": [leg("1500", "road", "-1")]},
+        {"materials": [nickel(recycling=stated("-50"))]},
+    ):
+        with pytest.raises(RecordError, match="a factor below zero would be a credit") as caught:
+            LifeCycleScenario.draft({"sub": PACK, "basis": "b", **claims})
+        assert "factor" in caught.value.where or caught.value.where.endswith("recycling")
+
+
+@pytest.mark.parametrize("name", ["quality_in", "quality_out"])
+def test_a_ratio_of_qualities_above_one_is_refused(name: str) -> None:
+    with pytest.raises(RecordError, match="greater than 1"):
+        LifeCycleScenario.draft({"sub": PACK, "basis": "b", "materials": [nickel(**{name: "50"})]})
+
+
+@pytest.mark.parametrize(
+    ("kg", "level"), [("648.63", None), ("655", None), ("680", "soft"), ("720", "hard"), ("100000", "hard")]
+)
+def test_materials_heavier_than_the_pack(kg: str, level: str | None) -> None:
+    market = Market()
+    market.scenario(materials=[nickel(amount=kg)])
+    findings: tuple[Any, ...]
+    try:
+        findings = market.compute(PACK, CHINA).findings
+    except RefusedError as error:
+        findings = error.findings
+    found = [one for one in findings if one.gate == "pack_mass"]
+    assert [(one.level, one.refuses) for one in found] == ([(level, level == "hard")] if level else [])
+    assert all(one.where.endswith("materials") and "648.63" in one.what and one.remedy for one in found)
+
+
+@pytest.mark.parametrize(("kg", "is_gap"), [("0.000001", True), ("580", True), ("600", False)])
+def test_materials_that_leave_most_of_the_pack_out_leave_a_gap(kg: str, is_gap: bool) -> None:
+    market = Market()
+    market.scenario(distribution=[TRUCK], materials=[nickel(amount=kg)])
+    result = market.compute(PACK, CHINA)
+    found = [gap for gap in result.gaps if gap.where == "recycling"]
+    assert bool(found) is is_gap
+    assert result.complete is not is_gap
+    assert all("% of the pack's 648.63" in gap.what for gap in found)
+
+
+def test_materials_of_a_pack_without_mass_leave_a_gap() -> None:
+    market = Market(mass=None)
+    market.scenario(materials=[nickel(amount="600")])
+    assert any("whose mass the battery model doesn't state" in gap.what for gap in market.compute(PACK, CHINA).gaps)
+
+
+def test_credits_above_what_the_materials_emit_are_a_finding() -> None:
+    market = Market()
+    market.scenario(materials=[nickel(amount="648.63", substituted=stated("1000"))])
+    (finding,) = [one for one in market.compute(PACK, EUROPE).findings if one.gate == "end_of_life"]
+    assert (finding.level, finding.where) == ("hard", PACK)
+    assert "credits are 262792 kg CO2e" in finding.what
+    market.scenario(materials=[nickel()])
+    assert not [one for one in market.compute(PACK, EUROPE).findings if one.gate == "end_of_life"]
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (leg("0", "road", "0.1"), "comes to zero"),
+        (leg("1500", "road", "0"), "comes to zero"),
+        (leg("0.001", "road", "0.1"), "less than 1 km in all"),
+    ],
+)
+def test_a_leg_of_next_to_nothing_does_not_cover_distribution(one: Claims, said: str) -> None:
+    market = Market()
+    market.scenario(distribution=[one])
+    result = market.compute(PACK, CHINA)
+    assert any(said in gap.what for gap in result.gaps if gap.where == "distribution")
+    assert heading(result).startswith("partial: 2 of 4 stages")
+
+
+@pytest.mark.parametrize(("kg", "level"), [("0.001", "hard"), ("600", "soft"), ("640", None), ("800", "soft")])
+def test_a_leg_that_carries_another_mass_than_the_pack(kg: str, level: str | None) -> None:
+    market = Market()
+    market.scenario(distribution=[{**TRUCK, "mass": line(kg)}])
+    findings: tuple[Any, ...]
+    try:
+        findings = market.compute(PACK, CHINA).findings
+    except RefusedError as error:
+        findings = error.findings
+    found = [one for one in findings if one.gate == "pack_mass"]
+    assert [one.level for one in found] == ([level] if level else [])
+    assert all("distribution/" in one.where for one in found)
+
+
+def test_nothing_by_the_cut_off_method_is_a_computed_zero_that_says_so() -> None:
+    market = Market()
+    market.scenario(distribution=[TRUCK], materials=[nickel(amount="648.63", recovery_yield="1")], collection_rate="1")
+    cut_off = json.loads(rule_set_bytes(CHINA.id))
+    cut_off["end_of_life"]["method"] = "recycled_content"
+    result = market.compute(PACK, RuleSet.read(json.dumps(cut_off).encode()))
+    assert of_stage(result, "recycling") == 0
+    assert "recycling" not in {gap.where for gap in result.gaps}
+    (part,) = [part for part in document(result)["contributions"] if part["stage"] == "recycling"]
+    assert "0 by the cut-off method" in part["name"]
+
+
 # -- transport of inputs ---------------------------------------------------------------------------------------------
 
 
@@ -362,21 +466,38 @@ def test_what_the_shipped_releases_lack_is_said_at_intake(
     assert caught.value.remedy.startswith(remedy)
 
 
-def test_a_claimed_quality_comes_first() -> None:
-    """Copper has a global factor of 2022: geography 4 by its facts, and 2 by its maker's claim."""
+def test_a_claimed_quality_counts_where_it_is_worse_than_the_data() -> None:
+    """Copper has a global factor of 2022: geography 4 by its facts, and 5 by its maker's claim."""
     world = World()
     ratings = []
-    for claimed in ({}, {"quality": {"geography": "2"}}):
+    for claimed in ({}, {"quality": {"geography": "5"}}):
         world.activity(SALT, {**copper("1"), **claimed}, site={"name": "works", "country": "CN"})
         found = document(world.compute(SALT))
         ratings.append(found["data_quality"]["ef"])
         assert ("quality" in found["contributions"][0]) == bool(claimed)
     assert ratings[0] == {"technology": "2", "geography": "4", "time": "3", "completeness": "3", "reliability": "1"}
-    assert ratings[1] == {**ratings[0], "geography": "2"}
+    assert ratings[1] == {**ratings[0], "geography": "5"}
     assert found["data_quality"]["coverage_percent"] == "100"
     assert any(
-        text.strip().startswith("data quality 2.0 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
+        text.strip().startswith("data quality 2.8 of 1 (best) to 5 over 100.0 %") for text in lines_of_text(found)
     )
+
+
+def test_a_claimed_quality_is_not_better_than_the_data_allow() -> None:
+    world, best = World(), dict.fromkeys(("technology", "geography", "time", "completeness", "reliability"), "1")
+    world.activity(SALT, line("1", "kg", "assumed", name="copper", flow="copper", quality=best))
+    found = document(world.compute(SALT))
+    # The plant's country isn't known, and the factor is global.
+    assert found["data_quality"]["ef"] == {
+        "technology": "2",
+        "geography": "4",
+        "time": "3",
+        "completeness": "3",
+        "reliability": "5",
+    }
+    (note,) = [one for one in found["findings"] if one["gate"] == "quality"]
+    assert note["level"] == "note"
+    assert "reliability 5, not 1" in note["what"]
 
 
 BAD: dict[str, tuple[Claims, type[Exception], str]] = {
