@@ -88,7 +88,7 @@ def footprint() -> dict[str, Any]:
     """A footprint whose two stages add up."""
     return {
         "sub": f"{MAKER}/cathode",
-        "rule_set": {"id": "cn-miit-551-trial", "version": "2026-11-01", "digest": "cd" * 32},
+        "rule_set": {"id": "cn-miit-551-trial", "version": "2026-11-22", "digest": "cd" * 32},
         "declared_unit": {"amount": "1", "unit": "kg", "obtained": "calculated"},
         "total": "9.5",
         "complete": True,

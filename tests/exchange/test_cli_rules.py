@@ -106,7 +106,7 @@ def test_a_shipped_rule_set_is_in_form_and_shown(name: str, tmp_path: Path) -> N
 
 def test_the_difference_of_two_rule_sets_is_by_member(own_rules: Path) -> None:
     found = {one["member"]: (one["old"], one["new"]) for one in as_json("rules", "diff", EVERBATT, own_rules)}
-    assert found["version"] == ("2026-11-01", "7")
+    assert found["version"] == ("2026-11-22", "7")
     assert found["stages/plant_energy"][0] is None
     assert found["stage_rules/cell_manufacturing:energy/stage"] == ("manufacturing", "plant_energy")
     assert found.keys() == {"id", "version", "stages/plant_energy", "stage_rules/cell_manufacturing:energy/stage"}
