@@ -1,0 +1,91 @@
+"""A pack model as one plant makes it: what the denominators need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    ConfigDict,
+    Field,
+)
+
+from bom_graph.errors import (
+    RecordError,
+)
+from bom_graph.quantities import Amount
+from bom_graph.records.base import (
+    Line,
+    ListOf,
+    Maybe,
+    Measure,
+    Obtained,
+    Part,
+    Record,
+    Site,
+    Text,
+)
+
+
+class CyclePoint(Line):
+    """One reported point of a cycle-life test: capacity or energy retention after so many full cycles."""
+
+    cycles: Amount
+    retention: Annotated[Amount, Field(gt=0, le=Decimal("1.2"))]
+
+
+class CycleLife(Part):
+    """How the cycle-life test was made (GB/T 31484); `basis` Wh or Ah of the retention figures."""
+
+    standard: Text
+    object: Literal["cell", "module", "pack"]
+    basis: Literal["Ah", "Wh"]
+    obtained: Obtained
+    laboratory: Text | None = None
+    stop_reason: Text | None = None
+
+
+class Warranty(Part):
+    """Warranty years and, where given, kilometres and the kilometres a year used to turn them into years."""
+
+    years: Annotated[Amount, Field(gt=0)]
+    km: Annotated[Amount, Field(gt=0)] | None = None
+    km_per_year: Annotated[Amount, Field(gt=0)] | None = None
+    obtained: Obtained
+
+
+class Vehicle(Part):
+    """What the pack drives: the vehicle category of UNECE R.E.3, and how that is known (a pack may be sold for several)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=False)
+
+    category: Annotated[Literal["L", "M1", "M2", "M3", "N1", "N2", "N3"], Field(alias="class")]
+    obtained: Obtained
+
+
+class BatteryModel(Record):
+    """A pack model as one plant makes it, by the pack maker: what the denominators need."""
+
+    required = frozenset({"sub", "model", "plant", "chemistry", "rated_energy"})
+    lists: ClassVar[Mapping[str, type[Line]]] = {"cycle_points": CyclePoint}
+
+    model: Maybe[Text] = None
+    plant: Maybe[Site] = None
+    chemistry: Maybe[Text] = None
+    rated_energy: Maybe[Measure] = None
+    usable_energy: Maybe[Measure] = None
+    mass: Maybe[Measure] = None
+    cycle_life: Maybe[CycleLife] = None
+    cycle_points: ListOf = None
+    cumulative_discharge_energy: Maybe[Measure] = None
+    vehicle: Maybe[Vehicle] = None
+    warranty: Maybe[Warranty] = None
+    note: Maybe[Text] = None
+
+    def check(self) -> None:
+        """Rated energy is energy above zero."""
+        for name in ("rated_energy", "usable_energy", "cumulative_discharge_energy"):
+            measure = getattr(self, name)
+            if isinstance(measure, Measure) and measure.to("kWh", where=name) <= 0:
+                raise RecordError(f"{name} is zero", where=name, remedy="state the energy of one pack in kWh")
