@@ -105,7 +105,7 @@ def _assembled(
     alternative: ElectricityBasis | None = None,
     instead: str | None = None,
 ) -> ProductSystemDraft:
-    assembly = ProductSystemDraft(evidence, rule_set, releases, alternative, instead)
+    assembly = ProductSystemDraft(evidence, rule_set, releases, alternative, instead=instead)
     assembly.check_releases()
     if demand.flow is not None:
         assembly.published_factor(demand.product, demand.flow)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,22 +14,15 @@ import numpy as np
 from bom_graph import (
     LIFE_CYCLE,
     SEALED_STAGE,
-    TRANSMISSION,
     ActivityData,
     AllocationError,
     Basis,
     BatteryModel,
     BillOfMaterials,
-    Burden,
-    Column,
     Component,
     Composition,
     CompositionError,
     DeliveredEnergyError,
-    ElectricityBasis,
-    Factor,
-    FactorError,
-    FactorRelease,
     FactorRow,
     Finding,
     LifeCycleScenario,
@@ -41,16 +33,11 @@ from bom_graph import (
     Period,
     ProductFootprint,
     ProductSystem,
-    Restated,
-    RuleSet,
     RuleSetName,
     Sealed,
-    StatedFactor,
-    Transport,
     UnitError,
     Waste,
     apart,
-    column_of,
     compile_system,
     contradiction,
     convert,
@@ -58,27 +45,22 @@ from bom_graph import (
     dimension,
     element_balance,
     energy_findings,
-    gwp100,
-    hydrate_mistaken,
     lines_outside,
-    look_up,
     meet,
     mixed_families,
     mixed_gwp_sets,
     plausible_range,
-    restate,
     sealed_total,
-    stored,
     unbalanced,
 )
 from exchange.assembly.certificates import match_certificates
-from exchange.assembly.data_quality import factor_facts, facts_of_quality
-from exchange.assembly.deliveries import cited_delivery, compare_deliveries
+from exchange.assembly.deliveries import compare_deliveries
+from exchange.assembly.lines import LineEmissions, UnitProcess
 from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
 from exchange.assembly.result import Gap
-from exchange.assembly.scenario import ResolvedFactor, read_scenario, transport_factor
+from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
-from exchange.evidence import Entry, Evidence
+from exchange.evidence import Entry
 
 #: Declared unit of a product by the dimension that its output is stated in.
 _BASE_UNIT = {
@@ -89,103 +71,32 @@ _BASE_UNIT = {
     "distance": "km",
     "transport work": "t.km",
 }
-_PRIMARY = ("measured", "calculated")
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
 
 
-@dataclass(frozen=True, slots=True)
-class _UnitProcess:
-    """A process whose lines are being added: its number, product, class, the amount that its lines make, and its statement."""
-
-    number: int
-    product: str
-    process_class: str
-    made: float
-    entry: Entry
-    #: Year in which its period ends; None where none is stated.
-    year: int | None = None
-    #: What of the line counts here (of several outputs, supplies or suppliers), and the allocation key where one says so.
-    share: float = 1.0
-    key: str | None = None
-
-    @property
-    def place(self) -> str:
-        return f"{self.product} (entry {self.entry.index})"
-
-    def origin(self, line: Any, path: str) -> dict[str, object]:
-        """Return where a figure of `line` comes from: product, path, statement, signer, ledger index, amount as stated."""
-        found: dict[str, object] = {
-            "product": self.product,
-            "line": path,
-            "name": getattr(line, "name", None) or getattr(line, "flow", None) or path.partition("/")[0],
-            "entry": self.entry.index,
-            "leaf_hash": self.entry.leaf_hash,
-            "signer": self.entry.statement.issuer,
-            "amount": format(line.amount, "f"),
-            "unit": line.unit,
-            "divided_by": stored(self.made),
-            "obtained": line.obtained,
-            **facts_of_quality(self.entry.record, line),
-        }
-        if getattr(line, "opening", None) is not None:
-            found["stock"] = {"opening": format(line.opening, "f"), "closing": format(line.closing, "f")}
-        if self.key is not None:
-            found["allocated_by"] = self.key
-        if self.share != 1:
-            found["counted_percent"] = stored(100 * self.share)
-        return found
-
-    def bearing(self, split: Split, line: Any) -> _UnitProcess:
-        """Return this process as `line` sees it: its product bears a share of the line; AllocationError where nobody can say which."""
-        if not split.is_needed:
-            return self
-        share = float(split.share(self.product, line))
-        if share == 1 or split.allocation is None:
-            return replace(self, share=share)
-        return replace(self, share=share, key=split.allocation.key)
-
-
 @dataclass
-class ProductSystemDraft:
+class ProductSystemDraft(LineEmissions):
     """The product system while it grows: processes are numbered as they are met, the demanded product first."""
 
-    evidence: Evidence
-    rule_set: RuleSet
-    releases: tuple[FactorRelease, ...]
-    #: The electricity of an alternative figure; a line that has no such factor keeps the rule set's own.
-    alternative: ElectricityBasis | None = None
     #: Split the lines of several outputs by this key, where it can be done, instead of by the one that their statement states.
     instead: str | None = None
     names: list[str] = field(default_factory=list)
-    units: list[str] = field(default_factory=list)
     formulas: dict[int, str] = field(default_factory=dict)
     classes: dict[int, str] = field(default_factory=dict)
     #: kg CO2e per declared unit and entry of each product that is known by a signed footprint alone, by process number.
     sealed: dict[int, tuple[float, Entry]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
-    burdens: list[Burden] = field(default_factory=list)
-    #: Emissions and removals that the rule set states beside the total.
-    apart: list[Burden] = field(default_factory=list)
-    factors: list[Factor] = field(default_factory=list)
-    #: How many lines of electricity have a factor, and how many of them the alternative's.
-    electricity_lines: int = 0
-    alternative_lines: int = 0
     gaps: list[Gap] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    assumptions: list[str] = field(default_factory=list)
-    used: dict[str, Entry] = field(default_factory=dict)
     #: Allocation keys that statements used here might have been split by instead of their own.
     other_keys: set[str] = field(default_factory=set)
     #: The entries that a product's figures are from, by its process number.
     _taken: dict[int, list[Entry]] = field(default_factory=dict)
     #: Whose sealed newer statements of which kind are named already.
     _sealed_issuers: set[tuple[str, type[Any]]] = field(default_factory=set)
-    _periods: dict[int, Period] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
     #: Formulas and background flows that the consumers of a product state for it, by its process number.
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
-    _waiting: list[tuple[int, Material | Waste, float, str]] = field(default_factory=list)
 
     def check_releases(self) -> None:
         """Refuse a factor release that the rule set doesn't name."""
@@ -326,7 +237,7 @@ class ProductSystemDraft:
             return
         entry, record = found
         self._use(entry)
-        unit = _UnitProcess(0, product, "pack_assembly", 1.0, entry)
+        unit = UnitProcess(0, product, "pack_assembly", 1.0, entry)
         mass = model.mass if model is not None and isinstance(model.mass, Measure) else None
         find = partial(self._stated_or_found, issuer=entry.statement.issuer, year=_year(record.period))
         reading = read_scenario(record, self.rule_set, mass, find, where=unit.place)
@@ -511,7 +422,7 @@ class ProductSystemDraft:
         if isinstance(record.period, Period):
             self._periods[number] = record.period
         made = self._made(number, _output(record, product))
-        process = _UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
+        process = UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
         self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
         formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
@@ -570,18 +481,6 @@ class ProductSystemDraft:
         )
         return amount * composition.basis.dry(where=where)
 
-    def _electricity(self, unit: _UnitProcess, line: Any, path: str, certified: Mapping[str, Fraction]) -> None:
-        """Add metered electricity: the certified share by its generation with transmission, the rest by its supply."""
-        rest = 1 - sum(certified.values(), Fraction(0))
-        flows = [(line.flow, rest)] if rest else []
-        for generation, share in sorted(certified.items()):
-            flows += [(f"electricity-{generation}", share), (TRANSMISSION, share)]
-        for flow, share in flows:
-            factor = self._electricity_factor(unit, flow, line.geography, path)
-            # A share of the line: its amount is stated whole, and what is counted of it beside.
-            part = replace(unit, share=unit.share * float(share))
-            self._line(part, "energy", line, path, factor, certified=bool(certified) and flow != line.flow)
-
     def _add_bill(
         self,
         number: int,
@@ -600,7 +499,7 @@ class ProductSystemDraft:
         except UnitError as error:
             self._refuse("units", f"{place} per", error.what, error.remedy)
             return
-        unit = _UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
+        unit = UnitProcess(number, self.names[number], process_class, made, entry, _year(record.period))
         shares: dict[str, list[Any]] = {}
         for one in _items(record.supplier_shares):
             shares.setdefault(one.component, []).append(one)
@@ -612,7 +511,7 @@ class ProductSystemDraft:
             for found in material.lines:
                 self._component(unit, found.component, shares.get(found.component.id, []))
 
-    def _component(self, unit: _UnitProcess, line: Component, shares: list[Any]) -> None:
+    def _component(self, unit: UnitProcess, line: Component, shares: list[Any]) -> None:
         """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
         if not shares:
             self._input(unit, line, f"components/{line.id}")
@@ -692,177 +591,7 @@ class ProductSystemDraft:
             self.findings.append(Finding(line.gate, line.level, where, text, "ask the maker of this product"))
         return number
 
-    # -- lines -----------------------------------------------------------------------------------------------------
-
-    def _input(self, unit: _UnitProcess, line: Material | Waste, path: str) -> None:
-        """Add a material, or waste: a supplier's product waits for its process, a background flow becomes a burden."""
-        good = float(line.yield_) if isinstance(line, Component) else 1.0
-        where = f"{unit.place} {path}"
-        if isinstance(line, Material) and line.composition is not None:
-            mistaken = hydrate_mistaken(line.name, line.composition.formula, where=where)
-            if mistaken is not None:
-                self._refuse("hydrate", where, mistaken, "state the amount and its formula on one basis")
-        if isinstance(line, Material):
-            consumer, period = unit.entry.statement.issuer, self._periods.get(unit.number)
-            self._find(cited_delivery(self.evidence, line, consumer, period, where=where))
-        if line.product is not None:
-            self._waiting.append((unit.number, line, unit.share / (good * unit.made), where))
-            return
-        factor = self._factor(str(line.flow), None, LIFE_CYCLE, year=unit.year, where=where)
-        spread = replace(unit, made=unit.made * good)
-        if isinstance(line, Waste):
-            self._line(spread, "waste", line, path, factor)
-            return
-        try:
-            restated = self._as_factor(line, factor, where)
-        except CompositionError as error:
-            self._refuse("composition", where, error.what, error.remedy)
-            return
-        self._line(spread, line.line_class, line, path, factor, restated=restated)
-
-    def _as_factor(self, line: Material, factor: Factor | None, where: str) -> Restated | None:
-        """What a kilogram of the line is of what the factor is for; None where it is the same, or nobody says. Raises CompositionError."""
-        wanted = None if factor is None else factor.row.composition
-        if wanted is None or dimension(line.unit, where=where) != "mass":
-            return None
-        if line.composition is None:
-            self._taken_as(str(line.flow), wanted, where)
-            return None
-        return self._restated(line.composition.basis, wanted, where)
-
-    def _taken_as(self, name: str, formula: str, where: str) -> None:
-        """Say that an amount without stated composition is taken for `formula`."""
-        what = f"no composition is stated: the amount of {name} is taken as {formula}"
-        remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
-        self.findings.append(Finding("hydrate", "soft", where, what, remedy))
-
-    def _restated(self, stated: Basis, wanted: str, where: str) -> Restated | None:
-        """What a stated kilogram is of `wanted`, with a note; None where it is stated so. Raises CompositionError."""
-        if stated == Basis(wanted):
-            return None
-        found = restate(stated, wanted, where=where)
-        self.findings.append(Finding("composition", "note", where, found.how, "nothing to do: the basis was stated"))
-        return found
-
-    def _line(
-        self,
-        unit: _UnitProcess,
-        line_class: str,
-        line: Any,
-        path: str,
-        factor: Factor | None,
-        *,
-        restated: Restated | None = None,
-        certified: bool = False,
-    ) -> None:
-        """Add what a line emits by its factor; nothing where none was found, which is a finding already."""
-        if factor is None:
-            return
-        origin = unit.origin(line, path)
-        try:
-            amount = float(convert(line.consumed, line.unit, factor.row.per, where=path)) * unit.share / unit.made
-        except UnitError as error:
-            self._refuse("units", f"{unit.place} {path}", error.what, error.remedy)
-            return
-        if restated is not None:
-            amount *= restated.factor
-            origin["restated"] = restated.how
-        if certified:
-            origin["certified"] = factor.row.flow
-        self._burden(unit.number, (unit.process_class, line_class), amount, factor, origin)
-
-    def _transport(self, unit: _UnitProcess, line: Transport, path: str) -> None:
-        """Add a leg that brought materials: it counts as they do."""
-        try:
-            find = partial(self._stated_or_found, issuer=unit.entry.statement.issuer, year=unit.year)
-            factor, called = transport_factor(line, find, f"{unit.place} {path}")
-        except (FactorError, UnitError) as error:
-            gate = "units" if isinstance(error, UnitError) else error.code
-            self._refuse(gate, error.where, error.what, error.remedy)
-            return
-        amount = float(convert(line.work(None) or Decimal(0), "t.km", factor.per, where=path)) * unit.share / unit.made
-        stage = self.rule_set.stage_of(unit.process_class, "material")
-        origin = {**unit.origin(line, path), "name": called, "amount_per_unit": stored(amount), "factor": factor.named}
-        primary = (_primary(line.obtained), 1.0 if factor.named["nature"] == "measured" else 0.0)
-        self._emit(unit.number, stage, amount * factor.value, primary=primary, origin=origin)
-
-    def _stated_or_found(
-        self, stated: StatedFactor | None, flow: str, where: str, *, issuer: str, year: int | None
-    ) -> ResolvedFactor:
-        """The factor as `issuer` states it, else the release's of the named flow or of `flow`."""
-        if stated is not None and stated.value is not None and stated.per is not None:
-            named: dict[str, object] = {
-                "row": "stated",
-                "value": format(stated.value, "f"),
-                "unit": f"kg CO2e/{stated.per}",
-                "release": f"stated by {issuer}",
-                "reason": "stated in the statement",
-                "source": stated.source,
-                "geography": None,
-                "year": None,
-                "nature": "modelled",
-            }
-            return ResolvedFactor(float(stated.value), stated.per, named)
-        wanted = flow if stated is None else str(stated.flow)
-        proxies = self.rule_set.proxy_releases
-        found = look_up(self.releases, wanted, None, LIFE_CYCLE, year=year, where=where, proxies=proxies)
-        self.factors.append(found)
-        if found.reason.startswith("proxy:"):
-            self.assumptions.append(f"{wanted}: {found.reason}")
-        return ResolvedFactor(float(found.row.value), found.row.per, _named(found))
-
-    def _direct_emission(self, unit: _UnitProcess, line: Any, path: str) -> None:
-        kg = float(convert(line.consumed, line.unit, "kg", where=path)) * unit.share / unit.made
-        gases, column = self.rule_set.gases, column_of(line.origin, removal=line.removal)
-        stage = self.rule_set.stage_of(unit.process_class, "direct_emission")
-        origin = {
-            **unit.origin(line, path),
-            "gas": line.gas,
-            "gas_origin": line.origin,
-            "gwp": f"{gwp100(line.gas, line.origin, gases.gwp_set):f} kg CO2e/kg ({gases.gwp_set})",
-            "amount_per_unit": stored(kg),
-        }
-        kg_co2e = kg * float(gwp100(line.gas, line.origin, gases.gwp_set)) * (-1 if line.removal else 1)
-        # No factor stands between the line and its kilograms: both shares are the line's own.
-        primary = _primary(line.obtained)
-        counted = gases.counts(line.gas, column)
-        self._emit(
-            unit.number, stage, kg_co2e, primary=(primary, primary), origin=origin, column=column, counted=counted
-        )
-
-    def _burden(
-        self, number: int, classes: tuple[str, str], amount: float, factor: Factor, origin: Mapping[str, object]
-    ) -> None:
-        row = factor.row
-        if factor.reason.startswith("proxy:"):
-            self.assumptions.append(f"{origin['name']}: {factor.reason}")
-        explained = {
-            **origin,
-            "amount_per_unit": stored(amount),
-            "factor": _named(factor),
-        }
-        factor_primary = 1.0 if row.nature == "measured" else 0.0
-        activity_primary = _primary(str(origin["obtained"]))
-        kg = amount * float(row.value)
-        primary = (activity_primary, factor_primary)
-        self._emit(number, self.rule_set.stage_of(*classes), kg, primary=primary, origin=explained)
-
-    def _emit(
-        self,
-        number: int,
-        stage: str,
-        kg: float,
-        *,
-        primary: tuple[float, float],
-        origin: Mapping[str, object],
-        column: Column = "not_split",
-        counted: bool = True,
-    ) -> None:
-        """Add what a process emits per unit of its product; `primary` is the share by activity and by factor."""
-        activity, factor = primary
-        explained = {**origin, "product_unit": self.units[number]}
-        burden = Burden(number, stage, kg, activity, factor, explained, column)
-        (self.burdens if counted else self.apart).append(burden)
+    # -- links -----------------------------------------------------------------------------------------------------
 
     def _link(self, consumer: int, line: Material | Waste, share: float, where: str) -> None:
         product = str(line.product)
@@ -928,49 +657,11 @@ class ProductSystemDraft:
         self.gaps.append(Gap(where, what))
         return False
 
-    def _electricity_factor(self, unit: _UnitProcess, flow: str, stated: str, path: str) -> Factor | None:
-        """The factor of a metered kWh of `flow`: the alternative's where there is one, else by the rule set's own basis."""
-        where = f"{unit.place} {path}"
-        if self.alternative is not None:
-            try:
-                place, family = _grid(self.alternative, stated), self.alternative.family
-                found = look_up(self.releases, flow, place, family, year=unit.year, where=where)
-            except FactorError:
-                pass
-            else:
-                self.electricity_lines += 1
-                self.alternative_lines += 1
-                return found
-        basis = self.rule_set.electricity
-        geography = _grid(basis, stated)
-        if geography != stated:
-            self._note("electricity", unit.place, f"{stated} is calculated with the national average of {geography}")
-        factor = self._factor(flow, geography, basis.family, year=unit.year, where=where)
-        self.electricity_lines += factor is not None
-        return factor
-
-    def _factor(self, flow: str, geography: str | None, family: str, *, year: int | None, where: str) -> Factor | None:
-        proxies = self.rule_set.proxy_releases
-        try:
-            found = look_up(self.releases, flow, geography, family, year=year, where=where, proxies=proxies)
-        except FactorError as error:
-            self._refuse(error.code, where, error.what, error.remedy)
-            return None
-        self.factors.append(found)
-        return found
-
     def _process(self, product: str, unit: str) -> int:
         self._numbers[product] = len(self.names)
         self.names.append(product)
         self.units.append(unit)
         return self._numbers[product]
-
-    def _find(self, findings: Iterable[Finding]) -> None:
-        known = set(self.findings)
-        self.findings += [finding for finding in dict.fromkeys(findings) if finding not in known]
-
-    def _use(self, entry: Entry) -> None:
-        self.used[entry.leaf_hash] = entry
 
     def _unfit(self, supplier: int, gate: str, where: str, what: str, remedy: str) -> None:
         """What `supplier` states doesn't fit its place: refuse the result, or leave a signed footprint out of it.
@@ -983,14 +674,6 @@ class ProductSystemDraft:
         if left_out:
             self.gaps.append(Gap(where, f"the signed footprint of {self.names[supplier]} can't be used here"))
 
-    def _refuse(self, gate: str, where: str, what: str, remedy: str) -> None:
-        self.findings.append(Finding(gate, "hard", where, what, remedy, refuses=True))
-
-    def _note(self, gate: str, where: str, what: str) -> None:
-        finding = Finding(gate, "note", where, what, "nothing to do: the rule set asks for it")
-        if finding not in self.findings:
-            self.findings.append(finding)
-
 
 def _output(record: ActivityData, product: str) -> Any:
     """The output line of `product`; of a statement about it by `sub` alone, the only one."""
@@ -998,7 +681,7 @@ def _output(record: ActivityData, product: str) -> Any:
     return next((line for line in outputs if line.product == product), outputs[0])
 
 
-def _add_consumed(consumed: dict[str, Consumed], unit: _UnitProcess, line: Material) -> None:
+def _add_consumed(consumed: dict[str, Consumed], unit: UnitProcess, line: Material) -> None:
     """Add what `line` says to the consumption of its product or flow, per unit of the product made."""
     found = consumed.setdefault(str(line.product or line.flow), Consumed())
     found.material = found.material or line.flow or line.comparable_flow
@@ -1021,18 +704,8 @@ def _stated(line: Material, per_made: float) -> Stated:
     return Stated(amount, base, line.composition.basis if line.composition is not None and is_weighed else None)
 
 
-def _named(factor: Factor) -> dict[str, object]:
-    """Return a looked-up factor as a contribution names it."""
-    return {**factor.document(), **factor_facts(factor.row)}
-
-
 def _items(value: object) -> tuple[Any, ...]:
     return value.items if isinstance(value, Lines) else ()
-
-
-def _grid(basis: ElectricityBasis, stated: str) -> str:
-    """The geography whose factor a metered kWh takes."""
-    return stated if basis.basis == "as_stated" else stated.partition("-")[0]
 
 
 def _year(period: Period | Sealed | None) -> int | None:
@@ -1045,7 +718,3 @@ def _base_unit(unit: str) -> str:
 
 def _word(value: str | Sealed | None) -> str:
     return "sealed" if isinstance(value, Sealed) else value or "not stated"
-
-
-def _primary(obtained: str) -> float:
-    return 1.0 if obtained in _PRIMARY else 0.0
