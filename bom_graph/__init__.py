@@ -76,7 +76,7 @@ from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
-from bom_graph.quantities import convert, dimension, format_amount
+from bom_graph.quantities import base_unit, convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
     ActivityData,
@@ -237,6 +237,7 @@ __all__ = [
     "allocate",
     "apart",
     "assess",
+    "base_unit",
     "candidate_average",
     "certified_shares",
     "check_gas",

@@ -38,11 +38,11 @@ from bom_graph import (
     UnitError,
     Waste,
     apart,
+    base_unit,
     compile_system,
     contradiction,
     convert,
     delivered_energy,
-    dimension,
     element_balance,
     energy_findings,
     lines_outside,
@@ -62,15 +62,6 @@ from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
 from exchange.evidence import Entry
 
-#: Declared unit of a product by the dimension that its output is stated in.
-_BASE_UNIT = {
-    "mass": "kg",
-    "energy": "kWh",
-    "volume": "m3",
-    "pieces": "piece",
-    "distance": "km",
-    "transport work": "t.km",
-}
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
 
 
@@ -411,9 +402,9 @@ class ProductSystemDraft(LineEmissions):
         self, product: str, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
     ) -> str:
         if activity is not None:
-            return _base_unit(_output(activity[1], product).unit)
+            return base_unit(_output(activity[1], product).unit, where="unit")
         measure: Any = bill[1].per if bill is not None else None
-        return _base_unit(measure.unit)
+        return base_unit(measure.unit, where="unit")
 
     def _add_activity(self, number: int, entry: Entry, record: ActivityData) -> dict[str, Consumed]:
         """Add the lines of a process, as far as its product bears them; return what it consumed by product and flow."""
@@ -543,7 +534,7 @@ class ProductSystemDraft(LineEmissions):
     def _sealed_branch(self, product: str, entry: Entry, record: ProductFootprint) -> int:
         self._use(entry)
         declared: Any = record.declared_unit
-        number = self._process(product, _base_unit(declared.unit))
+        number = self._process(product, base_unit(declared.unit, where="unit"))
         per = float(convert(declared.amount, declared.unit, self.units[number], where="declared_unit"))
         per = self._dry(number, per, record.composition, "declared_unit")
         declared_share = record.primary_data_share
@@ -698,7 +689,7 @@ def _bill_line(line: Component, shares: list[Any], made: float) -> BillLine:
 
 
 def _stated(line: Material, per_made: float) -> Stated:
-    base = _base_unit(line.unit)
+    base = base_unit(line.unit, where="unit")
     is_weighed = line.composition is not None and base == "kg"
     amount = float(convert(line.consumed, line.unit, base, where=line.id)) * per_made
     return Stated(amount, base, line.composition.basis if line.composition is not None and is_weighed else None)
@@ -710,10 +701,6 @@ def _items(value: object) -> tuple[Any, ...]:
 
 def _year(period: Period | Sealed | None) -> int | None:
     return period.end.year if isinstance(period, Period) else None
-
-
-def _base_unit(unit: str) -> str:
-    return _BASE_UNIT[dimension(unit, where="unit")]
 
 
 def _word(value: str | Sealed | None) -> str:
