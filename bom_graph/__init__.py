@@ -61,6 +61,7 @@ from bom_graph.footprint import Burden, Contribution, Footprint, ProductSystem, 
 from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
 from bom_graph.gates import (
     Finding,
+    Level,
     consumption,
     element_balance,
     mixed_families,
@@ -184,6 +185,7 @@ __all__ = [
     "GroupFootprint",
     "Improvement",
     "Input",
+    "Level",
     "LifeCycleScenario",
     "Limits",
     "Lines",

@@ -185,6 +185,7 @@ def _of_model(result: Result, name: str) -> str | None:
 def _stages(result: Result, units: float, unit: str) -> list[Document]:
     footprint = result.footprint
     forecast = {part.burden.stage for part in footprint.contributions if part.burden.origin.get("forecast")}
+    lacking = {gap.where for gap in result.gaps}
     found: list[Document] = []
     for stage in result.rule_set.stages:
         named = {"id": stage.id, "name": stage.name, "name_zh": stage.name_zh}
@@ -192,7 +193,7 @@ def _stages(result: Result, units: float, unit: str) -> list[Document]:
         if stage.id in footprint.stages:
             kg = footprint.stages[stage.id]
             figures = {
-                "status": "computed",
+                "status": "incomplete" if stage.id in lacking else "computed",
                 "forecast": stage.id in forecast,
                 "total_kg_co2e": stored(kg),
                 "value": stored(kg / units),
@@ -339,7 +340,8 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
         value = (
             f"{float(stage['value']):.6f} {stage['unit']}" if stage["value"] is not None else "gap: not known, not zero"
         )
-        lines.append(f"  {stage['name']}: {value}{' (with forecasts)' if stage['forecast'] else ''}")
+        said = [word for word, holds in _said_of(stage) if holds]
+        lines.append(f"  {stage['name']}: {value}{' (' + ', '.join(said) + ')' if said else ''}")
     if [column["id"] for column in found["columns"]] != ["not_split"]:
         lines += [f"  of it {_column_text(column)}" for column in found["columns"]]
     for one in found["alternatives"]:
@@ -356,6 +358,10 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines += [f"  unstated: {item['what']}; assumed: {item['assumption']}" for item in found["unstated"]]
     lines += [f"  not implemented: {text}" for text in found["not_implemented"]]
     return [shown(line) for line in lines]
+
+
+def _said_of(stage: Mapping[str, Any]) -> tuple[tuple[str, bool], ...]:
+    return ("incomplete", stage["status"] == "incomplete"), ("with forecasts", stage["forecast"])
 
 
 def _column_text(column: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from bom_graph import (
     Allocation,
     AllocationError,
     Finding,
+    Level,
     Lines,
     RuleSet,
     allocate,
@@ -19,7 +20,6 @@ from bom_graph import (
     dimension,
     possible_keys,
 )
-from bom_graph.gates import Level
 
 _REMEDY = "state `allocation` with a key that the outputs have a basis for, or the outputs that each line belongs to"
 

@@ -38,7 +38,7 @@ def judge(
         after = compute_again()
     except (RefusedError, BomGraphError) as error:
         return StaleResult(digest, before, None, ("today it is refused",), str(error))
-    if first_difference(_but_snapshot(before), _but_snapshot(after)) is None:
+    if first_difference(_weighty(before), _weighty(after)) is None:
         return None
     try:
         moved = difference(before, after)
@@ -48,9 +48,10 @@ def judge(
     return StaleResult(digest, before, after, tuple(_reasons(before, after, evidence)), None, moved)
 
 
-def _but_snapshot(found: Mapping[str, Any]) -> Document:
-    """A result without the ledger's size: that alone makes nothing stale."""
-    return {name: value for name, value in found.items() if name != "snapshot"}
+def _weighty(found: Mapping[str, Any]) -> Document:
+    """A result without what alone makes nothing stale: the ledger's size, notes, and entries that only a note speaks of."""
+    kept = {name: value for name, value in found.items() if name not in ("snapshot", "inputs")}
+    return kept | {"findings": [finding for finding in found["findings"] if finding["level"] != "note"]}
 
 
 def _reasons(before: Document, after: Document, evidence: Evidence) -> Iterator[str]:

@@ -311,6 +311,10 @@ def test_materials_that_leave_most_of_the_pack_out_leave_a_gap(kg: str, is_gap: 
     assert bool(found) is is_gap
     assert result.complete is not is_gap
     assert all("% of the pack's 648.63" in gap.what for gap in found)
+    shown = document(result)
+    (stage,) = [one for one in shown["stages"] if one["id"] == "recycling"]
+    assert (stage["status"] == "incomplete") is is_gap
+    assert any("(incomplete" in text for text in lines_of_text(shown)) is is_gap
 
 
 def test_materials_of_a_pack_without_mass_leave_a_gap() -> None:

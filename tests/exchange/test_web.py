@@ -275,7 +275,7 @@ def test_a_product_without_a_result_under_a_rule_set_says_so(showcase: SmallExch
 
 def test_badges_stand_beside_the_figure(showcase: SmallExchange) -> None:
     for page in (showcase.text("/"), showcase.page("pack")):
-        for badge in ("partial: 2 of 4 stages, 1 branch missing", "sealed 9", "1 hard finding"):
+        for badge in ("partial: 2 of 4 stages, 1 branch missing", "sealed 9", "2 hard findings"):
             assert badge in Page(page).text
         assert re.search("modelled [0-9.<]+\u202f%", Page(page).text)
 
