@@ -26,7 +26,7 @@ demo: ## play the real supply chain and show its footprints (ARGS="--exit --json
 
 test: ## run the tests (ARGS="tests/signer -k name" picks some; CI=1 adds those that take long)
 	@$(prepare) dev
-	@CI='$(CI)' .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not faults$(if $(CI),, and not long)" $(ARGS)
+	@CI='$(CI)' .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not faults$(if $(CI),, and not long)" $(ARGS)
 
 faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
 	@$(prepare) dev

@@ -13,7 +13,7 @@ from tests.postgres import postgres_url
 __all__ = ["postgres_url"]
 
 # A person waits for `make test`; CI looks harder, and the same way each time. No example fails for being slow.
-settings.register_profile("person", max_examples=30, deadline=None)
+settings.register_profile("person", max_examples=20, deadline=None)
 settings.register_profile("machine", max_examples=100, deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("machine" if os.environ.get("CI") else "person")
 

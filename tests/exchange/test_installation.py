@@ -416,6 +416,7 @@ print(found.token, found.trust_file.fingerprint)
 """
 
 
+@pytest.mark.long
 def test_two_processes_that_found_at_once_found_one_log(folder: Path, postgres_url: str) -> None:
     command = [sys.executable, "-c", PROCESS, str(folder), postgres_url]
     running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _process in range(2)]

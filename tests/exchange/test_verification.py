@@ -230,6 +230,7 @@ def test_figures_agree_within_the_tolerance_and_are_printed_as_stated(small: Dos
 # -- one byte --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_every_byte_of_a_small_file_counts(small_file: bytes, small_trust: TrustFile) -> None:
     changed = bytearray(small_file)
     for place in range(len(small_file)):

@@ -39,9 +39,6 @@ from ledger import (
 from signer import SignerError
 from tests.witnesses import RunningWitness, witness_process
 
-# One worker runs them all, so that they share the one process.
-pytestmark = pytest.mark.xdist_group("witness")
-
 NAME = "witness.example/w1"
 LOG = NoteSigner("log.example/2026", bytes(range(32)))
 OTHER = NoteSigner("other.example/2026", bytes(range(1, 33)))

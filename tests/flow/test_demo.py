@@ -24,9 +24,6 @@ from exchange.cli.server_commands import run_demo
 from tests.flow.process import ROOT, packtrace, read_until, started
 from tests.ledger.logs import partial_tiles
 
-# One worker runs them all, so that they share the one run.
-pytestmark = pytest.mark.xdist_group("demo")
-
 EVERBATT, CHINA, EU = "everbatt-2023-cradle-to-gate", "cn-miit-551-trial", "eu-cfb-draft-2024-partial"
 PLACES = ("US", "California", "China", "Korea")
 EXACT, WITH_RECIPE = 1e-6, 1e-4
@@ -259,6 +256,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_tables_that_were_edited_since_are_named(
     copied: Demo, tables: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -264,6 +264,7 @@ engine.dispose()
 """
 
 
+@pytest.mark.long
 def test_several_processes_leave_no_gap_no_fork_and_no_double(
     engine: Engine, signer: NoteSigner, folder: Path, tmp_path: Path
 ) -> None:
