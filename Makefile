@@ -11,6 +11,9 @@ CI ?=
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/bytecode
 
+# One more than there are processors: tests wait for disks and for processes that they start.
+workers = $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1))
+
 prepare = PYTHON='$(PYTHON)' sh .ci/environment
 
 .PHONY: help demo test faults lint format bench docs lock clean
@@ -26,7 +29,7 @@ demo: ## play the real supply chain and show its footprints (ARGS="--exit --json
 
 test: ## run the tests (ARGS="tests/signer -k name" picks some; CI=1 adds those that take long)
 	@$(prepare) dev
-	@CI='$(CI)' .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not faults$(if $(CI),, and not long)" $(ARGS)
+	@CI='$(CI)' .venv/bin/python -m pytest -n $(workers) --maxprocesses 5 --dist loadfile -m "not faults$(if $(CI),, and not long)" $(ARGS)
 
 faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
 	@$(prepare) dev
