@@ -87,11 +87,6 @@ class Result:
         return self.footprint.total if self.footprint.contributions else None
 
     @property
-    def computed_stages(self) -> tuple[str, ...]:
-        """Stages of the rule set that something was computed for, in the rule set's order."""
-        return tuple(stage.id for stage in self.rule_set.stages if stage.id in self.footprint.stages)
-
-    @property
     def complete(self) -> bool:
         """Whether nothing is missing: no gap in any branch and, for a pack, every stage of the rule set."""
         return not self.gaps
