@@ -121,6 +121,7 @@ from bom_graph.rules import (
     rule_set_bytes,
     rule_set_ids,
 )
+from bom_graph.strict_json import read_json
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
@@ -282,6 +283,7 @@ __all__ = [
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
+    "read_json",
     "release_bytes",
     "release_ids",
     "restate",

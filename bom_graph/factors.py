@@ -8,7 +8,7 @@ CO2 of power generation alone; CO2e, or CO2, of burning a fuel alone.
 from __future__ import annotations
 
 import hashlib
-import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bom_graph.errors import AmbiguousFactorError, FactorError, FactorFamilyError, MissingFactorError, UnitError
 from bom_graph.quantities import Amount, dimension
+from bom_graph.strict_json import read_json
 from bom_graph.uncertainty import Uncertainty
 from bom_graph.wording import why_unreadable
 
@@ -109,10 +110,10 @@ class FactorRelease(_Frozen):
         try:
             if len(data) > MAX_RELEASE_BYTES:
                 raise ValueError(f"larger than {MAX_RELEASE_BYTES} bytes")
-            release = cls.model_validate(json.loads(data))
+            release = cls.model_validate(read_json(data))
             for row in release.rows:
                 dimension(row.per, where=row.id)
-        except (ValueError, RecursionError, UnitError) as error:
+        except (ValueError, UnitError) as error:
             raise FactorError(
                 f"the factor release can't be read: {why_unreadable(error)}",
                 where="release file",
@@ -123,7 +124,7 @@ class FactorRelease(_Frozen):
             for row in release.rows
         ]
         if len(set(keys)) != len(keys):
-            twice = next(key for key in keys if keys.count(key) > 1)
+            twice = Counter(keys).most_common(1)[0][0]
             raise FactorError(
                 f"two rows fit equally for {twice[:4]}",
                 where=release.id,
@@ -132,7 +133,7 @@ class FactorRelease(_Frozen):
         ids = [row.id for row in release.rows]
         if len(set(ids)) != len(ids):
             raise FactorError(
-                f"two rows have the id {next(one for one in ids if ids.count(one) > 1)!r}",
+                f"two rows have the id {Counter(ids).most_common(1)[0][0]!r}",
                 where=release.id,
                 remedy="give each row an id of its own",
             )

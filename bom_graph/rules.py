@@ -8,7 +8,6 @@ gives a result of its own.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from importlib import resources
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from bom_graph.errors import RuleSetError
 from bom_graph.factors import Family
 from bom_graph.gases import Column, GwpSet
 from bom_graph.quantities import Amount
+from bom_graph.strict_json import read_json
 from bom_graph.wording import why_unreadable
 
 MAX_RULE_SET_BYTES = 1024 * 1024
@@ -269,8 +269,8 @@ class RuleSet(_Frozen):
         try:
             if len(data) > MAX_RULE_SET_BYTES:
                 raise ValueError(f"larger than {MAX_RULE_SET_BYTES} bytes")
-            rule_set = cls.model_validate(json.loads(data))
-        except (ValueError, RecursionError) as error:
+            rule_set = cls.model_validate(read_json(data))
+        except ValueError as error:
             why = why_unreadable(error)
             raise RuleSetError(
                 f"the rule set can't be read: {why}",

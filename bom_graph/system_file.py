@@ -34,6 +34,7 @@ from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
 from bom_graph.graph import Link
 from bom_graph.quantities import Amount, base_unit, convert, dimension
 from bom_graph.rules import LINE_CLASSES, RuleSet
+from bom_graph.strict_json import read_json
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import in_words
 
@@ -170,13 +171,13 @@ class SystemFile(_Frozen):
         try:
             if len(data) > MAX_SYSTEM_BYTES:
                 raise ValueError(f"larger than {MAX_SYSTEM_BYTES} bytes")
-            members = json.loads(data.decode(), object_pairs_hook=_members)
+            members = read_json(data)
             found = cls.model_validate(members)
             found.check_ids()
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise SystemFileError(in_words(first), where=_place(members, first["loc"]), remedy=remedy) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise SystemFileError(f"the file can't be read: {error}", where=where, remedy=remedy) from None
         return found.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 
@@ -517,13 +518,6 @@ def _as_system_error(call: Callable[[], T], where: str) -> T:
 
 def _misnamed(what: str, where: str, remedy: str) -> SystemFileError:
     return SystemFileError(what, where=where, remedy=remedy)
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return found
 
 
 def _place(members: Any, steps: Sequence[int | str]) -> str:

@@ -6,11 +6,25 @@ the inside of a sealed branch, nobody can open.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from bom_graph import Burden, Explanation, Link, ProductSystem, Waterfall, waterfall
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+
+from bom_graph import (
+    Burden,
+    Explanation,
+    Link,
+    ProductSystem,
+    UnitError,
+    Waterfall,
+    dimension,
+    first_defect,
+    read_json,
+    waterfall,
+)
 from exchange.errors import UsageError
 from exchange.report import Document, name_of
 
@@ -27,6 +41,25 @@ class Trace:
     formula: str
     facts: tuple[tuple[str, str], ...] = ()
     parts: tuple[Trace, ...] = ()
+
+
+def read_result(data: bytes) -> Document:
+    """Return the result document in a file's bytes, of which nobody has checked more than that it has a result's members.
+
+    Raises UsageError, which names the member, for anything that can't be explained.
+    """
+    remedy = "give a result document as the exchange hands it out; docs/formats/result.md describes it"
+    try:
+        members = read_json(data)
+        _Result.model_validate(members)
+    except ValidationError as error:
+        steps, what = first_defect(error)
+        what = f"this is no whole result document: {what}"
+        raise UsageError(what, where="/".join(steps) or "result document", remedy=remedy) from None
+    except ValueError as error:
+        raise UsageError(f"the file can't be read: {error}", where="result document", remedy=remedy) from None
+    found: Document = members
+    return found
 
 
 def explanation_of(found: Mapping[str, Any]) -> Explanation:
@@ -152,3 +185,157 @@ def _facts(found: Mapping[str, Any], part: Document) -> Iterator[tuple[str, str]
     if "entry" in part:
         yield "signed by", part["signer"]
         yield "ledger entry", f"{part['entry']} of {found['snapshot']['origin']}, leaf hash {part['leaf_hash']}"
+
+
+def _finite(text: str) -> str:
+    """A figure is a decimal string; float() takes more than figures, and nothing else is calculated with here."""
+    try:
+        is_finite = math.isfinite(float(text))
+    except ValueError:
+        is_finite = False
+    if not is_finite:
+        raise ValueError("not a decimal string of a finite number")
+    return text
+
+
+def _above_zero(text: str) -> str:
+    if float(text) <= 0:
+        raise ValueError("not above zero")
+    return text
+
+
+def _per_unit(text: str) -> str:
+    try:
+        dimension(text.rpartition("/")[2], where="unit")
+    except UnitError as error:
+        raise ValueError(error.what) from None
+    return text
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise ValueError("it is empty: leave it out")
+    return value
+
+
+Figure = Annotated[str, AfterValidator(_finite)]
+
+
+class _Form(BaseModel):
+    """Members of a result document that an explanation reads; the others may be anything."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Name(_Form):
+    id: str
+
+
+class _Version(_Name):
+    version: str
+    digest: str
+
+
+class _Demand(_Form):
+    product: str
+
+
+class _Snapshot(_Form):
+    origin: str
+    size: int
+
+
+class _Denominator(_Form):
+    kwh: Annotated[Figure, AfterValidator(_above_zero)] | None
+    formula: str
+
+
+class _Value(_Form):
+    value: Figure | None
+    unit: str
+
+
+class _Stage(_Name):
+    value: Figure | None
+    total_kg_co2e: Figure | None
+
+
+class _Gap(_Form):
+    where: str
+    what: str
+
+
+class _Factor(_Form):
+    row: str
+    release: str
+    value: Figure
+    unit: Annotated[str, AfterValidator(_per_unit)]
+    reason: str
+    source: str
+
+
+class _Link(_Form):
+    consumer: str
+    supplier: str
+    amount_per_unit: Figure
+
+
+class _Line(_Form):
+    product: str
+    product_unit: str
+    line: str
+    stage: str
+    obtained: str
+    kg_co2e_per_unit: Figure
+    units_in_demand: Figure
+    kg_co2e: Figure
+    factor: Annotated[_Factor | None, AfterValidator(_given)] = None
+    amount_per_unit: Figure = "0"
+    amount: str = ""
+    unit: str = ""
+    divided_by: str = ""
+    sealed: bool = False
+    basis: str = ""
+    entry: int = 0
+    signer: str = ""
+    leaf_hash: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for member, needed in _GO_TOGETHER:
+            if (
+                member in self.model_fields_set
+                and needed not in self.model_fields_set
+                and getattr(self, member) is not False
+            ):
+                raise ValueError(f"it has {member} and lacks {needed}")
+        return self
+
+
+#: Members of a contribution of which the first is explained by the second.
+_GO_TOGETHER = (
+    ("factor", "amount_per_unit"),
+    ("amount", "unit"),
+    ("amount", "divided_by"),
+    ("sealed", "basis"),
+    ("entry", "signer"),
+    ("entry", "leaf_hash"),
+)
+
+
+class _Result(_Form):
+    format: Literal["urn:packtrace:result:1"]
+    engine: str
+    model: str | None
+    demand: _Demand
+    rule_set: _Version
+    releases: list[_Version]
+    snapshot: _Snapshot
+    denominator: _Denominator
+    total: _Value
+    headline: _Value
+    stages: list[_Stage]
+    gaps: list[_Gap]
+    contributions: list[_Line]
+    #: Results of an earlier engine have none, and say so themselves when they are explained.
+    links: list[_Link] = []

@@ -6,7 +6,6 @@ A kind is added here and in the policy file, with a page in docs/formats/. Nothi
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from bom_graph import (
     ProductFootprint,
     Record,
     first_defect,
+    read_json,
     why_unreadable,
 )
 from exchange.errors import EvidenceError, StatementError
@@ -209,8 +209,8 @@ class Policy(_Open):
     def read(cls, data: bytes) -> Policy:
         """Return the policy in the file's bytes; EvidenceError for anything else."""
         try:
-            policy = cls.model_validate(json.loads(data))
-        except (ValueError, RecursionError) as error:
+            policy = cls.model_validate(read_json(data))
+        except ValueError as error:
             raise EvidenceError(
                 f"the policy can't be read: {why_unreadable(error)}",
                 where="policy file",

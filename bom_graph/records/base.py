@@ -35,6 +35,7 @@ from bom_graph.errors import (
     UnitError,
 )
 from bom_graph.quantities import Amount, convert, dimension
+from bom_graph.strict_json import UNPLAIN
 from bom_graph.wording import first_defect
 
 #: Two figures that must agree may differ by this share: twelve stored digits and a sum of many lines.
@@ -45,10 +46,6 @@ SHARE_TOLERANCE = Decimal("0.001")
 
 
 MAX_LINES = 4096
-
-
-#: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9.
-_UNPLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 _MEMBER = re.compile(r"[a-z0-9_]+")
@@ -89,7 +86,7 @@ Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", ma
 
 
 def _plain_text(value: str) -> str:
-    if found := _UNPLAIN.search(value):
+    if found := UNPLAIN.search(value):
         raise PydanticCustomError(
             TextError.code,
             "the text holds the character U+{code}, which breaks a line, controls a screen or turns the writing direction",

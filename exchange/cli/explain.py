@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, say, say_json
 from exchange.cli.rules import rule_set_of
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from bom_graph import Explanation, Sankey, Simulation, SystemResult, TreeRow, Waterfall
@@ -156,6 +157,7 @@ def _open(file: Path, rules: str | None) -> _Given:
     """Return the file's result document, or its product system solved under `rules`."""
     from bom_graph import MAX_SYSTEM_BYTES, SystemFile, load_release, solve_file
     from exchange.errors import UsageError
+    from exchange.explaining import read_result
     from exchange.report import FORMAT, name_of
 
     data = read_up_to(file, MAX_SYSTEM_BYTES)
@@ -164,14 +166,15 @@ def _open(file: Path, rules: str | None) -> _Given:
     except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict) and found.get("format") == FORMAT:
-        return _Given(f"{name_of(found)} under {found['rule_set']['id']}", found=found)
+        result = read_result(data)
+        return _Given(f"{name_of(result)} under {result['rule_set']['id']}", found=result)
     if rules is None:
         what, remedy = "a product system is solved under a rule set", "name it with --rules, or give a result document"
         raise UsageError(what, where=str(file), remedy=remedy)
     rule_set = rule_set_of(rules)
     solved = solve_file(SystemFile.read(data), rule_set, [load_release(name) for name in rule_set.factor_releases])
     if solved.footprint is None:
-        first = solved.findings[0]
+        first = next(finding for finding in solved.findings if finding.refuses)
         raise UsageError(f"the product system is refused: {first.what}", where=first.where, remedy=first.remedy)
     return _Given(f"{solved.file.title} under {rule_set.id}", solved=solved)
 
@@ -307,7 +310,7 @@ def _answer(members: dict[str, Any], lines: Any, *, as_json: bool) -> None:
         say_json(members)
     else:
         for line in lines:
-            say(line)
+            say(shown(line))
 
 
 def _stored(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, REJECTED, say, say_json
 from exchange.cli.rules import rule_set_of
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from bom_graph import Contribution, SystemResult
@@ -28,7 +29,7 @@ def run_solve(file: Path, rules: str, *, draws: int, seed: int, as_json: bool) -
         say_json(_document(found, draws, seed))
     else:
         for line in _lines(found):
-            say(line)
+            say(shown(line))
     return REJECTED if found.total is None else DONE
 
 
