@@ -123,6 +123,7 @@ from bom_graph.rules import (
 )
 from bom_graph.strict_json import read_json
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
+from bom_graph.system_gates import size_findings
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
@@ -291,6 +292,7 @@ __all__ = [
     "rule_set_ids",
     "sealed_total",
     "simulate",
+    "size_findings",
     "solve",
     "solve_file",
     "stored",

@@ -7,34 +7,55 @@ family, releases and rounding. docs/formats/product-system.md describes the file
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
+from bom_graph.composition import Basis, Restated, hydrate_mistaken, restate
 from bom_graph.errors import (
     BomGraphError,
+    CompositionError,
     FactorError,
     GasError,
+    LoopError,
     MissingFactorError,
     RuleSetError,
     SystemFileError,
     UnitError,
 )
-from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, Family, look_up
+from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Family, look_up
 from bom_graph.footprint import Burden, Footprint, ProductSystem, solve
 from bom_graph.gases import Column, Gas, Origin, check_gas, column_of, gwp100
 from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
 from bom_graph.graph import Link
-from bom_graph.quantities import Amount, base_unit, convert, dimension
+from bom_graph.quantities import UNITS, Amount, base_unit, convert, dimension
+from bom_graph.records import Composition
 from bom_graph.rules import LINE_CLASSES, RuleSet
 from bom_graph.strict_json import read_json
+from bom_graph.system_gates import (
+    avoided_finding,
+    is_electricity,
+    is_offset,
+    own_factor,
+    removal_finding,
+    size_findings,
+    total_finding,
+)
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import in_words
 
@@ -45,6 +66,8 @@ LineClass = Literal["material", "packaging", "energy", "waste"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~:/-]{1,128}$", strict=True)]
 Positive = Annotated[Amount, Field(gt=0)]
 NotNegative = Annotated[Amount, Field(ge=0)]
+#: Nothing else is taken for a yes.
+Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -60,6 +83,20 @@ class ProductAmount(_Frozen):
     unit: Text
 
 
+class StatedComposition(Composition):
+    """What a mass is stated as, in a file: as in a statement, and unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _placed(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except CompositionError as error:
+            raise ValueError(f"{error.what}; {error.remedy}") from None
+
+
 class SystemInput(_Frozen):
     """What a run takes: another process's product, or a background flow by its factor.
 
@@ -73,8 +110,9 @@ class SystemInput(_Frozen):
     amount: NotNegative
     unit: Text
     line_class: Annotated[LineClass, Field(alias="class")] = "material"
-    avoided: bool = False
-    primary: bool = False
+    composition: StatedComposition | None = None
+    avoided: Flag = False
+    primary: Flag = False
     uncertainty: Uncertainty | None = None
 
     @model_validator(mode="after")
@@ -83,6 +121,8 @@ class SystemInput(_Frozen):
             raise ValueError("name either a process or a flow")
         if self.geography is not None and self.flow is None:
             raise ValueError("a geography goes with a flow")
+        if self.composition is not None and self.flow is None:
+            raise ValueError("a composition goes with a flow")
         return self
 
 
@@ -94,7 +134,7 @@ class SystemEmission(_Frozen):
     origin: Origin = "fossil"
     amount: Amount
     unit: Text
-    primary: bool = False
+    primary: Flag = False
     uncertainty: Uncertainty | None = None
 
     @model_validator(mode="after")
@@ -269,7 +309,8 @@ def solve_file(
 ) -> SystemResult:
     """Return the result of a system file under a rule set; `draws` above zero adds a simulation.
 
-    The file's own factors come first, then those of `releases`, in order. Raises LoopError, UncertaintyError.
+    The file's own factors come first, then those of `releases`, in order. What can't be computed is a finding that refuses the result;
+    raises UncertaintyError.
     """
     built = _Builder(file, rule_set, releases)
     demand = built.demand()
@@ -279,16 +320,31 @@ def solve_file(
     # The file's own factors are its author's: which set they count by isn't asked.
     built.findings += mixed_gwp_sets([one for one in built.factors if one.release != OWN_FACTORS], where="factors")
     system = ProductSystem(tuple(built.numbers), tuple(built.links), tuple(built.burdens), tuple(built.apart))
-    footprint = solve(system, demand)
+    try:
+        footprint = solve(system, demand)
+    except LoopError as error:
+        built.refuse("loop", f"processes/{error.where}", error.what, error.remedy)
+        return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
     if not math.isfinite(footprint.total):
         built.refuse("units", "demand", "the amounts are too large to be added up", "correct the amounts")
         return SystemResult(file, rule_set, None, delivered, tuple(built.findings))
     built.findings += _silent(file, system, demand)
     uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
     found = SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), None, uncertain, demand)
+    if found.total is not None:
+        found = replace(found, findings=(*found.findings, *_judged(found.total, delivered)))
     if not draws or found.total is None:
         return found
     return replace(found, simulation=simulate(uncertain, demand, draws=draws, seed=seed))
+
+
+def _judged(total: float, delivered: Decimal | None) -> list[Finding]:
+    """What the total, and the energy that it is divided by, can't be."""
+    shown = {"the total": total}
+    if delivered is not None:
+        kwh = float(delivered)
+        shown |= {"the energy delivered": kwh, "the figure per kWh": total / kwh if kwh else math.inf}
+    return [*total_finding(total, where="demand"), *size_findings(shown, where="demand")]
 
 
 def _taken(links: Sequence[Link], demand: Mapping[int, float]) -> set[int]:
@@ -325,7 +381,11 @@ class _Builder:
 
     def __init__(self, file: SystemFile, rule_set: RuleSet, releases: Sequence[FactorRelease]) -> None:
         self.rule_set = rule_set
-        self.own = _own_release(file)
+        self.findings: list[Finding] = []
+        #: Place in the file of each own factor, by the id of its row.
+        self.own_places: dict[str, str] = {}
+        self.own = self._own_release(file)
+        self.published = tuple(releases)
         self.releases = (*self.own, *releases)
         self.numbers = {process.id: number for number, process in enumerate(file.processes)}
         self.file = file
@@ -333,14 +393,57 @@ class _Builder:
         self.burdens: list[Burden] = []
         self.apart: list[Burden] = []
         self.factors: list[Factor] = []
-        self.findings: list[Finding] = []
         self.parameters: dict[str, Parameter] = {}
         self.links_with: dict[int, tuple[int, ...]] = {}
         self.burdens_with: dict[int, tuple[int, ...]] = {}
         self._places: dict[str, int] = {}
+        self._told: set[tuple[str, str | None]] = set()
         for process in file.processes:
             self._process(process)
         self.findings += mixed_families(self.factors, where="factors")
+
+    def _own_release(self, file: SystemFile) -> tuple[FactorRelease, ...]:
+        """The file's own factors as a release, without those that have an unknown unit or fit as another does: findings that refuse."""
+        rows: list[FactorRow] = []
+        numbers: dict[tuple[str, str, int, str], int] = {}
+        for number, factor in enumerate(file.factors, 1):
+            place = f"factors/{number}"
+            key = (factor.flow, factor.geography, factor.year, factor.family)
+            first = numbers.setdefault(key, number)
+            if first != number:
+                what = f"it fits as factors/{first} does: both are for {', '.join(map(str, key))}"
+                self.refuse("ambiguous_factor", place, what, "state one of the two, or their places or years")
+                continue
+            try:
+                dimension(factor.per, where=f"{place}/per")
+            except UnitError as error:
+                self.refuse("units", error.where, error.what, error.remedy)
+                continue
+            named = f"{factor.flow}/{factor.geography}/{factor.year}"
+            named += "" if factor.family == LIFE_CYCLE else f"/{factor.family}"
+            row = FactorRow(
+                id=named if named not in self.own_places else f"{named}#{number}",
+                name=factor.flow,
+                source_value=str(factor.value),
+                source_unit=f"kg CO2e/{factor.per}",
+                **{name: getattr(factor, name) for name in SystemFactor.model_fields},
+            )
+            self.own_places[row.id] = place
+            rows.append(row)
+        if not rows:
+            return ()
+        release = FactorRelease(
+            format="urn:packtrace:factor-release-file:1",
+            id=OWN_FACTORS,
+            version="1",
+            title=file.title,
+            citation="the product-system file",
+            licence="the product-system file's",
+            gwp_set="unstated: as the file states",
+            boundary="as the file states",
+            rows=tuple(rows),
+        )
+        return (release,)
 
     def demand(self) -> dict[int, float]:
         wanted = self.file.demand
@@ -365,8 +468,25 @@ class _Builder:
         for number, emission in enumerate(process.emissions, 1):
             where = f"{place}/emissions/{_key(emission, number)}"
             self._emission(process, emission, stages["direct_emission"], where)
+        self._removals(process, place)
+
+    def _removals(self, process: SystemProcess, place: str) -> None:
+        """Hold what a run takes up of CO2 against the carbon that its product can have."""
+        amounts = [(one.amount, one.unit) for one in process.emissions if (one.gas, one.origin) == ("CO2", "biogenic")]
+        if any(amount < 0 for amount, _ in amounts) and all(UNITS.get(unit, ("",))[0] == "mass" for _, unit in amounts):
+            taken_up = -sum((convert(amount, unit, "kg", where=place) for amount, unit in amounts), Decimal(0))
+            made = process.product
+            self.findings += removal_finding(taken_up, made.amount, made.unit, where=place)
 
     def _input(self, process: SystemProcess, line: SystemInput, stage: str, where: str) -> None:
+        if is_offset(line.flow or self.file.processes[self.numbers[str(line.process)]].product.name) or (
+            line.process is not None and is_offset(line.process)
+        ):
+            what = "an offset: offsets, credits and compensation are no lines of a footprint"
+            self.refuse("offset", where, what, "leave it out; state what the process takes and emits")
+            return
+        if line.avoided and line.amount:
+            self.findings.append(avoided_finding(self.rule_set, where=where))
         if line.process is not None:
             supplier = self.file.processes[self.numbers[line.process]].product
             amount = self._converted(line.amount, line.unit, supplier.unit, where)
@@ -375,13 +495,24 @@ class _Builder:
                 self.links_with[len(self.links)] = self._drawn([(f"amount {where}", line.amount, line.uncertainty)])
                 self.links.append(Link(self.numbers[process.id], self.numbers[line.process], per_unit))
             return
+        if is_electricity(str(line.flow)) and line.line_class != "energy":
+            what = f"electricity is stated as {line.line_class}, and would count towards that stage"
+            self.refuse("line_class", where, what, "state its class as energy")
+            return
         factor = self._factor(str(line.flow), line.geography, where)
         if factor is None:
+            return
+        try:
+            restated = self._restated(line, factor.row.composition, where)
+        except CompositionError as error:
+            self.refuse("composition", where, error.what, error.remedy)
             return
         amount = self._converted(line.amount, line.unit, factor.row.per, where)
         if amount is None:
             return
         per_unit = self._signed(line, amount / process.product.amount)
+        if restated is not None:
+            per_unit *= restated.factor
         row = factor.row
         drawn = [
             (f"amount {where}", line.amount, line.uncertainty),
@@ -391,10 +522,37 @@ class _Builder:
             "flow": line.flow,
             "amount_per_unit": per_unit,
             "factor": factor.document(),
+            **({} if restated is None else {"restated": restated.how}),
         }
         kg_co2e = per_unit * float(row.value)
         primary = (line.primary, row.nature == "measured")
         self._burden(process, stage, kg_co2e, where, origin=origin, drawn=drawn, primary=primary)
+
+    def _restated(self, line: SystemInput, wanted: str | None, where: str) -> Restated | None:
+        """What a kilogram of the line is of `wanted`, the formula of its factor; None where it is the same, or nobody says.
+
+        Raises CompositionError where the line is of another substance.
+        """
+        if wanted is None or dimension(line.unit, where=where) != "mass":
+            if line.composition is not None:
+                what = "its factor states no composition, so that the line's can't be held against it"
+                self.findings.append(Finding("composition", "note", where, what, "see that the two are of one basis"))
+            return None
+        stated = wanted if line.composition is None else line.composition.formula
+        if line.id is not None and (mistaken := hydrate_mistaken(line.id, stated, where=where)) is not None:
+            self.refuse("hydrate", where, mistaken, "state the amount and its composition on one basis")
+            return None
+        if line.composition is None:
+            what = f"no composition is stated: the amount of {line.flow} is taken as {wanted}"
+            remedy = "state the composition: a hydrate taken for the anhydrous salt counts its water as salt"
+            self.findings.append(Finding("hydrate", "soft", where, what, remedy))
+            return None
+        if line.composition.basis == Basis(wanted):
+            return None
+        found = restate(line.composition.basis, wanted, where=where)
+        remedy = "nothing to do: the basis was stated"
+        self.findings.append(Finding("composition", "note", where, found.how, remedy))
+        return found
 
     def _emission(self, process: SystemProcess, line: SystemEmission, stage: str, where: str) -> None:
         kg = self._converted(line.amount, line.unit, "kg", where)
@@ -443,8 +601,9 @@ class _Builder:
         return tuple(found)
 
     def _factor(self, flow: str, geography: str | None, where: str) -> Factor | None:
-        family = self.rule_set.electricity.family if flow == "electricity" else LIFE_CYCLE
         rules, year = self.rule_set, self.file.year
+        family = rules.electricity.family if is_electricity(flow) else LIFE_CYCLE
+        geography = self._place_of(flow, geography, where)
         try:
             # A factor that the file states is meant: one of another family isn't passed over for a release's.
             own = self.own if any(flow in release.by_flow for release in self.own) else ()
@@ -457,7 +616,31 @@ class _Builder:
             self.refuse(error.code, where, error.what, error.remedy)
             return None
         self.factors.append(found)
+        if found.release == OWN_FACTORS:
+            self._own_stands_in(found, geography, where)
         return found
+
+    def _place_of(self, flow: str, geography: str | None, where: str) -> str | None:
+        """The place whose factor a line takes: of metered electricity the nation, where the rule set asks for its average."""
+        if geography is None or not is_electricity(flow) or self.rule_set.electricity.basis != "national_average":
+            return geography
+        nation = geography.partition("-")[0]
+        if nation != geography:
+            what = f"{geography} is calculated with the national average of {nation}"
+            remedy = "nothing to do: the rule set asks for it"
+            self.findings.append(Finding("electricity", "note", where, what, remedy))
+        return nation
+
+    def _own_stands_in(self, own: Factor, geography: str | None, where: str) -> None:
+        """Say, once for each, where the file's factor stands for one that the rule set's releases have for that place."""
+        flow, row, year = own.row.flow, own.row, self.file.year
+        if (row.id, geography) in self._told:
+            return
+        self._told.add((row.id, geography))
+        published = None
+        with suppress(FactorError):
+            published = look_up(self.published, flow, geography, row.family, year=year, where=where)
+        self.findings += own_factor(own, published, self.rule_set, where=self.own_places[row.id])
 
     def _own_fits(
         self, own: Sequence[FactorRelease], flow: str, geography: str | None, family: str, where: str
@@ -479,34 +662,6 @@ class _Builder:
     @staticmethod
     def _signed(line: SystemInput, amount: Decimal) -> float:
         return -float(amount) if line.avoided else float(amount)
-
-
-def _own_release(file: SystemFile) -> tuple[FactorRelease, ...]:
-    """The file's own factors as a release. Raises SystemFileError for an unknown unit or two that fit equally."""
-    if not file.factors:
-        return ()
-    rows = [
-        {
-            "id": f"{factor.flow}/{factor.geography}/{factor.year}{'' if factor.family == LIFE_CYCLE else '/' + factor.family}",
-            **factor.model_dump(mode="json", by_alias=True),
-            "name": factor.flow,
-            "source_value": str(factor.value),
-            "source_unit": f"kg CO2e/{factor.per}",
-        }
-        for factor in file.factors
-    ]
-    release = {
-        "format": "urn:packtrace:factor-release-file:1",
-        "id": OWN_FACTORS,
-        "version": "1",
-        "title": file.title,
-        "citation": "the product-system file",
-        "licence": "the product-system file's",
-        "gwp_set": "unstated: as the file states",
-        "boundary": "as the file states",
-        "rows": rows,
-    }
-    return (_as_system_error(lambda: FactorRelease.read(json.dumps(release).encode()), "factors"),)
 
 
 def _as_system_error(call: Callable[[], T], where: str) -> T:

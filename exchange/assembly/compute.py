@@ -16,6 +16,7 @@ from bom_graph import (
     credit_finding,
     out_of_scope,
     overstated,
+    size_findings,
     solve,
 )
 from exchange.assembly.draft import ProductSystemDraft
@@ -24,7 +25,6 @@ from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
 #: Sizes per unit, in kg CO2e, kWh or units of a product, beyond which a figure isn't true.
-LEAST, MOST = 1e-12, 1e12
 _UNDIVIDED = {True: "not divided: no battery model is readable", False: "per declared unit"}
 _OUTSIDE = "outside the boundary of this method: not known here, not zero"
 _SUPPLIERS_ONLY = "only signed footprints of suppliers speak of this stage: the pack's own share is not known, not zero"
@@ -136,13 +136,7 @@ def _sizes(assembly: ProductSystemDraft, footprint: Footprint, kwh: float) -> li
     shown = {"the total": footprint.total, "the energy delivered": kwh}
     shown["the figure per unit"] = footprint.total / kwh if kwh else math.inf
     shown |= {f"the amount of {assembly.names[link.supplier]}": link.amount for link in assembly.links}
-    found = [f"{said} is {size:.3g}" for said, size in shown.items() if size and not LEAST < abs(size) < MOST]
-    if not found:
-        return []
-    what = f"too large or too small to be true: {found[0]}" + (f", and {len(found) - 1} more" if found[1:] else "")
-    return [
-        Finding("units", "hard", assembly.names[0], what, "check the units and powers of ten of amounts and outputs")
-    ]
+    return size_findings(shown, where=assembly.names[0])
 
 
 def _claims(footprint: Footprint) -> list[Finding]:

@@ -220,7 +220,9 @@ def test_what_states_nothing_is_missing_and_not_zero() -> None:
     members = system()
     members["processes"][1] |= {"inputs": [{"flow": "salt", "amount": "0", "unit": "kg"}], "emissions": []}
     members["demand"] = {"process": "cathode", "amount": "1", "unit": "kg"}
-    assert (solved(members).total, solved(members).findings) == (0, ())
+    found = solved(members)
+    assert found.total == 0
+    assert [(one.gate, one.level, one.refuses) for one in found.findings] == [("total", "hard", False)]
 
 
 def test_a_factor_of_the_file_s_own_is_never_passed_over_for_its_family() -> None:
@@ -234,7 +236,7 @@ def test_a_factor_of_the_file_s_own_is_never_passed_over_for_its_family() -> Non
     ]
     members["factors"].append(own)
     assert solved(members).total == pytest.approx(10 + 10 * 0.55)
-    assert solved(members).findings == ()
+    assert [(one.gate, one.level) for one in solved(members).findings] == [("own_factor", "note")]
     members["factors"][1:] = [{**own, "geography": "GLO"}]
     found = solved(members)
     assert found.total == pytest.approx(10 + 10 * CN)
@@ -315,11 +317,17 @@ def test_bytes_that_are_no_system_are_refused(data: bytes) -> None:
         SystemFile.read(data)
 
 
-def test_two_factors_that_fit_equally_are_refused() -> None:
+def test_two_factors_that_fit_equally_are_refused_by_place() -> None:
     members = system()
-    members["factors"] *= 2
-    with pytest.raises(SystemFileError, match="two rows fit equally"):
-        solved(members)
+    members["factors"].append({**members["factors"][0], "value": "5"})
+    members["processes"][0]["inputs"][0]["unit"] = "kWh"
+    found = solved(members)
+    assert found.footprint is None
+    assert [(one.gate, one.where, one.refuses) for one in found.findings] == [
+        ("ambiguous_factor", "factors/2", True),
+        ("units", "processes/cell/inputs/cathode", True),
+    ]
+    assert found.findings[0].what == "it fits as factors/1 does: both are for salt, GLO, 2024, co2e_life_cycle"
 
 
 # Each with the gate and place of its finding.
@@ -330,6 +338,7 @@ REFUSED: dict[str, tuple[Callable[[Members], None], str, str]] = {
     "unknown unit of a product": (at("processes/1/product/unit", "stone"), "units", "processes/cathode"),
     "demand of another dimension": (at("demand/unit", "kg"), "units", "demand/unit"),
     "emission in kWh": (at("processes/1/emissions/0/unit", "kWh"), "units", "processes/cathode/emissions/stack"),
+    "unknown unit of a factor": (at("factors/0/per", "stone"), "units", "factors/1/per"),
     "no factor": (at("factors", []), "missing_factor", "processes/cathode/inputs/salt"),
     "no factor there": (at("processes/0/inputs/1/geography", "FR"), "missing_factor", "processes/cell/inputs/power"),
     "class that the rule set doesn't know": (at("processes/0/class", "baking"), "process_class", "processes/cell"),
@@ -344,7 +353,8 @@ def test_what_does_not_fit_refuses_the_result(name: str) -> None:
     found = solved(members)
     assert found.footprint is None
     assert (gate, place, True) in [(finding.gate, finding.where, finding.refuses) for finding in found.findings]
-    assert {finding.gate for finding in found.findings} == {gate}
+    # A factor that can't be read is missing as well.
+    assert {finding.gate for finding in found.findings} <= {gate, "missing_factor"}
 
 
 def test_amounts_beyond_all_bounds_refuse_the_result() -> None:
