@@ -70,6 +70,7 @@ from bom_graph.gates import (
     plausible_range,
     sealed_total,
     unbalanced,
+    unknown_members,
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
@@ -298,6 +299,7 @@ __all__ = [
     "stored",
     "terms",
     "unbalanced",
+    "unknown_members",
     "waterfall",
     "why_unreadable",
 ]

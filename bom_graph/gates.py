@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,10 +11,14 @@ from typing import Literal
 from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
 from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
-from bom_graph.records import ActivityData, BatteryModel, Lines, Measure
+from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Record
 from bom_graph.rules import Effect, Limits, RuleSet
 
 Level = Literal["note", "soft", "hard"]
+#: Of two names that are as alike as this, one may be a misspelling of the other.
+_ALIKE = 0.75
+_MOST_NAMED = 10
+_LONG = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,32 @@ def mixed_gwp_sets(factors: Sequence[Factor], *, where: str) -> list[Finding]:
     shown = ", ".join(f"{gwp_set} ({', '.join(sorted(found[gwp_set]))})" for gwp_set in sorted(found))
     what = f"factors that count gases by different GWP sets are added up: {shown}"
     return [Finding("gwp_sets", "note", where, what, "nothing to do, unless a release with one GWP set is at hand")]
+
+
+def unknown_members(record: Record, *, where: str) -> list[Finding]:
+    """Return what a record holds that its kind doesn't know and nothing is calculated with: a note, soft where it may be a misspelling.
+
+    A misspelled list or share is otherwise left out without a word: `fuel` instead of `fuels`, `yeild` instead of `yield`.
+    """
+    notes: list[str] = []
+    slips: list[str] = []
+    for path, known in record.unknown_members.items():
+        name = path.rpartition("/")[2]
+        near = difflib.get_close_matches(name.casefold(), known, 1, cutoff=_ALIKE)
+        told = path if len(path) <= _LONG else f"{path[:_LONG]}..."
+        (slips if near else notes).append(f"{told} (is {near[0]} meant?)" if near else told)
+    remedy = "correct its name and sign again, or leave it where it is meant for others"
+    levels: tuple[tuple[Level, list[str]], ...] = (("soft", slips), ("note", notes))
+    return [
+        Finding("unknown_member", level, where, f"no name of its kind, and not counted: {_shortened(found)}", remedy)
+        for level, found in levels
+        if found
+    ]
+
+
+def _shortened(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED} more"
 
 
 def _per(unit: str, rows: Sequence[FactorRow]) -> list[float]:

@@ -16,9 +16,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel
-
-from bom_graph import Background, BomGraphError, Lines, Record
+from bom_graph import Background, BomGraphError, Record
 from exchange.access import FULL
 from exchange.errors import FormError, StatementError, UsageError
 from exchange.form import Form, FormValue, Path
@@ -51,7 +49,7 @@ class Draft:
     @property
     def unknown(self) -> list[str]:
         """Places of members that the kind doesn't know. They are signed as written; a typing mistake looks like this."""
-        return [self.form.place(_form_path(self.claims, path)) for path in _unknown(self.record)]
+        return [self.form.place(_form_path(self.claims, path)) for path in self.record.unknown_members]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +245,3 @@ def _form_path(claims: Mapping[str, Any], where: str) -> Path:
             if line.get("id") == rest[0]:
                 return (name, number, *rest[1:])
     return (name, *rest)
-
-
-def _unknown(record: Record) -> Iterator[str]:
-    waiting: list[tuple[str, BaseModel]] = [("", record)]
-    while waiting:
-        path, part = waiting.pop(0)
-        yield from (f"{path}{name}" for name in part.model_extra or ())
-        for name, field in type(part).model_fields.items():
-            value = getattr(part, name)
-            inner = f"{path}{field.alias or name}/"
-            if isinstance(value, BaseModel):
-                waiting.append((inner, value))
-            elif isinstance(value, Lines):
-                waiting.extend((f"{inner}{line.id}/", line) for line in value)

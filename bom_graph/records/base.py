@@ -309,7 +309,7 @@ class Record(Part):
         `contents` is the statement's own account of its claims and list lengths; without it every undisclosed field is SEALED
         and no list is complete. Raises a BomGraphError that names the place.
         """
-        if refused := sorted(OFFSETS & claims.keys()):
+        if refused := sorted(name for name in claims if name.casefold() in OFFSETS):
             raise offset_error(refused[0])
         present = None if contents is None else frozenset(contents["claims"])
         values: dict[str, Any] = {}
@@ -376,6 +376,26 @@ class Record(Part):
     def products(self) -> tuple[str, ...]:
         """The products that this reader knows the record to be about."""
         return (self.sub,) if isinstance(self.sub, str) else ()
+
+    @property
+    def unknown_members(self) -> Mapping[str, tuple[str, ...]]:
+        """Paths of the members that the kind doesn't know, of lines and parts too; each with the names that its place knows.
+
+        They survive, and nothing is calculated with them.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        waiting: list[tuple[str, BaseModel]] = [("", self)]
+        while waiting:
+            path, part = waiting.pop(0)
+            known = {name: field.alias or name for name, field in type(part).model_fields.items()}
+            found |= {f"{path}{name}": tuple(known.values()) for name in part.model_extra or ()}
+            for name, alias in known.items():
+                value = getattr(part, name)
+                if isinstance(value, BaseModel):
+                    waiting.append((f"{path}{alias}/", value))
+                elif isinstance(value, Lines):
+                    waiting.extend((f"{path}{alias}/{line.id}/", line) for line in value)
+        return found
 
     def is_about_others_than(self, product: str) -> bool:
         """Whether the record is known to be about other products, and `product` is not among them."""

@@ -18,13 +18,13 @@ from bom_graph import (
     overstated,
     size_findings,
     solve,
+    unknown_members,
 )
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
 from exchange.evidence import Evidence
 from exchange.kinds import Policy
 
-#: Sizes per unit, in kg CO2e, kWh or units of a product, beyond which a figure isn't true.
 _UNDIVIDED = {True: "not divided: no battery model is readable", False: "per declared unit"}
 _OUTSIDE = "outside the boundary of this method: not known here, not zero"
 _SUPPLIERS_ONLY = "only signed footprints of suppliers speak of this stage: the pack's own share is not known, not zero"
@@ -54,6 +54,7 @@ def compute(
     footprint = _solved(assembly)
     assembly.findings += _sizes(assembly, footprint, 1.0 if kwh is None else float(kwh))
     assembly.findings += _claims(footprint)
+    assembly.findings += _unknown(assembly)
     assembly.check_plausible_range()
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
@@ -150,6 +151,16 @@ def _claims(footprint: Footprint) -> list[Finding]:
             remedy = "leave the claim out, or use data of that quality"
             found.append(Finding("quality", "note", where, what, remedy))
     return list(dict.fromkeys(found))
+
+
+def _unknown(assembly: ProductSystemDraft) -> list[Finding]:
+    """Return a finding for each statement that was used and has members that its kind doesn't know: they count for nothing."""
+    return [
+        finding
+        for entry in sorted(assembly.used.values(), key=lambda entry: entry.index)
+        if entry.record is not None
+        for finding in unknown_members(entry.record, where=f"{entry.statement.issuer} (entry {entry.index})")
+    ]
 
 
 def _loop(system: ProductSystem, product: str) -> str:
