@@ -17,10 +17,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bom_graph.errors import AmbiguousFactorError, FactorError, FactorFamilyError, MissingFactorError, UnitError
+from bom_graph.composition import mass_fractions
+from bom_graph.errors import AmbiguousFactorError, BomGraphError, FactorError, FactorFamilyError, MissingFactorError
 from bom_graph.quantities import Amount, dimension
 from bom_graph.strict_json import read_json
-from bom_graph.uncertainty import Uncertainty
+from bom_graph.uncertainty import Parameter, Uncertainty
 from bom_graph.wording import why_unreadable
 
 MAX_RELEASE_BYTES = 16 * 1024 * 1024
@@ -28,6 +29,8 @@ LIFE_CYCLE: Final = "co2e_life_cycle"
 Family = Literal["co2e_life_cycle", "co2_generation", "co2e_combustion", "co2_combustion"]
 #: First words of a GWP set: which factors can be added up without a word. Anything else is unstated.
 GWP_SETS: Final = ("AR4", "AR5", "AR6", "CO2")
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Year = Annotated[int, Field(ge=1900, le=2200)]
 _DATA = resources.files("bom_graph") / "data" / "factors"
 
 
@@ -44,12 +47,12 @@ class FactorRow(_Frozen):
     marked proxy, for places that have no row.
     """
 
-    id: str
-    flow: str
+    id: Name
+    flow: Name
     name: str
-    geography: str
-    year: int
-    value: Amount
+    geography: Name
+    year: Year
+    value: Annotated[Amount, Field(ge=0)]
     per: str
     family: Family
     nature: Literal["measured", "modelled", "statistical"]
@@ -57,8 +60,8 @@ class FactorRow(_Frozen):
     side: Literal["busbar", "meter"] | None = None
     boundary: str | None = None
     gwp_set: str | None = None
-    valid_from: int | None = None
-    valid_until: int | None = None
+    valid_from: Year | None = None
+    valid_until: Year | None = None
     uncertainty: Uncertainty | None = None
     elsewhere: str | None = None
     source_value: str
@@ -111,9 +114,8 @@ class FactorRelease(_Frozen):
             if len(data) > MAX_RELEASE_BYTES:
                 raise ValueError(f"larger than {MAX_RELEASE_BYTES} bytes")
             release = cls.model_validate(read_json(data))
-            for row in release.rows:
-                dimension(row.per, where=row.id)
-        except (ValueError, UnitError) as error:
+            release.check()
+        except (ValueError, BomGraphError) as error:
             raise FactorError(
                 f"the factor release can't be read: {why_unreadable(error)}",
                 where="release file",
@@ -138,6 +140,22 @@ class FactorRelease(_Frozen):
                 remedy="give each row an id of its own",
             )
         return release.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    def check(self) -> None:
+        """Check what a row or proxy says in itself. Raises UnitError, CompositionError, UncertaintyError, ValueError."""
+        for row in self.rows:
+            dimension(row.per, where=row.id)
+            if row.composition is not None:
+                mass_fractions(row.composition, where=row.id)
+            if row.uncertainty is not None:
+                Parameter(row.id, float(row.value), row.uncertainty).check()
+        known = {row.flow for row in self.rows}
+        if strange := next((one for one in self.proxies if one.stands_in not in known), None):
+            raise ValueError(f"proxies: {strange.flow} is calculated with {strange.stands_in}, which has no row")
+        if itself := next((one for one in self.proxies if one.stands_in == one.flow), None):
+            raise ValueError(f"proxies: {itself.flow} would stand in for itself")
+        if twice := [flow for flow, count in Counter(one.flow for one in self.proxies).items() if count > 1]:
+            raise ValueError(f"proxies: {twice[0]} has two")
 
     @cached_property
     def by_flow(self) -> dict[str, tuple[FactorRow, ...]]:

@@ -8,7 +8,8 @@ gives a result of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -59,9 +60,9 @@ class Denominator(_Frozen):
 
     kind: Literal["tested_delivered_energy", "service_life_energy", "rated_energy", "declared_unit"]
     unit: str
-    full_cycles_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+    full_cycles_per_year: dict[str, Annotated[Amount, Field(ge=1, le=10_000)]] = {}
     #: By vehicle class: what turns the kilometres of a warranty into years. Without one, the battery model's own figure does.
-    km_per_year: dict[str, Annotated[Amount, Field(gt=0)]] = {}
+    km_per_year: dict[str, Annotated[Amount, Field(ge=1, le=1_000_000)]] = {}
 
     @model_validator(mode="after")
     def _divided(self) -> Denominator:
@@ -191,6 +192,14 @@ class Gates(_Frozen):
     periods: Periods
     denominator: DenominatorGate
 
+    @model_validator(mode="after")
+    def _multiples(self) -> Gates:
+        if self.plausible_range.soft < 1:
+            raise ValueError(
+                "plausible_range: its limits are multiples, and no figure is within less than once the background's"
+            )
+        return self
+
 
 class Rounding(_Frozen):
     """How the headline is printed: GB/T 8170 half-even to so many decimals, once, at the end."""
@@ -216,7 +225,7 @@ class RuleSet(_Frozen):
     """A rule-set file; `digest` is the hex SHA-256 of its bytes."""
 
     format: Literal["urn:packtrace:rule-set-file:1"]
-    id: str
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=64)]
     version: Annotated[str, Field(min_length=1)]
     title: str
     source: str
@@ -248,8 +257,18 @@ class RuleSet(_Frozen):
             raise ValueError("two stages have one id")
         pairs = {(rule.process, rule.line) for rule in self.stage_rules}
         missing = [(p, c) for p in PROCESS_CLASSES for c in LINE_CLASSES if (p, c) not in pairs]
-        if missing or len(pairs) != len(self.stage_rules):
+        if missing:
             raise ValueError(f"stage_rules must map each (process, line) class exactly once; missing {missing}")
+        lists: dict[str, Sequence[object]] = {
+            "stage_rules (process, line)": [(rule.process, rule.line) for rule in self.stage_rules],
+            "factor_releases": self.factor_releases,
+            "proxy_releases": self.proxy_releases,
+            "allocation/keys": self.allocation.keys,
+            "outside_boundary": self.outside_boundary,
+        }
+        for name, found in lists.items():
+            if twice := [one for one, count in Counter(found).items() if count > 1]:
+                raise ValueError(f"{name}: {twice[0]} stands twice")
         unknown = sorted(({rule.stage for rule in self.stage_rules} | set(self.outside_boundary)) - known)
         if unknown:
             raise ValueError(f"stage_rules or outside_boundary name unknown stages {unknown}")

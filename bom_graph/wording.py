@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bom_graph.errors import BomGraphError
+
 #: Type of pydantic's error -> what we say. Braces take members of the error's context.
 _WORDS = {
     "missing": "it is missing",
@@ -65,4 +67,6 @@ def why_unreadable(error: Exception) -> str:
     if isinstance(error, ValidationError):
         steps, what = first_defect(error)
         return f"{'/'.join(steps)}: {what}" if steps else what
+    if isinstance(error, BomGraphError):
+        return f"{error.where}: {error.what}"
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -152,6 +152,22 @@ UNREADABLE: dict[str, bytes] = {
         row("copper", "GLO", "4"), {**row("lead", "GLO", "4"), "id": "copper-GLO-2022-co2e_life_cycle"}
     ),
     "a validity that ends before it begins": release_file(row("copper", "GLO", "4", valid_from=2024, valid_until=2023)),
+    "a value below zero": release_file(row("copper", "GLO", "-5")),
+    "a year that none is": release_file({**row("copper", "GLO", "4"), "year": 10**12}),
+    "no geography": release_file(row("copper", "", "4")),
+    "a formula that can't be read": release_file(row("copper", "GLO", "4", composition="Zz9((")),
+    "an uncertainty that excludes the value": release_file(
+        row("copper", "GLO", "4", uncertainty={"distribution": "uniform", "minimum": "100", "maximum": "200"})
+    ),
+    "a proxy for nothing": release_file(
+        row("copper", "GLO", "4"), proxies=[{"flow": "brass", "stands_in": "bronze", "reason": "x"}]
+    ),
+    "a proxy for itself": release_file(
+        row("copper", "GLO", "4"), proxies=[{"flow": "copper", "stands_in": "copper", "reason": "x"}]
+    ),
+    "two proxies of one flow": release_file(
+        row("copper", "GLO", "4"), proxies=[{"flow": "brass", "stands_in": "copper", "reason": "x"}] * 2
+    ),
     "larger than 16 MiB": b" " * (16 * 1024 * 1024 + 1),
 }
 
@@ -160,6 +176,11 @@ UNREADABLE: dict[str, bytes] = {
 def test_an_unreadable_release_is_refused(data: bytes) -> None:
     with pytest.raises(FactorError):
         FactorRelease.read(data)
+
+
+def test_a_row_out_of_form_is_named() -> None:
+    with pytest.raises(FactorError, match="copper-GLO-2022-co2e_life_cycle: formula 'Zz9' can't be read"):
+        FactorRelease.read(release_file(row("copper", "GLO", "4", composition="Zz9")))
 
 
 def test_the_digest_is_of_the_bytes() -> None:

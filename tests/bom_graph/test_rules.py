@@ -100,6 +100,12 @@ BAD: dict[str, Callable[[File], object]] = {
     "no version": lambda file: file.update(version=""),
     "a limit that nothing passes": lambda file: file["gates"]["element_balance"].update(hard=1e308),
     "a ratio of qualities above 1": lambda file: file["end_of_life"].update(quality_out="50"),
+    "an id that is a path": lambda file: file.update(id="../x"),
+    "less than once the background": lambda file: file["gates"]["plausible_range"].update(soft=0.5),
+    "a release twice": lambda file: file.update(factor_releases=[*file["factor_releases"], file["factor_releases"][0]]),
+    "a key twice": lambda file: file["allocation"].update(keys=["mass", "mass"]),
+    "next to no kilometres": lambda file: file["denominator"].update(km_per_year={"M1": "1E-40"}),
+    "next to no cycles": lambda file: file["denominator"].update(full_cycles_per_year={"M1": "1E-40"}),
     "another format": lambda file: file.update(format="urn:packtrace:rule-set-file:2"),
     "no gates": lambda file: file.pop("gates"),
     "a proxy release that isn't allowed": lambda file: file.update(proxy_releases=["other"]),
@@ -115,6 +121,13 @@ BAD: dict[str, Callable[[File], object]] = {
 def test_a_bad_rule_set_is_refused(change: Callable[[File], object]) -> None:
     with pytest.raises(RuleSetError):
         RuleSet.read(changed(change))
+
+
+def test_what_stands_twice_is_named() -> None:
+    with pytest.raises(
+        RuleSetError, match=r"stage_rules \(process, line\): \('material_production', 'material'\) stands twice"
+    ):
+        RuleSet.read(changed(BAD["a pair with two stages"]))
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 200_000, b" " * (1024 * 1024 + 1)])

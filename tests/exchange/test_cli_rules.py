@@ -48,6 +48,7 @@ def newer(tmp_path: Path) -> Path:
     copper = next(row for row in members["rows"] if row["id"] == "copper")
     members["version"] = "2"
     members["rows"] = [row for row in members["rows"] if row["id"] != "graphite"]
+    members["proxies"] = [one for one in members["proxies"] if one["stands_in"] != "graphite"]
     members["rows"].append({**copper, "id": "lead", "flow": "lead"})
     copper["value"] = str(round(float(copper["value"]) * 1.1, 12))
     return written(tmp_path / "newer.json", members)
