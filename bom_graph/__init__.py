@@ -62,6 +62,7 @@ from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
 from bom_graph.gates import (
     Finding,
     Level,
+    carbon_kept,
     consumption,
     element_balance,
     mixed_families,
@@ -69,6 +70,7 @@ from bom_graph.gates import (
     out_of_scope,
     plausible_range,
     sealed_total,
+    total_finding,
     unbalanced,
     unknown_members,
 )
@@ -244,6 +246,7 @@ __all__ = [
     "assess",
     "base_unit",
     "candidate_average",
+    "carbon_kept",
     "certified_shares",
     "check_gas",
     "circular_footprint",
@@ -298,6 +301,7 @@ __all__ = [
     "solve_file",
     "stored",
     "terms",
+    "total_finding",
     "unbalanced",
     "unknown_members",
     "waterfall",

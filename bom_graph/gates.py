@@ -251,3 +251,42 @@ def _elements(basis: Basis, amount: Decimal, unit: str, where: str) -> dict[str,
     kg = float(convert(amount, unit, "kg", where=where)) * basis.dry(where=where)
     fractions = mass_fractions(basis.formula)
     return {element: kg * fractions[element] for element in BALANCED_ELEMENTS if element in fractions}
+
+
+def carbon_kept(
+    kept: float, held: float | None, gate: Limits, *, counted: bool, what: str, where: str
+) -> list[Finding]:
+    """Return a finding where more biogenic CO2 is taken up than the products can hold and the process gives off again.
+
+    `kept` is kg CO2 taken up less what is given off again, `held` what the products' carbon accounts for, None where nobody knows their
+    mass, `what` names them. Beyond the gate's soft and hard limit the finding is soft and hard; it refuses only where the removal is
+    `counted` in the total.
+    """
+    if kept <= 0:
+        return []
+    remedy = "state as removal what stays in the product, and what the process gives off again as biogenic emission"
+    if held is None:
+        said = f"{kept:.6g} kg CO2 are taken up, and {what} states no mass: whether it can hold it isn't known"
+        return [Finding("element_balance", "soft", where, said, remedy)]
+    if kept <= held * (1 + gate.soft):
+        return []
+    is_hard = kept > held * (1 + gate.hard)
+    said = f"{kept:.6g} kg biogenic CO2 stay in {what} as stated, which can hold the carbon of {held:.6g} kg"
+    refuses = is_hard and counted and gate.hard_effect == "refuse"
+    return [Finding("element_balance", "hard" if is_hard else "soft", where, said, remedy, refuses)]
+
+
+def total_finding(kg_co2e: float, rule_set: RuleSet, *, where: str) -> list[Finding]:
+    """Return a finding, which doesn't refuse, where a total is zero or below.
+
+    Below zero it is soft where the rule set counts biogenic CO2, since what a product took up may outweigh what it made emit; else hard, as
+    zero is: nothing is made without emissions.
+    """
+    if kg_co2e > 0:
+        return []
+    may_be = kg_co2e < 0 and rule_set.gases.biogenic_co2 == "counted"
+    what = "the total is zero: nothing is made without emissions"
+    if kg_co2e < 0:
+        what = f"the total is below zero, {kg_co2e:.6g} kg CO2e: more is taken up or credited than emitted"
+    remedy = "check removals and credits, and lines or factors of zero"
+    return [Finding("total", "soft" if may_be else "hard", where, what, remedy)]

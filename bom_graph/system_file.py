@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from bom_graph.composition import Basis, Restated, hydrate_mistaken, restate
+from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
 from bom_graph.errors import (
     BomGraphError,
     CompositionError,
@@ -41,7 +41,7 @@ from bom_graph.errors import (
 from bom_graph.factors import LIFE_CYCLE, Factor, FactorRelease, FactorRow, Family, look_up
 from bom_graph.footprint import Burden, Footprint, ProductSystem, solve
 from bom_graph.gases import Column, Gas, Origin, check_gas, column_of, gwp100
-from bom_graph.gates import Finding, mixed_families, mixed_gwp_sets
+from bom_graph.gates import Finding, carbon_kept, mixed_families, mixed_gwp_sets, total_finding
 from bom_graph.graph import Link
 from bom_graph.quantities import UNITS, Amount, base_unit, convert, dimension
 from bom_graph.records import Composition
@@ -52,9 +52,7 @@ from bom_graph.system_gates import (
     is_electricity,
     is_offset,
     own_factor,
-    removal_finding,
     size_findings,
-    total_finding,
 )
 from bom_graph.uncertainty import Parameter, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import in_words
@@ -332,19 +330,19 @@ def solve_file(
     uncertain = UncertainSystem(system, tuple(built.parameters.values()), built.links_with, built.burdens_with)
     found = SystemResult(file, rule_set, footprint, delivered, tuple(built.findings), None, uncertain, demand)
     if found.total is not None:
-        found = replace(found, findings=(*found.findings, *_judged(found.total, delivered)))
+        found = replace(found, findings=(*found.findings, *_judged(found.total, delivered, rule_set)))
     if not draws or found.total is None:
         return found
     return replace(found, simulation=simulate(uncertain, demand, draws=draws, seed=seed))
 
 
-def _judged(total: float, delivered: Decimal | None) -> list[Finding]:
+def _judged(total: float, delivered: Decimal | None, rule_set: RuleSet) -> list[Finding]:
     """What the total, and the energy that it is divided by, can't be."""
     shown = {"the total": total}
     if delivered is not None:
         kwh = float(delivered)
         shown |= {"the energy delivered": kwh, "the figure per kWh": total / kwh if kwh else math.inf}
-    return [*total_finding(total, where="demand"), *size_findings(shown, where="demand")]
+    return [*total_finding(total, rule_set, where="demand"), *size_findings(shown, where="demand")]
 
 
 def _taken(links: Sequence[Link], demand: Mapping[int, float]) -> set[int]:
@@ -471,12 +469,16 @@ class _Builder:
         self._removals(process, place)
 
     def _removals(self, process: SystemProcess, place: str) -> None:
-        """Hold what a run takes up of CO2 against the carbon that its product can have."""
-        amounts = [(one.amount, one.unit) for one in process.emissions if (one.gas, one.origin) == ("CO2", "biogenic")]
-        if any(amount < 0 for amount, _ in amounts) and all(UNITS.get(unit, ("",))[0] == "mass" for _, unit in amounts):
-            taken_up = -sum((convert(amount, unit, "kg", where=place) for amount, unit in amounts), Decimal(0))
-            made = process.product
-            self.findings += removal_finding(taken_up, made.amount, made.unit, where=place)
+        """Hold what a run takes up of CO2 against the carbon that its product could have, were it carbon altogether."""
+        lines = [one for one in process.emissions if (one.gas, one.origin) == ("CO2", "biogenic")]
+        if not all(UNITS.get(one.unit, ("",))[0] == "mass" for one in lines):
+            return
+        kept = -sum((convert(one.amount, one.unit, "kg", where=place) for one in lines), Decimal(0))
+        made, held = process.product, None
+        if dimension(made.unit, where=place) == "mass":
+            held = float(convert(made.amount, made.unit, "kg", where=place)) / mass_fractions("CO2")["C"]
+        gate, counted = self.rule_set.gates.element_balance, self.rule_set.gases.biogenic_co2 == "counted"
+        self.findings += carbon_kept(float(kept), held, gate, counted=counted, what=made.name, where=place)
 
     def _input(self, process: SystemProcess, line: SystemInput, stage: str, where: str) -> None:
         if is_offset(line.flow or self.file.processes[self.numbers[str(line.process)]].product.name) or (

@@ -1,4 +1,4 @@
-"""What is asked of a product system beyond its form: credits, offsets, removals, totals, sizes, its author's own factors. Pure."""
+"""What is asked of a product system beyond its form: credits, offsets, sizes, its author's own factors. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from bom_graph.composition import ATOMIC_WEIGHT
 from bom_graph.factors import Factor
 from bom_graph.gates import Finding, Level
 from bom_graph.quantities import UNITS, convert
@@ -17,8 +16,6 @@ from bom_graph.rules import RuleSet
 #: Sizes per unit that nothing has, in kg CO2e, kWh or units of a product.
 LEAST: Final = 1e-12
 MOST: Final = 1e12
-#: kg of CO2 that living things take up for a kilogram of carbon.
-CO2_PER_CARBON: Final = (ATOMIC_WEIGHT["C"] + 2 * ATOMIC_WEIGHT["O"]) / ATOMIC_WEIGHT["C"]
 
 _CLIMATE, _CREDIT = "carbon|co2e?|ghg|emissions?|climate", "offsets?|offsetting|credits?|compensations?"
 _OFFSETS = re.compile(
@@ -52,37 +49,6 @@ def avoided_finding(rule_set: RuleSet, *, where: str) -> Finding:
     what = f"a credit: what is avoided is taken off, and {rule_set.id} says nothing of such credits"
     remedy = "leave the credit out, or split what the process makes by an allocation; report the figure without it too"
     return Finding("credit", level, where, what, remedy)
-
-
-def total_finding(kg_co2e: float, *, where: str) -> list[Finding]:
-    """Return a hard finding, which doesn't refuse, where a total is zero or below: nothing is made without emissions."""
-    if kg_co2e > 0:
-        return []
-    what = "the total is zero: nothing is made without emissions"
-    if kg_co2e < 0:
-        what = f"the total is below zero, {kg_co2e:.6g} kg CO2e: more is taken off than is emitted"
-    return [Finding("total", "hard", where, what, "check credits, removals, and lines or factors of zero")]
-
-
-def removal_finding(net_kg: Decimal, made: Decimal, unit: str, *, where: str) -> list[Finding]:
-    """Return a finding where a process takes up more biogenic CO2 than its product's carbon can account for.
-
-    `net_kg` is kg of CO2 taken up less what was given off again, of a run that makes `made` in `unit`. A product of carbon alone holds what
-    44/12 kg of CO2 per kg bring in: beyond that it refuses. Of a product that isn't weighed nobody can tell: soft.
-    """
-    if net_kg <= 0:
-        return []
-    if UNITS[unit][0] != "mass":
-        what = f"{net_kg:f} kg of biogenic CO2 are taken up, and the product is stated in {unit}: its carbon can't be checked"
-        return [
-            Finding("biogenic_removal", "soft", where, what, "state the product, or what holds the carbon, by mass")
-        ]
-    most = float(convert(made, unit, "kg", where=where)) * CO2_PER_CARBON
-    if float(net_kg) <= most * (1 + 1e-9):
-        return []
-    what = f"{net_kg:f} kg of biogenic CO2 are taken up for {made:f} {unit} of product: if it were all carbon, it could hold {most:.6g} kg"
-    remedy = "state what the product's own carbon took up, and what was given off again"
-    return [Finding("biogenic_removal", "hard", where, what, remedy, refuses=True)]
 
 
 def size_findings(shown: Mapping[str, float], *, where: str) -> list[Finding]:
