@@ -153,6 +153,8 @@ def hydrate_mistaken(name: str, formula: str, *, where: str) -> str | None:
     """Return what is wrong where `name` speaks of a hydrate and `formula` has another count of water; else None."""
     said = next((count for pattern, count in _SAID_WATERS if re.search(pattern, name, re.IGNORECASE)), None)
     _salt_atoms, waters = _salt(formula, where)
+    if said is None:
+        said = next((count for word in re.split(r"[\s_,;/()]+", name) if (count := _waters_of(word))), None)
     if said is None or said == waters:
         return None
     stated = "none" if waters == 0 else f"{waters:g}"
@@ -167,6 +169,16 @@ _SAID_WATERS: tuple[tuple[str, float], ...] = (
     *((rf"(?<![0-9.]){count} ?H2O", float(count)) for count in range(1, 11)),
     *((rf"{numeral}水", float(count)) for count, numeral in enumerate(_NUMERALS, 1)),
 )
+
+
+def _waters_of(word: str) -> float | None:
+    """The count of water of a word that is the formula of a hydrate; else None."""
+    if _HYDRATE.fullmatch(word) is None:
+        return None
+    try:
+        return _salt(word, word)[1]
+    except CompositionError:
+        return None
 
 
 def _salt(formula: str, where: str) -> tuple[dict[str, float], float]:

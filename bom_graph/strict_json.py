@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any, Final
 
-#: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9.
-UNPLAIN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: C0, DEL and C1 controls; line and paragraph separator; the bidirectional controls of UAX #9; halves of a character.
+UNPLAIN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def read_json(data: bytes) -> Any:
@@ -29,7 +29,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"the member {name!r} occurs twice")
         for text in (name, *(value if isinstance(value, list) else [value])):
             if isinstance(text, str) and (unplain := UNPLAIN.search(text)):
-                what = "which breaks a line, controls a screen or turns the writing direction"
+                what = "which breaks a line, controls a screen, turns the writing direction or is half of one"
                 raise ValueError(f"{name!r} holds the character U+{ord(unplain[0]):04X}, {what}")
         found[name] = value
     return found

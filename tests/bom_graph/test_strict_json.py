@@ -37,7 +37,7 @@ def test_a_member_that_stands_twice_is_refused_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("text", [FORGED, "a\u2028b", "a\u202eb", "\x1b[2J"])
+@pytest.mark.parametrize("text", [FORGED, "a\u2028b", "a\u202eb", "\x1b[2J", "\ud800"])
 def test_a_title_that_prints_lines_of_its_own_is_refused(name: str, text: str) -> None:
     read, error, data = READERS[name]
     with pytest.raises(error, match="'title' holds the character U"):

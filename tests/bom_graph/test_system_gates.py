@@ -186,6 +186,7 @@ def test_a_hydrate_counts_without_its_water() -> None:
     ("line", "gate"),
     [
         ({"id": "nickel-sulfate-hexahydrate"}, "hydrate"),
+        ({"id": "NiSO4.6H2O"}, "hydrate"),
         ({"id": "hexahydrate", "composition": {"formula": "NiSO4"}}, "hydrate"),
         ({"composition": {"formula": "CoSO4"}}, "composition"),
     ],
