@@ -73,6 +73,7 @@ from bom_graph.gates import (
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
+from bom_graph.naming import name_key, nearly_same
 from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
@@ -276,7 +277,9 @@ __all__ = [
     "misstatement",
     "mixed_families",
     "mixed_gwp_sets",
+    "name_key",
     "name_of",
+    "nearly_same",
     "out_of_scope",
     "overstated",
     "pact_primary_share",

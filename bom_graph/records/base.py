@@ -34,6 +34,7 @@ from bom_graph.errors import (
     TextError,
     UnitError,
 )
+from bom_graph.naming import unreadable
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.wording import first_defect
 
@@ -100,6 +101,16 @@ def _plain_text(value: str) -> str:
 
 #: One line that reads as it is written: others print it in reports, on screens and on pages.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True), AfterValidator(_plain_text)]
+
+
+def _readable_name(value: str) -> str:
+    if (what := unreadable(value)) is not None:
+        raise PydanticCustomError(TextError.code, "{what}: it would read as another name", {"what": what})
+    return value
+
+
+#: A name that others compare: without characters that nobody sees, and without words of several alphabets.
+Name = Annotated[Text, AfterValidator(_readable_name)]
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
@@ -175,7 +186,7 @@ class Period(Part):
 class Site(Part):
     """Where the process runs: ISO 3166-1 country and, for electricity, the grid's geography code."""
 
-    name: Text
+    name: Name
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$", strict=True)]
     grid: Text | None = None
 
