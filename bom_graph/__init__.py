@@ -74,7 +74,7 @@ from bom_graph.gates import (
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
 from bom_graph.naming import name_key, nearly_same
-from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
+from bom_graph.pack_gates import Held, content_finding, credit_finding, energy_findings, mass_finding, recovered_finding
 from bom_graph.periods import apart, contradiction, lines_outside, meet
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
@@ -184,6 +184,7 @@ __all__ = [
     "GasError",
     "GridPurchase",
     "GroupFootprint",
+    "Held",
     "Improvement",
     "Input",
     "Level",
@@ -251,6 +252,7 @@ __all__ = [
     "compile_arrays",
     "compile_system",
     "consumption",
+    "content_finding",
     "contradiction",
     "convert",
     "credit_finding",
@@ -285,6 +287,7 @@ __all__ = [
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
+    "recovered_finding",
     "release_bytes",
     "release_ids",
     "restate",

@@ -49,12 +49,14 @@ def compute(
         assembly.check_unit(demand.product, model)
     if model is not None:
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
+        assembly.check_mass(demand.product, model)
     if divided and not is_pack and demand.flow is None:
         assembly.check_pack(demand.product)
     footprint = _solved(assembly)
     assembly.findings += _sizes(assembly, footprint, 1.0 if kwh is None else float(kwh))
     assembly.findings += _claims(footprint)
     assembly.check_plausible_range()
+    assembly.check_recovered(footprint)
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
     gaps = list(assembly.gaps)

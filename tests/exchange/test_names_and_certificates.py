@@ -26,12 +26,12 @@ __all__ = ["world"]
 HALF = (GRID + WIND + TRANSMISSION) / 2
 
 
-def months(world: World, name: str, *, country: str = "CN", **more: object) -> tuple[Entry, Result]:
+def months(world: World, name: str, *, country: str = "CN") -> tuple[Entry, Result]:
     """4,000 MWh of NMC with as many certificates at plant 1, and 4,000 MWh of LFP at a site called `name`."""
     retired = retirement(world, "wind", 4000)
     claim = line("4000", "MWh", generation="wind", month="2026-01", citation=world.cite(retired), id="wind")
     grid = line("4000", "MWh", supply="grid", geography="CN", id="grid")
-    other = plant(world, made(LFP, "1"), electricity=[grid], site={**SITE, "name": name, "country": country}, **more)
+    other = plant(world, made(LFP, "1"), electricity=[grid], site={**SITE, "name": name, "country": country})
     plant(world, made(NMC, "1"), electricity=[grid], certificates=[claim])
     return other, with_power(world, NMC)
 
