@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bom_graph.errors import AmbiguousFactorError, FactorError, FactorFamilyError, MissingFactorError, UnitError
+from bom_graph.naming import nation_of
 from bom_graph.quantities import Amount, dimension
 from bom_graph.uncertainty import Uncertainty
 from bom_graph.wording import why_unreadable
@@ -305,7 +306,7 @@ def _places(geography: str | None) -> list[tuple[str, str]]:
     if geography is None:
         return [("GLO", "exact: the flow has one global row")]
     places = [(geography, f"exact: {geography}")]
-    nation = geography.partition("-")[0]
-    if nation != geography:
+    nation = nation_of(geography)
+    if nation is not None and nation != geography:
         places.append((nation, f"nation {nation} for region {geography}"))
     return places

@@ -15,6 +15,8 @@ _LOOK_ALIKE = str.maketrans("авеёкмнорстухіїјѕԁԛԝһαβει�
 _DASHES = re.compile(r"[\s_/\-\u2010-\u2015\u2212]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _RUN = re.compile(r"[^\W\d_]+|[0-9]+")
+#: ISO 3166-2, or the grid of a part of the nation.
+_REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,10}(-[A-Z]{3,12})?")
 _ALPHABETS = ("LATIN", "GREEK", "CYRILLIC")
 #: Letters of a word that may be a slip of the pen: shorter words are told apart by them.
 _LEAST_WORD = 4
@@ -38,6 +40,16 @@ def unreadable(name: str) -> str | None:
         if len(found := [one.capitalize() for one in _ALPHABETS if one in alphabets]) > 1:
             return f"the word {word!r} mixes {' and '.join(found)} letters"
     return None
+
+
+def nation_of(place: str) -> str | None:
+    """Return the nation of a place's code: of a region (``CN-XJ``, ``CN-GRID-EAST``) what stands first, else the place itself.
+
+    None where it has a dash and isn't a region's code: ``CN-``.
+    """
+    if "-" not in place:
+        return place
+    return place.partition("-")[0] if _REGION.fullmatch(place) else None
 
 
 def nearly_same(first: str, second: str) -> bool:

@@ -14,6 +14,8 @@ from bom_graph.records import ActivityData, Lines, Measure, Period, Record, Seal
 from bom_graph.rules import Effect
 
 _SHOWN = 3
+#: A statement of more years is remarkable; ours, no source states any.
+MOST_YEARS = 5
 #: Lists of battery models and scenarios: there each member of a line is a figure of its own.
 _WHOLE_LINES = ("cycle_points", "distribution", "collection", "materials")
 
@@ -41,6 +43,15 @@ def lines_outside(record: ActivityData, effect: Effect, *, where: str) -> Iterat
             what = f"the line is of {shown(own)}, the statement of {shown(stated)}"
             remedy = "state what belongs to the statement's period"
             yield Finding.by_effect("periods", effect, f"{where} {path}", what, remedy)
+
+
+def too_long(record: ActivityData, effect: Effect, *, where: str) -> Iterator[Finding]:
+    """Yield a finding where a statement averages over more than five years: a process isn't the same for so long."""
+    period = record.period
+    if isinstance(period, Period) and (period.end - period.start).days > MOST_YEARS * 366:
+        what = f"the statement is of {shown(period)}, above {MOST_YEARS} years"
+        remedy = "state a year, or the years that the process was as it is"
+        yield Finding.by_effect("periods", effect, f"{where} period", what, remedy)
 
 
 def apart(consumer: object, supplier: object, effect: Effect, *, where: str) -> Iterator[Finding]:

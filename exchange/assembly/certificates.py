@@ -7,6 +7,7 @@ into one statement and its grid power into another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,10 +30,49 @@ from bom_graph import (
     convert,
     meet,
     name_key,
+    nation_of,
     nearly_same,
 )
 from exchange.evidence import Entry, Evidence
 
+#: One market of certificates: guarantees of origin are transferred within the Association of Issuing Bodies.
+_EUROPE = frozenset(
+    [
+        "AT",
+        "BE",
+        "BA",
+        "BG",
+        "CH",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "ME",
+        "MT",
+        "NL",
+        "NO",
+        "PL",
+        "PT",
+        "RO",
+        "RS",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 _ONCE = "count each certificate in one statement, for one site and month"
 
 
@@ -216,11 +256,33 @@ def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certifi
     if _site_name(stated.site) == _site_name(record.site):
         del pairs["site"]
     differing = [f"{name} {claimed}, retired for {told}" for name, (claimed, told) in pairs.items() if claimed != told]
+    if not differing and (apart := _other_market(stated.site, record.region)) is not None:
+        remedy = "claim certificates of the site's own market, and state their region by its code: CN-NM"
+        result.findings.append(Finding("certificates", "soft", where, f"{apart} (entry {retired.index})", remedy))
+        return _nation(record.region) is None
     if differing:
         what = f"claimed is {'; '.join(differing)} (entry {retired.index})"
         remedy = "claim what was retired for this site and month"
         result.findings.append(Finding("certificates", "hard", where, what, remedy, refuses=True))
     return not differing
+
+
+def _nation(region: object) -> str | None:
+    """The nation's two letters of a region's code; None of other words."""
+    found = nation_of(region) if isinstance(region, str) else None
+    return found if found is not None and re.fullmatch("[A-Z]{2}", found) else None
+
+
+def _other_market(site: object, region: object) -> str | None:
+    """Say where certificates aren't of the site's market, or can't be told to be; else None."""
+    if not isinstance(site, Site):
+        return None
+    nation = _nation(region)
+    if nation is None:
+        return f"whether region {region!r} of the certificates is of the site's country {site.country} isn't checked"
+    if nation == site.country or {nation, site.country} <= _EUROPE:
+        return None
+    return f"the certificates are of {region}, the site is in {site.country}: they are not counted"
 
 
 def _as_corrected(evidence: Evidence, cited: Entry | None) -> tuple[Entry, CertificateRetirement] | None:

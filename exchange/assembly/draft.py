@@ -55,6 +55,7 @@ from bom_graph import (
     plausible_range,
     recovered_finding,
     sealed_total,
+    too_long,
     unbalanced,
 )
 from exchange.assembly.certificates import match_certificates
@@ -465,6 +466,7 @@ class ProductSystemDraft(LineEmissions):
         formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
         self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
+        self._find(too_long(record, self.rule_set.gates.periods.line, where=process.place))
         self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)

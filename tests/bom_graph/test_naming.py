@@ -1,10 +1,20 @@
-"""Names that people write: which read as one, which are nearly one, and which can't be read."""
+"""Names that people write: which read as one, which are nearly one, and which can't be read; codes of places."""
 
 from __future__ import annotations
 
 import pytest
 
-from bom_graph import RecordError, name_key, nearly_same
+from bom_graph import (
+    LIFE_CYCLE,
+    ActivityData,
+    MissingFactorError,
+    RecordError,
+    load_release,
+    look_up,
+    name_key,
+    nation_of,
+    nearly_same,
+)
 from bom_graph.naming import unreadable
 from bom_graph.records import Site
 from bom_graph.records.trade import CertificateRetirement, SerialRange
@@ -89,3 +99,22 @@ def test_serials_that_differ() -> None:
 def test_registries(registry: str, same: bool) -> None:
     keys = {CertificateRetirement(registry=one).registry_key for one in ("GEC", registry)}
     assert len(keys) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(
+    ("place", "nation"),
+    [("CN", "CN"), ("GLO", "GLO"), ("CN-XJ", "CN"), ("CN-GRID-NORTHWEST", "CN"), ("US-CA", "US"), ("LU-LU", "LU")],
+)
+def test_the_nation_of_a_place(place: str, nation: str) -> None:
+    assert nation_of(place) == nation
+    assert Site(name="plant 1", country="CN", grid=place).grid == place
+
+
+@pytest.mark.parametrize("place", ["CN-", "-CN", "CN-CN-CN", "cn-xj", "CN--XJ", "CN-XJ-"])
+def test_what_is_no_code_has_no_nation(place: str) -> None:
+    assert nation_of(place) is None
+    line = {"amount": "1", "unit": "kWh", "obtained": "measured", "supply": "grid", "geography": place}
+    with pytest.raises(RecordError, match="a region is written as CN-XJ"):
+        ActivityData.draft({"sub": "https://a.example/p", "electricity": [line]})
+    with pytest.raises(MissingFactorError):
+        look_up([load_release("authorities-2026")], "electricity", place, LIFE_CYCLE, year=2024, where="here")

@@ -99,3 +99,33 @@ def test_one_certificate_counts_once_however_it_is_written(world: World, changes
     assert (finding.gate, finding.level) == ("certificates", "hard")
     assert f"and {again.index} retire the same certificates" in finding.what
     assert MAKER in finding.where
+
+
+def claimed(world: World, region: str, country: str = "CN") -> Result:
+    """4,000 MWh at a site in `country`, all of it on certificates of `region`."""
+    site = {**SITE, "country": country}
+    retired = retirement(world, "wind", 4000, region=region, site=site)
+    claim = line("4000", "MWh", generation="wind", month="2026-01", citation=world.cite(retired), id="wind")
+    grid = line("4000", "MWh", supply="grid", geography="CN", id="grid")
+    plant(world, made(NMC, "1"), electricity=[grid], certificates=[claim], site=site)
+    return with_power(world, NMC)
+
+
+@pytest.mark.parametrize(("region", "country"), [("BR", "CN"), ("NO", "CN"), ("CN-NM", "DE")])
+def test_certificates_of_another_market_are_not_counted(world: World, region: str, country: str) -> None:
+    result = claimed(world, region, country)
+    assert result.footprint.total == pytest.approx(4e6 * GRID, rel=1e-12)
+    (finding,) = of_certificates(result, "soft")
+    assert f"of {region}, the site is in {country}: they are not counted" in finding.what
+
+
+@pytest.mark.parametrize(("region", "country"), [("CN", "CN"), ("CN-NM", "CN"), ("NO", "DE")])
+def test_certificates_of_the_site_s_market_are(world: World, region: str, country: str) -> None:
+    result = claimed(world, region, country)
+    assert result.footprint.total == pytest.approx(4e6 * (WIND + TRANSMISSION), rel=1e-12)
+    assert not of_certificates(result, "soft")
+
+
+def test_a_region_in_words_is_said_to_be_unchecked(world: World) -> None:
+    (finding,) = of_certificates(claimed(world, "Inner Mongolia"), "soft")
+    assert "isn't checked" in finding.what
