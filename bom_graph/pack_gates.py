@@ -29,8 +29,9 @@ NO_CYCLES: Final = Decimal(100_000)
 #: kWh per kg of a pack: above the first it is unusual, above the second there is no such battery.
 MOST_KWH_PER_KG: Final = Decimal("0.5")
 NO_KWH_PER_KG: Final = Decimal(1)
-#: kWh of one pack, above which it is unusual.
+#: kWh of one pack: above the first it is unusual, above the second it is another thing than a pack.
 MOST_KWH: Final = Decimal(10_000)
+NO_KWH: Final = Decimal(100_000)
 #: What goes in may be process water or a solvent: so many times the pack's mass is remarkable. A bill of materials has none of it.
 MOST_INTAKE: Final = 1.5
 #: Metals by the words that people use for them.
@@ -47,7 +48,7 @@ def energy_findings(model: BatteryModel, rule_set: RuleSet, *, where: str) -> li
 
     Usable energy above the rated one; more energy discharged than rated energy x tested cycles; retention above 105 % or rising; more
     than 20,000 cycles, or than 100,000; a warranty of more than 20 years; a pack of more than 10,000 kWh,
-    or of more than 0.5 kWh per kg, or than 1.
+    or than 100,000, or of more than 0.5 kWh per kg, or than 1.
     """
     effects = rule_set.gates.denominator
     kind = rule_set.denominator.kind
@@ -177,12 +178,17 @@ def _of_size(model: BatteryModel) -> Iterator[tuple[bool, str, str, str]]:
     if rated is None:
         return
     if rated > MOST_KWH:
-        yield False, place, f"a rated energy of {rated:f} kWh is unusual for one pack: above {MOST_KWH:f} kWh", remedy
+        is_none = rated > NO_KWH
+        said = f"no pack has above {NO_KWH:f} kWh" if is_none else f"above {MOST_KWH:f} kWh is unusual"
+        yield is_none, place, f"a rated energy of {rated:f} kWh is stated for one pack: {said}", remedy
     kg = model.mass.to("kg", where="mass") if isinstance(model.mass, Measure) else None
     if kg is not None and rated > kg * MOST_KWH_PER_KG:
         is_none = rated > kg * NO_KWH_PER_KG
-        said = f"no battery has above {NO_KWH_PER_KG:f}" if is_none else f"above {MOST_KWH_PER_KG:f} is unusual"
-        yield is_none, place, f"{rated:f} kWh in a pack of {kg:f} kg: {said} kWh per kg", remedy
+        usual, none = (
+            f"above {MOST_KWH_PER_KG:f} kWh per kg is unusual",
+            f"no battery has above {NO_KWH_PER_KG:f} kWh per kg",
+        )
+        yield is_none, place, f"{rated:f} kWh in a pack of {kg:f} kg: {none if is_none else usual}", remedy
 
 
 def _of_service_life(model: BatteryModel, denominator: Denominator) -> Iterator[tuple[bool, str, str, str]]:

@@ -38,8 +38,9 @@ TESTED: dict[str, tuple[Claims, str, str, str]] = {
     "rising": (points(("0", "0.9"), ("1000", "0.95")), "soft", "cycle_points", "rises from 0.9 to 0.95"),
     "thirty thousand cycles": (points(("0", "1"), ("30000", "0.8")), "soft", "cycle_points", "above 20000"),
     "a million cycles": (points(("0", "1"), ("1000000", "0.8")), "hard", "cycle_points", "above 100000"),
-    "a power plant": ({"rated_energy": kwh("100000000")}, "soft", "rated_energy", "above 10000 kWh"),
-    "a dense pack": ({"mass": kilograms("150")}, "soft", "rated_energy", "above 0.5 is unusual"),
+    "a ship": ({"rated_energy": kwh("20000")}, "soft", "rated_energy", "above 10000 kWh is unusual"),
+    "a power plant": ({"rated_energy": kwh("100000000")}, "hard", "rated_energy", "no pack has above 100000 kWh"),
+    "a dense pack": ({"mass": kilograms("150")}, "soft", "rated_energy", "above 0.5 kWh per kg is unusual"),
     "a pack of one kilogram": ({"mass": kilograms("1")}, "hard", "rated_energy", "no battery has above 1 kWh per kg"),
 }  # fmt: skip
 
