@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bom_graph import Finding
+from bom_graph import BatteryModel, BomGraphError, Finding
 from exchange.assembly import RefusedError, Result
 from exchange.kinds import BATTERY_MODEL, LIFE_CYCLE_SCENARIO
 from tests.exchange.test_assembly import CELL, CHINA, EUROPE, PACK, PACKER, SALT, World, copper, line, of
@@ -184,3 +184,10 @@ def test_a_scenario_does_not_raise_the_limit_of_its_own_credits() -> None:
     market.scenario(materials=[material])
     findings = [one for one in of_gate(market.compute(PACK, EUROPE), "end_of_life") if one.where == PACK]
     assert [one.level for one in findings] == ["hard"]
+
+
+@pytest.mark.parametrize("mass", [line("500", "kWh"), line("0"), line("-1")])
+def test_a_mass_is_a_mass_above_zero(mass: Claims) -> None:
+    with pytest.raises(BomGraphError) as caught:
+        BatteryModel.draft({**MODEL, "mass": mass})
+    assert caught.value.where == "mass"
