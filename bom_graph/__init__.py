@@ -76,8 +76,9 @@ from bom_graph.gates import (
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
-from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
-from bom_graph.periods import apart, contradiction, lines_outside, meet
+from bom_graph.naming import name_key, nation_of, nearly_same
+from bom_graph.pack_gates import Held, content_finding, credit_finding, energy_findings, mass_finding, recovered_finding
+from bom_graph.periods import apart, contradiction, lines_outside, meet, too_long
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
 from bom_graph.quantities import base_unit, convert, dimension, format_amount
@@ -188,6 +189,7 @@ __all__ = [
     "GasError",
     "GridPurchase",
     "GroupFootprint",
+    "Held",
     "Improvement",
     "Input",
     "Level",
@@ -256,6 +258,7 @@ __all__ = [
     "compile_arrays",
     "compile_system",
     "consumption",
+    "content_finding",
     "contradiction",
     "convert",
     "credit_finding",
@@ -282,13 +285,17 @@ __all__ = [
     "misstatement",
     "mixed_families",
     "mixed_gwp_sets",
+    "name_key",
     "name_of",
+    "nation_of",
+    "nearly_same",
     "out_of_scope",
     "overstated",
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
     "read_json",
+    "recovered_finding",
     "release_bytes",
     "release_ids",
     "restate",
@@ -301,6 +308,7 @@ __all__ = [
     "solve_file",
     "stored",
     "terms",
+    "too_long",
     "total_finding",
     "unbalanced",
     "unknown_members",

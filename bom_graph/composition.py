@@ -163,9 +163,12 @@ def hydrate_mistaken(name: str, formula: str, *, where: str) -> str | None:
 
 _PREFIXES = ("hemi", "mono", "di", "tri", "tetra", "penta", "hexa", "hepta", "octa", "nona", "deca")
 _NUMERALS = "一二三四五六七八九十"
-#: How names speak of hydrate water: hexahydrate, 6H2O, 六水.
+#: How names speak of hydrate water: hexahydrate, sulfatheptahydrat, hexahidratado, 6H2O, 六水; octadecahydrate isn't taken for ten.
 _SAID_WATERS: tuple[tuple[str, float], ...] = (
-    *((rf"(?<![a-z]){prefix}hydrate", 0.5 if count == 0 else float(count)) for count, prefix in enumerate(_PREFIXES)),
+    *(
+        (rf"(?:(?<![a-z])|(?<=at|id|it)){prefix}h[yi]drat", 0.5 if count == 0 else float(count))
+        for count, prefix in enumerate(_PREFIXES)
+    ),
     *((rf"(?<![0-9.]){count} ?H2O", float(count)) for count in range(1, 11)),
     *((rf"{numeral}水", float(count)) for count, numeral in enumerate(_NUMERALS, 1)),
 )

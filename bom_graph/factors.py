@@ -18,7 +18,14 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bom_graph.composition import mass_fractions
-from bom_graph.errors import AmbiguousFactorError, BomGraphError, FactorError, FactorFamilyError, MissingFactorError
+from bom_graph.errors import (
+    AmbiguousFactorError,
+    BomGraphError,
+    FactorError,
+    FactorFamilyError,
+    MissingFactorError,
+)
+from bom_graph.naming import nation_of
 from bom_graph.quantities import Amount, dimension
 from bom_graph.strict_json import read_json
 from bom_graph.uncertainty import Parameter, Uncertainty
@@ -324,7 +331,7 @@ def _places(geography: str | None) -> list[tuple[str, str]]:
     if geography is None:
         return [("GLO", "exact: the flow has one global row")]
     places = [(geography, f"exact: {geography}")]
-    nation = geography.partition("-")[0]
-    if nation != geography:
+    nation = nation_of(geography)
+    if nation is not None and nation != geography:
         places.append((nation, f"nation {nation} for region {geography}"))
     return places

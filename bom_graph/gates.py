@@ -163,12 +163,13 @@ def sealed_total(
 ) -> list[Finding]:
     """Return a finding where a signed footprint of which only the figures are known is zero, negative or implausible.
 
-    Beyond the gate's limits, multiples of the lowest and highest background value, it is soft or hard. It never refuses: whoever rests on
+    Beyond the gate's limits, multiples of the lowest and highest background value, it is soft or hard; zero and less are
+    beyond all of them, soft where there is nothing to compare with. It never refuses: whoever rests on
     another's footprint can't correct it. `kg_co2e` is per `unit`; `background` are the rows to compare with, of which those in the unit's
     dimension count. Where there are none, a figure above zero can't be judged.
     """
     values = _per(unit, background)
-    level: Level = "soft"
+    level: Level = "hard" if values else "soft"
     beyond = max(kg_co2e / max(values), min(values) / kg_co2e) if values and kg_co2e > 0 else 0.0
     if kg_co2e == 0:
         what = "a total of zero is stated: nothing is made without emissions"

@@ -14,6 +14,10 @@ from bom_graph.records import ActivityData, Lines, Measure, Period, Record, Seal
 from bom_graph.rules import Effect
 
 _SHOWN = 3
+#: A statement of more years is remarkable; ours, no source states any.
+MOST_YEARS = 5
+#: Lists of battery models and scenarios: there each member of a line is a figure of its own.
+_WHOLE_LINES = ("cycle_points", "distribution", "collection", "materials")
 
 
 def meet(first: object, second: object) -> bool:
@@ -41,6 +45,15 @@ def lines_outside(record: ActivityData, effect: Effect, *, where: str) -> Iterat
             yield Finding.by_effect("periods", effect, f"{where} {path}", what, remedy)
 
 
+def too_long(record: ActivityData, effect: Effect, *, where: str) -> Iterator[Finding]:
+    """Yield a finding where a statement averages over more than five years: a process isn't the same for so long."""
+    period = record.period
+    if isinstance(period, Period) and (period.end - period.start).days > MOST_YEARS * 366:
+        what = f"the statement is of {shown(period)}, above {MOST_YEARS} years"
+        remedy = "state a year, or the years that the process was as it is"
+        yield Finding.by_effect("periods", effect, f"{where} period", what, remedy)
+
+
 def apart(consumer: object, supplier: object, effect: Effect, *, where: str) -> Iterator[Finding]:
     """Yield a finding where both periods are known and have no day in common."""
     if isinstance(consumer, Period) and isinstance(supplier, Period) and not meet(consumer, supplier):
@@ -58,18 +71,19 @@ def contradiction(
     state days twice: `effect`.
     """
     (before, old), (after, new) = older, newer
-    if old.period == new.period:
+    days_before, days_after = (getattr(one, "period", None) for one in (old, new))
+    if days_before == days_after:
         if differing := list(_differences(old, new)):
             more = f" and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
-            days = f" of {shown(new.period)}" if isinstance(new.period, Period) else ""
+            days = f" of {shown(days_after)}" if isinstance(days_after, Period) else ""
             what = (
                 f"entries {before} and {after} state the same{days} otherwise; the newer, {after}, is taken: "
                 f"{'; '.join(differing[:_SHOWN])}{more}"
             )
             yield Finding("contradiction", "note", where, what, "withdraw or supersede the entry that doesn't hold")
-    elif isinstance(old.period, Period) and isinstance(new.period, Period) and meet(old.period, new.period):
+    elif isinstance(days_before, Period) and isinstance(days_after, Period) and meet(days_before, days_after):
         what = (
-            f"entries {before} ({shown(old.period)}) and {after} ({shown(new.period)}) overlap; entry {taken} is taken"
+            f"entries {before} ({shown(days_before)}) and {after} ({shown(days_after)}) overlap; entry {taken} is taken"
         )
         yield Finding.by_effect("periods", effect, where, what, "state periods that don't overlap")
 
@@ -82,6 +96,8 @@ def _differences(old: Record, new: Record) -> Iterator[str]:
             continue
         if name in new.lists:
             stated, restated = _by_subject(before), _by_subject(now)
+            if name in _WHOLE_LINES and stated == restated and _members(before) != _members(now):
+                yield f"{name}: the same amounts with other figures beside them"
             for subject in sorted(stated.keys() | restated.keys()):
                 if stated.get(subject) != restated.get(subject):
                     yield f"{name} {subject}: {_amounts(stated.get(subject))}, now {_amounts(restated.get(subject))}"
@@ -89,12 +105,20 @@ def _differences(old: Record, new: Record) -> Iterator[str]:
             yield f"{name}: {_text(before)}, now {_text(now)}"
 
 
+def _members(lines: object) -> list[str]:
+    """All that the lines state, in an order of its own; ids are drawn anew for each statement."""
+    found = lines if isinstance(lines, Lines) else ()
+    return sorted(line.model_dump_json(exclude={"id", "note"}) for line in found)
+
+
 def _by_subject(lines: object) -> dict[str, Counter[tuple[Decimal, str]]]:
     found: dict[str, Counter[tuple[Decimal, str]]] = {}
     for line in lines if isinstance(lines, Lines) else ():
-        names = (getattr(line, name, None) for name in ("name", "flow", "product", "gas", "component", "supply"))
+        names = (
+            getattr(line, name, None) for name in ("name", "flow", "product", "gas", "component", "supply", "cycles")
+        )
         subject = next((str(name) for name in names if name is not None), "line")
-        stated = (getattr(line, name, None) for name in ("consumed", "amount", "share", "kg_co2e"))
+        stated = (getattr(line, name, None) for name in ("consumed", "amount", "share", "kg_co2e", "retention"))
         amount: Decimal = next((value for value in stated if value is not None), Decimal(0))
         found.setdefault(subject, Counter())[amount.normalize(), getattr(line, "unit", "")] += 1
     return found
@@ -109,4 +133,6 @@ def _amounts(stated: Counter[tuple[Decimal, str]] | None) -> str:
 def _text(value: object) -> str:
     if isinstance(value, Measure):
         return f"{value.amount:f} {value.unit}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value if isinstance(value, str) else "nothing" if value is None else "otherwise"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from bom_graph import ActivityData, Citation, Record, Sealed
+from bom_graph import ActivityData, Citation, Record, Sealed, Site, name_key
 from signer import Statement
 
 R = TypeVar("R", bound=Record)
@@ -78,6 +78,15 @@ class Evidence(Mapping[str, Entry]):
         """Return the entries of record type `kind` by `issuer`, newest first."""
         found = self._by_issuer.get((issuer, kind), [])
         return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    @cached_property
+    def by_site(self) -> Mapping[str, Sequence[tuple[Entry, ActivityData]]]:
+        """Activity data that this reader holds whole, by the key of its site's name, oldest first."""
+        found: dict[str, list[tuple[Entry, ActivityData]]] = {}
+        for entry, record in reversed(self.all_of(ActivityData)):
+            if record.is_whole and isinstance(record.site, Site):
+                found.setdefault(name_key(record.site.name), []).append((entry, record))
+        return found
 
     @cached_property
     def certificate_claimants(self) -> frozenset[str]:

@@ -36,6 +36,7 @@ from bom_graph.records.base import (
     Month,
     Part,
     Period,
+    Place,
     ProcessLine,
     Record,
     Sealed,
@@ -163,7 +164,7 @@ class Electricity(ProcessLine):
 
     needs = "energy"
     supply: Literal["grid", "on_site", "direct_line"]
-    geography: Text
+    geography: Place
     generation: Generation | None = None
 
     @model_validator(mode="after")

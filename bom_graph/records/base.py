@@ -34,6 +34,7 @@ from bom_graph.errors import (
     TextError,
     UnitError,
 )
+from bom_graph.naming import nation_of, unreadable
 from bom_graph.quantities import Amount, convert, dimension
 from bom_graph.strict_json import UNPLAIN
 from bom_graph.wording import first_defect
@@ -43,6 +44,10 @@ SUM_TOLERANCE = Decimal("1e-9")
 
 
 SHARE_TOLERANCE = Decimal("0.001")
+
+
+#: Years that a period may be of: no plant meters before, and no forecast reaches beyond.
+FIRST_YEAR, LAST_YEAR = 1950, 2200
 
 
 MAX_LINES = 4096
@@ -97,6 +102,26 @@ def _plain_text(value: str) -> str:
 
 #: One line that reads as it is written: others print it in reports, on screens and on pages.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strict=True), AfterValidator(_plain_text)]
+
+
+def _readable_name(value: str) -> str:
+    if (what := unreadable(value)) is not None:
+        raise PydanticCustomError(TextError.code, "{what}: it would read as another name", {"what": what})
+    return value
+
+
+#: A name that others compare: without characters that nobody sees, and without words of several alphabets.
+Name = Annotated[Text, AfterValidator(_readable_name)]
+
+
+def _place_code(value: str) -> str:
+    if nation_of(value) is None:
+        raise ValueError("a region is written as CN-XJ: the nation's two letters, a dash and the region's code")
+    return value
+
+
+#: A nation's code, or a region's or grid's in it: ``CN``, ``CN-XJ``, ``CN-GRID-EAST``.
+Place = Annotated[Text, AfterValidator(_place_code)]
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$", strict=True)]
@@ -166,15 +191,17 @@ class Period(Part):
     def _ordered(self) -> Self:
         if self.end < self.start:
             raise ValueError("the period ends before it starts")
+        if not FIRST_YEAR <= self.start.year <= self.end.year <= LAST_YEAR:
+            raise ValueError(f"the period isn't of the years {FIRST_YEAR} to {LAST_YEAR}")
         return self
 
 
 class Site(Part):
     """Where the process runs: ISO 3166-1 country and, for electricity, the grid's geography code."""
 
-    name: Text
+    name: Name
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$", strict=True)]
-    grid: Text | None = None
+    grid: Place | None = None
 
 
 class Composition(Part):

@@ -84,8 +84,10 @@ class BatteryModel(Record):
     note: Maybe[Text] = None
 
     def check(self) -> None:
-        """Rated energy is energy above zero."""
+        """Energies are above zero, and so is a mass."""
         for name in ("rated_energy", "usable_energy", "cumulative_discharge_energy"):
             measure = getattr(self, name)
             if isinstance(measure, Measure) and measure.to("kWh", where=name) <= 0:
                 raise RecordError(f"{name} is zero", where=name, remedy="state the energy of one pack in kWh")
+        if isinstance(self.mass, Measure) and self.mass.to("kg", where="mass") <= 0:
+            raise RecordError("the mass isn't above zero", where="mass", remedy="state the mass of one pack in kg")

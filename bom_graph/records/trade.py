@@ -17,6 +17,7 @@ from bom_graph.errors import (
     RecordError,
     UnitError,
 )
+from bom_graph.naming import name_key
 from bom_graph.quantities import dimension
 from bom_graph.records.base import (
     Composition,
@@ -28,6 +29,7 @@ from bom_graph.records.base import (
     Maybe,
     Measure,
     Month,
+    Name,
     Record,
     Site,
     Text,
@@ -39,26 +41,25 @@ from bom_graph.records.base import (
 class SerialRange(Line):
     """Certificates from serial `first` to `last`, which differ in their closing digits alone; without `last` a single one."""
 
-    first: Annotated[Text, StringConstraints(pattern=r"[0-9]$")]
-    last: Annotated[Text, StringConstraints(pattern=r"[0-9]$")] | None = None
+    first: Annotated[Name, StringConstraints(pattern=r"[0-9]$")]
+    last: Annotated[Name, StringConstraints(pattern=r"[0-9]$")] | None = None
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        prefix, begin, end = self.span
+        _, begin, end = self.span
+        same = re.sub(r"[0-9]{1,18}$", "", self.first)
         if self.last is not None and (
-            len(self.last) != len(self.first) or not self.last.startswith(prefix) or end < begin
+            len(self.last) != len(self.first) or not self.last.startswith(same) or end < begin
         ):
             raise ValueError("first and last serial have one prefix and one length, and last isn't below first")
         return self
 
     @property
     def span(self) -> tuple[str, int, int]:
-        """The prefix before the closing digits, and these digits of the first and the last serial as numbers."""
-        digits = re.search(r"[0-9]{1,18}$", self.first)
-        assert digits is not None  # noqa: S101 - the pattern of `first`
-        prefix = self.first[: digits.start()]
-        tail = (self.last or self.first)[len(prefix) :]
-        return prefix, int(digits[0]), int(tail) if tail.isascii() and tail.isdigit() else -1
+        """The prefix before the closing digits, as names are compared, and these digits of the first and last serial as numbers."""
+        prefix, begin = _numbered(self.first)
+        other, end = _numbered(self.last or self.first)
+        return prefix, begin, end if other == prefix else -1
 
     @property
     def count(self) -> int:
@@ -67,13 +68,21 @@ class SerialRange(Line):
         return end - begin + 1
 
 
+def _numbered(serial: str) -> tuple[str, int]:
+    """What stands before a serial's number, and the number: without case, dashes between them and leading zeros."""
+    key = name_key(serial)
+    digits = re.search(r"[0-9]{1,18}$", key)
+    assert digits is not None  # noqa: S101 - the pattern of `first` and `last`
+    return re.sub(r"(?<![0-9])0+$", "", key[: digits.start()]).rstrip("-"), int(digits[0])
+
+
 class CertificateRetirement(Record):
     """Electricity certificates that their holder took out of circulation, one MWh each, for what one site used in one month."""
 
     required = frozenset({"sub", "registry", "serials", "energy", "month", "generation", "region", "site"})
     lists: ClassVar[Mapping[str, type[Line]]] = {"serials": SerialRange}
 
-    registry: Maybe[Text] = None
+    registry: Maybe[Name] = None
     serials: ListOf = None
     energy: Maybe[Measure] = None
     month: Maybe[Month] = None
@@ -81,6 +90,11 @@ class CertificateRetirement(Record):
     region: Maybe[Text] = None
     site: Maybe[Site] = None
     note: Maybe[Text] = None
+
+    @property
+    def registry_key(self) -> str | None:
+        """What registries are compared by: ``GEC``, ``gec`` and ``G.E.C.`` are one; None where it isn't disclosed."""
+        return re.sub(r"[^\w]", "", name_key(self.registry)) if isinstance(self.registry, str) else None
 
     def check(self) -> None:
         """No serial twice; the energy is one MWh for each."""

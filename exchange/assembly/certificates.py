@@ -7,6 +7,7 @@ into one statement and its grid power into another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,9 +29,50 @@ from bom_graph import (
     certified_shares,
     convert,
     meet,
+    name_key,
+    nation_of,
+    nearly_same,
 )
 from exchange.evidence import Entry, Evidence
 
+#: One market of certificates: guarantees of origin are transferred within the Association of Issuing Bodies.
+_EUROPE = frozenset(
+    [
+        "AT",
+        "BE",
+        "BA",
+        "BG",
+        "CH",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IS",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "ME",
+        "MT",
+        "NL",
+        "NO",
+        "PL",
+        "PT",
+        "RO",
+        "RS",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 _ONCE = "count each certificate in one statement, for one site and month"
 
 
@@ -76,6 +118,7 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
         return result
     if counted:
         result.findings.append(_judged_from(evidence, entry, record, site, result))
+        result.findings += _near_sites(evidence, entry, record, site, result)
     own_lines = {_place(entry, path): path for path, _ in record.lines("electricity")}
     result.shares = {own_lines[place]: found for place, found in shares.items() if place in own_lines}
     return result
@@ -103,7 +146,8 @@ def _judged_from(
     """Say which statements the certificates of the site are spread over: more of them would bear some of the certificates too."""
     at_hand = ", ".join(str(one.index) for one, _ in site)
     number = f"{len(site)} statement{'s' * (len(site) > 1)} at hand (entries {at_hand})"
-    what = f"certificates are spread over the site's grid electricity in {number}"
+    named = f" (sites named {record.site.name!r}, no other)" if isinstance(record.site, Site) else ""
+    what = f"certificates are spread over the site's grid electricity{named} in {number}"
     if (unread := _unread(evidence, entry.statement.issuer, record)) is not None:
         result.used.append(unread)
         what += f"; entry {unread.index} isn't wholly disclosed and may hold more of it, which would lower the certified share"
@@ -112,8 +156,49 @@ def _judged_from(
 
 
 def _site_name(site: object) -> str | None:
-    """The name of a site as sites are told apart: without regard to case and to blanks around it or doubled in it."""
-    return " ".join(site.name.split()).casefold() if isinstance(site, Site) else None
+    """What sites are told apart by: names that read the same are one."""
+    return name_key(site.name) if isinstance(site, Site) else None
+
+
+def _near_sites(
+    evidence: Evidence, entry: Entry, record: ActivityData, site: list[tuple[Entry, ActivityData]], result: Certified
+) -> Iterator[Finding]:
+    """Yield what may be the same site under another name or another organisation: its grid electricity bears no certificate.
+
+    Soft where it is the issuer's own and the names are nearly one; a note where another organisation's has the same name.
+    """
+    if not isinstance(record.site, Site):
+        return
+    own, where, remedy = record.site, _place(entry, "site"), "state one site by one name, or two by names that differ"
+
+    def takes_power(other: ActivityData) -> bool:
+        return (
+            isinstance(other.site, Site)
+            and other.site.country == own.country
+            and meet(record.period, other.period)
+            and any(line.supply == "grid" and line.amount for _, line in other.lines("electricity"))
+        )
+
+    def is_near(other: ActivityData) -> bool:
+        return isinstance(other.site, Site) and nearly_same(own.name, other.site.name)
+
+    counted = {one.index for one, _ in site}
+    same_or_near = evidence.counting(entry, record, lambda one: _site_name(one.site) == _site_name(own) or is_near(one))
+    for other, stated in same_or_near:
+        if other.index not in counted and is_near(stated) and takes_power(stated) and isinstance(stated.site, Site):
+            result.used.append(other)
+            what = f"site {stated.site.name!r} of entry {other.index} is nearly {own.name!r}: its grid electricity bears no certificate"
+            yield Finding("certificates", "soft", where, what, remedy)
+    for other, stated in evidence.by_site.get(name_key(own.name), ()):
+        issuer = other.statement.issuer
+        if issuer != entry.statement.issuer and takes_power(stated):
+            result.used.append(other)
+            what = (
+                f"{issuer} has a site of the same name (entry {other.index}): its grid electricity bears no certificate"
+            )
+            yield Finding(
+                "certificates", "note", where, what, "where it is one site, let one organisation state it whole"
+            )
 
 
 def _unread(evidence: Evidence, issuer: str, record: ActivityData) -> Entry | None:
@@ -171,11 +256,33 @@ def _is_shown(evidence: Evidence, claim: tuple[Entry, str, Any], result: Certifi
     if _site_name(stated.site) == _site_name(record.site):
         del pairs["site"]
     differing = [f"{name} {claimed}, retired for {told}" for name, (claimed, told) in pairs.items() if claimed != told]
+    if not differing and (apart := _other_market(stated.site, record.region)) is not None:
+        remedy = "claim certificates of the site's own market, and state their region by its code: CN-NM"
+        result.findings.append(Finding("certificates", "soft", where, f"{apart} (entry {retired.index})", remedy))
+        return _nation(record.region) is None
     if differing:
         what = f"claimed is {'; '.join(differing)} (entry {retired.index})"
         remedy = "claim what was retired for this site and month"
         result.findings.append(Finding("certificates", "hard", where, what, remedy, refuses=True))
     return not differing
+
+
+def _nation(region: object) -> str | None:
+    """The nation's two letters of a region's code; None of other words."""
+    found = nation_of(region) if isinstance(region, str) else None
+    return found if found is not None and re.fullmatch("[A-Z]{2}", found) else None
+
+
+def _other_market(site: object, region: object) -> str | None:
+    """Say where certificates aren't of the site's market, or can't be told to be; else None."""
+    if not isinstance(site, Site):
+        return None
+    nation = _nation(region)
+    if nation is None:
+        return f"whether region {region!r} of the certificates is of the site's country {site.country} isn't checked"
+    if nation == site.country or {nation, site.country} <= _EUROPE:
+        return None
+    return f"the certificates are of {region}, the site is in {site.country}: they are not counted"
 
 
 def _as_corrected(evidence: Evidence, cited: Entry | None) -> tuple[Entry, CertificateRetirement] | None:
@@ -216,7 +323,7 @@ def _retired_again(evidence: Evidence, record: CertificateRetirement) -> Iterato
     for other, stated in evidence.all_of(CertificateRetirement):
         newest.setdefault(stated.sub, (other, stated))
     for other, stated in newest.values():
-        if stated.registry != record.registry or stated.sub == record.sub:
+        if stated.registry_key != record.registry_key or stated.sub == record.sub:
             continue
         others = [line.span for line in stated.serials] if isinstance(stated.serials, Lines) else []
         if any(a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2] for a in spans for b in others):

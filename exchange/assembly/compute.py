@@ -49,6 +49,7 @@ def compute(
         assembly.check_unit(demand.product, model)
     if model is not None:
         assembly.findings += out_of_scope(model, rule_set, where=demand.product)
+        assembly.check_mass(demand.product, model)
     if divided and not is_pack and demand.flow is None:
         assembly.check_pack(demand.product)
     footprint = _solved(assembly)
@@ -56,6 +57,7 @@ def compute(
     assembly.findings += _claims(footprint)
     assembly.findings += _unknown(assembly)
     assembly.check_plausible_range()
+    assembly.check_recovered(footprint)
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
     gaps = list(assembly.gaps)

@@ -25,6 +25,8 @@ from bom_graph import (
     DeliveredEnergyError,
     FactorRow,
     Finding,
+    Footprint,
+    Held,
     LifeCycleScenario,
     Lines,
     Link,
@@ -40,6 +42,7 @@ from bom_graph import (
     apart,
     base_unit,
     compile_system,
+    content_finding,
     contradiction,
     convert,
     delivered_energy,
@@ -50,10 +53,13 @@ from bom_graph import (
     mixed_families,
     mixed_gwp_sets,
     plausible_range,
+    recovered_finding,
     sealed_total,
+    too_long,
     unbalanced,
 )
 from exchange.assembly.certificates import match_certificates
+from exchange.assembly.contents import Contents
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.lines import LineEmissions, UnitProcess
 from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
@@ -86,6 +92,8 @@ class ProductSystemDraft(LineEmissions):
     _sealed_issuers: set[tuple[str, type[Any]]] = field(default_factory=set)
     _numbers: dict[str, int] = field(default_factory=dict)
     _signed: set[int] = field(default_factory=set)
+    #: Materials that a scenario credits as recovered: name, kg per pack, place.
+    _credited: list[tuple[str, float, str]] = field(default_factory=list)
     #: Formulas and background flows that the consumers of a product state for it, by its process number.
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
 
@@ -187,7 +195,18 @@ class ProductSystemDraft(LineEmissions):
             return None
         entry, model = found[0]
         self._use(entry)
+        self._contradict(product, BatteryModel, entry, model)
         return model
+
+    def check_mass(self, product: str, model: BatteryModel) -> None:
+        """Compare the pack's mass with what it is made of, as far as that is weighed."""
+        mass = model.mass.to("kg", where="mass") if isinstance(model.mass, Measure) else Decimal(0)
+        if mass <= 0 or not self.names or 0 in self._signed:
+            return
+        records = {number: [entry.record for entry in taken] for number, taken in self._taken.items()}
+        content = Contents(self._numbers, self.units, records).of(0)
+        where = f"{product} mass"
+        self._find(content_finding(content.kg, mass, self.rule_set, by_bill=content.by_bill, where=where))
 
     @property
     def is_pack(self) -> bool:
@@ -228,6 +247,7 @@ class ProductSystemDraft(LineEmissions):
             return
         entry, record = found
         self._use(entry)
+        self._contradict(product, LifeCycleScenario, entry, record)
         unit = UnitProcess(0, product, "pack_assembly", 1.0, entry)
         mass = model.mass if model is not None and isinstance(model.mass, Measure) else None
         find = partial(self._stated_or_found, issuer=entry.statement.issuer, year=_year(record.period))
@@ -238,6 +258,30 @@ class ProductSystemDraft(LineEmissions):
         self.gaps += reading.gaps
         self.findings += reading.findings
         self.assumptions += reading.assumptions
+        self._credited += [(name, kg, f"{unit.place} {path}") for name, kg, path in reading.credited]
+
+    def check_recovered(self, footprint: Footprint) -> None:
+        """Compare what is credited as recovered with what goes into the pack, all the way up, as far as the lines say what it is."""
+        if not self._credited:
+            return
+        rows = {row.id: row for row in self._background}
+        stages = {stage.id for stage in self.rule_set.stages}
+        # What is missing below the pack may hold anything; a stage that is missing holds nothing.
+        held = [Held(math.inf) for gap in self.gaps if gap.where not in stages]
+        for part in footprint.contributions:
+            origin = part.burden.origin
+            if origin.get("sealed"):
+                held.append(Held(math.inf))
+            elif str(origin.get("line")).partition("/")[0] in ("inputs", "components") and not origin.get("forecast"):
+                factor: Any = origin["factor"]
+                kg = part.scaling * float(str(origin["amount_per_unit"]))
+                row = rows.get(str(factor["row"]))
+                # By its flow: the line's own name is whatever its maker calls it.
+                held.append(
+                    Held(kg, row.flow, row.composition) if row is not None and row.per == "kg" else Held(math.inf)
+                )
+        for name, kg, where in self._credited:
+            self._find(recovered_finding(name, kg, held, self.rule_set, where=where))
 
     def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
         """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
@@ -318,8 +362,11 @@ class ProductSystemDraft(LineEmissions):
         """Name what the issuer's other statements of `kind` about `product` say of the same days."""
         if taken is None:
             return
-        entry, record = taken
-        self._name_unread(product, entry, record)
+        self._name_unread(product, *taken)
+        self._contradict(product, kind, *taken)
+
+    def _contradict(self, product: str, kind: type[Any], entry: Entry, record: Any) -> None:
+        """Name what other statements of `kind` about `product`, which this reader holds whole, say otherwise than `entry`."""
         for other, stated in self.evidence.about(product, kind):
             if other is entry or not stated.is_whole or other.statement.issuer != entry.statement.issuer:
                 continue
@@ -419,6 +466,7 @@ class ProductSystemDraft(LineEmissions):
         formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
         self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
+        self._find(too_long(record, self.rule_set.gates.periods.line, where=process.place))
         self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)

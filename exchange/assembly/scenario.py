@@ -15,6 +15,7 @@ from bom_graph import (
     EndOfLifeError,
     FactorError,
     Finding,
+    Level,
     LifeCycleScenario,
     Lines,
     Measure,
@@ -84,6 +85,8 @@ class ScenarioReading:
     gaps: list[Gap] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
+    #: Materials that are credited as recovered: name, kg per pack, path.
+    credited: list[tuple[str, float, str]] = field(default_factory=list)
 
 
 def transport_factor(leg: Transport, find: FindFactor, where: str) -> tuple[ResolvedFactor, str]:
@@ -195,6 +198,7 @@ class _Reader:
                 if shares is None:
                     continue
                 shares.check(where=f"{self._where} {path}")
+                self._compare_allocation(line, path)
             except EndOfLifeError as error:
                 self.found.findings.append(
                     Finding("end_of_life", "hard", error.where, error.what, error.remedy, refuses=True)
@@ -202,6 +206,8 @@ class _Reader:
                 continue
             kg = float(convert(line.amount, line.unit, "kg", where=path))
             found = list(terms(end.method, shares))
+            if any(term.factor == "substituted" for term in found):
+                self.found.credited.append((line.name, kg, path))
             if not found:
                 self.found.emissions.append(_counted_elsewhere(line, path, end.stage, kg, end.method))
             for term in found:
@@ -246,6 +252,21 @@ class _Reader:
             electricity=float(line.recovered_kwh(line.electricity_efficiency)),
             **{name: value or 0.0 for name, value in found.items()},
         )
+
+    def _compare_allocation(self, line: RecoveredMaterial, path: str) -> None:
+        """Say where the maker chose how recycling and energy are divided: that is the method's to say."""
+        end = self._rules.end_of_life
+        if end is None or end.method != "cff":
+            return
+        for name in ("allocation", "energy_allocation"):
+            stated, given = getattr(line, name), getattr(end, name)
+            if stated is None or stated == given:
+                continue
+            level: Level = "note" if given is None else "soft"
+            whose = "the rule set gives none" if given is None else f"the rule set's is {given:f}"
+            what = f"{name.replace('_', ' ')} {stated:f} of {line.name} is the pack maker's own: {whose}"
+            remedy = "leave it out, so that the rule set's counts, or say in the statement what it rests on"
+            self.found.findings.append(Finding("end_of_life", level, f"{self._where} {path}/{name}", what, remedy))
 
     def _share(self, line: RecoveredMaterial, name: str, stated: object, path: str) -> float | None:
         """A share as stated, else the rule set's, as an assumption; None with a gap where neither has it."""

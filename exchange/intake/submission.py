@@ -323,7 +323,7 @@ def _ranges(record: CertificateRetirement) -> list[dict[str, Any]]:
     found = []
     for line in record.serials if isinstance(record.serials, Lines) else ():
         prefix, first, last = line.span
-        series = hashlib.sha256(f"{record.registry}\n{prefix}".encode()).hexdigest()
+        series = hashlib.sha256(f"{record.registry_key}\n{prefix}".encode()).hexdigest()
         found.append({"line": line.id, "name": str(record.sub), "series": series, "first": first, "last": last})
     return found
 

@@ -50,7 +50,7 @@ class ProductLinkRow(SQLModel, table=True):
 class RetiredCertificateRow(SQLModel, table=True):
     """A range of certificates that the entry at `index` retired under `name`: closing digits `first` to `last` of one series.
 
-    `series` is the hex SHA-256 of registry and prefix, so that the serials of one registry's year are found together.
+    `series` is the hex SHA-256 of registry and prefix as names are compared, so that the serials of one registry's year are found together.
     """
 
     __tablename__ = "exchange_retired_certificate"

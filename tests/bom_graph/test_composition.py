@@ -121,6 +121,11 @@ def test_another_substance_is_no_other_basis(stated: Basis, wanted: str) -> None
         ("lithium hydroxide monohydrate", "LiOH", "1"),
         ("一水氢氧化锂", "LiOH", "1"),
         ("gypsum, hemihydrate", "CaSO4", "0.5"),
+        ("Nickelsulfat-Heptahydrat", "NiSO4.6H2O", "7"),
+        ("Nickelsulfatheptahydrat", "NiSO4", "7"),
+        ("Lithiumhydroxid-Monohydrat", "LiOH", "1"),
+        ("sulfate de nickel hexahydraté", "NiSO4", "6"),
+        ("sulfato de níquel hexahidratado", "NiSO4", "6"),
     ],
 )
 def test_a_name_that_speaks_of_another_hydrate_is_found(name: str, formula: str, waters: str) -> None:
@@ -137,6 +142,8 @@ def test_a_name_that_speaks_of_another_hydrate_is_found(name: str, formula: str,
         ("nickel sulfate", "NiSO4"),
         ("lithium hydroxide monohydrate", "LiOH.H2O"),
         ("carbohydrate", "C6H12O6"),
+        ("aluminium sulfate octadecahydrate", "Al2S3O12"),
+        ("Kohlenhydrat", "C6H12O6"),
         ("water H2O", "H2O"),
     ],
 )

@@ -69,7 +69,8 @@ class SupplyChain:
         state(CELLS, ACTIVITY_DATA, cell_activity(self.tables, chemistry, cell, CellPlant("cells", country, grid)))
         state(PACKS, BILL_OF_MATERIALS, pack_bill(self.tables, chemistry, pack, Source(cell, cite(cells))))
         state(PACKS, ACTIVITY_DATA, pack_activity(self.tables, pack, SITE))
-        model = battery_model(self.tables, chemistry, pack, model=chemistry, plant=SITE, mass_kg="500")
+        mass = next(row["pack_mass_kg"] for row in self.tables.expected if row["chemistry"] == chemistry)
+        model = battery_model(self.tables, chemistry, pack, model=chemistry, plant=SITE, mass_kg=mass)
         state(PACKS, BATTERY_MODEL, model)
         self._evidence = None
         return pack

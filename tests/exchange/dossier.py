@@ -315,7 +315,8 @@ class EverBatt:
         cells = Source(cell, simulator.cite(bill))
         simulator.state(PACKS, BILL_OF_MATERIALS, pack_bill(tables(), chemistry, pack, cells))
         simulator.state(PACKS, ACTIVITY_DATA, pack_activity(tables(), pack, _SITE))
-        model = battery_model(tables(), chemistry, pack, model=name, plant=_SITE, mass_kg="500")
+        mass = next(row["pack_mass_kg"] for row in tables().expected if row["chemistry"] == chemistry)
+        model = battery_model(tables(), chemistry, pack, model=name, plant=_SITE, mass_kg=mass)
         self.entries[f"model {name}"] = simulator.state(PACKS, BATTERY_MODEL, model)
         self.packs[name] = pack
 

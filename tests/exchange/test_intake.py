@@ -220,6 +220,10 @@ def test_a_certificate_is_retired_once(exchange: Exchange) -> None:
     body = again.json()
     assert (again.status_code, body["code"], body["where"]) == (409, "double_claim", "serials/s")
     assert first.uri not in again.text, "whose they are is not told"
+    other_words = retirement(second, "other", 100, 200, " gec.")
+    other_words["serials"] = [{"id": "s", "first": "w-000100", "last": "w-000200"}]
+    again = exchange.post(second.sign(CERTIFICATE_RETIREMENT, other_words))
+    assert (again.status_code, again.json()["code"]) == (409, "double_claim")
     second.state(CERTIFICATE_RETIREMENT, retirement(second, "other", 101, 200))
     second.state(CERTIFICATE_RETIREMENT, retirement(second, "elsewhere", 1, 100, "I-REC"))
     first.state(CERTIFICATE_RETIREMENT, retirement(first, "one", 1, 99))
