@@ -74,7 +74,7 @@ from bom_graph.gates import (
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
 from bom_graph.pack_gates import credit_finding, energy_findings, mass_finding
-from bom_graph.periods import apart, contradiction, lines_outside, meet
+from bom_graph.periods import apart, contradiction, covered, lines_outside, meet, preference, shown, yet_to_come
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
 from bom_graph.quantities import base_unit, convert, dimension, format_amount
@@ -252,6 +252,7 @@ __all__ = [
     "consumption",
     "contradiction",
     "convert",
+    "covered",
     "credit_finding",
     "delivered_energy",
     "deliveries_against_consumption",
@@ -282,12 +283,14 @@ __all__ = [
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
+    "preference",
     "release_bytes",
     "release_ids",
     "restate",
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",
+    "shown",
     "simulate",
     "solve",
     "solve_file",
@@ -296,4 +299,5 @@ __all__ = [
     "unbalanced",
     "waterfall",
     "why_unreadable",
+    "yet_to_come",
 ]

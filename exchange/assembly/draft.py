@@ -42,6 +42,7 @@ from bom_graph import (
     compile_system,
     contradiction,
     convert,
+    covered,
     delivered_energy,
     element_balance,
     energy_findings,
@@ -50,8 +51,11 @@ from bom_graph import (
     mixed_families,
     mixed_gwp_sets,
     plausible_range,
+    preference,
     sealed_total,
+    shown,
     unbalanced,
+    yet_to_come,
 )
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.deliveries import compare_deliveries
@@ -62,6 +66,8 @@ from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
 from exchange.evidence import Entry
 
+#: So many statements of other days are named beside the one that is counted.
+_OTHERS_NAMED = 3
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
 
 
@@ -111,6 +117,7 @@ class ProductSystemDraft(LineEmissions):
                 "name a product whose statements you may see",
             )
             return
+        self._check_days(product)
         position = 0
         while position < len(self._waiting):
             consumer, line, amount, where = self._waiting[position]
@@ -277,7 +284,8 @@ class ProductSystemDraft(LineEmissions):
         activity = self._newest(product, ActivityData, issuer, period) if unread is not ActivityData else None
         if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
-        bill = self._newest(product, BillOfMaterials, issuer, period) if unread is not BillOfMaterials else None
+        made_in = activity[1].period if activity is not None else period
+        bill = self._newest(product, BillOfMaterials, issuer, made_in) if unread is not BillOfMaterials else None
         self._compare_others(product, ActivityData, activity)
         self._compare_others(product, BillOfMaterials, bill)
         if activity is None and bill is None:
@@ -388,15 +396,43 @@ class ProductSystemDraft(LineEmissions):
                 self.gaps.append(Gap(product, f"entry {entry.index} is a sealed bill of materials, {whose}"))
 
     def _newest(
-        self, product: str, kind: type[Any], issuer: str | None, period: Period | None = None
+        self, product: str, kind: type[Any], issuer: str | None, period: Period | Sealed | None = None
     ) -> tuple[Entry, Any] | None:
-        """Return the newest statement of `kind` that this reader holds whole, of those that meet `period` where there are any."""
+        """Return the statement of `kind` that this reader holds whole and that answers best for `period`; of equals the newest."""
         found = [
             (entry, record)
             for entry, record in self.evidence.about(product, kind)
             if record.is_whole and issuer in (None, entry.statement.issuer)
         ]
-        return min(found, key=lambda pair: not meet(period, pair[1].period), default=None)
+        return min(found, key=partial(_preference, period), default=None)
+
+    def _of_other_days(self, product: str, taken: Entry, period: Period | None) -> list[Entry]:
+        """The newest statements of the signer of `taken` that state other days, of `period` where one is wanted, and aren't counted."""
+        record: Any = taken.record
+        kind: type[Any] = type(record)
+        found = [
+            entry
+            for entry, stated in self.evidence.about(product, kind)
+            if entry.statement.issuer == taken.statement.issuer
+            and stated.is_whole
+            and isinstance(stated.period, Period)
+            and not meet(record.period, stated.period)
+            and meet(period, stated.period)
+        ]
+        return sorted(found[:_OTHERS_NAMED], key=lambda entry: entry.index)
+
+    def _check_days(self, product: str) -> None:
+        """Name the statements about the demanded product that state other days than the one that is counted."""
+        for taken in self._taken.get(0, []):
+            others = self._of_other_days(product, taken, None)
+            for entry in others:
+                self._use(entry)
+            if others:
+                record: Any = taken.record
+                named = ", ".join(f"{entry.index} ({shown(entry.record.period)})" for entry in others)  # type: ignore[union-attr]
+                what = f"entry {taken.index} ({shown(record.period)}) is counted; other days are stated in {named}"
+                remedy = "nothing to do, where the counted days stand for the others"
+                self._find([Finding("periods", "note", product, what, remedy)])
 
     def _declared_unit(
         self, product: str, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
@@ -419,6 +455,8 @@ class ProductSystemDraft(LineEmissions):
         formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
         self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
+        signed = entry.statement.issued_at.date()
+        self._find(yet_to_come(record.period, signed, self.rule_set.gates.periods.line, where=process.place))
         self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
@@ -516,7 +554,7 @@ class ProductSystemDraft(LineEmissions):
     def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
         """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
         stated = self.evidence.about(product, ProductFootprint)
-        for entry, record in sorted(stated, key=lambda pair: not meet(period, pair[1].period)):
+        for entry, record in sorted(stated, key=partial(_preference, period)):
             name: Any = record.rule_set
             if (
                 issuer not in (None, entry.statement.issuer)
@@ -611,6 +649,7 @@ class ProductSystemDraft(LineEmissions):
             return
         effect = self.rule_set.gates.periods.supplier
         self._find(apart(period, self._periods.get(supplier), effect, where=where))
+        self._check_covered(period, supplier, where)
         composition = getattr(line, "composition", None)
         said = {getattr(line, "comparable_flow", None), composition.formula if composition is not None else None}
         self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
@@ -629,6 +668,15 @@ class ProductSystemDraft(LineEmissions):
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
+
+    def _check_covered(self, period: Period | None, supplier: int, where: str) -> None:
+        """Compare the supplier's days with its consumer's."""
+        taken = self._taken.get(supplier, [])[:1]
+        others = self._of_other_days(self.names[supplier], taken[0], period) if taken and period is not None else []
+        for entry in others:
+            self._use(entry)
+        indices, effect = [entry.index for entry in others], self.rule_set.gates.periods.supplier
+        self._find(covered(period, self._periods.get(supplier), effect, indices, where=where))
 
     def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
         """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.
@@ -697,6 +745,13 @@ def _stated(line: Material, per_made: float) -> Stated:
 
 def _items(value: object) -> tuple[Any, ...]:
     return value.items if isinstance(value, Lines) else ()
+
+
+def _preference(period: Period | Sealed | None, pair: tuple[Entry, Any]) -> tuple[int, ...]:
+    """The order in which the statements of a product answer for `period`."""
+    entry, record = pair
+    wanted = period if isinstance(period, Period) else None
+    return preference(record.period, entry.statement.issued_at.date(), wanted)
 
 
 def _year(period: Period | Sealed | None) -> int | None:
