@@ -10,8 +10,8 @@ from typing import Literal
 from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
 from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
-from bom_graph.records import ActivityData, BatteryModel, Lines, Measure
-from bom_graph.rules import Effect, Limits, RuleSet
+from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Site
+from bom_graph.rules import Effect, ElectricityBasis, Limits, RuleSet
 
 Level = Literal["note", "soft", "hard"]
 
@@ -108,6 +108,26 @@ def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str)
     what = f"the element balance can't be checked, and {shown} comes in: {'; '.join(why)}"
     remedy = "state the composition of each product, and of each input, by mass"
     return [Finding("element_balance", "soft", where, what, remedy)]
+
+
+def grid_elsewhere(record: ActivityData, plant: object, electricity: ElectricityBasis, *, where: str) -> list[Finding]:
+    """Return a finding for each grid outside the country of the site, else of the `plant` that a battery model names.
+
+    Hard where the national average of the place is what counts. It never refuses: a site near a border may hang on the other country's
+    grid, which its operator has to show.
+    """
+    site = record.site or plant
+    if not isinstance(site, Site):
+        return []
+    level: Level = "hard" if electricity.basis == "national_average" else "soft"
+    found = []
+    for path, line in record.lines("electricity"):
+        if line.consumed and line.geography.partition("-")[0] != site.country:
+            supply = line.supply.replace("_", " ")
+            what = f"the site is in {site.country}, its {supply} electricity is stated as of {line.geography}"
+            remedy = "state the grid of the site's country, or show the connection to the other"
+            found.append(Finding("electricity", level, f"{where} {path}", what, remedy))
+    return found
 
 
 def consumption(name: str, of_record: float, by_bill: float, unit: str, gate: Limits, *, where: str) -> Finding:

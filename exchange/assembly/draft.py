@@ -46,6 +46,7 @@ from bom_graph import (
     delivered_energy,
     element_balance,
     energy_findings,
+    grid_elsewhere,
     lines_outside,
     meet,
     mixed_families,
@@ -457,6 +458,9 @@ class ProductSystemDraft(LineEmissions):
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
         signed = entry.statement.issued_at.date()
         self._find(yet_to_come(record.period, signed, self.rule_set.gates.periods.line, where=process.place))
+        model = self.battery_model(product) if number == 0 else None
+        plant = model.plant if model is not None else None
+        self._find(grid_elsewhere(record, plant, self.rule_set.electricity, where=process.place))
         self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
