@@ -6,7 +6,15 @@ Pure: no database, clock, network or randomness.
 from bom_graph.allocation import allocate, possible_keys
 from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
-from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
+from bom_graph.composition import (
+    BALANCED_ELEMENTS,
+    Basis,
+    Restated,
+    balanced_elements,
+    hydrate_mistaken,
+    mass_fractions,
+    restate,
+)
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.deliveries import deliveries_against_consumption
 from bom_graph.difference import (
@@ -70,6 +78,7 @@ from bom_graph.gates import (
     out_of_scope,
     plausible_range,
     sealed_total,
+    taken_at_word,
     unbalanced,
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
@@ -127,6 +136,7 @@ from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSyst
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "BALANCED_ELEMENTS",
     "COLUMNS",
     "DEFAULT_MATERIALITY",
     "LIFE_CYCLE",
@@ -240,6 +250,7 @@ __all__ = [
     "allocate",
     "apart",
     "assess",
+    "balanced_elements",
     "base_unit",
     "candidate_average",
     "certified_shares",
@@ -297,6 +308,7 @@ __all__ = [
     "solve",
     "solve_file",
     "stored",
+    "taken_at_word",
     "terms",
     "unbalanced",
     "waterfall",

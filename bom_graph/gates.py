@@ -110,6 +110,12 @@ def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str)
     return [Finding("element_balance", "soft", where, what, remedy)]
 
 
+def taken_at_word(formula: str, why: str, *, where: str) -> Finding:
+    """Return the soft finding that a formula, which an element balance rests on, is its consumer's word alone."""
+    what = f"{formula} is the consumer's word alone: {why}"
+    return Finding("composition", "soft", where, what, "ask for the composition to be stated by whoever knows it")
+
+
 def grid_elsewhere(record: ActivityData, plant: object, electricity: ElectricityBasis, *, where: str) -> list[Finding]:
     """Return a finding for each grid outside the country of the site, else of the `plant` that a battery model names.
 

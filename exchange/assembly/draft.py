@@ -38,6 +38,7 @@ from bom_graph import (
     UnitError,
     Waste,
     apart,
+    balanced_elements,
     base_unit,
     compile_system,
     contradiction,
@@ -55,6 +56,7 @@ from bom_graph import (
     preference,
     sealed_total,
     shown,
+    taken_at_word,
     unbalanced,
     yet_to_come,
 )
@@ -664,6 +666,9 @@ class ProductSystemDraft(LineEmissions):
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
+        elif composition is not None and balanced_elements(composition.formula, where=where):
+            why = f"nothing at hand states what {product} is made of"
+            self._find([taken_at_word(composition.formula, why, where=where)])
         elif made_as is not None and isinstance(line, Material) and self.units[supplier] == "kg":
             self._taken_as(product, made_as, where)
         try:
