@@ -63,7 +63,7 @@ from bom_graph import (
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.lines import LineEmissions, UnitProcess
-from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
+from exchange.assembly.precedence import BillLine, Consumed, Stated, matched, weighed
 from exchange.assembly.result import Gap
 from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
@@ -312,18 +312,24 @@ class ProductSystemDraft(LineEmissions):
                     Gap(product, "its statement says nothing of inputs; `inputs: []` says that there are none")
                 )
         if activity is not None:
-            self._check_said(product, *activity, has_bill=bill is not None)
+            self._check_said(product, *activity, bill[1] if bill is not None else None)
         return number
 
-    def _check_said(self, product: str, entry: Entry, record: ActivityData, *, has_bill: bool) -> None:
+    def _check_said(self, product: str, entry: Entry, record: ActivityData, bill: BillOfMaterials | None) -> None:
         """Name what the activity data leaves out: nothing said of electricity is a gap, nothing at all going in is remarkable."""
         if record.electricity is None:
             text = "its statement says nothing of electricity; `electricity: []` says that there is none"
             self.gaps.append(Gap(product, text))
-        elif record.inputs is not None and not has_bill and not any(record.lines(*_PROCESS_LINES)):
-            what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
-            remedy = "ask its maker for the lines of the process"
-            self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
+            return
+        lines = [line for _, line in record.lines(*_PROCESS_LINES)]
+        components = _items(bill.components) if bill is not None else ()
+        if any(line.consumed for line in (*lines, *components)) or (record.inputs is None and bill is None):
+            return
+        what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
+        if lines or components:
+            what = "every amount in its lines comes to zero, changes of stock included: it adds zero"
+        remedy = "ask its maker for the lines of the process"
+        self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
 
     def _compare_others(self, product: str, kind: type[Any], taken: tuple[Entry, Any] | None) -> None:
         """Name what the issuer's other statements of `kind` about `product` say of the same days."""
@@ -541,10 +547,25 @@ class ProductSystemDraft(LineEmissions):
         lines = [_bill_line(line, shares.get(line.id, []), made) for line in _items(record.components)]
         for material in matched(lines, stated):
             if material.consumed:
-                self._find(material.findings(self.rule_set.gates.consumption, where=place))
+                compared = weighed(material, partial(self._kg_per_unit, self._periods.get(number)))
+                self._find(compared.findings(self.rule_set.gates.consumption, where=place))
                 continue
             for found in material.lines:
                 self._component(unit, found.component, shares.get(found.component.id, []))
+
+    def _kg_per_unit(self, period: Period | None, product: str, unit: str) -> float | None:
+        """kg per base unit of a product, as its maker's activity data states it; None where it doesn't."""
+        found = self._newest(product, ActivityData, None, period)
+        kind = {"piece": "pieces", "kWh": "energy"}.get(unit)
+        if found is None or kind is None:
+            return None
+        entry, record = found
+        output = _output(record, product)
+        made, kg = output.quantity(kind), output.quantity("mass")
+        if made is None or kg is None:
+            return None
+        self._use(entry)
+        return float(kg / made)
 
     def _component(self, unit: UnitProcess, line: Component, shares: list[Any]) -> None:
         """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
