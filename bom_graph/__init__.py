@@ -78,6 +78,7 @@ from bom_graph.gates import (
     out_of_scope,
     plausible_range,
     sealed_total,
+    stated_factor,
     taken_at_word,
     unbalanced,
 )
@@ -307,6 +308,7 @@ __all__ = [
     "simulate",
     "solve",
     "solve_file",
+    "stated_factor",
     "stored",
     "taken_at_word",
     "terms",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -177,6 +177,23 @@ def plausible_range(
     remedy = "check units and amounts of its lines, and that nothing is left out"
     refuses = is_hard and gate.hard_effect == "refuse"
     return [Finding("plausible_range", "hard" if is_hard else "soft", where, what, remedy, refuses)]
+
+
+def stated_factor(
+    kg_co2e: float, unit: str, background: Sequence[FactorRow], gate: Limits, *, where: str
+) -> list[Finding]:
+    """Return a finding where a factor that a statement brings along lies beyond the background of the same flow, either way.
+
+    As `plausible_range`. A factor of zero is beyond any background; where there is none to compare with, it is soft.
+    """
+    values = _per(unit, background)
+    remedy = "correct the factor, leave it out for the release's, or show what it rests on"
+    if not values:
+        what = "a factor of zero is stated: nothing is done without emissions"
+        return [Finding("plausible_range", "soft", where, what, remedy)] if kg_co2e == 0 else []
+    found = plausible_range(kg_co2e, unit, background, gate, where=where)
+    said = f"{kg_co2e:.6g} kg CO2e/{unit} is"
+    return [replace(one, what=one.what.replace(f"{said} calculated", f"{said} stated"), remedy=remedy) for one in found]
 
 
 def sealed_total(

@@ -40,6 +40,7 @@ from bom_graph import (
     hydrate_mistaken,
     look_up,
     restate,
+    stated_factor,
     stored,
     taken_at_word,
 )
@@ -290,6 +291,16 @@ class LineEmissions:
                 "year": None,
                 "nature": "modelled",
             }
+            names = (flow, "freight-truck") if flow == "freight-road" else (flow,)
+            rows = [
+                row
+                for release in self.releases
+                for row in release.rows
+                if row.family == LIFE_CYCLE and row.flow.startswith(names)
+            ]
+            gate = self.rule_set.gates.plausible_range
+            if flow:
+                self._find(stated_factor(float(stated.value), stated.per, rows, gate, where=f"{where}/factor"))
             return ResolvedFactor(float(stated.value), stated.per, named)
         wanted = flow if stated is None else str(stated.flow)
         proxies = self.rule_set.proxy_releases
