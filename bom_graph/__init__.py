@@ -70,6 +70,7 @@ from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
 from bom_graph.gates import (
     Finding,
     Level,
+    carbon_balance,
     consumption,
     element_balance,
     grid_elsewhere,
@@ -254,6 +255,7 @@ __all__ = [
     "balanced_elements",
     "base_unit",
     "candidate_average",
+    "carbon_balance",
     "certified_shares",
     "check_gas",
     "circular_footprint",

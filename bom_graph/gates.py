@@ -85,6 +85,38 @@ def element_balance(record: ActivityData, gate: Limits, *, where: str) -> list[F
     ]
 
 
+def carbon_balance(record: ActivityData, gate: Limits, *, counted: bool, where: str) -> list[Finding]:
+    """Return a finding where more biogenic CO2 is taken up than the products can hold and the process gives off again.
+
+    A product holds the carbon of its formula; without one it may be carbon altogether, 44/12 kg CO2 per kg. Beyond the gate's soft and
+    hard limit the finding is soft and hard; it refuses only where the removal is `counted` in the total. Pieces without stated mass
+    bound nothing, which is said.
+    """
+    lines = [line for _, line in record.lines("direct_emissions") if line.gas == "CO2" and line.origin == "biogenic"]
+    signed = [(convert(line.consumed, line.unit, "kg", where=where), line.removal) for line in lines]
+    kept = float(sum((kg if removal else -kg for kg, removal in signed), Decimal(0)))
+    if kept <= 0 or not isinstance(record.outputs, Lines):
+        return []
+    remedy = "state as removal what stays in the product, and what the process gives off again as biogenic emission"
+    held = 0.0
+    for product in record.outputs:
+        kg = product.quantity("mass")
+        if kg is None:
+            what = f"{kept:.6g} kg CO2 are taken up, and {product.product} states no mass: whether it can hold it isn't known"
+            return [Finding("element_balance", "soft", where, what, remedy)]
+        carbon = 1.0
+        if product.composition is not None:
+            basis = product.composition.basis
+            carbon = basis.dry(where=where) * mass_fractions(basis.formula).get("C", 0.0)
+        held += float(kg) * carbon / mass_fractions("CO2")["C"]
+    if kept <= held * (1 + gate.soft):
+        return []
+    is_hard = kept > held * (1 + gate.hard)
+    what = f"{kept:.6g} kg biogenic CO2 stay in the products as stated, which can hold the carbon of {held:.6g} kg"
+    refuses = is_hard and counted and gate.hard_effect == "refuse"
+    return [Finding("element_balance", "hard" if is_hard else "soft", where, what, remedy, refuses)]
+
+
 def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str) -> list[Finding]:
     """Return a soft finding where the element balance can't be made: what comes in has a formula, and a product has none.
 

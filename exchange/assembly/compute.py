@@ -54,6 +54,10 @@ def compute(
     footprint = _solved(assembly)
     assembly.findings += _sizes(assembly, footprint, 1.0 if kwh is None else float(kwh))
     assembly.findings += _claims(footprint)
+    if footprint.total < 0:
+        what = f"the total is below zero, {footprint.total:.6g} kg CO2e: more is taken up or credited than emitted"
+        remedy = "check removals and credits; what the product holds is given off again after its use"
+        assembly.findings.append(Finding("total", "soft", demand.product, what, remedy))
     assembly.check_plausible_range()
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)

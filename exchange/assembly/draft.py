@@ -40,6 +40,7 @@ from bom_graph import (
     apart,
     balanced_elements,
     base_unit,
+    carbon_balance,
     compile_system,
     contradiction,
     convert,
@@ -461,6 +462,9 @@ class ProductSystemDraft(LineEmissions):
         process = UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
         self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
+        counted = self.rule_set.gases.counts("CO2", "biogenic_removal")
+        limits = self.rule_set.gates.element_balance
+        self._find(carbon_balance(record, limits, counted=counted, where=process.place))
         formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
         self._find(unbalanced(record, formulas, where=process.place))
         self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
