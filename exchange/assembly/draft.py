@@ -474,6 +474,7 @@ class ProductSystemDraft(LineEmissions):
         plant = model.plant if model is not None else None
         self._find(grid_elsewhere(record, plant, self.rule_set.electricity, where=process.place))
         self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
+        self._find(split.worthless())
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
         delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)
