@@ -133,6 +133,11 @@ from bom_graph.rules import (
     rule_set_bytes,
     rule_set_ids,
 )
+from bom_graph.stocks import (
+    follows,
+    states_stock,
+    stock_breaks,
+)
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSystem, Uncertainty, simulate
 from bom_graph.wording import first_defect, in_words, why_unreadable
@@ -277,6 +282,7 @@ __all__ = [
     "element_balance",
     "energy_findings",
     "first_defect",
+    "follows",
     "format_amount",
     "grid_elsewhere",
     "gwp100",
@@ -311,6 +317,8 @@ __all__ = [
     "solve",
     "solve_file",
     "stated_factor",
+    "states_stock",
+    "stock_breaks",
     "stored",
     "taken_at_word",
     "terms",

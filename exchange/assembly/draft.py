@@ -48,6 +48,7 @@ from bom_graph import (
     delivered_energy,
     element_balance,
     energy_findings,
+    follows,
     grid_elsewhere,
     lines_outside,
     meet,
@@ -57,6 +58,8 @@ from bom_graph import (
     preference,
     sealed_total,
     shown,
+    states_stock,
+    stock_breaks,
     taken_at_word,
     unbalanced,
     yet_to_come,
@@ -431,6 +434,29 @@ class ProductSystemDraft(LineEmissions):
         ]
         return sorted(found[:_OTHERS_NAMED], key=lambda entry: entry.index)
 
+    def _check_stocks(self, product: str, entry: Entry, record: ActivityData) -> None:
+        """Compare the stocks of a statement with those of its operator's statements about the days before and after."""
+        beside = [
+            (other, stated)
+            for other, stated in self.evidence.about(product, ActivityData)
+            if other.statement.issuer == entry.statement.issuer
+            and stated.is_whole
+            and (follows(record.period, stated.period) or follows(stated.period, record.period))
+        ]
+        if not any(states_stock(stated) for stated in (record, *(stated for _, stated in beside))):
+            return
+        seen: set[bool] = set()
+        for other, stated in beside:
+            is_before = follows(record.period, stated.period)
+            # Of the days before, and of those after, the newest statement is the one that holds.
+            if is_before in seen:
+                continue
+            seen.add(is_before)
+            self._use(other)
+            pairs = [(other.index, stated), (entry.index, record)]
+            earlier, later = pairs if is_before else reversed(pairs)
+            self._find(stock_breaks(earlier, later, self.rule_set.gates.consumption, where=product))
+
     def _check_days(self, product: str) -> None:
         """Name the statements about the demanded product that state other days than the one that is counted."""
         for taken in self._taken.get(0, []):
@@ -461,20 +487,8 @@ class ProductSystemDraft(LineEmissions):
         made = self._made(number, _output(record, product))
         process = UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
-        self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
-        counted = self.rule_set.gases.counts("CO2", "biogenic_removal")
-        limits = self.rule_set.gates.element_balance
-        self._find(carbon_balance(record, limits, counted=counted, where=process.place))
-        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
-        self._find(unbalanced(record, formulas, where=process.place))
-        self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
-        signed = entry.statement.issued_at.date()
-        self._find(yet_to_come(record.period, signed, self.rule_set.gates.periods.line, where=process.place))
-        model = self.battery_model(product) if number == 0 else None
-        plant = model.plant if model is not None else None
-        self._find(grid_elsewhere(record, plant, self.rule_set.electricity, where=process.place))
-        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
-        self._find(split.worthless())
+        self._check_activity(process, record)
+        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set), *split.worthless()])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
         delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)
@@ -506,6 +520,22 @@ class ProductSystemDraft(LineEmissions):
                 case "transport":
                     self._transport(unit, line, path)
         return consumed
+
+    def _check_activity(self, process: UnitProcess, record: ActivityData) -> None:
+        """Hold what a statement says of a process against itself, and against the statements about the days beside it."""
+        gates, product, where, entry = self.rule_set.gates, process.product, process.place, process.entry
+        self._find(element_balance(record, gates.element_balance, where=where))
+        counted = self.rule_set.gases.counts("CO2", "biogenic_removal")
+        self._find(carbon_balance(record, gates.element_balance, counted=counted, where=where))
+        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
+        self._find(unbalanced(record, formulas, where=where))
+        self._find(lines_outside(record, gates.periods.line, where=where))
+        signed = entry.statement.issued_at.date()
+        self._find(yet_to_come(record.period, signed, gates.periods.line, where=where))
+        model = self.battery_model(product) if process.number == 0 else None
+        plant = model.plant if model is not None else None
+        self._find(grid_elsewhere(record, plant, self.rule_set.electricity, where=where))
+        self._check_stocks(product, entry, record)
 
     def _made(self, number: int, output: Any) -> float:
         """Return what the process made of its product in the product's unit, and keep the formula that it is stated as."""
@@ -565,12 +595,10 @@ class ProductSystemDraft(LineEmissions):
         if found is None or kind is None:
             return None
         entry, record = found
+        self._use(entry)
         output = _output(record, product)
         made, kg = output.quantity(kind), output.quantity("mass")
-        if made is None or kg is None:
-            return None
-        self._use(entry)
-        return float(kg / made)
+        return None if made is None or kg is None else float(kg / made)
 
     def _component(self, unit: UnitProcess, line: Component, shares: list[Any]) -> None:
         """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
