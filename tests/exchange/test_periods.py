@@ -72,9 +72,8 @@ def test_other_months_of_a_consumer_s_quarter_are_a_note(world: World) -> None:
 
 
 def test_statements_of_the_consumer_s_own_month_are_without_a_word(world: World) -> None:
-    for period in (None, FEBRUARY):
-        more = {} if period is None else {"period": period}
-        world.activity(SALT, copper("20" if period is None else "5"), **more)
+    world.activity(SALT, copper("20"))
+    world.activity(SALT, copper("5"), period=FEBRUARY)
     world.activity(CELL, of(SALT, "1"))
     result = world.compute(CELL, CHINA)
     assert result.footprint.total == pytest.approx(20 * COPPER)
