@@ -720,7 +720,12 @@ class ProductSystemDraft(LineEmissions):
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
-        elif composition is not None and balanced_elements(composition.formula, where=where):
+        elif (
+            composition is not None
+            and consumer in self.formulas
+            and balanced_elements(composition.formula, where=where)
+        ):
+            # The element balance of what is made rests on it; of a cell in pieces nothing does.
             why = f"nothing at hand states what {product} is made of"
             self._find([taken_at_word(composition.formula, why, where=where)])
         elif made_as is not None and isinstance(line, Material) and self.units[supplier] == "kg":

@@ -61,6 +61,12 @@ def test_a_flow_that_nobody_describes_is_taken_at_its_consumer_s_word(world: Wor
     assert "NiSO4 is the consumer's word alone" in finding.what
 
 
+def test_where_no_element_balance_rests_on_a_formula_it_needs_no_confirmation(world: World) -> None:
+    world.activity(SALT, copper("1"))
+    world.activity(CELL, of(SALT, "2", composition={"formula": "LiFePO4"}), unit="piece")
+    assert [one for one in world.compute(CELL).findings if one.gate == "composition"] == []
+
+
 def test_a_supplier_s_product_without_composition_is_taken_at_its_consumer_s_word(world: World) -> None:
     world.activity(SALT, copper("1"))
     world.activity(CATALYST, of(SALT, "2.072", composition={"formula": "NiSO4"}), formula="NiO")
