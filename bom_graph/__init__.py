@@ -6,7 +6,15 @@ Pure: no database, clock, network or randomness.
 from bom_graph.allocation import allocate, possible_keys
 from bom_graph.averages import Average, GroupFootprint, candidate_average
 from bom_graph.background import Background
-from bom_graph.composition import Basis, Restated, hydrate_mistaken, mass_fractions, restate
+from bom_graph.composition import (
+    BALANCED_ELEMENTS,
+    Basis,
+    Restated,
+    balanced_elements,
+    hydrate_mistaken,
+    mass_fractions,
+    restate,
+)
 from bom_graph.delivered import DeliveredEnergy, delivered_energy
 from bom_graph.deliveries import deliveries_against_consumption
 from bom_graph.difference import (
@@ -62,14 +70,18 @@ from bom_graph.gases import COLUMNS, Column, check_gas, column_of, gwp100
 from bom_graph.gates import (
     Finding,
     Level,
+    carbon_balance,
     carbon_kept,
     consumption,
     element_balance,
+    grid_elsewhere,
     mixed_families,
     mixed_gwp_sets,
     out_of_scope,
     plausible_range,
     sealed_total,
+    stated_factor,
+    taken_at_word,
     total_finding,
     unbalanced,
     unknown_members,
@@ -78,7 +90,17 @@ from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
 from bom_graph.naming import name_key, nation_of, nearly_same
 from bom_graph.pack_gates import Held, content_finding, credit_finding, energy_findings, mass_finding, recovered_finding
-from bom_graph.periods import apart, contradiction, lines_outside, meet, too_long
+from bom_graph.periods import (
+    apart,
+    contradiction,
+    covered,
+    lines_outside,
+    meet,
+    preference,
+    shown,
+    too_long,
+    yet_to_come,
+)
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
 from bom_graph.quantities import base_unit, convert, dimension, format_amount
@@ -125,6 +147,11 @@ from bom_graph.rules import (
     rule_set_bytes,
     rule_set_ids,
 )
+from bom_graph.stocks import (
+    follows,
+    states_stock,
+    stock_breaks,
+)
 from bom_graph.strict_json import read_json
 from bom_graph.system_file import MAX_SYSTEM_BYTES, SystemFile, SystemResult, solve_file
 from bom_graph.system_gates import size_findings
@@ -132,6 +159,7 @@ from bom_graph.uncertainty import Parameter, Pedigree, Simulation, UncertainSyst
 from bom_graph.wording import first_defect, in_words, why_unreadable
 
 __all__ = [
+    "BALANCED_ELEMENTS",
     "COLUMNS",
     "DEFAULT_MATERIALITY",
     "LIFE_CYCLE",
@@ -246,8 +274,10 @@ __all__ = [
     "allocate",
     "apart",
     "assess",
+    "balanced_elements",
     "base_unit",
     "candidate_average",
+    "carbon_balance",
     "carbon_kept",
     "certified_shares",
     "check_gas",
@@ -261,6 +291,7 @@ __all__ = [
     "content_finding",
     "contradiction",
     "convert",
+    "covered",
     "credit_finding",
     "delivered_energy",
     "deliveries_against_consumption",
@@ -270,7 +301,9 @@ __all__ = [
     "element_balance",
     "energy_findings",
     "first_defect",
+    "follows",
     "format_amount",
+    "grid_elsewhere",
     "gwp100",
     "half_even",
     "hydrate_mistaken",
@@ -294,6 +327,7 @@ __all__ = [
     "pact_primary_share",
     "plausible_range",
     "possible_keys",
+    "preference",
     "read_json",
     "recovered_finding",
     "release_bytes",
@@ -302,11 +336,16 @@ __all__ = [
     "rule_set_bytes",
     "rule_set_ids",
     "sealed_total",
+    "shown",
     "simulate",
     "size_findings",
     "solve",
     "solve_file",
+    "stated_factor",
+    "states_stock",
+    "stock_breaks",
     "stored",
+    "taken_at_word",
     "terms",
     "too_long",
     "total_finding",
@@ -314,4 +353,5 @@ __all__ = [
     "unknown_members",
     "waterfall",
     "why_unreadable",
+    "yet_to_come",
 ]

@@ -149,6 +149,12 @@ def restate(stated: Basis, wanted: str, *, where: str) -> Restated:
     return Restated(factor, how)
 
 
+def balanced_elements(formula: str, *, where: str) -> tuple[str, ...]:
+    """Return which of BALANCED_ELEMENTS a formula holds, in their order."""
+    held = mass_fractions(formula, where=where)
+    return tuple(element for element in BALANCED_ELEMENTS if element in held)
+
+
 def hydrate_mistaken(name: str, formula: str, *, where: str) -> str | None:
     """Return what is wrong where `name` speaks of a hydrate and `formula` has another count of water; else None."""
     said = next((count for pattern, count in _SAID_WATERS if re.search(pattern, name, re.IGNORECASE)), None)

@@ -34,6 +34,8 @@ from bom_graph.wording import why_unreadable
 MAX_RELEASE_BYTES = 16 * 1024 * 1024
 LIFE_CYCLE: Final = "co2e_life_cycle"
 Family = Literal["co2e_life_cycle", "co2_generation", "co2e_combustion", "co2_combustion"]
+#: What a recipe's balance is made of: bom_graph.composition.BALANCED_ELEMENTS.
+Element = Literal["Li", "Ni", "Co", "Mn", "P", "Fe"]
 #: First words of a GWP set: which factors can be added up without a word. Anything else is unstated.
 GWP_SETS: Final = ("AR4", "AR5", "AR6", "CO2")
 Name = Annotated[str, Field(min_length=1, max_length=500)]
@@ -50,7 +52,9 @@ class FactorRow(_Frozen):
 
     `nature`: measured at the source, modelled, or a statistic of an authority. `side` of electricity: as generated (`busbar`) or as the
     customer meters it, transmission included (`meter`). `gwp_set`, `boundary` and `licence` are the release's where a row has none.
-    `valid_from` and `valid_until` are the years for which its publisher lets it be used. `elsewhere` says why it may stand in, as a
+    `elements` are those of BALANCED_ELEMENTS that
+    it is made of, where it has no one formula; None where nobody says. `valid_from` and `valid_until` are the years for which its
+    publisher lets it be used. `elsewhere` says why it may stand in, as a
     marked proxy, for places that have no row.
     """
 
@@ -64,6 +68,7 @@ class FactorRow(_Frozen):
     family: Family
     nature: Literal["measured", "modelled", "statistical"]
     composition: str | None = None
+    elements: tuple[Element, ...] | None = None
     side: Literal["busbar", "meter"] | None = None
     boundary: str | None = None
     gwp_set: str | None = None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 from bom_graph.composition import BALANCED_ELEMENTS, Basis, mass_fractions
 from bom_graph.factors import Factor, FactorRow
 from bom_graph.quantities import UNITS, convert
-from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Record
-from bom_graph.rules import Effect, Limits, RuleSet
+from bom_graph.records import ActivityData, BatteryModel, Lines, Measure, Record, Site
+from bom_graph.rules import Effect, ElectricityBasis, Limits, RuleSet
 
 Level = Literal["note", "soft", "hard"]
 #: Of two names that are as alike as this, one may be a misspelling of the other.
@@ -90,6 +90,29 @@ def element_balance(record: ActivityData, gate: Limits, *, where: str) -> list[F
     ]
 
 
+def carbon_balance(record: ActivityData, gate: Limits, *, counted: bool, where: str) -> list[Finding]:
+    """Return a finding where more biogenic CO2 is taken up than the products can hold and the process gives off again.
+
+    A product holds the carbon of its formula; without one it may be carbon altogether, 44/12 kg CO2 per kg. Levels as `carbon_kept` says.
+    """
+    lines = [line for _, line in record.lines("direct_emissions") if line.gas == "CO2" and line.origin == "biogenic"]
+    signed = [(convert(line.consumed, line.unit, "kg", where=where), line.removal) for line in lines]
+    kept = float(sum((kg if removal else -kg for kg, removal in signed), Decimal(0)))
+    if not isinstance(record.outputs, Lines):
+        return []
+    held = 0.0
+    for product in record.outputs:
+        kg = product.quantity("mass")
+        if kg is None:
+            return carbon_kept(kept, None, gate, counted=counted, what=str(product.product), where=where)
+        carbon = 1.0
+        if product.composition is not None:
+            basis = product.composition.basis
+            carbon = basis.dry(where=where) * mass_fractions(basis.formula).get("C", 0.0)
+        held += float(kg) * carbon / mass_fractions("CO2")["C"]
+    return carbon_kept(kept, held, gate, counted=counted, what="the products", where=where)
+
+
 def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str) -> list[Finding]:
     """Return a soft finding where the element balance can't be made: what comes in has a formula, and a product has none.
 
@@ -113,6 +136,32 @@ def unbalanced(record: ActivityData, formulas: Mapping[str, str], *, where: str)
     what = f"the element balance can't be checked, and {shown} comes in: {'; '.join(why)}"
     remedy = "state the composition of each product, and of each input, by mass"
     return [Finding("element_balance", "soft", where, what, remedy)]
+
+
+def taken_at_word(formula: str, why: str, *, where: str) -> Finding:
+    """Return the soft finding that a formula, which an element balance rests on, is its consumer's word alone."""
+    what = f"{formula} is the consumer's word alone: {why}"
+    return Finding("composition", "soft", where, what, "ask for the composition to be stated by whoever knows it")
+
+
+def grid_elsewhere(record: ActivityData, plant: object, electricity: ElectricityBasis, *, where: str) -> list[Finding]:
+    """Return a finding for each grid outside the country of the site, else of the `plant` that a battery model names.
+
+    Hard where the national average of the place is what counts. It never refuses: a site near a border may hang on the other country's
+    grid, which its operator has to show.
+    """
+    site = record.site or plant
+    if not isinstance(site, Site):
+        return []
+    level: Level = "hard" if electricity.basis == "national_average" else "soft"
+    found = []
+    for path, line in record.lines("electricity"):
+        if line.consumed and line.geography.partition("-")[0] != site.country:
+            supply = line.supply.replace("_", " ")
+            what = f"the site is in {site.country}, its {supply} electricity is stated as of {line.geography}"
+            remedy = "state the grid of the site's country, or show the connection to the other"
+            found.append(Finding("electricity", level, f"{where} {path}", what, remedy))
+    return found
 
 
 def consumption(name: str, of_record: float, by_bill: float, unit: str, gate: Limits, *, where: str) -> Finding:
@@ -156,6 +205,23 @@ def plausible_range(
     remedy = "check units and amounts of its lines, and that nothing is left out"
     refuses = is_hard and gate.hard_effect == "refuse"
     return [Finding("plausible_range", "hard" if is_hard else "soft", where, what, remedy, refuses)]
+
+
+def stated_factor(
+    kg_co2e: float, unit: str, background: Sequence[FactorRow], gate: Limits, *, where: str
+) -> list[Finding]:
+    """Return a finding where a factor that a statement brings along lies beyond the background of the same flow, either way.
+
+    As `plausible_range`. A factor of zero is beyond any background; where there is none to compare with, it is soft.
+    """
+    values = _per(unit, background)
+    remedy = "correct the factor, leave it out for the release's, or show what it rests on"
+    if not values:
+        what = "a factor of zero is stated: nothing is done without emissions"
+        return [Finding("plausible_range", "soft", where, what, remedy)] if kg_co2e == 0 else []
+    found = plausible_range(kg_co2e, unit, background, gate, where=where)
+    said = f"{kg_co2e:.6g} kg CO2e/{unit} is"
+    return [replace(one, what=one.what.replace(f"{said} calculated", f"{said} stated"), remedy=remedy) for one in found]
 
 
 def sealed_total(

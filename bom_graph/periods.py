@@ -5,7 +5,8 @@ product say of the same days.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,10 @@ _SHOWN = 3
 MOST_YEARS = 5
 #: Lists of battery models and scenarios: there each member of a line is a figure of its own.
 _WHOLE_LINES = ("cycle_points", "distribution", "collection", "materials")
+#: A statement of fewer days doesn't come before one of a month or more only because its days are later.
+MONTH_DAYS = 28
+#: A supplier whose statement covers less of its consumer's days than this share is remarkable.
+LEAST_COVERED = 0.1
 
 
 def meet(first: object, second: object) -> bool:
@@ -30,6 +35,56 @@ def meet(first: object, second: object) -> bool:
 def shown(period: Period) -> str:
     """Return a period as people read it: ``2026-01-01 to 2026-01-31``."""
     return f"{period.start} to {period.end}"
+
+
+def days(period: Period) -> int:
+    """Return how many days a period has, its first and last included."""
+    return (period.end - period.start).days + 1
+
+
+def shared_days(first: Period, second: Period) -> int:
+    """Return how many days two periods have in common; below zero how far they are apart."""
+    return (min(first.end, second.end) - max(first.start, second.start)).days + 1
+
+
+def preference(stated: object, signed: date, wanted: Period | None) -> tuple[int, ...]:
+    """Return how well a statement of period `stated`, signed on that day, answers for `wanted`; the smallest is the best.
+
+    The most of the wanted days, then the nearest, then the fewest others. Without wanted days the latest, but after those of a month
+    or more what covers less, and last what had yet to come when it was signed. A statement without period holds for any day.
+    """
+    if not isinstance(stated, Period):
+        return (-days(wanted), 0) if wanted is not None else (0, 0, -signed.toordinal())
+    if wanted is not None:
+        return (-shared_days(stated, wanted), days(stated))
+    return (int(stated.start > signed), int(days(stated) < MONTH_DAYS), -stated.end.toordinal())
+
+
+def yet_to_come(stated: object, signed: date, effect: Effect, *, where: str) -> Iterator[Finding]:
+    """Yield a finding where all days of a statement lie after the day on which it was signed."""
+    if isinstance(stated, Period) and stated.start > signed:
+        what = f"it speaks of {shown(stated)} and was signed on {signed}: these days had yet to come"
+        yield Finding.by_effect("periods", effect, where, what, "state what was metered, after the period has ended")
+
+
+def covered(
+    consumer: object, supplier: object, effect: Effect, others: Sequence[int], *, where: str
+) -> Iterator[Finding]:
+    """Yield a finding where the supplier's statement covers less than a tenth of its consumer's days, and a note of others in them.
+
+    `others` are the entries that state other days of the consumer's period.
+    """
+    if not isinstance(consumer, Period) or not isinstance(supplier, Period):
+        return
+    shared, wanted = shared_days(consumer, supplier), days(consumer)
+    beside = f"entries {', '.join(map(str, others))} state other days of it and aren't counted" if others else ""
+    remedy = "ask the supplier for one statement of the consumer's period, or split the consumer's by period"
+    if 0 < shared < wanted * LEAST_COVERED:
+        what = f"the supplier's statement covers {shared} of the {wanted} days of the process that it goes into"
+        yield Finding.by_effect("periods", effect, where, f"{what}; {beside}" if beside else what, remedy)
+    elif beside:
+        what = f"the supplier's statement is of {shown(supplier)}, the process that it goes into of {shown(consumer)}"
+        yield Finding("periods", "note", where, f"{what}; {beside}", remedy)
 
 
 def lines_outside(record: ActivityData, effect: Effect, *, where: str) -> Iterator[Finding]:

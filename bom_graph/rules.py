@@ -164,8 +164,8 @@ class Limits(_Frozen):
 
 
 class Periods(_Frozen):
-    """What follows where a line's period leaves its statement's (`line`), where a supplier's doesn't meet its consumer's (`supplier`),
-    and where two statements of one process overlap (`overlap`)."""
+    """What follows where a line's period leaves its statement's, or its days had yet to come (`line`), where a supplier's doesn't meet
+    its consumer's or covers less than a tenth of it (`supplier`), and where two statements of one process overlap (`overlap`)."""
 
     line: Effect
     supplier: Effect

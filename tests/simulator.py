@@ -24,7 +24,7 @@ from signer import (
 
 ORIGIN = "log.packtrace.example/test"
 OPERATOR = "https://operator.example"
-START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+START = datetime(2026, 3, 5, 8, 0, tzinfo=UTC)
 
 
 class Simulator:

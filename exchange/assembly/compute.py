@@ -18,6 +18,7 @@ from bom_graph import (
     overstated,
     size_findings,
     solve,
+    total_finding,
     unknown_members,
 )
 from exchange.assembly.draft import ProductSystemDraft
@@ -56,6 +57,8 @@ def compute(
     assembly.findings += _sizes(assembly, footprint, 1.0 if kwh is None else float(kwh))
     assembly.findings += _claims(footprint)
     assembly.findings += _unknown(assembly)
+    if footprint.total < 0:
+        assembly.findings += total_finding(footprint.total, rule_set, where=demand.product)
     assembly.check_plausible_range()
     assembly.check_recovered(footprint)
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)

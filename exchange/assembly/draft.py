@@ -40,34 +40,47 @@ from bom_graph import (
     UnitError,
     Waste,
     apart,
+    balanced_elements,
     base_unit,
+    carbon_balance,
     compile_system,
     content_finding,
     contradiction,
     convert,
+    covered,
     delivered_energy,
     element_balance,
     energy_findings,
+    follows,
+    grid_elsewhere,
     lines_outside,
     meet,
     mixed_families,
     mixed_gwp_sets,
     plausible_range,
+    preference,
     recovered_finding,
     sealed_total,
+    shown,
+    states_stock,
+    stock_breaks,
+    taken_at_word,
     too_long,
     unbalanced,
+    yet_to_come,
 )
 from exchange.assembly.certificates import match_certificates
 from exchange.assembly.contents import Contents
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.lines import LineEmissions, UnitProcess
-from exchange.assembly.precedence import BillLine, Consumed, Stated, matched
+from exchange.assembly.precedence import BillLine, Consumed, Stated, matched, weighed
 from exchange.assembly.result import Gap
 from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
 from exchange.evidence import Entry
 
+#: So many statements of other days are named beside the one that is counted.
+_OTHERS_NAMED = 3
 _PROCESS_LINES = ("inputs", "electricity", "fuels", "direct_emissions", "waste", "transport")
 
 
@@ -119,6 +132,7 @@ class ProductSystemDraft(LineEmissions):
                 "name a product whose statements you may see",
             )
             return
+        self._check_days(product)
         position = 0
         while position < len(self._waiting):
             consumer, line, amount, where = self._waiting[position]
@@ -321,7 +335,8 @@ class ProductSystemDraft(LineEmissions):
         activity = self._newest(product, ActivityData, issuer, period) if unread is not ActivityData else None
         if activity is None and (branch := self._add_signed_footprint(product, issuer, period)) is not None:
             return branch
-        bill = self._newest(product, BillOfMaterials, issuer, period) if unread is not BillOfMaterials else None
+        made_in = activity[1].period if activity is not None else period
+        bill = self._newest(product, BillOfMaterials, issuer, made_in) if unread is not BillOfMaterials else None
         self._compare_others(product, ActivityData, activity)
         self._compare_others(product, BillOfMaterials, bill)
         if activity is None and bill is None:
@@ -345,18 +360,24 @@ class ProductSystemDraft(LineEmissions):
                     Gap(product, "its statement says nothing of inputs; `inputs: []` says that there are none")
                 )
         if activity is not None:
-            self._check_said(product, *activity, has_bill=bill is not None)
+            self._check_said(product, *activity, bill[1] if bill is not None else None)
         return number
 
-    def _check_said(self, product: str, entry: Entry, record: ActivityData, *, has_bill: bool) -> None:
+    def _check_said(self, product: str, entry: Entry, record: ActivityData, bill: BillOfMaterials | None) -> None:
         """Name what the activity data leaves out: nothing said of electricity is a gap, nothing at all going in is remarkable."""
         if record.electricity is None:
             text = "its statement says nothing of electricity; `electricity: []` says that there is none"
             self.gaps.append(Gap(product, text))
-        elif record.inputs is not None and not has_bill and not any(record.lines(*_PROCESS_LINES)):
-            what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
-            remedy = "ask its maker for the lines of the process"
-            self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
+            return
+        lines = [line for _, line in record.lines(*_PROCESS_LINES)]
+        components = _items(bill.components) if bill is not None else ()
+        if any(line.consumed for line in (*lines, *components)) or (record.inputs is None and bill is None):
+            return
+        what = "its statement says that nothing goes in and nothing is emitted: it adds zero"
+        if lines or components:
+            what = "every amount in its lines comes to zero, changes of stock included: it adds zero"
+        remedy = "ask its maker for the lines of the process"
+        self._find([Finding("nothing_stated", "soft", f"{product} (entry {entry.index})", what, remedy)])
 
     def _compare_others(self, product: str, kind: type[Any], taken: tuple[Entry, Any] | None) -> None:
         """Name what the issuer's other statements of `kind` about `product` say of the same days."""
@@ -435,15 +456,66 @@ class ProductSystemDraft(LineEmissions):
                 self.gaps.append(Gap(product, f"entry {entry.index} is a sealed bill of materials, {whose}"))
 
     def _newest(
-        self, product: str, kind: type[Any], issuer: str | None, period: Period | None = None
+        self, product: str, kind: type[Any], issuer: str | None, period: Period | Sealed | None = None
     ) -> tuple[Entry, Any] | None:
-        """Return the newest statement of `kind` that this reader holds whole, of those that meet `period` where there are any."""
+        """Return the statement of `kind` that this reader holds whole and that answers best for `period`; of equals the newest."""
         found = [
             (entry, record)
             for entry, record in self.evidence.about(product, kind)
             if record.is_whole and issuer in (None, entry.statement.issuer)
         ]
-        return min(found, key=lambda pair: not meet(period, pair[1].period), default=None)
+        return min(found, key=partial(_preference, period), default=None)
+
+    def _of_other_days(self, product: str, taken: Entry, period: Period | None) -> list[Entry]:
+        """The newest statements of the signer of `taken` that state other days, of `period` where one is wanted, and aren't counted."""
+        record: Any = taken.record
+        kind: type[Any] = type(record)
+        found = [
+            entry
+            for entry, stated in self.evidence.about(product, kind)
+            if entry.statement.issuer == taken.statement.issuer
+            and stated.is_whole
+            and isinstance(stated.period, Period)
+            and not meet(record.period, stated.period)
+            and meet(period, stated.period)
+        ]
+        return sorted(found[:_OTHERS_NAMED], key=lambda entry: entry.index)
+
+    def _check_stocks(self, product: str, entry: Entry, record: ActivityData) -> None:
+        """Compare the stocks of a statement with those of its operator's statements about the days before and after."""
+        beside = [
+            (other, stated)
+            for other, stated in self.evidence.about(product, ActivityData)
+            if other.statement.issuer == entry.statement.issuer
+            and stated.is_whole
+            and (follows(record.period, stated.period) or follows(stated.period, record.period))
+        ]
+        if not any(states_stock(stated) for stated in (record, *(stated for _, stated in beside))):
+            return
+        seen: set[bool] = set()
+        for other, stated in beside:
+            is_before = follows(record.period, stated.period)
+            # Of the days before, and of those after, the newest statement is the one that holds.
+            if is_before in seen:
+                continue
+            seen.add(is_before)
+            self._use(other)
+            pairs = [(other.index, stated), (entry.index, record)]
+            earlier, later = pairs if is_before else reversed(pairs)
+            self._find(stock_breaks(earlier, later, self.rule_set.gates.consumption, where=product))
+
+    def _check_days(self, product: str) -> None:
+        """Name the statements about the demanded product that state other days than the one that is counted."""
+        for taken in self._taken.get(0, []):
+            others = self._of_other_days(product, taken, None)
+            for entry in others:
+                self._use(entry)
+            if others:
+                record: Any = taken.record
+                named = ", ".join(f"{entry.index} ({shown(entry.record.period)})" for entry in others)  # type: ignore[union-attr]
+                what = f"entry {taken.index} ({shown(record.period)}) is counted; other days are stated in {named}"
+                remedy = "nothing to do, where the counted days stand for the others"
+                self._find([Finding("periods", "note", product, what, remedy)])
 
     def _declared_unit(
         self, product: str, activity: tuple[Entry, ActivityData] | None, bill: tuple[Entry, BillOfMaterials] | None
@@ -462,12 +534,8 @@ class ProductSystemDraft(LineEmissions):
         made = self._made(number, _output(record, product))
         process = UnitProcess(number, product, str(record.process_class), made, entry, _year(record.period))
         split = Split.of(record, process.place, instead=self.instead)
-        self._find(element_balance(record, self.rule_set.gates.element_balance, where=process.place))
-        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
-        self._find(unbalanced(record, formulas, where=process.place))
-        self._find(lines_outside(record, self.rule_set.gates.periods.line, where=process.place))
-        self._find(too_long(record, self.rule_set.gates.periods.line, where=process.place))
-        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set)])
+        self._check_activity(process, record)
+        self._find([*split.judged(self.rule_set), *split.one_sided(record, self.rule_set), *split.worthless()])
         self.other_keys.update(split.other_keys)
         found = match_certificates(self.evidence, entry, record, self.rule_set)
         delivered = compare_deliveries(self.evidence, entry, record, self.rule_set)
@@ -499,6 +567,23 @@ class ProductSystemDraft(LineEmissions):
                 case "transport":
                     self._transport(unit, line, path)
         return consumed
+
+    def _check_activity(self, process: UnitProcess, record: ActivityData) -> None:
+        """Hold what a statement says of a process against itself, and against the statements about the days beside it."""
+        gates, product, where, entry = self.rule_set.gates, process.product, process.place, process.entry
+        self._find(element_balance(record, gates.element_balance, where=where))
+        counted = self.rule_set.gases.counts("CO2", "biogenic_removal")
+        self._find(carbon_balance(record, gates.element_balance, counted=counted, where=where))
+        formulas = {row.flow: row.composition for row in self._background if row.composition is not None}
+        self._find(unbalanced(record, formulas, where=where))
+        self._find(lines_outside(record, gates.periods.line, where=where))
+        self._find(too_long(record, gates.periods.line, where=where))
+        signed = entry.statement.issued_at.date()
+        self._find(yet_to_come(record.period, signed, gates.periods.line, where=where))
+        model = self.battery_model(product) if process.number == 0 else None
+        plant = model.plant if model is not None else None
+        self._find(grid_elsewhere(record, plant, self.rule_set.electricity, where=where))
+        self._check_stocks(product, entry, record)
 
     def _made(self, number: int, output: Any) -> float:
         """Return what the process made of its product in the product's unit, and keep the formula that it is stated as."""
@@ -545,10 +630,23 @@ class ProductSystemDraft(LineEmissions):
         lines = [_bill_line(line, shares.get(line.id, []), made) for line in _items(record.components)]
         for material in matched(lines, stated):
             if material.consumed:
-                self._find(material.findings(self.rule_set.gates.consumption, where=place))
+                compared = weighed(material, partial(self._kg_per_unit, self._periods.get(number)))
+                self._find(compared.findings(self.rule_set.gates.consumption, where=place))
                 continue
             for found in material.lines:
                 self._component(unit, found.component, shares.get(found.component.id, []))
+
+    def _kg_per_unit(self, period: Period | None, product: str, unit: str) -> float | None:
+        """kg per base unit of a product, as its maker's activity data states it; None where it doesn't."""
+        found = self._newest(product, ActivityData, None, period)
+        kind = {"piece": "pieces", "kWh": "energy"}.get(unit)
+        if found is None or kind is None:
+            return None
+        entry, record = found
+        self._use(entry)
+        output = _output(record, product)
+        made, kg = output.quantity(kind), output.quantity("mass")
+        return None if made is None or kg is None else float(kg / made)
 
     def _component(self, unit: UnitProcess, line: Component, shares: list[Any]) -> None:
         """Add a component that the bill of materials alone states, by its suppliers' shares where there are any."""
@@ -564,7 +662,7 @@ class ProductSystemDraft(LineEmissions):
     def _add_signed_footprint(self, product: str, issuer: str | None, period: Period | None) -> int | None:
         """Add `product` as a sealed branch by its issuer's newest footprint under this rule set and version, one of `period` first."""
         stated = self.evidence.about(product, ProductFootprint)
-        for entry, record in sorted(stated, key=lambda pair: not meet(period, pair[1].period)):
+        for entry, record in sorted(stated, key=partial(_preference, period)):
             name: Any = record.rule_set
             if (
                 issuer not in (None, entry.statement.issuer)
@@ -659,6 +757,7 @@ class ProductSystemDraft(LineEmissions):
             return
         effect = self.rule_set.gates.periods.supplier
         self._find(apart(period, self._periods.get(supplier), effect, where=where))
+        self._check_covered(period, supplier, where)
         composition = getattr(line, "composition", None)
         said = {getattr(line, "comparable_flow", None), composition.formula if composition is not None else None}
         self._said_to_be.setdefault(supplier, set()).update(name for name in said if name is not None)
@@ -669,6 +768,14 @@ class ProductSystemDraft(LineEmissions):
             except CompositionError as error:
                 self._unfit(supplier, "composition", where, error.what, error.remedy)
                 return
+        elif (
+            composition is not None
+            and consumer in self.formulas
+            and balanced_elements(composition.formula, where=where)
+        ):
+            # The element balance of what is made rests on it; of a cell in pieces nothing does.
+            why = f"nothing at hand states what {product} is made of"
+            self._find([taken_at_word(composition.formula, why, where=where)])
         elif made_as is not None and isinstance(line, Material) and self.units[supplier] == "kg":
             self._taken_as(product, made_as, where)
         try:
@@ -677,6 +784,15 @@ class ProductSystemDraft(LineEmissions):
             self._unfit(supplier, "units", where, error.what, error.remedy)
             return
         self.links.append(Link(consumer, supplier, amount * share * (restated.factor if restated else 1)))
+
+    def _check_covered(self, period: Period | None, supplier: int, where: str) -> None:
+        """Compare the supplier's days with its consumer's."""
+        taken = self._taken.get(supplier, [])[:1]
+        others = self._of_other_days(self.names[supplier], taken[0], period) if taken and period is not None else []
+        for entry in others:
+            self._use(entry)
+        indices, effect = [entry.index for entry in others], self.rule_set.gates.periods.supplier
+        self._find(covered(period, self._periods.get(supplier), effect, indices, where=where))
 
     def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
         """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.
@@ -745,6 +861,13 @@ def _stated(line: Material, per_made: float) -> Stated:
 
 def _items(value: object) -> tuple[Any, ...]:
     return value.items if isinstance(value, Lines) else ()
+
+
+def _preference(period: Period | Sealed | None, pair: tuple[Entry, Any]) -> tuple[int, ...]:
+    """The order in which the statements of a product answer for `period`."""
+    entry, record = pair
+    wanted = period if isinstance(period, Period) else None
+    return preference(record.period, entry.statement.issued_at.date(), wanted)
 
 
 def _year(period: Period | Sealed | None) -> int | None:

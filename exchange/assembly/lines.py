@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bom_graph import (
+    BALANCED_ELEMENTS,
     LIFE_CYCLE,
     TRANSMISSION,
     Basis,
@@ -21,6 +22,7 @@ from bom_graph import (
     Factor,
     FactorError,
     FactorRelease,
+    FactorRow,
     Finding,
     Material,
     Period,
@@ -30,6 +32,7 @@ from bom_graph import (
     Transport,
     UnitError,
     Waste,
+    balanced_elements,
     column_of,
     convert,
     dimension,
@@ -37,7 +40,9 @@ from bom_graph import (
     hydrate_mistaken,
     look_up,
     restate,
+    stated_factor,
     stored,
+    taken_at_word,
 )
 from exchange.assembly.data_quality import factor_facts, facts_of_quality
 from exchange.assembly.deliveries import cited_delivery
@@ -155,12 +160,31 @@ class LineEmissions:
     def _as_factor(self, line: Material, factor: Factor | None, where: str) -> Restated | None:
         """What a kilogram of the line is of what the factor is for; None where it is the same, or nobody says. Raises CompositionError."""
         wanted = None if factor is None else factor.row.composition
-        if wanted is None or dimension(line.unit, where=where) != "mass":
+        if factor is None or dimension(line.unit, where=where) != "mass":
+            return None
+        if wanted is None:
+            self._check_elements(line, factor.row, where)
             return None
         if line.composition is None:
             self._taken_as(str(line.flow), wanted, where)
             return None
         return self._restated(line.composition.basis, wanted, where)
+
+    def _check_elements(self, line: Material, row: FactorRow, where: str) -> None:
+        """Hold a stated formula against what the flow is made of: the balance of its process rests on it. Raises CompositionError."""
+        stated = balanced_elements(line.composition.formula, where=where) if line.composition is not None else ()
+        if line.composition is None or not stated or set(stated) == set(row.elements or ()):
+            return
+        formula, flow = line.composition.formula, str(line.flow)
+        if row.elements is None:
+            self._find([taken_at_word(formula, f"the factor of {flow} doesn't say what it is made of", where=where)])
+            return
+        holds = ", ".join(row.elements) or f"none of {', '.join(BALANCED_ELEMENTS)}"
+        raise CompositionError(
+            f"the amount is stated as {formula}, and {flow} holds {holds}: another substance",
+            where=where,
+            remedy="name the background flow of this substance, or its supplier's product",
+        )
 
     def _taken_as(self, name: str, formula: str, where: str) -> None:
         """Say that an amount without stated composition is taken for `formula`."""
@@ -267,6 +291,16 @@ class LineEmissions:
                 "year": None,
                 "nature": "modelled",
             }
+            names = (flow, "freight-truck") if flow == "freight-road" else (flow,)
+            rows = [
+                row
+                for release in self.releases
+                for row in release.rows
+                if row.family == LIFE_CYCLE and row.flow.startswith(names)
+            ]
+            gate = self.rule_set.gates.plausible_range
+            if flow:
+                self._find(stated_factor(float(stated.value), stated.per, rows, gate, where=f"{where}/factor"))
             return ResolvedFactor(float(stated.value), stated.per, named)
         wanted = flow if stated is None else str(stated.flow)
         proxies = self.rule_set.proxy_releases

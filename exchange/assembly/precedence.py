@@ -7,8 +7,8 @@ of all of them. What one side names by a supplier's product and the other by its
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bom_graph import Basis, Component, CompositionError, Finding, Limits, consumption, restate
 
@@ -56,11 +56,14 @@ class Matched:
         name = ", ".join(dict.fromkeys(line.component.name for line in self.lines))
         place = f"{where} " + ", ".join(f"components/{line.component.id}" for line in self.lines)
         by_bill = [line.stated for line in self.lines]
-        of_record = [one for found in self.consumed.values() for one in found.stated]
+        of_record = _of_record(self)
         if len(units := {one.unit for one in (*by_bill, *of_record)}) > 1:
             text = f"{name} is taken from the activity data, not from the bill of materials"
-            what = f"{text}; they state it in different dimensions ({', '.join(sorted(units))})"
-            yield Finding("precedence", "note", place, what, "nothing to do: the rule set asks for it")
+            what = (
+                f"{text}; they state it in different dimensions ({', '.join(sorted(units))}): the two can't be compared"
+            )
+            remedy = "state both in one unit, or the mass of the product in its maker's output"
+            yield Finding("consumption", "soft", place, what, remedy)
             return
         (unit,) = units
         wanted, how = None, ""
@@ -108,6 +111,30 @@ class Matched:
             )
             what = f"the suppliers' shares of the activity data, which are counted, aren't those of the bill of materials: {shown}"
             yield Finding("supplier_shares", "soft", place, what, "correct the shares or the amounts, and sign again")
+
+
+def weighed(found: Matched, kg_per_unit: Callable[[str, str], float | None]) -> Matched:
+    """Return `found` in kg where its sides state it in different dimensions and `kg_per_unit(product, unit)` knows each one's mass."""
+    if len({one.unit for one in (*(line.stated for line in found.lines), *_of_record(found))}) < 2:
+        return found
+
+    def in_kg(stated: Stated, names: Iterable[str]) -> Stated:
+        masses = {kg_per_unit(name, stated.unit) for name in names} if stated.unit != "kg" else set()
+        # Suppliers whose pieces weigh otherwise leave nothing to compare by.
+        mass = next(iter(masses)) if len(masses) == 1 else None
+        return stated if mass is None else Stated(stated.amount * mass, "kg", None)
+
+    return Matched(
+        [replace(line, stated=in_kg(line.stated, line.shares)) for line in found.lines],
+        {
+            name: Consumed(taken.material, [in_kg(one, [name]) for one in taken.stated])
+            for name, taken in found.consumed.items()
+        },
+    )
+
+
+def _of_record(found: Matched) -> list[Stated]:
+    return [one for taken in found.consumed.values() for one in taken.stated]
 
 
 def matched(lines: Sequence[BillLine], consumed: Mapping[str, Consumed]) -> list[Matched]:

@@ -5,6 +5,7 @@ What the scenario leaves out comes from the rule set's defaults, as an assumptio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -32,6 +33,8 @@ from bom_graph import (
 )
 from exchange.assembly.result import Gap
 
+#: kg CO2e per t.km, and per kg of a material: what emits less covers nothing. No ship and no landfill comes near it.
+LEAST_PER_TKM = LEAST_PER_KG = 1e-4
 #: Legs that are shorter in all don't bring a pack to anybody.
 LEAST_KM = 1
 
@@ -136,8 +139,11 @@ class _Reader:
                 self._gap(stage, path, error.what)
                 continue
             amount = float(convert(work, "t.km", factor.per, where=path))
-            if amount * factor.value == 0:
-                self._gap(stage, path, "the leg comes to zero, by its distance, mass or factor: it covers nothing")
+            if amount * factor.value <= float(work) * LEAST_PER_TKM:
+                what = "the leg comes to zero, by its distance, mass or factor: it covers nothing"
+                if amount * factor.value:
+                    what = f"the leg emits less than {LEAST_PER_TKM:g} kg CO2e/t.km: it covers nothing"
+                self._gap(stage, path, what)
                 continue
             travelled += work
             self.found.emissions.append(Emission(leg, path, called, stage, amount, factor))
@@ -191,6 +197,7 @@ class _Reader:
         if not _items(self._record.materials):
             self._gap(end.stage, "materials", "it states what is collected, and not what becomes of it")
         self._check_materials(end.stage)
+        treated: list[tuple[float, float]] = []
         for line in _items(self._record.materials):
             path = f"materials/{line.id}"
             try:
@@ -217,9 +224,25 @@ class _Reader:
                 except (FactorError, UnitError) as error:
                     self._gap(stage, f"{path}/{term.factor}", error.what)
                     continue
-                self.found.emissions.append(
-                    Emission(line, path, f"{line.name}: {term.name}", stage, kg * term.share, factor)
-                )
+                one = Emission(line, path, f"{line.name}: {term.name}", stage, kg * term.share, factor)
+                self.found.emissions.append(one)
+                if term.share > 0 and not term.at_production:
+                    treated.append((float(one.amount), one.kg_co2e))
+                    self._check_zero(term, factor, f"{path}/{term.factor}")
+        self._check_treated(end.stage, treated)
+
+    def _check_zero(self, term: Term, factor: ResolvedFactor, path: str) -> None:
+        """Say where what is done to a material is stated to emit nothing."""
+        if factor.value == 0:
+            what = f"{term.name} is stated with a factor of zero: nothing is done without emissions"
+            remedy = "state the factor of the treatment, with its source"
+            self.found.findings.append(Finding("end_of_life", "soft", f"{self._where} {path}", what, remedy))
+
+    def _check_treated(self, stage: str, treated: list[tuple[float, float]]) -> None:
+        """Treatment that emits next to nothing in all leaves the stage a gap; `treated` are kg and kg CO2e."""
+        kg, kg_co2e = (math.fsum(one[place] for one in treated) for place in (0, 1))
+        if treated and kg_co2e < kg * LEAST_PER_KG:
+            self._gap(stage, "materials", f"their treatment comes to {kg_co2e:.3g} kg CO2e in all: it covers nothing")
 
     def _factor(self, line: RecoveredMaterial, term: Term, where: str) -> ResolvedFactor:
         stated = getattr(line, term.factor)

@@ -114,6 +114,40 @@ class Split:
                 return []
         return found
 
+    def worthless(self) -> list[Finding]:
+        """Return a finding for each output that bears much by its mass or number, and isn't known to be worth anything.
+
+        Much is ten times of what its price would give it; without prices of all, ten times of what another output bears. Who dumps a
+        heavy residue among its products takes their lines off them. Outputs that state energy are of one kind.
+        """
+        if self.allocation is None or not self.is_needed or self.allocation.key not in ("mass", "pieces"):
+            return []
+        keys = possible_keys(self.outputs)
+        if "energy" in keys:
+            return []
+        try:
+            taken = allocate(self.outputs, self.allocation)
+        except AllocationError:
+            return []
+        if "economic" in keys:
+            worth = allocate(self.outputs, Allocation.model_validate({"key": "economic"}))
+            said = "by price it would bear {}"
+        else:
+            worth = dict.fromkeys(taken, min(taken.values()))
+            said = "another output bears {}, and no prices say what they are worth"
+        return [
+            Finding(
+                "allocation",
+                "soft",
+                f"{self.where} outputs/{output.id}",
+                f"by {self.allocation.key} {output.product} bears {_percent(taken[output.product])} of the lines; "
+                + said.format(_percent(worth[output.product])),
+                "state the price of each output, or what is worth nothing as waste, which bears none of the lines",
+            )
+            for output in self.outputs
+            if taken[output.product] * LEAST_OF_PREFERRED >= worth[output.product]
+        ]
+
     def _bearing_little(
         self, lines: list[tuple[Fraction, Any]], said: str, preferred: Mapping[str, Fraction]
     ) -> list[Finding]:
