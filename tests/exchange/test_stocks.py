@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from bom_graph import Finding
+from bom_graph import Finding, load_release
+from exchange.assembly import Demand, compute
+from exchange.evidence import Evidence
+from exchange.kinds import load_policy
+from exchange.report import document
 from tests.exchange.test_assembly import CELL, CHINA, SALT, World, copper, of
+from tests.simulator import ORIGIN
 
 FEBRUARY = {"start": "2026-02-01", "end": "2026-02-28"}
 MARCH = {"start": "2026-03-01", "end": "2026-03-31"}
@@ -59,3 +64,16 @@ def test_of_a_restated_month_the_newest_is_compared(world: World) -> None:
     world.activity(CELL, of(SALT, "10", opening="0", closing="2"))
     world.activity(CELL, of(SALT, "10", opening="2", closing="1"), period=FEBRUARY)
     assert stock(world) == []
+
+
+@pytest.mark.parametrize("last", ["2", "9.99"])
+def test_whoever_holds_no_more_than_a_result_names_finds_the_same(world: World, last: str) -> None:
+    world.activity(SALT, copper("3"), period=FEBRUARY)
+    for closing in ("9.99", last):
+        world.activity(CELL, of(SALT, "10", opening="0", closing=closing))
+    world.activity(CELL, of(SALT, "10", opening="2", closing="1"), period=FEBRUARY)
+    result = world.compute(CELL, CHINA)
+    named = Evidence(ORIGIN, result.snapshot, result.inputs)
+    releases = [load_release(name) for name in CHINA.factor_releases]
+    again = compute(named, Demand(CELL), CHINA, releases, load_policy())
+    assert document(again) == document(result)
