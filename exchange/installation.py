@@ -58,6 +58,7 @@ LAST_SIGNED = "keys/log.checkpoint"
 NEXT = "log.next"
 RETIRED = "keys/log.retired"
 FROZEN = "frozen"
+ACCESS = "keys/access"
 PREDECESSOR = "predecessor"
 TRUST = "trust"
 _MAX_SECRET = 4096
@@ -76,6 +77,7 @@ class Installation:
     trust: Trust
     trust_file: TrustFile
     token: str = field(repr=False)
+    access_key: KeyPair = field(repr=False)
 
     @property
     def published(self) -> Path:
@@ -102,7 +104,9 @@ def open_installation(
     make_private_folder(folder)
     with alone(folder):
         _require_not_lost(engine, folder)
-        keys = _keys(folder / "keys", passphrase or kept_passphrase(folder, random), clock())
+        secret = passphrase or kept_passphrase(folder, random)
+        keys = _keys(folder / "keys", secret, clock())
+        access_key = _access_key(folder / ACCESS, secret)
         migrate(engine)
         origin = _log(engine, origin, random, folder)
         note_signer = _note_signer(origin, keys.log)
@@ -121,7 +125,7 @@ def open_installation(
         trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
         write_private(folder / TRUST, trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
-    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
+    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token, access_key)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -283,6 +287,16 @@ def _root(folder: Path, authority: CertificateAuthority) -> bytes:
             remedy="restore the authority and the root that belong together",
         ) from None
     return root
+
+
+def _access_key(path: Path, secret: str) -> KeyPair:
+    """Return the key that signs access tokens, making it on first use. Lost, it is made anew, and clients ask for new tokens."""
+    try:
+        if not path.exists():
+            save_key(path, KeyPair.generate("ES256"), secret)
+        return load_key(path, secret)
+    except SignerError as error:
+        raise SetupError(error.what, where=error.where, remedy=error.remedy) from error
 
 
 def _log_seed(path: Path, secret: str) -> bytes:
