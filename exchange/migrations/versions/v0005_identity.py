@@ -96,7 +96,7 @@ def upgrade() -> None:
         sa.Column("created_at", time, nullable=False),
         sa.Column("revoked_at", time, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_client")),
-        sa.UniqueConstraint("organisation", "name", name=op.f("uq_exchange_client_organisation")),
+        sa.UniqueConstraint("organisation", "name", name=op.f("uq_exchange_client_organisation_name")),
     )
 
 
