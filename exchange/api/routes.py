@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
@@ -59,6 +60,8 @@ class OrganisationBody(Body):
     csr: Annotated[str, Field(max_length=8192)]
     possession: Annotated[str, Field(max_length=256)]
     roles: Annotated[list[Role], Field(min_length=1, max_length=8)]
+    since: date | None = None
+    until: date | None = None
 
 
 class GrantBody(Body):
@@ -113,7 +116,7 @@ def enrol(request: Request, body: OrganisationBody, response: Response, actor: O
     except (binascii.Error, ValueError):
         raise StatementError("the CSR is not base64", where="csr", remedy="send the DER request in base64") from None
     services_of(request).accounts.check_speaks_for(actor, body.uri, "operator")
-    application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles))
+    application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles), body.since, body.until)
     enrolled = services_of(request).installation.operator.enrol(application)
     if enrolled.existed:
         response.status_code = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Engine, delete, exists, func, or_
@@ -226,12 +226,15 @@ def spoken_for(actor: Principal, organisation: Any) -> ColumnElement[bool]:
     return or_(own, ~exists().where(col(MemberRow.organisation) == organisation))
 
 
-def sees_entries(session: Session, actor: Principal) -> bool:
+def sees_entries(session: Session, actor: Principal, now: datetime) -> bool:
     """Whether the actor's organisation sees every entry of the ledger (never its disclosures): operators, verifiers and authorities."""
     if "operator" in actor.scopes:
         return True
     row = session.get(OrganisationRow, actor.organisation)
-    return row is not None and not _AUDITING.isdisjoint(row.roles.split())
+    if row is None or _AUDITING.isdisjoint(row.roles.split()):
+        return False
+    day = now.astimezone(UTC).date()
+    return (row.roles_since is None or row.roles_since <= day) and (row.roles_until is None or day <= row.roles_until)
 
 
 def _check_unused(session: Session, email: str) -> None:

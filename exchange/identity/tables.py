@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -13,7 +13,8 @@ from exchange.database import UtcTime
 class OrganisationRow(SQLModel, table=True):
     """An enrolled organisation with its newest key; the entries themselves are in the ledger.
 
-    `country` (ISO 3166-1 alpha-2) and `corporate_group` are as it stated them when it registered.
+    `roles_since` and `roles_until` are the first and last day of its roles; `country` (ISO 3166-1 alpha-2) and `corporate_group` are as it
+    stated them when it registered.
     """
 
     __tablename__ = "exchange_organisation"
@@ -25,6 +26,8 @@ class OrganisationRow(SQLModel, table=True):
     key_event: int
     roles: str = Field(default="", max_length=200)
     role_grant: int | None = None
+    roles_since: date | None = None
+    roles_until: date | None = None
     country: str | None = Field(default=None, max_length=2)
     corporate_group: str | None = Field(default=None, max_length=200, index=True)
 

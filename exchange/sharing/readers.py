@@ -106,7 +106,7 @@ class Sharing:
         may_see = or_(col(StatementRow.vct).in_(_OPEN), spoken_for(actor, col(StatementRow.issuer)), granted)
         with snapshot(self._engine) as connection, Session(connection) as session:
             row = session.exec(select(StatementRow).where(by_place)).one_or_none()
-            if row is not None and not sees_entries(session, actor):
+            if row is not None and not sees_entries(session, actor, self._clock()):
                 row = session.exec(select(StatementRow).where(by_place, may_see)).one_or_none()
             if row is None:
                 where = "index" if leaf_hash is None else "leaf_hash"
@@ -120,7 +120,7 @@ class Sharing:
                 "bundles of entries are for auditors", where="Authorization", remedy="send an access token"
             )
         with snapshot(self._engine) as connection, Session(connection) as session:
-            if not sees_entries(session, actor):
+            if not sees_entries(session, actor, self._clock()):
                 raise RightsError(
                     "bundles of entries are for the operator, verifiers and authorities",
                     where="path",

@@ -397,3 +397,13 @@ def test_a_lost_key_for_tokens_costs_new_tokens(sqlite_exchange: Exchange, monke
     assert found is not None
     assert found.organisation == company.uri
     assert clients(KeyPair.generate("ES256")).of_token(token) is None
+
+
+def test_roles_end(sqlite_exchange: Exchange) -> None:
+    maker = sqlite_exchange.member("maker")
+    bounded = {**maker.application("supplier"), "since": "2026-01-01", "until": "2026-01-05"}
+    assert sqlite_exchange.http.post("/api/v1/organisations", json=bounded).status_code == 201
+    assert sqlite_exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("salt")))).status_code == 201
+    sqlite_exchange.clock.advance(timedelta(days=1).total_seconds())
+    late = sqlite_exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("more"))))
+    assert "has the roles none" in check_problem(late, 400, "statement")["detail"]

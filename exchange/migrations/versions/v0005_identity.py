@@ -12,6 +12,8 @@ down_revision = "0004_missing_and_retired"
 def upgrade() -> None:
     time = exchange.database.UtcTime(length=32)
     with op.batch_alter_table("exchange_organisation") as table:
+        table.add_column(sa.Column("roles_since", sa.Date(), nullable=True))
+        table.add_column(sa.Column("roles_until", sa.Date(), nullable=True))
         table.add_column(sa.Column("country", sa.String(length=2), nullable=True))
         table.add_column(sa.Column("corporate_group", sa.String(length=200), nullable=True))
         table.create_index(op.f("ix_exchange_organisation_corporate_group"), ["corporate_group"], unique=False)
@@ -107,3 +109,5 @@ def downgrade() -> None:
         table.drop_index(op.f("ix_exchange_organisation_corporate_group"))
         table.drop_column("corporate_group")
         table.drop_column("country")
+        table.drop_column("roles_until")
+        table.drop_column("roles_since")
