@@ -1,14 +1,76 @@
-"""Who may see what of a statement: the one place that decides. Deny by default.
+"""Who may do and see what: the one place that decides. Deny by default.
 
-Until there are accounts, the holder of the operator's token acts for every organisation; what a *reader* sees is decided here all the same.
+A `Principal` is who asks: a member of an organisation, one of its API clients, or the holder of the data folder's token, who is the
+operator on its own machine. What a principal may do is a set of scopes; for whom, `exchange.identity.Accounts.check_speaks_for` says;
+what a reader may see of a statement, `visible_paths`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+from exchange.errors import RightsError
 
 FULL = "full"
+
+Scope = Literal[
+    "data:read",
+    "statements:write",
+    "grants:write",
+    "footprints:write",
+    "requests:write",
+    "organisation:write",
+    "operator",
+]
+#: What each scope allows; shown where clients are made.
+SCOPES: Mapping[Scope, str] = {
+    "data:read": "read what the organisation owns and was granted",
+    "statements:write": "hand in statements that the organisation signed",
+    "grants:write": "grant others, and withdraw",
+    "footprints:write": "calculate, accept and export results",
+    "requests:write": "ask for data, and answer",
+    "organisation:write": "members, invitations, API clients, sites",
+    "operator": "approve organisations and grant roles",
+}
+MemberRole = Literal["admin", "contributor", "signatory", "viewer"]
+#: What members may do by their role. A signatory answers for the organisation: it hands in statements, and decides who sees what.
+MEMBER_SCOPES: Mapping[MemberRole, frozenset[Scope]] = {
+    "admin": frozenset(get_args(Scope)) - {"operator"},
+    "signatory": frozenset({"data:read", "statements:write", "grants:write", "footprints:write", "requests:write"}),
+    "contributor": frozenset({"data:read", "footprints:write", "requests:write"}),
+    "viewer": frozenset({"data:read"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: `name` (``member:<id>``, ``client:<id>`` or ``operator:token``) of `organisation` (URI), with its scopes.
+
+    `stands_in` is the operator on its own machine, who may act for organisations that have no accounts, and is recorded as having done so.
+    """
+
+    organisation: str
+    name: str
+    scopes: frozenset[Scope]
+    stands_in: bool = False
+
+    @classmethod
+    def standing_in(cls, operator: str) -> Principal:
+        """Return the holder of the data folder's token: the operator (URI) on its own machine, with every scope."""
+        return cls(operator, "operator:token", frozenset(SCOPES), stands_in=True)
+
+    def require(self, scope: Scope) -> None:
+        """Check that the principal has `scope`; RightsError otherwise."""
+        if scope not in self.scopes:
+            raise RightsError(
+                f"this needs the scope {scope}", where="scope", remedy="ask an admin of your organisation for it"
+            )
+
+    def recorded_as(self, organisation: str) -> str:
+        """Return what the record of an act for `organisation` says of who did it."""
+        return self.name if organisation == self.organisation else f"the operator for {organisation}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from exchange.errors import StatementError
@@ -47,11 +47,11 @@ class Admission:
         self.policy = policy
         self.log = CitableLog(trust.origin, predecessor=predecessor)
         self.keys = KeyRegister.empty()
-        self._roles: dict[str, frozenset[str]] = {}
+        self._roles: dict[str, RoleGrant] = {}
 
     @property
-    def roles(self) -> Mapping[str, frozenset[str]]:
-        """Roles by organisation URI; the operator's come with entry 0."""
+    def roles(self) -> Mapping[str, RoleGrant]:
+        """The newest grant of roles by organisation URI; the operator's comes with entry 0."""
         return MappingProxyType(self._roles)
 
     def check(self, index: int, token: str, disclosures: Sequence[str], *, at: datetime | None) -> Entry:
@@ -68,7 +68,7 @@ class Admission:
             # The first key comes with this very entry, and so do its intermediates.
             trust = trust.with_intermediates(carried_chain(token, index))
         statement = verify(token, disclosures, profile=kind.profile, trust=trust, at=at or seen.issued_at)
-        self._check_rights(index, statement)
+        self._check_rights(index, statement, at or statement.issued_at)
         if at is not None and statement.vct == KEY_EVENT.vct:
             # A key that nobody vouches for would lock its organisation out: refused when it comes in, not when it is used.
             event = read_key_event(index, statement)
@@ -83,10 +83,10 @@ class Admission:
         if statement.vct == KEY_EVENT.vct:
             self.keys = self.keys.apply(entry.index, statement)
             if entry.index == 0:
-                self._roles[statement.issuer] = frozenset({"operator"})
+                self._roles[statement.issuer] = RoleGrant(organisation=statement.issuer, roles=("operator",))
         elif statement.vct == ROLE_GRANT.vct:
             grant: RoleGrant = read_open(statement, RoleGrant)
-            self._roles[grant.organisation] = frozenset(grant.roles)
+            self._roles[grant.organisation] = grant
 
     def admit(self, index: int, token: str, disclosures: Sequence[str], *, at: datetime | None) -> Entry:
         """`check` and `take` in one: the way to read entries back in order."""
@@ -114,7 +114,7 @@ class Admission:
         for path, citation in citations(statement):
             check_citation(citation, log=self.log, index=index, where=path)
 
-    def _check_rights(self, index: int, statement: Statement) -> None:
+    def _check_rights(self, index: int, statement: Statement, when: datetime) -> None:
         if index == 0 and statement.vct != KEY_EVENT.vct:
             raise StatementError(
                 "entry 0 doesn't enrol the operator",
@@ -126,7 +126,9 @@ class Admission:
             self.keys.apply(index, statement)
             return
         self.keys.admit(index, statement)
-        self.policy.may_sign(statement.vct, self._roles.get(statement.issuer, frozenset()), issuer=statement.issuer)
+        grant = self._roles.get(statement.issuer)
+        roles = frozenset[str]() if grant is None else grant.on(when.astimezone(UTC).date())
+        self.policy.may_sign(statement.vct, roles, issuer=statement.issuer)
 
 
 def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:

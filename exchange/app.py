@@ -1,7 +1,8 @@
-"""The application: services behind HTTP, with the guards that hold until there are accounts.
+"""The application: services behind HTTP, and the guard before them. Deny by default.
 
-Every route but /healthz needs the token of the data folder: as a bearer token, or for pages as the cookie that the printed address sets.
-The cookie opens reads only, so that no other site's page can write with it.
+The guard finds out who asks, once for each request, and routes ask for the scopes they need. Who asks: an API client by its access token, a
+member by the cookie of a session, or the operator on its own machine by the data folder's token (as a bearer token, or for pages as the
+cookie that the printed address sets; it opens reads only). A cookie writes only for pages of our own.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from exchange.api import install_problems, ledger_router, router
+from exchange.access import Principal
+from exchange.api import SESSION_COOKIE, Rates, identity_router, install_problems, ledger_router, router
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import start_clock
 from exchange.services import Services
@@ -24,6 +27,22 @@ from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
 _SPARE_THREADS = 8
+#: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
+_PUBLIC = frozenset(
+    {
+        "/healthz",
+        "/login",
+        "/oauth/token",
+        "/api/v1/log",
+        "/api/v1/checkpoint",
+        "/api/v1/proofs/inclusion",
+        "/api/v1/proofs/consistency",
+        "/api/v1/registrations",
+        "/api/v1/sessions",
+        "/api/v1/members",
+    }
+)
+_PUBLIC_BELOW = ("/static/", "/ledger/")
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 #: In no path of ours. The router would overlook a line break at the end: its `$` matches before one.
@@ -31,8 +50,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
-    """Return the application on `services`; its clock publishes checkpoints while it runs."""
+def create_app(services: Services, *, checkpoint_seconds: float, public_address: str | None = None) -> FastAPI:
+    """Return the application on `services`; its clock publishes checkpoints while it runs.
+
+    `public_address` is what a proxy before it answers to (https://...); without it, it answers to loopback addresses alone.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,11 +73,14 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
         responses=REFUSALS,
     )
     app.state.services = services
+    app.state.rates = Rates()
+    app.state.secure_cookies = public_address is not None and public_address.startswith("https:")
     # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
     # a database that stands still leaves those for reading free.
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
+    app.include_router(identity_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)
@@ -64,13 +89,22 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.middleware("http")(_guard(services.installation.token))
+    app.middleware("http")(_guard(services, public_address))
     return app
 
 
-def _guard(token: str) -> Callable[[Request, Next], Awaitable[Response]]:
+def _guard(services: Services, public_address: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
+    token, standing_in = services.installation.token, services.standing_in
+    hosts = frozenset() if public_address is None else frozenset({urlsplit(public_address).netloc})
+
     async def guard(request: Request, call_next: Next) -> Response:
-        if (answer := _refused(request, token)) is not None:
+        if (answer := _not_ours(request, hosts)) is not None:
+            return answer
+        given = request.query_params.get("token")
+        if given is not None and request.method == "GET" and _same(given, token):
+            return _signed_in(request, token)
+        request.state.principal = await _who(request, services, standing_in)
+        if (answer := _refused(request)) is not None:
             return answer
         try:
             response = await call_next(request)
@@ -78,38 +112,74 @@ def _guard(token: str) -> Callable[[Request, Next], Awaitable[Response]]:
             return await unforeseen(request, error)
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
+        if public_address is not None and public_address.startswith("https:"):
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
 
     return guard
 
 
-def _refused(request: Request, token: str) -> Response | None:
-    """Return the answer to a request that goes no further; None for one that may."""
-    if not _is_this_machine(request.headers.get("host", "")):
+def _not_ours(request: Request, hosts: frozenset[str]) -> Response | None:
+    """Return the answer to a request for another host, or for a path that can't be one of ours; None for the rest."""
+    host = request.headers.get("host", "")
+    if host not in hosts and not _is_this_machine(host):
         return problem(
             400,
             "host",
-            "this exchange answers to loopback addresses only",
+            "this exchange doesn't answer to this name",
             where="Host",
-            remedy="use the address that the server printed",
+            remedy="use the address that the operator published",
         )
     if _UNPRINTABLE.search(request.scope["path"]):
         return problem(404, "not_found", "no such path", where="path", remedy="see /api/v1/openapi.json")
-    if request.url.path == "/healthz":
-        return None
-    given = request.query_params.get("token")
-    if given is not None and request.method == "GET" and _same(given, token):
-        return _signed_in(request, token)
-    if not _may_pass(request, token):
+    return None
+
+
+async def _who(request: Request, services: Services, standing_in: Principal) -> Principal | None:
+    """Return who asks; None for nobody that is known."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        if _same(value, services.installation.token):
+            return standing_in
+        return services.clients.known(value) or await to_thread.run_sync(services.clients.of_token, value)
+    if (session := request.cookies.get(SESSION_COOKIE)) is not None:
+        return await to_thread.run_sync(services.accounts.of_session, session)
+    if request.method in _READS and _same(request.cookies.get(COOKIE, ""), services.installation.token):
+        return standing_in
+    return None
+
+
+def _refused(request: Request) -> Response | None:
+    """Return the answer to a request that goes no further; None for one that may."""
+    path = request.url.path
+    if request.state.principal is None and path not in _PUBLIC and not path.startswith(_PUBLIC_BELOW):
         return problem(
             401,
             "unauthenticated",
-            "this needs the token of the data folder",
+            "this needs to know who asks",
             headers={"WWW-Authenticate": "Bearer"},
             where="Authorization",
-            remedy="send it as a bearer token, or open the address that the server printed",
+            remedy="send an access token, log in, or open the address that the server printed",
         )
-    return None if request.method in _READS else _bad_length(request)
+    if request.method in _READS:
+        return None
+    if SESSION_COOKIE in request.cookies and not _from_our_page(request):
+        return problem(
+            403,
+            "rights",
+            "a write by cookie has to come from a page of this exchange",
+            where="Origin",
+            remedy="send an access token instead of the cookie",
+        )
+    return _bad_length(request)
+
+
+def _from_our_page(request: Request) -> bool:
+    """Whether the browser says that a page of our own sends this (Fetch Metadata; else RFC 6454, section 7)."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
 
 
 def _is_this_machine(host: str) -> bool:
@@ -119,13 +189,6 @@ def _is_this_machine(host: str) -> bool:
         return name == "localhost" or ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _may_pass(request: Request, token: str) -> bool:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and _same(value, token):
-        return True
-    return request.method in _READS and _same(request.cookies.get(COOKIE, ""), token)
 
 
 def _bad_length(request: Request) -> Response | None:

@@ -47,6 +47,24 @@ class DoubleClaimError(ExchangeError):
     code = "double_claim"
 
 
+class ConflictError(ExchangeError):
+    """The sender asks for what is taken already, or what somebody decided meanwhile."""
+
+    code = "conflict"
+
+
+class CredentialsError(ExchangeError):
+    """The sender isn't who it says, or its log-in, invitation or token has ended."""
+
+    code = "unauthenticated"
+
+
+class TooManyError(ExchangeError):
+    """The sender has to wait: it asked too often."""
+
+    code = "too_many"
+
+
 class NotFoundError(ExchangeError):
     """What was asked for doesn't exist, or may not be seen by this reader."""
 

@@ -58,6 +58,7 @@ LAST_SIGNED = "keys/log.checkpoint"
 NEXT = "log.next"
 RETIRED = "keys/log.retired"
 FROZEN = "frozen"
+ACCESS = "access"
 PREDECESSOR = "predecessor"
 TRUST = "trust"
 _MAX_SECRET = 4096
@@ -76,6 +77,7 @@ class Installation:
     trust: Trust
     trust_file: TrustFile
     token: str = field(repr=False)
+    access_key: KeyPair = field(repr=False)
 
     @property
     def published(self) -> Path:
@@ -121,7 +123,7 @@ def open_installation(
         trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
         write_private(folder / TRUST, trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
-    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token)
+    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token, keys.access)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -217,7 +219,9 @@ def kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What the operator signs with: its key, the authority that issues certificates, the log's keys. `root` is a certificate (DER).
+    """What the operator signs with: its key, the authority that issues certificates, that of access tokens, the log's keys.
+
+    `root` is a certificate (DER).
 
     `log` holds seeds: one, or two while the second is to follow the first.
     """
@@ -225,6 +229,7 @@ class _Keys:
     operator: KeyPair
     authority: CertificateAuthority
     root: bytes
+    access: KeyPair
     log: tuple[bytes, ...] = field(repr=False)
 
 
@@ -241,7 +246,8 @@ def _keys(folder: Path, secret: str, now: datetime) -> _Keys:
         authority = load_authority(folder / "authority", secret)
         followers = [folder / NEXT] if (folder / NEXT).exists() else []
         log = tuple(_log_seed(path, secret) for path in (folder / "log", *followers))
-        return _Keys(load_key(folder / "operator", secret), authority, _root(folder, authority), log)
+        access = _access_key(folder / ACCESS, secret)
+        return _Keys(load_key(folder / "operator", secret), authority, _root(folder, authority), access, log)
     except KeyFileUnreadableError as error:
         remedy = "give the passphrase of the first start, or restore the file"
         raise SetupError(error.what, where=error.where, remedy=remedy) from error
@@ -283,6 +289,13 @@ def _root(folder: Path, authority: CertificateAuthority) -> bytes:
             remedy="restore the authority and the root that belong together",
         ) from None
     return root
+
+
+def _access_key(path: Path, secret: str) -> KeyPair:
+    """Return the key that signs access tokens; it is made when it is first looked for, also in a folder from before there were any."""
+    if not path.exists():
+        save_key(path, KeyPair.generate("ES256"), secret)
+    return load_key(path, secret)
 
 
 def _log_seed(path: Path, secret: str) -> bytes:

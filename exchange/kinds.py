@@ -9,11 +9,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from bom_graph import (
     ActivityData,
@@ -33,7 +34,17 @@ from signer import KEY_EVENT, Profile, Statement
 
 POLICY_FILE = "policy-1.json"
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Role = Literal["operator", "supplier", "pack_maker", "verifier", "factor_maintainer"]
+Role = Literal[
+    "operator",
+    "supplier",
+    "pack_maker",
+    "importer",
+    "vehicle_maker",
+    "verifier",
+    "factor_maintainer",
+    "expert",
+    "authority",
+]
 
 
 class _Open(BaseModel):
@@ -43,10 +54,23 @@ class _Open(BaseModel):
 
 
 class RoleGrant(_Open):
-    """The operator states which roles an organisation has."""
+    """The operator states which roles an organisation has, from the first day to the last (UTC) where it names them."""
 
     organisation: str
     roles: tuple[Role, ...]
+    since: date | None = None
+    until: date | None = None
+
+    def on(self, day: date) -> frozenset[str]:
+        """Return the roles that count on `day`."""
+        begun, over = self.since is None or self.since <= day, self.until is not None and self.until < day
+        return frozenset(self.roles) if begun and not over else frozenset()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise ValueError("the last day is before the first")
+        return self
 
 
 class Release(_Open):

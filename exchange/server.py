@@ -62,6 +62,7 @@ def open_services(settings: Settings) -> Services:
             installation,
             holder=f"{os.getpid()}-{new_secret(4).hex()}",
             clock=utc_now,
+            random=new_secret,
             witness_policy=settings.witness_policy,
             witness_seconds=settings.witness_seconds,
         )
@@ -93,7 +94,7 @@ def bind(host: str, port: int, *, or_free: bool) -> socket.socket:
 
 def make_server(services: Services, settings: Settings, listener: socket.socket) -> tuple[uvicorn.Server, Running]:
     """Return a server that is not running yet, and the address it will answer at."""
-    app = create_app(services, checkpoint_seconds=settings.checkpoint_seconds)
+    app = create_app(services, checkpoint_seconds=settings.checkpoint_seconds, public_address=settings.public_address)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

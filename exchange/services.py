@@ -9,8 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from exchange.access import Principal
 from exchange.calculation import Calculation, Exporter
 from exchange.cosigning import Witnesses, load_policy
+from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
@@ -26,12 +28,21 @@ class Services:
     """One exchange, ready to serve."""
 
     installation: Installation
+    accounts: Accounts
+    clients: ApiClients
+    directory: Directory
+    registrations: Registrations
     sharing: Sharing
     calculation: Calculation
     exporter: Exporter
     witnesses: Witnesses
     publisher: Publisher
     progress: Progress
+
+    @property
+    def standing_in(self) -> Principal:
+        """Who holds the data folder's token."""
+        return Principal.standing_in(self.installation.operator.uri)
 
 
 def utc_now() -> datetime:
@@ -44,6 +55,7 @@ def wire(
     *,
     holder: str,
     clock: Callable[[], datetime],
+    random: Callable[[int], bytes],
     witness_policy: Path | None = None,
     witness_seconds: float = WITNESS_SECONDS,
 ) -> Services:
@@ -52,8 +64,11 @@ def wire(
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
     """
     engine = installation.engine
-    sharing = Sharing(engine, installation.trust, installation.policy, clock)
-    calculation = Calculation(engine, sharing, installation.policy, clock)
+    accounts = Accounts(engine, clock, random)
+    clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
+    registrations = Registrations(engine, installation.operator, clock, random)
+    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
+    calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
@@ -67,7 +82,20 @@ def wire(
         clock=clock,
     )
     progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
-    return Services(installation, sharing, calculation, exporter, witnesses, publisher, progress)
+    directory = Directory(engine, clock)
+    return Services(
+        installation,
+        accounts,
+        clients,
+        directory,
+        registrations,
+        sharing,
+        calculation,
+        exporter,
+        witnesses,
+        publisher,
+        progress,
+    )
 
 
 def _published_size(installation: Installation) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -45,8 +46,14 @@ class Settings(BaseSettings):
         repr=False,  # it may hold a password
         description="PostgreSQL URL (postgresql+psycopg://...); without it, SQLite in the data folder.",
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback only until there are accounts.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on: a loopback one, behind a proxy that ends TLS."
+    )
     port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_address: str | None = Field(
+        default=None,
+        description="Address (https://...) of the proxy that ends TLS before the exchange; without it, loopback only.",
+    )
     origin: str | None = Field(
         default=None, description="The log's name, fixed when the log is founded; made up without it."
     )
@@ -76,10 +83,18 @@ class Settings(BaseSettings):
         except ValueError:
             loopback = False
         if not loopback:
-            raise ValueError(
-                f"{host} is not a loopback address; until there are accounts the exchange serves this machine only"
-            )
+            raise ValueError(f"{host} is not a loopback address; let a proxy that ends TLS stand before the exchange")
         return address
+
+    @field_validator("public_address")
+    @classmethod
+    def _https(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not parts.netloc or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+            raise ValueError("write it as https://name, without path")
+        return f"https://{parts.netloc.lower()}"
 
     @field_validator("origin")
     @classmethod

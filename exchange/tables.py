@@ -3,7 +3,17 @@
 from sqlmodel import SQLModel
 
 from exchange.calculation.tables import ExportRow, ResultRow
-from exchange.identity.tables import OrganisationRow, ReleaseRow
+from exchange.identity.tables import (
+    ClientRow,
+    IdentifierRow,
+    InvitationRow,
+    MemberRow,
+    OrganisationRow,
+    RegistrationRow,
+    ReleaseRow,
+    SessionRow,
+    SiteRow,
+)
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.jobs import LeaseRow
 from exchange.sharing.tables import GrantRow
@@ -14,14 +24,21 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "ClientRow",
     "DisclosureRow",
     "ExportRow",
     "GrantRow",
+    "IdentifierRow",
+    "InvitationRow",
     "LeaseRow",
+    "MemberRow",
     "OrganisationRow",
     "ProductLinkRow",
+    "RegistrationRow",
     "ReleaseRow",
     "ResultRow",
     "RetiredCertificateRow",
+    "SessionRow",
+    "SiteRow",
     "StatementRow",
 ]

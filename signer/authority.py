@@ -84,7 +84,7 @@ class CertificateAuthority:
         Raises BadCertificateError, BadKeyError or OrganisationMismatchError.
         """
         authority = self._issuer(not_before, not_after)
-        public_key = _requested_key(csr_der, organisation_uri)
+        public_key = requested_key(csr_der, organisation_uri)
         builder = _builder(self.key_pair, public_key, organisation_uri, not_before, not_after)
         builder = builder.subject_name(x509.Name([])).issuer_name(authority.subject)
         # RFC 5280, 4.2.1.6: critical, because the subject is empty.
@@ -108,7 +108,11 @@ class CertificateAuthority:
         return own
 
 
-def _requested_key(csr_der: bytes, organisation_uri: str) -> PublicKey:
+def requested_key(csr_der: bytes, organisation_uri: str) -> PublicKey:
+    """Return the key that a CSR (PKCS #10, DER) asks to be certified for the organisation; SignerError where it can't be.
+
+    The request is signed by that key and names that organisation.
+    """
     request = _read_request(csr_der)
     try:
         organisation = organisation_of(request.extensions)

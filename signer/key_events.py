@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, cast
 from cryptography import x509
 
 from signer import base64url
+from signer.authority import requested_key
 from signer.certificates import Certificate, Trust, read_leaf, verify_certificate
 from signer.errors import (
     BadCertificateError,
@@ -23,7 +24,7 @@ from signer.errors import (
     WrongKindError,
 )
 from signer.jws import open_envelope
-from signer.keys import Signer, verify_signature
+from signer.keys import PublicKey, Signer, thumbprint_of, verify_signature
 from signer.open_claims import read_open_claims
 from signer.statements import ALWAYS_OPEN, Profile, Statement
 from signer.strict_json import JSON, quote_names
@@ -68,6 +69,18 @@ class KeyEvent:
 def proof_of_possession(signer: Signer, origin: str, organisation: str) -> str:
     """The signature, in base64url, by which a new key's holder agrees to its enrolment in this log."""
     return base64url.encode(signer.sign(_possession_message(origin, organisation, signer.thumbprint)))
+
+
+def check_application(csr_der: bytes, organisation: str, possession: str, origin: str) -> str:
+    """Check a request for enrolment before anybody certifies it; return the thumbprint of its key.
+
+    Raises BadCertificateError, OrganisationMismatchError or AlgorithmNotAllowedError for the CSR (DER), BadPossessionError where its key
+    did not sign for this log and organisation.
+    """
+    key = requested_key(csr_der, organisation)
+    thumbprint = thumbprint_of(key)
+    _check_signed(key, possession, _possession_message(origin, organisation, thumbprint), "possession")
+    return thumbprint
 
 
 def enrolment_claims(certificate_der: bytes, possession: str, chain: Sequence[bytes] = ()) -> dict[str, JSON]:
@@ -203,11 +216,14 @@ def _intermediate(value: JSON, where: str) -> bytes:
 
 
 def _check_possession(statement: Statement, certificate: Certificate, index: int) -> None:
-    where = f"entry {index} proof_of_possession"
-    signature = base64url.decode(_text(statement, "proof_of_possession", index), where)
     message = _possession_message(statement.audience, certificate.organisation, certificate.thumbprint)
+    signature = _text(statement, "proof_of_possession", index)
+    _check_signed(certificate.public_key, signature, message, f"entry {index} proof_of_possession")
+
+
+def _check_signed(key: PublicKey, possession: str, message: bytes, where: str) -> None:
     try:
-        verify_signature(certificate.public_key, signature, message, where)
+        verify_signature(key, base64url.decode(possession, where), message, where)
     except BadSignatureError as error:
         remedy = "let the new key's holder sign for this log and organisation"
         raise BadPossessionError("the new key did not sign this enrolment", where=where, remedy=remedy) from error

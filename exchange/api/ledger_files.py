@@ -6,10 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from exchange.api.strict import services_of
 from exchange.errors import NotFoundError
-from exchange.services import Services
 from ledger import CHECKPOINT_PATH, parse_path
 
+#: Bundles of entries: who signed how much of what, and when. The other files are hashes, and public.
+_ENTRIES = "tile/entries/"
 ledger_router = APIRouter(prefix="/ledger")
 _CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}, "application/octet-stream": {}}}}
 _UNCHANGING = "private, max-age=31536000, immutable"
@@ -18,10 +20,12 @@ _UNCHANGING = "private, max-age=31536000, immutable"
 @ledger_router.get("/{path:path}", response_class=Response, responses=_CONTENT)
 def published_file(request: Request, path: str) -> Response:
     """A file of the published log. The path is parsed strictly, so that it can't leave the log's folder."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     is_checkpoint = path == CHECKPOINT_PATH
     if not is_checkpoint:
         parse_path(path)
+    if path.startswith(_ENTRIES):
+        services.sharing.check_sees_entries(request.state.principal)
     try:
         data = (services.installation.published / path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):

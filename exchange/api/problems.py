@@ -20,6 +20,8 @@ from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import (
+    ConflictError,
+    CredentialsError,
     DamagedError,
     DoubleClaimError,
     ExchangeError,
@@ -27,6 +29,7 @@ from exchange.errors import (
     NotFoundError,
     NoWitnessesError,
     RightsError,
+    TooManyError,
 )
 from exchange.report import finding_documents
 from ledger import (
@@ -46,7 +49,7 @@ log = logging.getLogger("packtrace.api")
 MEDIA_TYPE = "application/problem+json"
 #: On every answer, a refusal too.
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; "
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -58,7 +61,10 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (EntryUnknownError, 404),
     (OutOfRangeError, 404),
     (UnpublishedSizeError, 404),
+    (CredentialsError, 401),
     (RightsError, 403),
+    (ConflictError, 409),
+    (TooManyError, 429),
     (JtiReusedError, 409),
     (DoubleClaimError, 409),
     (NotPublishedError, 409),
@@ -77,6 +83,7 @@ _RETRY_AFTER: Sequence[tuple[type[Exception], int]] = (
     (NotCommittedError, 1),
     (CommitUncertainError, 1),
     (DatabaseBusyError, 5),
+    (TooManyError, 60),
 )
 
 
@@ -134,6 +141,8 @@ async def _ours(request: Request, error: Any) -> Response:
     if status == 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
     headers = next(({"Retry-After": str(after)} for family, after in _RETRY_AFTER if isinstance(error, family)), None)
+    if status == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
 from bom_graph import release_bytes, rule_set_bytes
+from exchange.access import Principal
 from exchange.admission import GOVERNING_KINDS
 from exchange.calculation.results import Calculation
 from exchange.calculation.tables import ExportRow
@@ -50,13 +51,14 @@ class Exporter:
         self._trust_file = trust_file
         self._clock = clock
 
-    def export(self, reader: str, digests: Sequence[str]) -> bytes:
+    def export(self, actor: Principal, reader: str, digests: Sequence[str]) -> bytes:
         """Return the evidence file of the results `digests`, for `reader`.
 
         Raises NotFoundError for an unknown result, RightsError where the reader may not see all that a result was made from, and
         NotPublishedError while the checkpoint is older than the results.
         """
-        results = {name: self._calculation.result(name) for name in dict.fromkeys(digests)}
+        actor.require("footprints:write")
+        results = {name: self._calculation.result(actor, name) for name in dict.fromkeys(digests)}
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
             members = self._entries(connection, reader, results, checkpoint)

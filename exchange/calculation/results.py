@@ -13,11 +13,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from bom_graph import load_release, load_rule_set
+from exchange.access import Principal
 from exchange.assembly import Demand, compute
 from exchange.calculation.stale import StaleResult, judge
 from exchange.calculation.tables import ResultRow
 from exchange.errors import DamagedError, NotFoundError
 from exchange.evidence import Evidence
+from exchange.identity import Accounts, spoken_for
 from exchange.kinds import Policy
 from exchange.report import Document, digest, document, document_bytes
 from exchange.sharing import Sharing
@@ -27,17 +29,21 @@ from ledger.store import begin, snapshot
 class Calculation:
     """Computes results for readers. A result never changes; the same inputs find the stored one."""
 
-    def __init__(self, engine: Engine, sharing: Sharing, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, sharing: Sharing, accounts: Accounts, policy: Policy, clock: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
         self._sharing = sharing
+        self._accounts = accounts
         self._policy = policy
         self._clock = clock
 
-    def calculate(self, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
+    def calculate(self, actor: Principal, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
         """Compute `demand` under the rule set from what `reader` may see; return the result's digest and document.
 
-        Raises RefusedError with its findings, and RuleSetError for an unknown rule set.
+        Raises RefusedError with its findings, RuleSetError for an unknown rule set, RightsError for another's reader.
         """
+        self._accounts.check_speaks_for(actor, reader, "footprints:write")
         found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
         name = digest(found)
         with begin(self._engine) as connection:
@@ -47,20 +53,26 @@ class Calculation:
                 session.flush()
         return name, found
 
-    def result(self, name: str) -> Document:
-        """Return a stored result by its digest; NotFoundError where there is none, DamagedError where its bytes were changed."""
+    def result(self, actor: Principal, name: str) -> Document:
+        """Return a stored result of the actor's by its digest.
+
+        NotFoundError where there is none or it is another's, DamagedError where its bytes were changed.
+        """
+        actor.require("data:read")
+        query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
         with snapshot(self._engine) as connection:
-            row = Session(connection).get(ResultRow, name)
+            row = Session(connection).exec(query).one_or_none()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
             return _stored(row)
 
-    def newest(self) -> Sequence[tuple[str, Document]]:
-        """Return digest and document of each product's newest result under each rule set, by product and rule set.
+    def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
+        """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.
 
         Raises DamagedError where the bytes of any were changed: which result is the newest can't be told from the rest.
         """
-        query = select(ResultRow).order_by(col(ResultRow.computed_at))
+        actor.require("data:read")
+        query = select(ResultRow).where(spoken_for(actor, col(ResultRow.reader))).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
             stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
         # By what the digest covers; the columns beside the document are for queries.

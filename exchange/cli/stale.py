@@ -25,6 +25,8 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
     def command(settings: Settings) -> int:
         from exchange.calculation import Calculation
         from exchange.database import engine_for
+        from exchange.identity import Accounts
+        from exchange.installation import new_secret
         from exchange.kinds import load_policy
         from exchange.services import utc_now
         from exchange.sharing import Sharing
@@ -33,8 +35,9 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
         trust = TrustFile.read(read_up_to(settings.data / "trust", _MAX_TRUST)).signers
         engine, policy = engine_for(settings.url), load_policy()
         try:
-            sharing = Sharing(engine, trust, policy, utc_now)
-            found = Calculation(engine, sharing, policy, utc_now).stale(reader, _progress)
+            accounts = Accounts(engine, utc_now, new_secret)
+            sharing = Sharing(engine, accounts, trust, policy, utc_now)
+            found = Calculation(engine, sharing, accounts, policy, utc_now).stale(reader, _progress)
         finally:
             engine.dispose()
         if as_json:

@@ -1,6 +1,28 @@
-"""Identity: which organisations there are. Keys and roles are entries of the ledger; here they are made and submitted."""
+"""Identity: which organisations there are, and who acts for them. Keys and roles are entries of the ledger, made and submitted here."""
 
+from exchange.identity.accounts import Accounts, Member, sees_entries, spoken_for
+from exchange.identity.clients import ApiClient, ApiClients, check_scopes
+from exchange.identity.directory import Directory, Organisation
 from exchange.identity.enrolment import Application, Enrolled, Operator
+from exchange.identity.registration import Registration, Registrations, Site
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 
-__all__ = ["Application", "Enrolled", "Operator", "OrganisationRow", "ReleaseRow"]
+__all__ = [
+    "Accounts",
+    "ApiClient",
+    "ApiClients",
+    "Application",
+    "Directory",
+    "Enrolled",
+    "Member",
+    "Operator",
+    "Organisation",
+    "OrganisationRow",
+    "Registration",
+    "Registrations",
+    "ReleaseRow",
+    "Site",
+    "check_scopes",
+    "sees_entries",
+    "spoken_for",
+]

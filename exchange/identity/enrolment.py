@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
@@ -23,13 +23,18 @@ CERTIFICATE_LIFE = timedelta(days=730)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What an organisation hands in to be enrolled: a CSR (DER) for its URI, and its key's signature over origin, URI and thumbprint."""
+    """What an organisation hands in to be enrolled: a CSR (DER) for its URI, and its key's signature over origin, URI and thumbprint.
+
+    `since` and `until` bound its roles, first and last day (UTC).
+    """
 
     uri: str
     name: str
     csr: bytes
     possession: str
     roles: tuple[str, ...]
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,14 @@ class Operator:
                 key_event=-1,
             )
             self._state(KEY_EVENTS, claims, _saving(row, "key_event"))
-        roles = " ".join(application.roles)
-        if row.role_grant is None or row.roles != roles:
+        roles, dates = " ".join(application.roles), (application.since, application.until)
+        if row.role_grant is None or row.roles != roles or (row.roles_since, row.roles_until) != dates:
             existed = False
-            granted = {"organisation": application.uri, "roles": list(application.roles)}
-            row.roles = roles
+            granted: dict[str, Any] = {"organisation": application.uri, "roles": list(application.roles)}
+            granted |= {
+                name: day.isoformat() for name, day in zip(("since", "until"), dates, strict=True) if day is not None
+            }
+            row.roles, row.roles_since, row.roles_until = roles, *dates
             self._state(ROLE_GRANT, granted, _saving(row, "role_grant"))
         return Enrolled(row.certificate, row.key_event, row.role_grant or 0, existed, had_keys, had_roles)
 
@@ -127,7 +135,9 @@ class Operator:
         with snapshot(self.engine) as connection:
             admission, _seen = self.admissions.current(connection)
         keys = dict.fromkeys(one.thumbprint for one in admission.keys.keys_of(uri) if one.revoked is None)
-        return tuple(keys), tuple(sorted(admission.roles.get(uri, ())))
+        grant = admission.roles.get(uri)
+        roles = frozenset[str]() if grant is None else grant.on(self.clock().astimezone(UTC).date())
+        return tuple(keys), tuple(sorted(roles))
 
     def _check_alone(self, uri: str) -> None:
         """Check that no other organisation's URI lies above or below: products lie below their owner's, and have one owner."""

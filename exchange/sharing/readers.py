@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, exists, or_
 from sqlmodel import Session, col, select
 
-from exchange.access import Grant, visible_paths
-from exchange.errors import NotFoundError, RightsError
+from exchange.access import Grant, Principal, visible_paths
+from exchange.errors import CredentialsError, NotFoundError, RightsError
 from exchange.evidence import Evidence
+from exchange.identity import Accounts, sees_entries, spoken_for
 from exchange.intake.tables import StatementRow
-from exchange.kinds import Policy
+from exchange.kinds import KINDS, Policy
 from exchange.sharing.tables import GrantRow
 from exchange.sharing.verified import VerifiedEntries, disclosed_at, held_disclosures
-from ledger.store import begin, entry, head, snapshot
+from ledger.store import Entry, begin, entry, head, snapshot
 from signer import Trust, disclose
 
 Purpose = Literal["customer", "verification", "authority"]
 _KEPT = 8
+_OPEN = [vct for vct, kind in KINDS.items() if not kind.profile.selective]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,11 @@ class _Seen:
 class Sharing:
     """Records grants and gives readers their evidence."""
 
-    def __init__(self, engine: Engine, trust: Trust, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, accounts: Accounts, trust: Trust, policy: Policy, clock: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
+        self._accounts = accounts
         self._trust = trust
         self._policy = policy
         self._clock = clock
@@ -46,11 +51,16 @@ class Sharing:
         self._kept: dict[_Seen, Evidence] = {}
         self._verified = VerifiedEntries(trust, policy)
 
-    def grant(self, owner: str, reader: str, leaf_hash: str, paths: Collection[str], purpose: Purpose) -> None:
-        """Record that `owner` lets `reader` see `paths` of its statement, besides those it may see already.
+    def grant(
+        self, actor: Principal, owner: str, reader: str, leaf_hash: str, paths: Collection[str], *, purpose: Purpose
+    ) -> str:
+        """Record that `owner` lets `reader` see `paths` of its statement, besides those it may see already; return who did it.
 
-        Raises NotFoundError (no such statement of this owner), RightsError (a grant to oneself), UnknownPathError (no such claim).
+        Raises NotFoundError (no such statement of this owner), RightsError (another's statement, or a grant to oneself),
+        UnknownPathError (no such claim).
         """
+        self._accounts.check_speaks_for(actor, owner, "grants:write")
+        recorded_by = actor.recorded_as(owner)
         if owner == reader:
             raise RightsError("a grant to oneself", where="reader", remedy="name another organisation")
         with begin(self._engine) as connection:
@@ -67,7 +77,7 @@ class Sharing:
             before = there.paths.split() if there is not None else []
             stated = " ".join(sorted({*before, *paths}))
             if there is not None and (there.paths, there.purpose) == (stated, purpose):
-                return
+                return there.recorded_by
             session.merge(
                 GrantRow(
                     owner=owner,
@@ -75,11 +85,47 @@ class Sharing:
                     leaf_hash=leaf_hash,
                     paths=stated,
                     purpose=purpose,
-                    recorded_by=f"the operator for {owner}",
+                    recorded_by=recorded_by,
                     recorded_at=self._clock(),
                 )
             )
             session.flush()
+        return recorded_by
+
+    def entry(self, actor: Principal, *, index: int | None = None, leaf_hash: str | None = None) -> Entry:
+        """Return an entry, by index or leaf hash (hex), that the actor may see; NotFoundError for any other.
+
+        Everybody sees what is open altogether (keys, roles, releases). Of the rest an entry tells who does how much business at which
+        time: it is for its issuer, whom it granted anything of it, verifiers and authorities.
+        """
+        actor.require("data:read")
+        by_place = col(StatementRow.index) == index if leaf_hash is None else col(StatementRow.leaf_hash) == leaf_hash
+        granted = exists().where(
+            col(GrantRow.leaf_hash) == col(StatementRow.leaf_hash), col(GrantRow.reader) == actor.organisation
+        )
+        may_see = or_(col(StatementRow.vct).in_(_OPEN), spoken_for(actor, col(StatementRow.issuer)), granted)
+        with snapshot(self._engine) as connection, Session(connection) as session:
+            row = session.exec(select(StatementRow).where(by_place)).one_or_none()
+            if row is not None and not sees_entries(session, actor, self._clock()):
+                row = session.exec(select(StatementRow).where(by_place, may_see)).one_or_none()
+            if row is None:
+                where = "index" if leaf_hash is None else "leaf_hash"
+                raise NotFoundError("no such entry", where=where, remedy="take it from the statement's receipt")
+            return entry(connection, row.index)
+
+    def check_sees_entries(self, actor: Principal | None) -> None:
+        """Check that the actor may read the whole log; CredentialsError for nobody, RightsError for most."""
+        if actor is None:
+            raise CredentialsError(
+                "bundles of entries are for auditors", where="Authorization", remedy="send an access token"
+            )
+        with snapshot(self._engine) as connection, Session(connection) as session:
+            if not sees_entries(session, actor, self._clock()):
+                raise RightsError(
+                    "bundles of entries are for the operator, verifiers and authorities",
+                    where="path",
+                    remedy="read your own entries, or ask the operator for a role",
+                )
 
     def evidence_for(self, reader: str) -> Evidence:
         """Return every entry of the ledger with the disclosures that `reader` may see, each verified as this reader sees it."""

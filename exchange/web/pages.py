@@ -19,7 +19,7 @@ from exchange.web.entry import entry_view
 from exchange.web.overview import overview
 from exchange.web.result import result_view
 from ledger import EntryUnknownError
-from ledger.store import entry, head, latest_checkpoint, snapshot
+from ledger.store import head, latest_checkpoint, snapshot
 
 _HERE = FilePath(__file__).parent
 _TEMPLATES = Environment(
@@ -58,7 +58,7 @@ def show_overview(request: Request) -> HTMLResponse:
     installation = services.installation
     with snapshot(installation.engine) as connection:
         size, checkpoint = head(connection).size, latest_checkpoint(connection)
-    packs, others = overview(services.calculation.newest())
+    packs, others = overview(services.calculation.newest(request.state.principal))
     published = None if checkpoint is None else checkpoint.size
     return _page(
         "overview.html", packs=packs, others=others, trust=installation.trust_file, size=size, published=published
@@ -69,15 +69,16 @@ def show_overview(request: Request) -> HTMLResponse:
 def show_result(request: Request, digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> HTMLResponse:
     """One result: stages, gaps, findings, assumptions, and where each figure comes from."""
     services: Services = request.app.state.services
-    return _page("result.html", view=result_view(digest, services.calculation.result(digest)))
+    return _page("result.html", view=result_view(digest, services.calculation.result(request.state.principal, digest)))
 
 
 @page_router.get("/entries/{index}")
 def show_entry(request: Request, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)]) -> HTMLResponse:
     """An entry of the ledger, without its disclosures."""
     services: Services = request.app.state.services
+    found = services.sharing.entry(request.state.principal, index=index)
     with snapshot(services.installation.engine) as connection:
-        found, size, checkpoint = entry(connection, index), head(connection).size, latest_checkpoint(connection)
+        size, checkpoint = head(connection).size, latest_checkpoint(connection)
     published = 0 if checkpoint is None else checkpoint.size
     return _page("entry.html", view=entry_view(found, size=size, published=published))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from exchange.kinds import (
     ROLE_GRANT,
     RULE_SET_RELEASE,
     Kind,
+    RoleGrant,
 )
 from signer import CitationError, Issued, Profile, SignerError, enrolment_claims, proof_of_possession
 from tests.simulator import OPERATOR, ORIGIN, Simulator
@@ -78,9 +80,9 @@ def test_a_statement_becomes_an_entry(world: Simulator) -> None:
 def test_check_alone_changes_nothing(world: Simulator) -> None:
     issued = world.sign(OPERATOR, ROLE_GRANT, {"organisation": MAKER, "roles": ["pack_maker"]})
     checked = world.admission.check(4, issued.token, issued.disclosures, at=world.now)
-    assert world.admission.roles[MAKER] == {"supplier"}
+    assert world.admission.roles[MAKER].roles == ("supplier",)
     world.admission.take(checked)
-    assert world.admission.roles[MAKER] == {"pack_maker"}
+    assert world.admission.roles[MAKER].roles == ("pack_maker",)
 
 
 def test_entry_0_has_to_enrol_the_operator(world: Simulator) -> None:
@@ -92,7 +94,7 @@ def test_entry_0_has_to_enrol_the_operator(world: Simulator) -> None:
 
 
 def test_entry_0_makes_its_signer_the_operator(world: Simulator) -> None:
-    assert world.admission.roles[OPERATOR] == {"operator"}
+    assert world.admission.roles[OPERATOR].roles == ("operator",)
 
 
 def test_an_organisation_that_is_not_enrolled_is_refused(world: Simulator) -> None:
@@ -216,3 +218,26 @@ def test_one_changed_byte_of_the_signature_is_refused(world: Simulator) -> None:
 
 def test_reading_back_gives_the_same_entries(world: Simulator) -> None:
     assert [entry.leaf_hash for entry in world.evidence().values()] == [entry.leaf_hash for entry in world.entries]
+
+
+@pytest.mark.parametrize(
+    ("dates", "allowed"),
+    [
+        ({}, True),
+        ({"since": "2026-01-05"}, True),
+        ({"since": "2026-01-06"}, False),
+        ({"until": "2026-01-05"}, True),
+        ({"until": "2026-01-04"}, False),
+        ({"since": "2026-01-01", "until": "2026-12-31"}, True),
+    ],
+)
+def test_roles_count_on_their_days(dates: dict[str, str], allowed: bool) -> None:
+    grant = RoleGrant.model_validate({"organisation": "https://maker.example", "roles": ["supplier"], **dates})
+    assert (grant.on(date(2026, 1, 5)) == {"supplier"}) is allowed
+
+
+def test_a_grant_ends_after_it_began() -> None:
+    with pytest.raises(ValueError, match="before the first"):
+        RoleGrant.model_validate(
+            {"organisation": "https://a.example", "roles": [], "since": "2026-01-02", "until": "2026-01-01"}
+        )

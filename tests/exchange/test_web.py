@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import secrets
 import shutil
 import subprocess
 import threading
@@ -97,7 +98,7 @@ class SmallExchange:
 
     def document(self, name: str) -> Claims:
         """The stored result."""
-        return self.services.calculation.result(self.results[name])
+        return self.services.calculation.result(self.services.standing_in, self.results[name])
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def showcase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallExchange
     installation = open_installation(
         folder, engine, origin=None, passphrase="test", clock=lambda: NOW, random=source.randbytes
     )
-    services = wire(installation, holder="test", clock=lambda: NOW)
+    services = wire(installation, holder="test", clock=lambda: NOW, random=secrets.token_bytes)
     client = TestClient(
         create_app(services, checkpoint_seconds=60),
         base_url="http://127.0.0.1",
@@ -128,8 +129,9 @@ def play(showcase: SmallExchange) -> None:
     showcase.join(REFINER, "supplier")
     showcase.join(PACKER, "pack_maker")
     showcase.state(REFINER, ACTIVITY_DATA, activity(SECRET, inputs=[amount("2", name="copper", flow="copper")]))
+    sealed = showcase.state(REFINER, PRODUCT_FOOTPRINT, footprint())
     showcase.services.sharing.grant(
-        REFINER, PACKER, showcase.state(REFINER, PRODUCT_FOOTPRINT, footprint()), ["full"], "customer"
+        showcase.services.standing_in, REFINER, PACKER, sealed, ["full"], purpose="customer"
     )
     lines = [amount(f"{n}.5", name=f"sheet {n}", flow="copper") for n in range(1, 31)]
     lines.append(amount("0.25", "t", name=HOSTILE_LINE, flow="aluminium"))
@@ -166,7 +168,9 @@ def play(showcase: SmallExchange) -> None:
         ("odd salt", REFINER, Demand(ODD), EVERBATT),
         ("gases", REFINER, Demand(GASES), CHINA),
     ):
-        showcase.results[name] = showcase.services.calculation.calculate(reader, demand, rule_set)[0]
+        showcase.results[name] = showcase.services.calculation.calculate(
+            showcase.services.standing_in, reader, demand, rule_set
+        )[0]
 
 
 def activity(product: str, unit: str = "kg", **more: Any) -> Claims:
@@ -488,7 +492,7 @@ def test_every_page_says_who_sees_what(showcase: SmallExchange, path: str) -> No
 
 def test_pages_need_the_token(showcase: SmallExchange) -> None:
     stranger = TestClient(showcase.client.app, base_url="http://127.0.0.1")
-    for path in [*everywhere(showcase), "/static/style.css"]:
+    for path in everywhere(showcase):
         assert stranger.get(path).status_code == 401
     assert stranger.get(f"/?token={showcase.services.installation.token}").status_code == 200
 
@@ -499,7 +503,9 @@ def test_an_exchange_without_results_says_what_to_do(tmp_path: Path) -> None:
     installation = open_installation(
         tmp_path / "data", engine, origin=None, passphrase="test", clock=lambda: NOW, random=os.urandom
     )
-    app = create_app(wire(installation, holder="test", clock=lambda: NOW), checkpoint_seconds=60)
+    app = create_app(
+        wire(installation, holder="test", clock=lambda: NOW, random=secrets.token_bytes), checkpoint_seconds=60
+    )
     client = TestClient(app, base_url="http://127.0.0.1", headers={"Authorization": f"Bearer {installation.token}"})
     text = Page(client.get("/").text).text
     assert "No pack has a result yet" in text

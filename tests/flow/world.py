@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,13 @@ from typing import Any, Self
 
 import httpx2
 from fastapi.testclient import TestClient
+from sqlmodel import Session
 
 from bom_graph import Background, load_release, load_rule_set
 from bom_graph.rules import Stage
 from exchange.app import create_app
 from exchange.database import engine_for
+from exchange.identity import OrganisationRow
 from exchange.installation import open_installation
 from exchange.intake import Admissions, Intake, Receipt
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, Kind
@@ -64,7 +67,14 @@ def open_services(
     except BaseException:
         engine.dispose()
         raise
-    return wire(installation, holder=holder, clock=clock, witness_policy=witness_policy, witness_seconds=2)
+    return wire(
+        installation,
+        holder=holder,
+        clock=clock,
+        random=secrets.token_bytes,
+        witness_policy=witness_policy,
+        witness_seconds=2,
+    )
 
 
 @dataclass
@@ -112,6 +122,13 @@ class Exchange:
             member.key = member.key.with_certificate(base64.b64decode(answer.json()["certificate"]))
             self.members[slug] = member
         return self.members[slug]
+
+    def certified(self, key: KeyPair, uri: str) -> KeyPair:
+        """A key with the certificate that the exchange enrolled it by."""
+        with Session(self.services.installation.engine) as session:
+            row = session.get(OrganisationRow, uri)
+            assert row is not None
+            return key.with_certificate(row.certificate)
 
     def post(self, issued: Issued) -> httpx2.Response:
         """Submit a statement."""
