@@ -237,6 +237,7 @@ _MAKERS: dict[str, Callable[[Row, dict[str, Row]], Iterator[dict[str, object]]]]
 
 
 def _made(row: Row, **members: object) -> dict[str, object]:
+    per = _per(row)
     found: dict[str, object] = {
         "id": row["id"],
         "flow": "",
@@ -244,9 +245,11 @@ def _made(row: Row, **members: object) -> dict[str, object]:
         "geography": row["geography"],
         "year": int(row["year"]),
         "value": row["value"],
-        "per": _per(row),
+        "per": per,
         "family": "co2e_life_cycle",
         "nature": "statistical",
+        # What is weighed here are fuels.
+        "elements": [] if per == "kg" else None,
         "source_value": row["value"],
         "source_unit": row["unit"],
         "source": row["source_title"],

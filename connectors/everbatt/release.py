@@ -19,6 +19,19 @@ _FORMULAS = {
     "ammonium-hydroxide": "NH4OH",
     "phosphoric-acid": "H3PO4",
 }
+#: What of the elements that recipes balance a flow without one formula is made of; of all others by mass, none.
+_ELEMENTS = {
+    "cathode-nmc622": ["Li", "Ni", "Co", "Mn"],
+    "cathode-nmc811": ["Li", "Ni", "Co", "Mn"],
+    "cathode-lfp": ["Li", "P", "Fe"],
+    "cathode-nca": ["Li", "Ni", "Co"],
+    "cathode-lmo": ["Li", "Mn"],
+    "lithium-hexafluorophosphate": ["Li", "P"],
+    "steel": ["Fe"],
+    "iron": ["Fe"],
+}
+#: An assembly of whatever it takes: nobody says of which elements.
+_UNSAID = {"electronic-part"}
 _PROXIES = (
     {"flow": "carbon-black", "stands_in": "graphite", "reason": "EverBatt counts carbon black as graphite"},
     {"flow": "anode-binder", "stands_in": "pvdf", "reason": "EverBatt counts both binders as PVDF"},
@@ -57,6 +70,10 @@ def _row(row: dict[str, str], short_ton_kg: Decimal) -> dict[str, object]:
         "per": per,
         "family": "co2e_life_cycle",
         "nature": "modelled",
+    }
+    if per == "kg" and flow not in _FORMULAS and flow not in _UNSAID:
+        found["elements"] = _ELEMENTS.get(flow, [])
+    found |= {
         "source_value": row["source_value"],
         "source_unit": f"{unit} of {short_ton_kg} kg" if "short" in unit.lower() else unit,
         "source": f"EverBatt 2023, {row['source_cells']}",
