@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
@@ -19,7 +20,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.access import Principal
-from exchange.api import SESSION_COOKIE, Rates, identity_router, install_problems, ledger_router, router
+from exchange.api import SESSION_COOKIE, Rates, identity_router, install_problems, keep_session, ledger_router, router
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import start_clock
 from exchange.services import Services
@@ -74,7 +75,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     )
     app.state.services = services
     app.state.rates = Rates()
-    app.state.secure_cookies = public_address is not None and public_address.startswith("https:")
+    app.state.keep_session = partial(keep_session, secure=public_address is not None)
     # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
     # a database that stands still leaves those for reading free.
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
@@ -112,7 +113,7 @@ def _guard(services: Services, public_address: str | None) -> Callable[[Request,
             return await unforeseen(request, error)
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        if public_address is not None and public_address.startswith("https:"):
+        if public_address is not None:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
 
@@ -163,6 +164,10 @@ def _refused(request: Request) -> Response | None:
         )
     if request.method in _READS:
         return None
+    if path == "/login" and not _from_our_page(request):
+        return problem(
+            403, "rights", "logging in has to come from a page of this exchange", where="Origin", remedy="open /login"
+        )
     if SESSION_COOKIE in request.cookies and not _from_our_page(request):
         return problem(
             403,

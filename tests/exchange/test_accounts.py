@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
+from exchange.app import create_app
 from exchange.errors import StatementError
 from exchange.identity import ApiClients
 from exchange.identity.identifiers import spelled
@@ -407,3 +408,31 @@ def test_roles_end(sqlite_exchange: Exchange) -> None:
     sqlite_exchange.clock.advance(timedelta(days=1).total_seconds())
     late = sqlite_exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("more"))))
     assert "has the roles none" in check_problem(late, 400, "statement")["detail"]
+
+
+def test_the_log_in_page(sqlite_exchange: Exchange) -> None:
+    company = Company.join(sqlite_exchange, "maker")
+    visitor = browser(sqlite_exchange)
+    assert visitor.get("/").status_code == 401
+    assert "<form" in visitor.get("/login").text
+    form = {"email": "admin@maker.example", "password": PASSWORD}
+    refused = visitor.post("/login", data=form | {"password": "wrong"})
+    assert (refused.status_code, "Wrong e-mail" in refused.text) == (401, True)
+    # Another site can't log its visitors in as somebody of its own.
+    assert visitor.post("/login", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    entered = visitor.post("/login", data=form)
+    assert entered.status_code == 200
+    assert "have no accounts here" not in entered.text
+    assert visitor.get("/api/v1/me").json()["organisation"] == company.uri
+
+
+def test_behind_a_proxy_cookies_are_secure(sqlite_exchange: Exchange) -> None:
+    Company.join(sqlite_exchange, "maker")
+    app = create_app(sqlite_exchange.services, checkpoint_seconds=60, public_address="https://exchange.example")
+    outside = TestClient(app, base_url="https://exchange.example", headers={"Origin": "https://exchange.example"})
+    answer = outside.post("/api/v1/sessions", json={"email": "admin@maker.example", "password": PASSWORD})
+    assert answer.status_code == 201
+    assert "secure" in answer.headers["set-cookie"].lower()
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert outside.get("/api/v1/me").status_code == 200
+    check_problem(TestClient(app, base_url="https://elsewhere.example").get("/healthz"), 400, "host")
