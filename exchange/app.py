@@ -16,13 +16,14 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from exchange.api import install_problems, ledger_router, router
+from exchange.api import events_router, install_problems, ledger_router, router
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
-from exchange.jobs import start_clock
+from exchange.jobs import Job, start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
+DISPATCH_SECONDS = 1.0
 _SPARE_THREADS = 8
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
@@ -32,14 +33,19 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
-    """Return the application on `services`; its clock publishes checkpoints while it runs."""
+    """Return the application on `services`; its clock publishes checkpoints and sends events while it runs."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        clock = start_clock(services.publisher, checkpoint_seconds)
+        publisher, dispatcher = services.publisher, services.dispatcher
+        clock = start_clock(
+            Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
+            Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
+        )
         yield
         clock.shutdown()
-        services.publisher.stop()
+        publisher.stop()
+        dispatcher.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -56,6 +62,7 @@ def create_app(services: Services, *, checkpoint_seconds: float) -> FastAPI:
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
+    app.include_router(events_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from exchange.calculation import Calculation, Exporter
 from exchange.cosigning import Witnesses, load_policy
-from exchange.installation import Installation
+from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
+from exchange.installation import Installation, new_secret
 from exchange.jobs import Publisher
 from exchange.progress import Progress
 from exchange.sharing import Sharing
@@ -32,6 +33,9 @@ class Services:
     witnesses: Witnesses
     publisher: Publisher
     progress: Progress
+    inbox: Inbox
+    subscriptions: Subscriptions
+    dispatcher: Dispatcher
 
 
 def utc_now() -> datetime:
@@ -46,10 +50,13 @@ def wire(
     clock: Callable[[], datetime],
     witness_policy: Path | None = None,
     witness_seconds: float = WITNESS_SECONDS,
+    webhook_hosts: Iterable[str] = (),
+    mail: MailServer | None = None,
 ) -> Services:
     """Return the services on an opened installation; `holder` names this process in leases.
 
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
+    `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent.
     """
     engine = installation.engine
     sharing = Sharing(engine, installation.trust, installation.policy, clock)
@@ -67,7 +74,22 @@ def wire(
         clock=clock,
     )
     progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
-    return Services(installation, sharing, calculation, exporter, witnesses, publisher, progress)
+    channels = Channels(installation.webhook_key, webhook_hosts, mail)
+    subscriptions = Subscriptions(engine, channels, clock=clock, random=new_secret)
+    origin = installation.trust_file.origin
+    dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=new_secret)
+    return Services(
+        installation,
+        sharing,
+        calculation,
+        exporter,
+        witnesses,
+        publisher,
+        progress,
+        Inbox(engine, clock),
+        subscriptions,
+        dispatcher,
+    )
 
 
 def _published_size(installation: Installation) -> int:

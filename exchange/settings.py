@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -66,6 +67,39 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
     )
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts that webhooks may go to beside public ones, such as https://hooks.corp.example:8443; commas between.",
+    )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server that events are mailed through; without it, none are."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="Encryption to the mail server: starttls, tls, or none, which loopback alone is taken with.",
+    )
+    smtp_user: str = Field(default="", description="User at the mail server; without it, nobody logs in there.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password at the mail server.")
+    smtp_sender: str = Field(
+        default="", description="Mail address that events are sent from; needed with a mail server."
+    )
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, hosts: Any) -> Any:
+        return [one.strip() for one in hosts.split(",") if one.strip()] if isinstance(hosts, str) else hosts
+
+    @model_validator(mode="after")
+    def _mail(self) -> Self:
+        if self.smtp_host is None:
+            return self
+        if not self.smtp_sender:
+            raise ValueError("smtp_host needs smtp_sender, the address that events are sent from")
+        if self.smtp_security == "none" and self.smtp_host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("smtp_security none is for a mail server on this machine")
+        return self
 
     @field_validator("host")
     @classmethod

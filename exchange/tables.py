@@ -3,9 +3,10 @@
 from sqlmodel import SQLModel
 
 from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
-from exchange.jobs import LeaseRow
+from exchange.lease import LeaseRow
 from exchange.sharing.tables import GrantRow
 from ledger.store import metadata as ledger_metadata
 
@@ -14,7 +15,9 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "DeliveryRow",
     "DisclosureRow",
+    "EventRow",
     "ExportRow",
     "GrantRow",
     "LeaseRow",
@@ -24,4 +27,5 @@ __all__ = [
     "ResultRow",
     "RetiredCertificateRow",
     "StatementRow",
+    "SubscriptionRow",
 ]

@@ -1,7 +1,8 @@
 """The HTTP interface under /api/v1 and the ledger's files under /ledger. Errors are problem details (RFC 9457)."""
 
+from exchange.api.events import events_router
 from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
 from exchange.api.routes import router
 
-__all__ = ["install_problems", "ledger_router", "router"]
+__all__ = ["events_router", "install_problems", "ledger_router", "router"]

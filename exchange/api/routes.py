@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from exchange.api.strict import MAX_INT, Body, Hash, Name, StrictRoute, Uri, services_of
 from exchange.assembly import Demand
 from exchange.cosigning import describe_witnesses
 from exchange.errors import NotFoundError, StatementError
@@ -22,50 +21,23 @@ from exchange.progress import State
 from exchange.report import Document
 from exchange.services import Services
 from ledger.store import entry, find, proof_file, published, published_consistency, snapshot, witnessed_size
-from signer import parse_json, peek, split_presentation
+from signer import peek, split_presentation
 
-
-class _StrictRequest(Request):
-    """A request whose JSON can be read in one way only: no member twice, no half characters, no depth without end."""
-
-    async def json(self) -> Any:
-        return parse_json(await self.body(), "body")
-
-
-class _StrictRoute(APIRoute):
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
-
-        return handle
-
-
-router = APIRouter(prefix="/api/v1", route_class=_StrictRoute)
-MAX_INT = 2**53
+router = APIRouter(prefix="/api/v1", route_class=StrictRoute)
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
 PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]
-Uri = Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=512)]
-#: Text that every database keeps and every terminal shows: no control characters.
-Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 _ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StatementBody(_Body):
+class StatementBody(Body):
     """A signed statement with all its disclosures: ``<JWT>~<disclosure>~...~<disclosure>~``."""
 
     statement: Annotated[str, Field(max_length=5 * 1024 * 1024)]
 
 
-class OrganisationBody(_Body):
+class OrganisationBody(Body):
     """An application for enrolment; `csr` is a base64 PKCS #10 request."""
 
     uri: Uri
@@ -75,7 +47,7 @@ class OrganisationBody(_Body):
     roles: Annotated[list[Role], Field(min_length=1, max_length=8)]
 
 
-class GrantBody(_Body):
+class GrantBody(Body):
     """`owner` lets `reader` see `paths` (claim paths, or ``full``) of its statement."""
 
     owner: Uri
@@ -85,7 +57,7 @@ class GrantBody(_Body):
     purpose: Literal["customer", "verification", "authority"]
 
 
-class FootprintBody(_Body):
+class FootprintBody(Body):
     """A demand: one declared unit of `product` under a rule set, from what `reader` may see. `flow`: by its published factor."""
 
     product: Uri
@@ -94,22 +66,17 @@ class FootprintBody(_Body):
     flow: Annotated[str, Field(max_length=64)] | None = None
 
 
-class EvidenceBody(_Body):
+class EvidenceBody(Body):
     """Results to put into one evidence file for `reader`."""
 
     reader: Uri
     results: Annotated[list[Hash], Field(min_length=1, max_length=10_000)]
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
-
-
 @router.get("/log")
 def show_log(request: Request) -> dict[str, Any]:
     """The log's name and public keys, the trust file's fingerprint, and how far which witnesses have followed."""
-    services = _services(request)
+    services = services_of(request)
     trust_file, policy = services.installation.trust_file, services.witnesses.policy
     with snapshot(services.installation.engine) as connection:
         witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
@@ -132,7 +99,7 @@ def enrol(request: Request, body: OrganisationBody, response: Response) -> dict[
     except (binascii.Error, ValueError):
         raise StatementError("the CSR is not base64", where="csr", remedy="send the DER request in base64") from None
     application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles))
-    enrolled = _services(request).installation.operator.enrol(application)
+    enrolled = services_of(request).installation.operator.enrol(application)
     if enrolled.existed:
         response.status_code = 200
     return {
@@ -153,7 +120,7 @@ async def submit(
     With `wait` it comes when the entry is published (after 10 s at most) or witnessed (60 s) and says which `state` was reached; where
     that is more than `sequenced`, `proof` holds the proof file (.tlog-proof). 503 with Retry-After when too many wait already.
     """
-    services = _services(request)
+    services = services_of(request)
     services.progress.check(wait)
     token, disclosures = split_presentation(body.statement)
     intake = services.installation.intake
@@ -178,7 +145,7 @@ def show_entry(request: Request, index: int) -> dict[str, Any]:
     """An entry of the ledger: the issuer-signed token without disclosures, and its open claims."""
     if not 0 <= index <= MAX_INT:
         raise NotFoundError("no such entry", where="index", remedy="give an index of the log")
-    services = _services(request)
+    services = services_of(request)
     with snapshot(services.installation.engine) as connection:
         return _entry(services, entry(connection, index))
 
@@ -186,7 +153,7 @@ def show_entry(request: Request, index: int) -> dict[str, Any]:
 @router.get("/entries")
 def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]) -> dict[str, Any]:
     """An entry by its leaf hash (hex)."""
-    services = _services(request)
+    services = services_of(request)
     with snapshot(services.installation.engine) as connection:
         return _entry(services, find(connection, bytes.fromhex(leaf_hash)))
 
@@ -194,20 +161,20 @@ def find_entry(request: Request, leaf_hash: Annotated[str, Query(pattern=r"^[0-9
 @router.get("/checkpoint", response_class=PlainTextResponse)
 def show_checkpoint(request: Request, size: PublishedSize = None) -> Response:
     """The newest published checkpoint, or that of `size`: a signed note."""
-    with snapshot(_services(request).installation.engine) as connection:
+    with snapshot(services_of(request).installation.engine) as connection:
         return _text(published(connection, size).cosigned)
 
 
 @router.get("/proofs/inclusion", response_class=PlainTextResponse)
 def prove_inclusion(request: Request, index: Size, size: PublishedSize = None) -> Response:
     """The proof file (.tlog-proof) of an entry, to the newest published checkpoint or that of `size`."""
-    return _text(_proof(_services(request), index, size))
+    return _text(_proof(services_of(request), index, size))
 
 
 @router.get("/proofs/consistency")
 def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
     """The consistency proof between two published sizes: base64 hashes. Their roots are in their checkpoints."""
-    with snapshot(_services(request).installation.engine) as connection:
+    with snapshot(services_of(request).installation.engine) as connection:
         proof = published_consistency(connection, old, new)
     return {"old": old, "new": new, "proof": [base64.b64encode(node).decode() for node in proof]}
 
@@ -215,7 +182,7 @@ def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
 @router.post("/grants", status_code=201)
 def grant(request: Request, body: GrantBody) -> dict[str, Any]:
     """Record a grant. Until owners have accounts it is recorded by the operator for them."""
-    _services(request).sharing.grant(body.owner, body.reader, body.leaf_hash, body.paths, body.purpose)
+    services_of(request).sharing.grant(body.owner, body.reader, body.leaf_hash, body.paths, body.purpose)
     return {"recorded_by": f"the operator for {body.owner}"}
 
 
@@ -223,26 +190,26 @@ def grant(request: Request, body: GrantBody) -> dict[str, Any]:
 def calculate(request: Request, body: FootprintBody) -> dict[str, Any]:
     """Compute a footprint; 422 with the findings where the rule set refuses one."""
     demand = Demand(body.product, body.flow)
-    name, found = _services(request).calculation.calculate(body.reader, demand, body.rule_set)
+    name, found = services_of(request).calculation.calculate(body.reader, demand, body.rule_set)
     return {"digest": name, "result": found}
 
 
 @router.get("/footprints")
 def list_footprints(request: Request) -> list[dict[str, Any]]:
     """The newest result of each product under each rule set."""
-    return [_summary(name, found) for name, found in _services(request).calculation.newest()]
+    return [_summary(name, found) for name, found in services_of(request).calculation.newest()]
 
 
 @router.get("/footprints/{digest}")
 def show_footprint(request: Request, digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]) -> Document:
     """A stored result, whole: every figure with its origin."""
-    return _services(request).calculation.result(digest)
+    return services_of(request).calculation.result(digest)
 
 
 @router.post("/evidence", response_class=Response, responses=_ARCHIVE)
 def export(request: Request, body: EvidenceBody) -> Response:
     """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published."""
-    data = _services(request).exporter.export(body.reader, body.results)
+    data = services_of(request).exporter.export(body.reader, body.results)
     headers = {"Content-Disposition": 'attachment; filename="evidence.packtrace"'}
     return Response(data, media_type="application/zip", headers=headers)
 
