@@ -59,8 +59,7 @@ class MailSender:
             with self._connected() as connection:
                 if self._server.security == "starttls":
                     connection.starttls(context=self._tls)
-                if self._server.user:
-                    connection.login(self._server.user, self._server.password)
+                self._log_in(connection)
                 connection.send_message(message)
         except smtplib.SMTPResponseException as error:
             # Its text may quote what was sent to it.
@@ -71,6 +70,13 @@ class MailSender:
             raise UndeliveredError(f"the mail server's certificate is refused: {error.verify_message}") from None
         except (smtplib.SMTPException, OSError) as error:
             raise UndeliveredError(f"the mail server can't be used: {type(error).__name__}") from None
+
+    def _log_in(self, connection: smtplib.SMTP) -> None:
+        if self._server.user:
+            try:
+                connection.login(self._server.user, self._server.password)
+            except smtplib.SMTPException:
+                raise UndeliveredError("the mail server refuses the log-in") from None
 
     def _connected(self) -> smtplib.SMTP:
         host, port = self._server.host, self._server.port
@@ -90,10 +96,10 @@ def _message(event: Mapping[str, Any], sender: str, address: str, now: datetime)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         f"{TYPES[event['type']]}\n\n"
-        f"Event:        {event['id']}\n"
-        f"Time:         {event['time']}\n"
-        f"Organisation: {event['recipient']}\n"
+        f"Event:         {event['id']}\n"
+        f"Time:          {event['time']}\n"
+        f"Organisation:  {event['recipient']}\n"
         f"Where to look: {event['subject']}\n"
-        f"on the exchange {event['source']}; sign in there as you always do.\n"
+        f"Exchange:      {event['source']}; sign in there as you always do.\n"
     )
     return message

@@ -96,32 +96,34 @@ class WebhookSender:
     async def _post(self, target: Target, addresses: list[str], body: bytes, headers: Mapping[str, str]) -> int:
         """Return the status of the first address that can be connected to."""
         try:
-            # Over all: the client's own limits start again with each byte that drips in.
+            # The bare transport: a client would log the URL with its query. And a limit over all, since limits for each read start
+            # again with each byte that drips in.
             async with (
                 asyncio.timeout(self._seconds),
-                httpx2.AsyncClient(
-                    verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._seconds
-                ) as client,
+                httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False) as transport,
             ):
-                for address in addresses[:-1]:
+                extensions = {
+                    # The certificate is checked for the name, whatever address the connection goes to.
+                    "sni_hostname": target.host,
+                    "timeout": {"connect": self._seconds / len(addresses)},
+                }
+                for address in addresses:
+                    request = httpx2.Request(
+                        "POST", target.at(address), content=body, headers=headers, extensions=extensions
+                    )
                     try:
-                        return await _status(client, target, address, body, headers)
-                    except httpx2.ConnectError:
+                        answer = await transport.handle_async_request(request)
+                    except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                        if address == addresses[-1]:
+                            raise
                         continue  # nothing was sent
-                return await _status(client, target, addresses[-1], body, headers)
+                    await answer.aclose()
+                    return answer.status_code
         except TimeoutError:
             raise UndeliveredError(f"no answer within {self._seconds:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise UndeliveredError(_reason(error)) from None
-
-
-async def _status(
-    client: httpx2.AsyncClient, target: Target, address: str, body: bytes, headers: Mapping[str, str]
-) -> int:
-    # The certificate is checked for the name, whatever address the connection goes to.
-    named = {"sni_hostname": target.host}
-    async with client.stream("POST", target.at(address), content=body, headers=headers, extensions=named) as answer:
-        return answer.status_code
+        raise UndeliveredError("the host has no address")
 
 
 def _reason(error: Exception) -> str:

