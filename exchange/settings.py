@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     smtp_user: str = Field(default="", description="User at the mail server; without it, nobody logs in there.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Password at the mail server.")
     smtp_sender: str = Field(
-        default="", description="Mail address that events are sent from; needed with a mail server."
+        default="",
+        validate_default=True,
+        description="Mail address that events are sent from; needed with a mail server.",
     )
 
     @field_validator("webhook_hosts", mode="before")
@@ -91,15 +93,19 @@ class Settings(BaseSettings):
     def _hosts(cls, hosts: Any) -> Any:
         return [one.strip() for one in hosts.split(",") if one.strip()] if isinstance(hosts, str) else hosts
 
-    @model_validator(mode="after")
-    def _mail(self) -> Self:
-        if self.smtp_host is None:
-            return self
-        if not self.smtp_sender:
-            raise ValueError("smtp_host needs smtp_sender, the address that events are sent from")
-        if self.smtp_security == "none" and self.smtp_host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("smtp_security none is for a mail server on this machine")
-        return self
+    @field_validator("smtp_security")
+    @classmethod
+    def _encrypted(cls, security: str, info: ValidationInfo) -> str:
+        if security == "none" and info.data.get("smtp_host") not in (None, "127.0.0.1", "::1", "localhost"):
+            raise ValueError("mail goes unencrypted to a server on this machine alone")
+        return security
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _has_sender(cls, sender: str, info: ValidationInfo) -> str:
+        if not sender and info.data.get("smtp_host") is not None:
+            raise ValueError("mail needs an address that it is sent from")
+        return sender
 
     @field_validator("host")
     @classmethod

@@ -3,7 +3,7 @@
 from exchange.events.addresses import TargetError
 from exchange.events.catalogue import PING, TYPES
 from exchange.events.channels import Channels
-from exchange.events.cloudevents import MEDIA_TYPE, cloudevent
+from exchange.events.cloudevents import cloudevent
 from exchange.events.dispatcher import Dispatcher
 from exchange.events.mail import MailServer
 from exchange.events.outbox import Inbox, Page, emit
@@ -12,7 +12,6 @@ from exchange.events.tables import DeliveryRow, EventRow, SubscriptionRow
 from exchange.events.webhooks import WebhookKey
 
 __all__ = [
-    "MEDIA_TYPE",
     "PING",
     "TYPES",
     "Channels",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -162,6 +163,20 @@ def test_subscriptions_have_a_number_and_an_owner(room: Mailroom) -> None:
     room.subscriptions.remove(SUPPLIER, rows[0].id)
     assert len(room.subscriptions.of(SUPPLIER)) == MAX_SUBSCRIPTIONS - 1
     assert room.deliveries(rows[0].id) == {}
+
+
+def test_a_subscription_that_goes_while_an_event_is_written_for_it_harms_nothing(room: Mailroom) -> None:
+    found, _ = room.subscriptions.add(SUPPLIER, f"{HOST}/a")
+    going = threading.Thread(target=room.subscriptions.remove, args=(SUPPLIER, found.id))
+    with begin(room.engine) as connection:
+        event = emit(Session(connection), recipient=SUPPLIER, type=CREATED, subject="/x", data={}, at=START)
+        going.start()
+        going.join(0.3)
+        assert going.is_alive(), "it waits for the event"
+    going.join(20)
+    assert room.subscriptions.of(SUPPLIER) == []
+    assert room.deliveries(found.id) == {}
+    assert [one.id for one in room.inbox.page(SUPPLIER).events] == [event]
 
 
 def test_a_type_that_does_not_exist_and_mail_without_a_server_are_refused(room: Mailroom) -> None:
