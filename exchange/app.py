@@ -20,13 +20,24 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.access import Principal
-from exchange.api import SESSION_COOKIE, Rates, identity_router, install_problems, keep_session, ledger_router, router
+from exchange.api import (
+    SESSION_COOKIE,
+    Rates,
+    events_router,
+    identity_router,
+    install_problems,
+    keep_session,
+    ledger_router,
+    router,
+)
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
-from exchange.jobs import start_clock
+from exchange.jobs import Job, start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
+DISPATCH_SECONDS = 1.0
+ENROL_SECONDS = 1.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -52,17 +63,23 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(services: Services, *, checkpoint_seconds: float, public_address: str | None = None) -> FastAPI:
-    """Return the application on `services`; its clock publishes checkpoints while it runs.
+    """Return the application on `services`; its clock publishes checkpoints and sends events while it runs.
 
     `public_address` is what a proxy before it answers to (https://...); without it, it answers to loopback addresses alone.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        clock = start_clock(services.publisher, checkpoint_seconds)
+        publisher, dispatcher = services.publisher, services.dispatcher
+        clock = start_clock(
+            Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
+            Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
+            Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
+        )
         yield
         clock.shutdown()
-        services.publisher.stop()
+        publisher.stop()
+        dispatcher.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -82,6 +99,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     install_problems(app)
     app.include_router(router)
     app.include_router(identity_router)
+    app.include_router(events_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

@@ -153,12 +153,9 @@ def list_registrations(
 
 @identity_router.post("/api/v1/registrations/{registration}/decision")
 def decide(request: Request, registration: Id, body: DecisionBody, actor: OperatorOnly) -> dict[str, str]:
-    """Approve or refuse an application."""
+    """Approve or refuse an application. Who is approved is enrolled within seconds, and told."""
     registrations = services_of(request).registrations
-    state = registrations.decide(actor, registration, approve=body.approve, reason=body.reason)
-    if state == "approved":
-        registrations.enrol_approved()
-    return {"state": state}
+    return {"state": registrations.decide(actor, registration, approve=body.approve, reason=body.reason)}
 
 
 @identity_router.get("/api/v1/organisations")

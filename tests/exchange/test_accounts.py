@@ -376,8 +376,8 @@ def test_every_reader_sees_its_own_results_only(sqlite_exchange: Exchange) -> No
         assert stranger.get(f"/results/{digest}").status_code == 404
         asked = {"reader": rival.uri, "results": [digest]}
         check_problem(stranger.post("/api/v1/evidence", json=asked), 404, "not_found")
-    check_problem(rival.admin.get(f"/api/v1/entries/{receipt['index']}"), 404, "not_found")
-    check_problem(rival.admin.get(f"/api/v1/entries?leaf_hash={receipt['leaf_hash']}"), 404, "not_found")
+    check_problem(rival.admin.get(f"/api/v1/entries/{receipt['index']}"), 404, "entry_unknown")
+    check_problem(rival.admin.get(f"/api/v1/entries?leaf_hash={receipt['leaf_hash']}"), 404, "entry_unknown")
     assert maker.admin.get(f"/api/v1/entries/{receipt['index']}").status_code == 200
     sqlite_exchange.publish()
     check_problem(rival.admin.get("/ledger/tile/entries/000.p/1"), 403, "rights")
@@ -436,3 +436,18 @@ def test_behind_a_proxy_cookies_are_secure(sqlite_exchange: Exchange) -> None:
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert outside.get("/api/v1/me").status_code == 200
     check_problem(TestClient(app, base_url="https://elsewhere.example").get("/healthz"), 400, "host")
+
+
+def test_an_organisation_hears_of_keys_in_its_name(exchange: Exchange) -> None:
+    company = Company.join(exchange, "maker")
+    found = company.admin.get("/api/v1/inbox").json()["events"]
+    assert sorted(one["type"] for one in found) == ["packtrace.key.enrolled", "packtrace.organisation.approved"]
+    (data,) = [one["data"] for one in found if one["type"] == "packtrace.key.enrolled"]
+    assert data["thumbprint"] == company.member.key.thumbprint
+    entry = company.admin.get(f"/api/v1/entries/{data['index']}").json()
+    assert entry["vct"] == "urn:packtrace:key-event:1"
+    waiting = exchange.http.get("/api/v1/inbox").json()["events"]
+    assert "packtrace.organisation.applied" in [one["type"] for one in waiting]
+    rival = Company.join(exchange, "rival")
+    others = rival.admin.get("/api/v1/inbox", params={"organisation": company.uri})
+    check_problem(others, 403, "rights")
