@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
@@ -19,13 +20,24 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.access import Principal
-from exchange.api import SESSION_COOKIE, Rates, identity_router, install_problems, ledger_router, router
+from exchange.api import (
+    SESSION_COOKIE,
+    Rates,
+    events_router,
+    identity_router,
+    install_problems,
+    keep_session,
+    ledger_router,
+    router,
+)
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
-from exchange.jobs import start_clock
+from exchange.jobs import Job, start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
+DISPATCH_SECONDS = 1.0
+ENROL_SECONDS = 1.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -51,17 +63,23 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(services: Services, *, checkpoint_seconds: float, public_address: str | None = None) -> FastAPI:
-    """Return the application on `services`; its clock publishes checkpoints while it runs.
+    """Return the application on `services`; its clock publishes checkpoints and sends events while it runs.
 
     `public_address` is what a proxy before it answers to (https://...); without it, it answers to loopback addresses alone.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        clock = start_clock(services.publisher, checkpoint_seconds)
+        publisher, dispatcher = services.publisher, services.dispatcher
+        clock = start_clock(
+            Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
+            Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
+            Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
+        )
         yield
         clock.shutdown()
-        services.publisher.stop()
+        publisher.stop()
+        dispatcher.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -74,13 +92,14 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     )
     app.state.services = services
     app.state.rates = Rates()
-    app.state.secure_cookies = public_address is not None and public_address.startswith("https:")
+    app.state.keep_session = partial(keep_session, secure=public_address is not None)
     # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
     # a database that stands still leaves those for reading free.
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
     app.include_router(identity_router)
+    app.include_router(events_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)
@@ -112,7 +131,7 @@ def _guard(services: Services, public_address: str | None) -> Callable[[Request,
             return await unforeseen(request, error)
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        if public_address is not None and public_address.startswith("https:"):
+        if public_address is not None:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response
 
@@ -163,6 +182,10 @@ def _refused(request: Request) -> Response | None:
         )
     if request.method in _READS:
         return None
+    if path == "/login" and not _from_our_page(request):
+        return problem(
+            403, "rights", "logging in has to come from a page of this exchange", where="Origin", remedy="open /login"
+        )
     if SESSION_COOKIE in request.cookies and not _from_our_page(request):
         return problem(
             403,

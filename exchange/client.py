@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
 
@@ -139,6 +139,46 @@ class Client:
             self._sleep(float(answer.headers.get("retry-after", "1")) / 2)
         return self._checked(answer).content
 
+    def inbox(
+        self, organisation: str, *, after: str | None = None, limit: int = 50, unread: bool = False
+    ) -> dict[str, Any]:
+        """A page of an organisation's events, newest first: `events`, `after` for the next page, and how many are `unread`."""
+        asked = {"organisation": organisation, "after": after or "", "limit": limit, "unread": unread}
+        page: dict[str, Any] = self._json("GET", f"/api/v1/inbox?{urlencode(asked)}")
+        return page
+
+    def mark_read(self, organisation: str, events: Sequence[str]) -> int:
+        """Mark events as read; return how many were not."""
+        body = {"organisation": organisation, "events": list(events)}
+        return int(self._json("POST", "/api/v1/inbox/read", body)["marked"])
+
+    def subscribe(self, organisation: str, target: str, types: Sequence[str] = ()) -> dict[str, Any]:
+        """Send events to an https URL or ``mailto:`` address, all of them or those of `types`; return the subscription."""
+        body = {"organisation": organisation, "target": target, "types": list(types)}
+        found: dict[str, Any] = self._json("POST", "/api/v1/subscriptions", body)
+        return found
+
+    def subscriptions(self, organisation: str) -> list[dict[str, Any]]:
+        """An organisation's subscriptions."""
+        found: list[dict[str, Any]] = self._json(
+            "GET", f"/api/v1/subscriptions?{urlencode({'organisation': organisation})}"
+        )
+        return found
+
+    def unsubscribe(self, organisation: str, subscription: str) -> None:
+        """Remove a subscription."""
+        path = f"{_subscription(subscription)}?{urlencode({'organisation': organisation})}"
+        self._checked(self._send("DELETE", path, None))
+
+    def test_subscription(self, organisation: str, subscription: str) -> str:
+        """Have an event sent to one subscription; return the event's id."""
+        body = {"organisation": organisation}
+        return str(self._json("POST", f"{_subscription(subscription)}/test", body)["event"])
+
+    def webhook_key(self) -> str:
+        """The public key that webhooks are signed with, as Standard Webhooks writes it."""
+        return str(self._json("GET", "/api/v1/webhook-key")["public_key"])
+
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._checked(self._send(method, path, body))
         try:
@@ -226,6 +266,10 @@ def _is_here(address: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _subscription(subscription: str) -> str:
+    return f"/api/v1/subscriptions/{quote(subscription, safe='')}"
 
 
 def _problem(body: bytes) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from sqlalchemy import Engine
 from bom_graph import Background
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
+from exchange.events import WebhookKey
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
@@ -57,6 +58,7 @@ PUBLISHED = "log"
 LAST_SIGNED = "keys/log.checkpoint"
 NEXT = "log.next"
 RETIRED = "keys/log.retired"
+WEBHOOK = "webhook"
 FROZEN = "frozen"
 ACCESS = "access"
 PREDECESSOR = "predecessor"
@@ -78,6 +80,7 @@ class Installation:
     trust_file: TrustFile
     token: str = field(repr=False)
     access_key: KeyPair = field(repr=False)
+    webhook_key: WebhookKey = field(repr=False)
 
     @property
     def published(self) -> Path:
@@ -123,7 +126,19 @@ def open_installation(
         trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
         write_private(folder / TRUST, trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
-    return Installation(folder, engine, operator, intake, note_signer, policy, trust, trust_file, token, keys.access)
+    return Installation(
+        folder,
+        engine,
+        operator,
+        intake,
+        note_signer,
+        policy,
+        trust,
+        trust_file,
+        token,
+        keys.access,
+        keys.webhook,
+    )
 
 
 def make_private_folder(folder: Path) -> None:
@@ -219,7 +234,7 @@ def kept_passphrase(folder: Path, random: Callable[[int], bytes]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What the operator signs with: its key, the authority that issues certificates, that of access tokens, the log's keys.
+    """What the operator signs with: its key, the authority that issues certificates, the log's keys, those of tokens and webhooks.
 
     `root` is a certificate (DER).
 
@@ -231,6 +246,7 @@ class _Keys:
     root: bytes
     access: KeyPair
     log: tuple[bytes, ...] = field(repr=False)
+    webhook: WebhookKey = field(repr=False)
 
 
 def _keys(folder: Path, secret: str, now: datetime) -> _Keys:
@@ -247,7 +263,8 @@ def _keys(folder: Path, secret: str, now: datetime) -> _Keys:
         followers = [folder / NEXT] if (folder / NEXT).exists() else []
         log = tuple(_log_seed(path, secret) for path in (folder / "log", *followers))
         access = _access_key(folder / ACCESS, secret)
-        return _Keys(load_key(folder / "operator", secret), authority, _root(folder, authority), access, log)
+        webhook = _webhook_key(folder / WEBHOOK, secret)
+        return _Keys(load_key(folder / "operator", secret), authority, _root(folder, authority), access, log, webhook)
     except KeyFileUnreadableError as error:
         remedy = "give the passphrase of the first start, or restore the file"
         raise SetupError(error.what, where=error.where, remedy=remedy) from error
@@ -303,6 +320,16 @@ def _log_seed(path: Path, secret: str) -> bytes:
     if not isinstance(key, Ed25519PrivateKey):
         raise SetupError("the log key is not Ed25519", where=str(path), remedy="restore the log's own key")
     return key.private_bytes_raw()
+
+
+def _webhook_key(path: Path, secret: str) -> WebhookKey:
+    """Return the key that signs webhooks; it is made when it is first looked for, also in a folder from before there were webhooks."""
+    if not path.exists():
+        save_key(path, KeyPair.generate("Ed25519"), secret)
+    key = load_key(path, secret).private_key
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SetupError("the key of webhooks is not Ed25519", where=str(path), remedy="restore the file, or remove it")
+    return WebhookKey(key)
 
 
 def _require_not_lost(engine: Engine, folder: Path) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy import Connection, Engine, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Field, SQLModel, col
 
 from exchange.cosigning import Witnesses
-from exchange.database import UtcTime
+from exchange.lease import release_lease, take_lease
 from ledger import DurableWriteError, LedgerError, NoteSigner
 from ledger.store import SignedCheckpoint, begin, publish
 
@@ -24,37 +23,6 @@ log = logging.getLogger("packtrace.jobs")
 _scheduling = logging.getLogger("packtrace.jobs.scheduling")
 _scheduling.setLevel(logging.ERROR)
 PUBLISH = "publish-checkpoint"
-LEASE = timedelta(seconds=15)
-
-
-class LeaseRow(SQLModel, table=True):
-    """Who may do a job until when. `holder` names a process."""
-
-    __tablename__ = "exchange_lease"
-
-    job: str = Field(max_length=64, primary_key=True)
-    holder: str = Field(max_length=64)
-    until: datetime = Field(sa_type=UtcTime)
-
-
-def take_lease(connection: Connection, job: str, holder: str, now: datetime) -> bool:
-    """Take or renew the lease on `job` for `holder`; whether it is the holder's now. One statement, so that two can't both win."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"job": job, "holder": holder, "until": now + LEASE}
-    insert = dialect.insert(LeaseRow).values(values)
-    free = or_(col(LeaseRow.until) <= now, col(LeaseRow.holder) == holder)
-    taken = connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["job"], set_={"holder": holder, "until": now + LEASE}, where=free
-        ).returning(col(LeaseRow.holder))
-    )
-    return taken.first() is not None
-
-
-def release_lease(connection: Connection, job: str, holder: str, now: datetime) -> None:
-    """Give the lease back, so that another process needn't wait for its end."""
-    mine = (col(LeaseRow.job) == job, col(LeaseRow.holder) == holder)
-    connection.execute(update(LeaseRow).where(*mine).values(until=now))
 
 
 class Publisher:
@@ -108,16 +76,27 @@ class Publisher:
             log.warning("lease not given back: %s", _reason(error))
 
 
-def start_clock(publisher: Publisher, seconds: float) -> BackgroundScheduler:
-    """Start the clock that ticks `publisher`; `shutdown()` ends it."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the clock does every so many `seconds`; in an error's line `name` is the work and `undone` what came of it."""
+
+    tick: Callable[[], object]
+    seconds: float
+    name: str
+    undone: str
+
+
+def start_clock(*jobs: Job) -> BackgroundScheduler:
+    """Start the clock that ticks each job; `shutdown()` ends it."""
     scheduler = BackgroundScheduler(timezone="UTC", logger=_scheduling)
     options = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
-    scheduler.add_job(_guarded(publisher), "interval", seconds=seconds, **options)
+    for job in jobs:
+        scheduler.add_job(_guarded(job), "interval", seconds=job.seconds, **options)
     scheduler.start()
     return scheduler
 
 
-def _guarded(publisher: Publisher) -> Callable[[], None]:
+def _guarded(job: Job) -> Callable[[], None]:
     """Return the tick that logs errors in a line: a traceback would repeat each second."""
     broken = threading.Event()
 
@@ -125,15 +104,15 @@ def _guarded(publisher: Publisher) -> Callable[[], None]:
         if broken.is_set():
             return
         try:
-            publisher.tick()
+            job.tick()
         except DurableWriteError as error:
             # What the disk dropped it won't report twice, so this process writes no more; another may take the lease.
             broken.set()
-            log.critical("publishing has ended in this process: %s", error)
+            log.critical("%s has ended in this process: %s", job.name, error)
         except LedgerError as error:
-            log.error("checkpoint not published: %s", error)  # noqa: TRY400
+            log.error("%s: %s", job.undone, error)  # noqa: TRY400
         except SQLAlchemyError as error:
-            log.error("checkpoint not published: %s", _reason(error))  # noqa: TRY400
+            log.error("%s: %s", job.undone, _reason(error))  # noqa: TRY400
 
     return tick
 

@@ -14,6 +14,7 @@ import uvicorn
 from exchange.app import create_app
 from exchange.database import engine_for
 from exchange.errors import SetupError
+from exchange.events import MailServer
 from exchange.installation import make_private_folder, new_secret, open_installation
 from exchange.services import Services, utc_now, wire
 from exchange.settings import Settings
@@ -65,10 +66,25 @@ def open_services(settings: Settings) -> Services:
             random=new_secret,
             witness_policy=settings.witness_policy,
             witness_seconds=settings.witness_seconds,
+            webhook_hosts=settings.webhook_hosts,
+            mail=_mail_server(settings),
         )
     except BaseException:
         engine.dispose()
         raise
+
+
+def _mail_server(settings: Settings) -> MailServer | None:
+    if settings.smtp_host is None:
+        return None
+    return MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.smtp_sender,
+        settings.smtp_user,
+        settings.smtp_password.get_secret_value(),
+    )
 
 
 def bind(host: str, port: int, *, or_free: bool) -> socket.socket:

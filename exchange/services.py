@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from exchange.access import Principal
 from exchange.calculation import Calculation, Exporter
 from exchange.cosigning import Witnesses, load_policy
+from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
 from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
 from exchange.jobs import Publisher
@@ -38,6 +39,9 @@ class Services:
     witnesses: Witnesses
     publisher: Publisher
     progress: Progress
+    inbox: Inbox
+    subscriptions: Subscriptions
+    dispatcher: Dispatcher
 
     @property
     def standing_in(self) -> Principal:
@@ -58,15 +62,18 @@ def wire(
     random: Callable[[int], bytes],
     witness_policy: Path | None = None,
     witness_seconds: float = WITNESS_SECONDS,
+    webhook_hosts: Iterable[str] = (),
+    mail: MailServer | None = None,
 ) -> Services:
     """Return the services on an opened installation; `holder` names this process in leases.
 
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
+    `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent.
     """
     engine = installation.engine
     accounts = Accounts(engine, clock, random)
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
-    registrations = Registrations(engine, installation.operator, clock, random)
+    registrations = Registrations(engine, installation.operator, clock, random, holder)
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
@@ -83,6 +90,10 @@ def wire(
     )
     progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
     directory = Directory(engine, clock)
+    channels = Channels(installation.webhook_key, webhook_hosts, mail)
+    subscriptions = Subscriptions(engine, channels, clock=clock, random=random)
+    origin = installation.trust_file.origin
+    dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
     return Services(
         installation,
         accounts,
@@ -95,6 +106,9 @@ def wire(
         witnesses,
         publisher,
         progress,
+        Inbox(engine, clock),
+        subscriptions,
+        dispatcher,
     )
 
 

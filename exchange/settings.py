@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -73,6 +74,45 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
     )
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts that webhooks may go to beside public ones, such as https://hooks.corp.example:8443; commas between.",
+    )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server that events are mailed through; without it, none are."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="Encryption to the mail server: starttls, tls, or none, which loopback alone is taken with.",
+    )
+    smtp_user: str = Field(default="", description="User at the mail server; without it, nobody logs in there.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Password at the mail server.")
+    smtp_sender: str = Field(
+        default="",
+        validate_default=True,
+        description="Mail address that events are sent from; needed with a mail server.",
+    )
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, hosts: Any) -> Any:
+        return [one.strip() for one in hosts.split(",") if one.strip()] if isinstance(hosts, str) else hosts
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _encrypted(cls, security: str, info: ValidationInfo) -> str:
+        if security == "none" and info.data.get("smtp_host") not in (None, "127.0.0.1", "::1", "localhost"):
+            raise ValueError("mail goes unencrypted to a server on this machine alone")
+        return security
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _has_sender(cls, sender: str, info: ValidationInfo) -> str:
+        if not sender and info.data.get("smtp_host") is not None:
+            raise ValueError("mail needs an address that it is sent from")
+        return sender
 
     @field_validator("host")
     @classmethod

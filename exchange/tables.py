@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -15,7 +16,7 @@ from exchange.identity.tables import (
     SiteRow,
 )
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
-from exchange.jobs import LeaseRow
+from exchange.lease import LeaseRow
 from exchange.sharing.tables import GrantRow
 from ledger.store import metadata as ledger_metadata
 
@@ -25,7 +26,9 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 __all__ = [
     "METADATA",
     "ClientRow",
+    "DeliveryRow",
     "DisclosureRow",
+    "EventRow",
     "ExportRow",
     "GrantRow",
     "IdentifierRow",
@@ -41,4 +44,5 @@ __all__ = [
     "SessionRow",
     "SiteRow",
     "StatementRow",
+    "SubscriptionRow",
 ]

@@ -153,12 +153,9 @@ def list_registrations(
 
 @identity_router.post("/api/v1/registrations/{registration}/decision")
 def decide(request: Request, registration: Id, body: DecisionBody, actor: OperatorOnly) -> dict[str, str]:
-    """Approve or refuse an application."""
+    """Approve or refuse an application. Who is approved is enrolled within seconds, and told."""
     registrations = services_of(request).registrations
-    state = registrations.decide(actor, registration, approve=body.approve, reason=body.reason)
-    if state == "approved":
-        registrations.enrol_approved()
-    return {"state": state}
+    return {"state": registrations.decide(actor, registration, approve=body.approve, reason=body.reason)}
 
 
 @identity_router.get("/api/v1/organisations")
@@ -209,9 +206,7 @@ def log_in(request: Request, body: LogInBody, response: Response) -> dict[str, A
     _rates(request).check(request, "log-in", body.email)
     services = services_of(request)
     secret = services.accounts.log_in(body.email, body.password)
-    response.set_cookie(
-        SESSION_COOKIE, secret, httponly=True, samesite="strict", secure=request.app.state.secure_cookies, path="/"
-    )
+    request.app.state.keep_session(response, secret)
     found = services.accounts.of_session(secret)
     return {"organisation": "" if found is None else found.organisation}
 
@@ -298,6 +293,11 @@ async def give_token(request: Request) -> Response:
     clients = services_of(request).clients
     status, answer, headers = await to_thread.run_sync(clients.answer, request.headers, form)
     return JSONResponse(answer, status_code=status, headers=headers)
+
+
+def keep_session(response: Response, secret: str, *, secure: bool) -> None:
+    """Set the cookie of a session."""
+    response.set_cookie(SESSION_COOKIE, secret, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def _rates(request: Request) -> Rates:

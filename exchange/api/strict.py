@@ -93,3 +93,10 @@ Calculator = Annotated[Principal, may("footprints:write")]
 Requester = Annotated[Principal, may("requests:write")]
 Admin = Annotated[Principal, may("organisation:write")]
 OperatorOnly = Annotated[Principal, may("operator")]
+
+
+def spoken_for(request: Request, actor: Principal, organisation: str | None, scope: Scope) -> str:
+    """Return the organisation that is meant: the actor's own where none is named. RightsError where the actor can't speak for it."""
+    whose = organisation or actor.organisation
+    services_of(request).accounts.check_speaks_for(actor, whose, scope)
+    return whose

@@ -28,6 +28,10 @@ app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(ledger_key_app, name="key")
 app.add_typer(key_app, name="key")
 app.add_typer(statement_app, name="statement")
+inbox_app = typer.Typer(no_args_is_help=True, help="What happened to an organisation.")
+webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's events are sent.")
+app.add_typer(inbox_app, name="inbox")
+app.add_typer(webhook_app, name="webhook")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default .packtrace, or PACKTRACE_DATA).")]
@@ -52,6 +56,9 @@ Passphrase = Annotated[
         help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
     ),
 ]
+Server = Annotated[str, typer.Option(help="Address of the exchange.")]
+Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
+SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription, from `webhook list`.")]
 StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]
 
 
@@ -101,7 +108,7 @@ def serve(data: Data = None, port: Port = None) -> None:
 @app.command()
 def push(
     file: Annotated[Path, typer.Argument(help="A signed statement with its disclosures: <JWT>~<disclosure>~...~")],
-    server: Annotated[str, typer.Option(help="Address of the exchange.")],
+    server: Server,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -505,3 +512,78 @@ def statement_verify(
     from exchange.cli.statement import run_verify
 
     sys.exit(run_verify(file, trust, cited, as_json=as_json))
+
+
+@inbox_app.command("list")
+def inbox_list(
+    server: Server,
+    organisation: Whose,
+    *,
+    unread: Annotated[bool, typer.Option("--unread", help="Only events that were not read.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
+    after: Annotated[str | None, typer.Option(help="Events older than the one with this id.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List an organisation's events, newest first; * stands before those that were not read."""
+    from exchange.cli.inbox import run_list
+
+    sys.exit(run_list(server, organisation, data, after=after, limit=limit, unread=unread, as_json=as_json))
+
+
+@inbox_app.command("read")
+def inbox_read(
+    events: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of events.")],
+    server: Server,
+    organisation: Whose,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Mark events as read."""
+    from exchange.cli.inbox import run_read
+
+    sys.exit(run_read(server, organisation, events, data, as_json=as_json))
+
+
+@webhook_app.command("add")
+def webhook_add(
+    target: Annotated[str, typer.Argument(help="https://host/path, or mailto:name@host.")],
+    server: Server,
+    organisation: Whose,
+    *,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="A type of events; several, or without it all.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Send an organisation's events to a URL, signed after Standard Webhooks, or to a mail address."""
+    from exchange.cli.webhook import run_add
+
+    sys.exit(run_add(server, organisation, target, types or [], data, as_json=as_json))
+
+
+@webhook_app.command("list")
+def webhook_list(server: Server, organisation: Whose, data: Data = None, as_json: Json = False) -> None:
+    """List where an organisation's events are sent, and what fails."""
+    from exchange.cli.webhook import run_list
+
+    sys.exit(run_list(server, organisation, data, as_json=as_json))
+
+
+@webhook_app.command("remove")
+def webhook_remove(subscription: SubscriptionId, server: Server, organisation: Whose, data: Data = None) -> None:
+    """Send no more events there."""
+    from exchange.cli.webhook import run_remove
+
+    sys.exit(run_remove(server, organisation, subscription, data))
+
+
+@webhook_app.command("test")
+def webhook_test(
+    subscription: SubscriptionId, server: Server, organisation: Whose, data: Data = None, as_json: Json = False
+) -> None:
+    """Send an event of type packtrace.subscription.ping there."""
+    from exchange.cli.webhook import run_test
+
+    sys.exit(run_test(server, organisation, subscription, data, as_json=as_json))

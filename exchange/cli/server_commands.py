@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from sqlalchemy import Engine
 
+    from exchange.client import Client
     from exchange.demo import Played
     from exchange.server import Running
     from exchange.settings import Settings
@@ -53,20 +54,29 @@ def run_serve(data: Path | None, port: int | None) -> int:
 def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
     """Submit a statement and print its receipt."""
 
-    def command(settings: Settings) -> int:
-        from exchange.client import Client
+    def command(client: Client) -> int:
         from signer import split_presentation
 
-        statement = file.read_text("ascii").strip()
-        bearer = (settings.data / "token").read_text("ascii").strip()
-        with Client(server, bearer) as client:
-            receipt = client.submit(*split_presentation(statement))
+        receipt = client.submit(*split_presentation(file.read_text("ascii").strip()))
         known = "was there before" if receipt.existed else "is admitted"
         members = {**receipt.citation, "existed": receipt.existed}
         answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
         return DONE
 
-    return run_with_settings(data, None, command)
+    return connected(server, data, command)
+
+
+def connected(server: str, data: Path | None, command: Callable[[Client], int]) -> int:
+    """Run a command with a client of the exchange at `server`, which sends the data folder's token."""
+
+    def with_client(settings: Settings) -> int:
+        from exchange.client import Client
+
+        bearer = (settings.data / "token").read_text("ascii").strip()
+        with Client(server, bearer) as client:
+            return command(client)
+
+    return run_with_settings(data, None, with_client)
 
 
 @contextmanager

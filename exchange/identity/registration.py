@@ -18,15 +18,18 @@ from sqlmodel import Session, col, select
 from exchange.access import Principal
 from exchange.database import begin
 from exchange.errors import ConflictError, NotFoundError, RightsError
+from exchange.events import emit
 from exchange.identity.enrolment import Application, Operator
 from exchange.identity.identifiers import spelled
 from exchange.identity.passwords import hashed
 from exchange.identity.tables import IdentifierRow, MemberRow, OrganisationRow, RegistrationRow, SiteRow
 from exchange.kinds import check_spelling
+from exchange.lease import take_lease
 from ledger.store import snapshot
 from signer import SignerError, check_application, new_jti
 
 log = logging.getLogger("packtrace.identity")
+ENROL = "enrol-approved"
 MAX_OPEN = 1_000  # applications that wait for a decision; beyond it nobody reads them anyway
 
 
@@ -72,6 +75,7 @@ class Registrations:
     operator: Operator
     clock: Callable[[], datetime]
     random: Callable[[int], bytes] = field(repr=False)
+    holder: str
 
     def apply(self, registration: Registration, email: str, password: str) -> str:
         """Take an application in; return its id.
@@ -97,7 +101,14 @@ class Registrations:
             _check_free(session, application.uri, identifiers, email, thumbprint)
             session.add(row)
             found = row.id
-            session.flush()
+            emit(
+                session,
+                recipient=self.operator.uri,
+                type="packtrace.organisation.applied",
+                subject=f"/api/v1/registrations/{found}",
+                data={"registration": found},
+                at=now,
+            )
         return found
 
     def waiting(self, actor: Principal, after: str = "", limit: int = 100) -> list[Applied]:
@@ -128,6 +139,13 @@ class Registrations:
             session.add(row)
             session.flush()
         return state
+
+    def tick(self) -> int:
+        """Enrol whom the operator approved, if this process holds the lease; return how many."""
+        with begin(self.engine) as connection:
+            if not take_lease(connection, ENROL, self.holder, self.clock()):
+                return 0
+        return self.enrol_approved()
 
     def enrol_approved(self) -> int:
         """Enrol the keys of approved applications and open their accounts; return how many. The worker's job, which signs."""
@@ -184,7 +202,14 @@ class Registrations:
             )
             fresh.state, fresh.password = "enrolled", ""
             session.add(fresh)
-            session.flush()
+            emit(
+                session,
+                recipient=row.uri,
+                type="packtrace.organisation.approved",
+                subject="/api/v1/me",
+                data={"registration": row.id},
+                at=self.clock(),
+            )
 
 
 def _document(registration: Registration, identifiers: Mapping[str, str], thumbprint: str) -> dict[str, Any]:

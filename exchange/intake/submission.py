@@ -22,12 +22,13 @@ from sqlmodel.sql.expression import SelectOfScalar
 from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
 from exchange.admission import citations
 from exchange.errors import DoubleClaimError, JtiReusedError, StatementError
+from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
-from signer import Statement, check_cited, leaf_bytes
+from signer import KEY_EVENT, Statement, check_cited, leaf_bytes, read_key_event
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
@@ -347,6 +348,22 @@ def _batches(products: Sequence[str]) -> Iterator[Sequence[str]]:
         yield products[start : start + _QUERY]
 
 
+def _tell_owner(connection: Connection, index: int, submission: _Submission) -> None:
+    """Tell an organisation of every event about a key in its name, whoever signed it: it may not have asked for it."""
+    event = read_key_event(index, submission.checked.statement)
+    type_ = "packtrace.key.revoked" if event.action in {"revoke", "compromise"} else "packtrace.key.enrolled"
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        emit(
+            session,
+            recipient=event.organisation,
+            type=type_,
+            subject=f"/api/v1/entries/{index}",
+            data={"index": index, "thumbprint": event.thumbprint, "signed_by": submission.checked.statement.issuer},
+            at=submission.now,
+        )
+        session.commit()
+
+
 def _write_rows(connection: Connection, index: int, submission: _Submission) -> None:
     checked = submission.checked
     statement, record = checked.statement, checked.record
@@ -365,6 +382,8 @@ def _write_rows(connection: Connection, index: int, submission: _Submission) -> 
     if submission.disclosures:
         kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
         connection.execute(_ADD_DISCLOSURES, kept)
+    if statement.vct == KEY_EVENT.vct:
+        _tell_owner(connection, index, submission)
     components = sorted(_components(record)) if record is not None and product is not None else []
     if components:
         links = [{"index": index, "product": product, "component": component} for component in components]

@@ -19,6 +19,7 @@ from exchange.intake.tables import StatementRow
 from exchange.kinds import KINDS, Policy
 from exchange.sharing.tables import GrantRow
 from exchange.sharing.verified import VerifiedEntries, disclosed_at, held_disclosures
+from ledger import EntryUnknownError
 from ledger.store import Entry, begin, entry, head, snapshot
 from signer import Trust, disclose
 
@@ -93,7 +94,7 @@ class Sharing:
         return recorded_by
 
     def entry(self, actor: Principal, *, index: int | None = None, leaf_hash: str | None = None) -> Entry:
-        """Return an entry, by index or leaf hash (hex), that the actor may see; NotFoundError for any other.
+        """Return an entry, by index or leaf hash (hex), that the actor may see; EntryUnknownError for any other.
 
         Everybody sees what is open altogether (keys, roles, releases). Of the rest an entry tells who does how much business at which
         time: it is for its issuer, whom it granted anything of it, verifiers and authorities.
@@ -110,7 +111,7 @@ class Sharing:
                 row = session.exec(select(StatementRow).where(by_place, may_see)).one_or_none()
             if row is None:
                 where = "index" if leaf_hash is None else "leaf_hash"
-                raise NotFoundError("no such entry", where=where, remedy="take it from the statement's receipt")
+                raise EntryUnknownError("no such entry", where=where, remedy="take it from the statement's receipt")
             return entry(connection, row.index)
 
     def check_sees_entries(self, actor: Principal | None) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from pathlib import Path as FilePath
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
-from exchange.errors import NotFoundError
+from exchange.access import Principal
+from exchange.errors import CredentialsError, NotFoundError
 from exchange.services import Services
 from exchange.web.entry import entry_view
 from exchange.web.overview import overview
@@ -30,6 +33,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _MAX_INDEX = 2**53
+_MAX_FORM = 4096
 STATIC = StaticFiles(directory=_HERE / "static")
 
 
@@ -43,7 +47,7 @@ class _PageRoute(APIRoute):
             try:
                 return await handler(request)
             except (NotFoundError, EntryUnknownError, RequestValidationError):
-                return _page("missing.html", status=404, path=request.url.path)
+                return _page(request, "missing.html", status=404, path=request.url.path)
 
         return page
 
@@ -61,15 +65,46 @@ def show_overview(request: Request) -> HTMLResponse:
     packs, others = overview(services.calculation.newest(request.state.principal))
     published = None if checkpoint is None else checkpoint.size
     return _page(
-        "overview.html", packs=packs, others=others, trust=installation.trust_file, size=size, published=published
+        request,
+        "overview.html",
+        packs=packs,
+        others=others,
+        trust=installation.trust_file,
+        size=size,
+        published=published,
     )
+
+
+@page_router.get("/login")
+def show_login(request: Request) -> HTMLResponse:
+    """The form to log in by."""
+    return _page(request, "login.html", failed=False)
+
+
+@page_router.post("/login")
+async def log_in(request: Request) -> Response:
+    """Log in by the form, and go on to the overview."""
+    body = await request.body()
+    form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10)) if len(body) < _MAX_FORM else {}
+    email, password = form.get("email", ""), form.get("password", "")
+    request.app.state.rates.check(request, "log-in", email)
+    services: Services = request.app.state.services
+    try:
+        secret = await to_thread.run_sync(services.accounts.log_in, email, password)
+    except CredentialsError:
+        return _page(request, "login.html", status=401, failed=True)
+    response = RedirectResponse("/", status_code=303)
+    request.app.state.keep_session(response, secret)
+    return response
 
 
 @page_router.get("/results/{digest}")
 def show_result(request: Request, digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> HTMLResponse:
     """One result: stages, gaps, findings, assumptions, and where each figure comes from."""
     services: Services = request.app.state.services
-    return _page("result.html", view=result_view(digest, services.calculation.result(request.state.principal, digest)))
+    return _page(
+        request, "result.html", view=result_view(digest, services.calculation.result(request.state.principal, digest))
+    )
 
 
 @page_router.get("/entries/{index}")
@@ -80,8 +115,10 @@ def show_entry(request: Request, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)
     with snapshot(services.installation.engine) as connection:
         size, checkpoint = head(connection).size, latest_checkpoint(connection)
     published = 0 if checkpoint is None else checkpoint.size
-    return _page("entry.html", view=entry_view(found, size=size, published=published))
+    return _page(request, "entry.html", view=entry_view(found, size=size, published=published))
 
 
-def _page(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    return HTMLResponse(_TEMPLATES.get_template(template).render(**values), status_code=status)
+def _page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    principal: Principal | None = request.state.principal
+    standing_in = principal is not None and principal.stands_in
+    return HTMLResponse(_TEMPLATES.get_template(template).render(standing_in=standing_in, **values), status_code=status)

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
+from exchange.app import create_app
 from exchange.errors import StatementError
 from exchange.identity import ApiClients
 from exchange.identity.identifiers import spelled
@@ -375,8 +376,8 @@ def test_every_reader_sees_its_own_results_only(sqlite_exchange: Exchange) -> No
         assert stranger.get(f"/results/{digest}").status_code == 404
         asked = {"reader": rival.uri, "results": [digest]}
         check_problem(stranger.post("/api/v1/evidence", json=asked), 404, "not_found")
-    check_problem(rival.admin.get(f"/api/v1/entries/{receipt['index']}"), 404, "not_found")
-    check_problem(rival.admin.get(f"/api/v1/entries?leaf_hash={receipt['leaf_hash']}"), 404, "not_found")
+    check_problem(rival.admin.get(f"/api/v1/entries/{receipt['index']}"), 404, "entry_unknown")
+    check_problem(rival.admin.get(f"/api/v1/entries?leaf_hash={receipt['leaf_hash']}"), 404, "entry_unknown")
     assert maker.admin.get(f"/api/v1/entries/{receipt['index']}").status_code == 200
     sqlite_exchange.publish()
     check_problem(rival.admin.get("/ledger/tile/entries/000.p/1"), 403, "rights")
@@ -407,3 +408,46 @@ def test_roles_end(sqlite_exchange: Exchange) -> None:
     sqlite_exchange.clock.advance(timedelta(days=1).total_seconds())
     late = sqlite_exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("more"))))
     assert "has the roles none" in check_problem(late, 400, "statement")["detail"]
+
+
+def test_the_log_in_page(sqlite_exchange: Exchange) -> None:
+    company = Company.join(sqlite_exchange, "maker")
+    visitor = browser(sqlite_exchange)
+    assert visitor.get("/").status_code == 401
+    assert "<form" in visitor.get("/login").text
+    form = {"email": "admin@maker.example", "password": PASSWORD}
+    refused = visitor.post("/login", data=form | {"password": "wrong"})
+    assert (refused.status_code, "Wrong e-mail" in refused.text) == (401, True)
+    # Another site can't log its visitors in as somebody of its own.
+    assert visitor.post("/login", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    entered = visitor.post("/login", data=form)
+    assert entered.status_code == 200
+    assert "have no accounts here" not in entered.text
+    assert visitor.get("/api/v1/me").json()["organisation"] == company.uri
+
+
+def test_behind_a_proxy_cookies_are_secure(sqlite_exchange: Exchange) -> None:
+    Company.join(sqlite_exchange, "maker")
+    app = create_app(sqlite_exchange.services, checkpoint_seconds=60, public_address="https://exchange.example")
+    outside = TestClient(app, base_url="https://exchange.example", headers={"Origin": "https://exchange.example"})
+    answer = outside.post("/api/v1/sessions", json={"email": "admin@maker.example", "password": PASSWORD})
+    assert answer.status_code == 201
+    assert "secure" in answer.headers["set-cookie"].lower()
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert outside.get("/api/v1/me").status_code == 200
+    check_problem(TestClient(app, base_url="https://elsewhere.example").get("/healthz"), 400, "host")
+
+
+def test_an_organisation_hears_of_keys_in_its_name(exchange: Exchange) -> None:
+    company = Company.join(exchange, "maker")
+    found = company.admin.get("/api/v1/inbox").json()["events"]
+    assert sorted(one["type"] for one in found) == ["packtrace.key.enrolled", "packtrace.organisation.approved"]
+    (data,) = [one["data"] for one in found if one["type"] == "packtrace.key.enrolled"]
+    assert data["thumbprint"] == company.member.key.thumbprint
+    entry = company.admin.get(f"/api/v1/entries/{data['index']}").json()
+    assert entry["vct"] == "urn:packtrace:key-event:1"
+    waiting = exchange.http.get("/api/v1/inbox").json()["events"]
+    assert "packtrace.organisation.applied" in [one["type"] for one in waiting]
+    rival = Company.join(exchange, "rival")
+    others = rival.admin.get("/api/v1/inbox", params={"organisation": company.uri})
+    check_problem(others, 403, "rights")

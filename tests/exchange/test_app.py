@@ -10,11 +10,13 @@ from pathlib import Path
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import Session
 
 from exchange.app import COOKIE, create_app
 from exchange.client import Client
 from exchange.errors import SetupError
-from exchange.jobs import LeaseRow
+from exchange.jobs import PUBLISH
+from exchange.lease import LeaseRow
 from exchange.server import bind, serving
 from exchange.settings import Settings
 from ledger.store import latest_checkpoint, snapshot
@@ -67,7 +69,7 @@ def test_the_clock_publishes_while_the_application_runs(sqlite_exchange: Exchang
     assert newest is not None
     assert newest.size == sqlite_exchange.size
     with snapshot(engine) as connection:
-        until = connection.execute(LeaseRow.__table__.select()).one().until  # type: ignore[attr-defined]
+        until = Session(connection).get_one(LeaseRow, PUBLISH).until
     assert until == sqlite_exchange.clock(), "the lease was given back at the end"
 
 

@@ -12,10 +12,11 @@ import pytest
 from pydantic import SecretStr
 
 from exchange.cli.ledger import Source, run_consistency, run_proof
-from exchange.client import _is_here
+from exchange.client import AnswerError, _is_here, fetching
 from exchange.server import serving
 from exchange.settings import Settings
 from ledger import (
+    CHECKPOINT_PATH,
     Checkpoint,
     NoteSigner,
     open_checkpoint,
@@ -219,13 +220,22 @@ def test_a_source_that_cannot_be_read(
     one_line(capsys)
 
 
+@pytest.mark.parametrize("here", [True, False])
 def test_the_token_is_sent_to_this_machine_only(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, here: bool
 ) -> None:
+    """Bundles of entries are for auditors: they come for the token, which doesn't go to other machines."""
     with serving(settings) as running:
-        monkeypatch.setattr("exchange.client._is_here", lambda _address: False)
-        assert run_proof(Source(f"{running.address}/ledger", None, None), "0", None, None, as_json=False) == 1
-    assert "token" in one_line(capsys)
+        running.services.publisher.tick()
+        monkeypatch.setattr("exchange.client._is_here", lambda _address: here)
+        with fetching(f"{running.address}/ledger", settings.data / "token") as fetch:
+            size = (fetch(CHECKPOINT_PATH, 65_536) or b"").split(b"\n")[1].decode()
+            bundle = f"tile/entries/000.p/{size}"
+            if here:
+                assert fetch(bundle, 1_000_000)
+            else:
+                with pytest.raises(AnswerError, match="auditors"):
+                    fetch(bundle, 1_000_000)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ from signer.keystore import load_key, save_authority, save_key
 from tests.flow.world import PASSPHRASE, Clock, Exchange
 
 ROOT = Path(__file__).resolve().parents[2]
-PRIVATE = ("passphrase", "token", "keys/operator", "keys/authority", "keys/root", "keys/log", "keys/access")
+MADE_LATER = ("keys/access", "keys/webhook")
+PRIVATE = ("passphrase", "token", "keys/operator", "keys/authority", "keys/root", "keys/log", *MADE_LATER)
 RULE_SETS = [load_rule_set(name) for name in rule_set_ids()]
 FOUNDING = 1 + len(RULE_SETS) + len({name for rules in RULE_SETS for name in rules.factor_releases}) + 1
 """Entries of a founded log: the operator, rule sets, factor releases, the policy."""
@@ -106,7 +107,7 @@ def check_whole(installation: Installation) -> None:
     with snapshot(installation.engine) as connection:
         report = audit(connection, installation.trust_file.key, None)
         assert report.size == head(connection).size
-    assert len(list((installation.folder / "keys").iterdir())) == 8, "five keys and three certificates"
+    assert len(list((installation.folder / "keys").iterdir())) == 9, "six keys and three certificates"
     for name in PRIVATE:
         assert stat.S_IMODE((installation.folder / name).stat().st_mode) == 0o600, name
     assert (installation.folder / "trust").read_bytes() == installation.trust_file.document()
@@ -264,7 +265,8 @@ def test_a_folder_of_one_tier_is_opened_as_it_is(one_tier: Path, tmp_path: Path)
     leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(anchors.authorities[0].encode()))
     assert "chain" not in read_unverified(exchange.http.get("/api/v1/entries/0").json()["token"], ()).open_claims
     kept = {path.name: path.read_bytes() for path in (one_tier / "keys").iterdir()}
-    assert kept.pop("access"), "it is made where there is none yet"
+    for name in MADE_LATER:
+        assert kept.pop(name.removeprefix("keys/")), "it is made where there is none yet"
     assert kept == files
     exchange.close()
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from exchange.jobs import LEASE, PUBLISH, Publisher, start_clock, take_lease
+from exchange.jobs import PUBLISH, Job, Publisher, start_clock
+from exchange.lease import LEASE, take_lease
 from ledger import DurableWriteError, LedgerError
 from ledger.store import begin, latest_checkpoint, snapshot
 from tests.flow.world import Clock, Exchange, salt
@@ -29,6 +30,10 @@ def two(exchange: Exchange) -> tuple[Publisher, Publisher]:
         clock=exchange.clock,
     )
     return exchange.services.publisher, other
+
+
+def publishing(exchange: Exchange, seconds: float) -> Job:
+    return Job(exchange.services.publisher.tick, seconds, "publishing", "checkpoint not published")
 
 
 def published(exchange: Exchange) -> int | None:
@@ -118,7 +123,7 @@ def test_the_clock_survives_a_tick_that_fails(
 
     monkeypatch.setattr(Publisher, "tick", tick)
     caplog.set_level(logging.ERROR)
-    clock = start_clock(sqlite_exchange.services.publisher, 0.1)
+    clock = start_clock(publishing(sqlite_exchange, 0.1))
     try:
         assert twice.wait(10)
     finally:
@@ -137,7 +142,7 @@ def test_after_a_durable_write_failed_the_process_publishes_no_more(
         raise DurableWriteError("a durable write failed", where="000", remedy="look at the disk")
 
     monkeypatch.setattr(Publisher, "tick", tick)
-    clock = start_clock(sqlite_exchange.services.publisher, 0.05)
+    clock = start_clock(publishing(sqlite_exchange, 0.05))
     threading.Event().wait(0.5)
     clock.shutdown()
     assert ticks == [1]
@@ -177,7 +182,7 @@ def test_a_tick_under_way_is_not_worth_a_warning(
 
     monkeypatch.setattr(Publisher, "tick", tick)
     caplog.set_level(logging.WARNING, logger="apscheduler")
-    clock = start_clock(sqlite_exchange.services.publisher, 0.05)
+    clock = start_clock(publishing(sqlite_exchange, 0.05))
     threading.Event().wait(0.4)
     over.set()
     clock.shutdown()

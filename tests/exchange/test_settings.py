@@ -61,12 +61,34 @@ def test_any_other_address_is_refused(host: str) -> None:
         ("checkpoint_seconds", "0"),
         ("checkpoint_seconds", "nan"),
         ("origin", "o" * 201),
+        ("smtp_port", "0"),
+        ("smtp_security", "ssl"),
     ],
 )
 def test_a_value_that_would_not_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"PACKTRACE_{name.upper()}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_mail_goes_unencrypted_to_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACKTRACE_SMTP_SENDER", "exchange@packtrace.example")
+    monkeypatch.setenv("PACKTRACE_SMTP_SECURITY", "none")
+    assert Settings(smtp_host="127.0.0.1").smtp_security == "none"
+    with pytest.raises(ValidationError, match=r"smtp_security\n.*on this machine"):
+        Settings(smtp_host="mail.example")
+    assert Settings(smtp_host="mail.example", smtp_security="tls").smtp_port == 587
+    monkeypatch.delenv("PACKTRACE_SMTP_SENDER")
+    with pytest.raises(ValidationError, match=r"smtp_sender\n.*sent from"):
+        Settings(smtp_host="mail.example", smtp_security="tls")
+
+
+def test_hosts_of_webhooks_are_parted_by_commas_or_listed(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().webhook_hosts == ()
+    (elsewhere / "packtrace.toml").write_text('webhook_hosts = ["https://a:1", "https://b:2"]\n')
+    assert Settings().webhook_hosts == ("https://a:1", "https://b:2")
+    monkeypatch.setenv("PACKTRACE_WEBHOOK_HOSTS", "http://127.0.0.1:9000, https://c:3,")
+    assert Settings().webhook_hosts == ("http://127.0.0.1:9000", "https://c:3")
 
 
 def test_a_setting_that_does_not_exist_is_refused(elsewhere: Path) -> None:
@@ -99,6 +121,7 @@ def test_secrets_are_in_no_representation_or_error(monkeypatch: pytest.MonkeyPat
         Settings()
     shown = f"{settings!r} {settings} {caught.value} {caught.value!r}"
     assert "open sesame" not in shown
+    assert "mail password" not in repr(Settings(database_url=None, smtp_password="mail password"))
     assert "hunter2" not in shown
 
 

@@ -487,7 +487,7 @@ def test_what_is_not_there_is_a_page_with_a_way_home(showcase: SmallExchange, pa
 
 @pytest.mark.parametrize("path", ["/", "/entries/0", "/entries/99999"])
 def test_every_page_says_who_sees_what(showcase: SmallExchange, path: str) -> None:
-    assert "sees every organisation's results" in Page(showcase.client.get(path).text).text
+    assert "the results of all organisations that have no accounts here" in Page(showcase.client.get(path).text).text
 
 
 def test_pages_need_the_token(showcase: SmallExchange) -> None:

@@ -85,6 +85,7 @@ class Company:
         assert answer.status_code == 202, answer.text
         decided = exchange.http.post(f"/api/v1/registrations/{answer.json()['id']}/decision", json={"approve": True})
         assert decided.status_code == 200, decided.text
+        exchange.services.registrations.tick()
         member = Member(exchange, asked["uri"], exchange.certified(key, asked["uri"]))
         exchange.members[slug] = member
         return cls(exchange, member, log_in(exchange, asked["email"]))

@@ -427,7 +427,7 @@ REQUESTS: dict[str, tuple[Defect, int, str]] = {
     "no such route": (lambda s: s.get("/api/v2/log"), 404, "not_found"),
     "method that the route hasn't": (lambda s: s.exchange.http.delete("/api/v1/log"), 405, "method"),
     "published file that isn't there": (lambda s: s.get("/ledger/tile/0/x123/456"), 404, "not_found"),
-    "no token": (lambda s: s.anonymous("GET", "/api/v1/log"), 401, "unauthenticated"),
+    "no token": (lambda s: s.anonymous("GET", "/api/v1/footprints"), 401, "unauthenticated"),
     "wrong token": (lambda s: s.anonymous("GET", "/", Authorization="Bearer 00"), 401, "unauthenticated"),
     "token by another scheme": (
         lambda s: s.anonymous("GET", "/", Authorization=f"Basic {s.exchange.services.installation.token}"),
@@ -665,7 +665,7 @@ def test_a_busy_database_is_answered_with_a_time_to_come_back(tmp_path: Path, mo
 def test_an_unforeseen_error_says_nothing_of_the_inside(
     sqlite_exchange: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(*_arguments: object) -> None:
+    def fails(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError("the inside")
 
     monkeypatch.setattr(type(sqlite_exchange.services.sharing), "grant", fails)

@@ -1,0 +1,42 @@
+"""The types of events, each with the sentence that tells people what happened. An event of another type is never written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+PING: Final = "packtrace.subscription.ping"
+GAVE_UP: Final = "packtrace.subscription.gave_up"
+
+#: Type -> what happened, with neither figures nor names: the sentence goes out by unencrypted mail.
+TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PING: "You asked for an event to try a subscription.",
+        GAVE_UP: "Events could not be delivered to one of your subscriptions for three days, and are no longer tried.",
+        "packtrace.organisation.applied": "An organisation applies to join.",
+        "packtrace.organisation.approved": "Your organisation was approved.",
+        "packtrace.organisation.declined": "Your organisation's application was declined.",
+        "packtrace.key.enrolled": "A key was enrolled in your organisation's name.",
+        "packtrace.key.revoked": "A key of your organisation was revoked.",
+        "packtrace.role.granted": "Your organisation's roles have changed.",
+        "packtrace.request.created": "A customer asks you for data.",
+        "packtrace.request.reminded": "A customer reminds you of a data request.",
+        "packtrace.request.delegated": "A data request was passed on to you.",
+        "packtrace.request.answered": "A data request of yours was answered.",
+        "packtrace.request.declined": "A data request of yours was declined.",
+        "packtrace.request.withdrawn": "A data request to you was withdrawn.",
+        "packtrace.request.overdue": "A data request is past its deadline.",
+        "packtrace.grant.created": "You were granted sight of data.",
+        "packtrace.grant.withdrawn": "A grant to you was withdrawn.",
+        "packtrace.grant.ended": "A grant to you has ended.",
+        "packtrace.result.done": "A calculation has ended.",
+        "packtrace.result.failed": "A calculation has failed.",
+        "packtrace.result.stale": "Something newer makes one of your results stale.",
+        "packtrace.result.accepted": "A result was accepted.",
+        "packtrace.footprint.drafted": "A footprint of yours is drafted and waits for your signature.",
+        "packtrace.conflict.opened": "Two statements contradict each other, one of them yours.",
+        "packtrace.conflict.closed": "A contradiction that concerned a statement of yours is settled.",
+        "packtrace.erasure.done": "Disclosures of a statement of yours were erased.",
+    }
+)
