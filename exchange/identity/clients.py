@@ -39,6 +39,7 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 TOKEN_SECONDS = 3600
 _LOOK_AGAIN = timedelta(seconds=5)  # after which a client is looked up again
 _KEPT = 10_000
+_SKEW = 60  # seconds by which the clocks of two processes of this exchange may differ
 #: What the library is told that it was called as: TLS ends at the proxy before us, or there is none on loopback.
 _TOKEN_ADDRESS = "https://exchange.invalid/oauth/token"  # noqa: S105 - no secret
 
@@ -164,6 +165,7 @@ class ApiClients:
                 claims = dict(jwt.decode(token, self._key, algorithms=["ES256"]).claims)
                 jwt.JWTClaimsRegistry(
                     now=int(now),
+                    leeway=_SKEW,
                     iss={"essential": True, "value": self._issuer},
                     aud={"essential": True, "value": self._issuer},
                     exp={"essential": True},

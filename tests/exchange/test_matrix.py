@@ -1,0 +1,220 @@
+"""Every operation with every role of two rival companies. A new operation joins by itself: its scopes are read from the OpenAPI document.
+
+Where it names something in its path, `Scene.values` has to say what of the maker's is meant, else the test says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from exchange.access import MEMBER_SCOPES, SCOPES, MemberRole
+from exchange.kinds import ACTIVITY_DATA
+from signer import join_presentation
+from tests.exchange.test_api import OPEN, WAYS_IN
+from tests.flow.accounts import Company, application, browser
+from tests.flow.world import Clock, Exchange, activity
+
+#: In everything of the maker's that a rival may not see.
+SECRET = "7731.25"
+HIDDEN = "cathode-7731"
+
+
+class WallClock(Clock):
+    """The time that it is: the library for access tokens goes by it too."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class Scene:
+    """Two rivals; the maker has one of everything that a path can name."""
+
+    exchange: Exchange
+    maker: Company
+    rival: Company
+    values: Mapping[str, str]
+    actors: Mapping[str, tuple[TestClient, frozenset[str]]]
+    operations: list[tuple[str, str, frozenset[str] | None]]
+
+    def send(self, who: TestClient, method: str, path: str) -> httpx2.Response:
+        """Ask for an operation of the document, about the maker's things."""
+        filled = re.sub(r"{(\w+)}", lambda name: self.values[name[1]], path)
+        # The body of a write is empty: whether one may is told before what is wrong with it.
+        body: dict[str, Any] = {} if method in {"GET", "DELETE"} else {"json": {}}
+        return who.request(method, filled, **body, follow_redirects=False)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("matrix")
+    exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}", clock=WallClock())
+    maker, rival = Company.join(exchange, "maker"), Company.join(exchange, "rival")
+    values = possessions(exchange, maker)
+    document = exchange.http.get("/api/v1/openapi.json").json()
+    operations = [
+        (method.upper(), path, scopes_of(operation))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    roles = get_args(MemberRole)
+    actors = {role: (maker.admin if role == "admin" else maker.colleague(role), MEMBER_SCOPES[role]) for role in roles}
+    for scope in SCOPES:
+        if scope != "operator":
+            actors[f"client with {scope}"] = (maker.program(scope, name=scope), frozenset({scope}))
+    actors["operator"] = (exchange.http, frozenset(SCOPES))
+    yield Scene(exchange, maker, rival, values, actors, operations)
+    exchange.close()
+
+
+def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
+    """One of everything that a path can name: the maker's, and an application that waits."""
+    claims = activity(
+        maker.member.product(HIDDEN),
+        inputs=[{"amount": SECRET, "unit": "kg", "name": "copper", "flow": "copper", "obtained": "measured"}],
+    )
+    issued = maker.member.sign(ACTIVITY_DATA, claims)
+    body = {"statement": join_presentation(issued.token, issued.disclosures)}
+    receipt = accepted(maker.admin.post("/api/v1/statements", json=body))
+    demand = {"product": maker.member.product(HIDDEN), "rule_set": "everbatt-2023-cradle-to-gate", "reader": maker.uri}
+    result = accepted(maker.admin.post("/api/v1/footprints", json=demand))
+    member = maker.admin.get("/api/v1/members").json()[0]["id"]
+    client = accepted(maker.admin.post("/api/v1/clients", json={"name": "spare", "scopes": ["data:read"]}))
+    subscribed = accepted(
+        maker.admin.post("/api/v1/subscriptions", json={"target": "https://93.184.215.14/events", "types": []})
+    )
+    waiting = accepted(browser(exchange).post("/api/v1/registrations", json=application(exchange, "third")))
+    site = {"name": "Furnace", "country": "CN"}
+    assert maker.admin.put("/api/v1/sites/furnace", json=site).status_code == 204
+    exchange.publish()
+    return {
+        "index": str(receipt["index"]),
+        "leaf_hash": receipt["leaf_hash"],
+        "digest": result["digest"],
+        "member": member,
+        "client": client["id"],
+        "site": "furnace",
+        "subscription": subscribed["id"],
+        "registration": waiting["id"],
+        "path": "tile/entries/000.p/1",
+    }
+
+
+def accepted(answer: httpx2.Response) -> Any:
+    assert answer.status_code in {200, 201, 202}, answer.text
+    return answer.json()
+
+
+def scopes_of(operation: Mapping[str, Any]) -> frozenset[str] | None:
+    """The scopes that an operation states; None for one that asks nobody who it is."""
+    stated = operation.get("security")
+    return None if stated is None else frozenset(scope for one in stated for scope in one["client"])
+
+
+def is_open(method: str, path: str) -> bool:
+    return path in OPEN or (method, path) in WAYS_IN or path == "/ledger/{path}"
+
+
+def test_every_path_is_filled(scene: Scene) -> None:
+    named = {name for _method, path, _scopes in scene.operations for name in re.findall(r"{(\w+)}", path)}
+    assert named <= scene.values.keys(), "say in possessions() what of the maker's is meant"
+
+
+def test_every_operation_states_its_scopes(scene: Scene) -> None:
+    for method, path, scopes in scene.operations:
+        assert (scopes is None) == is_open(method, path), f"{method} {path}"
+        assert scopes is None or len(scopes) == 1, f"{method} {path}"
+
+
+def test_nobody_unknown_gets_in(scene: Scene, subtests: pytest.Subtests) -> None:
+    for method, path, _scopes in scene.operations:
+        if not is_open(method, path):
+            with subtests.test(f"{method} {path}"):
+                assert scene.send(browser(scene.exchange), method, path).status_code == 401
+
+
+def test_scopes_decide(scene: Scene, subtests: pytest.Subtests) -> None:
+    for name, (who, scopes) in scene.actors.items():
+        for method, path, wanted in scene.operations:
+            if wanted is None or wanted <= scopes:
+                continue
+            with subtests.test(f"{name}: {method} {path}"):
+                answer = scene.send(who, method, path)
+                assert (answer.status_code, answer.json()["where"]) == (403, "scope"), answer.text
+
+
+def test_who_has_the_scope_is_heard(scene: Scene, subtests: pytest.Subtests) -> None:
+    """Reads only: writes would change what the other tests look at."""
+    for name, (who, scopes) in scene.actors.items():
+        for method, path, wanted in scene.operations:
+            if method == "GET" and wanted is not None and wanted <= scopes:
+                with subtests.test(f"{name}: {method} {path}"):
+                    answer = scene.send(who, method, path)
+                    assert answer.status_code not in {401, 403, 500}, answer.text
+
+
+def reads(scene: Scene) -> dict[str, str]:
+    """What the maker's admin reads everywhere, without what each reading changes."""
+    return {
+        path: scene.send(scene.maker.admin, method, path).text
+        for method, path, wanted in scene.operations
+        if method == "GET" and wanted is not None and "operator" not in wanted
+    }
+
+
+def test_a_rival_gets_nothing_and_changes_nothing(scene: Scene, subtests: pytest.Subtests) -> None:
+    before = reads(scene)
+    assert SECRET in json.dumps(before), "what is to be kept from the rival is there"
+    program = scene.rival.program(*[scope for scope in SCOPES if scope != "operator"])
+    for who in (program, scene.rival.admin):
+        for method, path, wanted in scene.operations:
+            # The rival's own account is the rival's to change.
+            if wanted is None or path in {"/api/v1/sessions", "/api/v1/password"}:
+                continue
+            with subtests.test(f"{method} {path}"):
+                answer = scene.send(who, method, path)
+                assert answer.status_code < 500, answer.text
+                assert SECRET not in answer.text
+                assert HIDDEN not in answer.text
+                if "{" in path:
+                    assert answer.status_code in {403, 404, 422}, answer.text
+    for path in ("/", f"/results/{scene.values['digest']}", f"/entries/{scene.values['index']}"):
+        assert HIDDEN not in scene.rival.admin.get(path).text
+    assert reads(scene) == before
+
+
+def test_a_rival_can_t_speak_for_the_maker(scene: Scene, subtests: pytest.Subtests) -> None:
+    """Wherever a request names an organisation, it is one's own."""
+    uri, product = scene.maker.uri, scene.maker.member.product(HIDDEN)
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
+        "footprint": (
+            "/api/v1/footprints",
+            {"product": product, "rule_set": "everbatt-2023-cradle-to-gate", "reader": uri},
+        ),
+        "grant": (
+            "/api/v1/grants",
+            {
+                "owner": uri,
+                "reader": scene.rival.uri,
+                "leaf_hash": scene.values["leaf_hash"],
+                "paths": ["full"],
+                "purpose": "customer",
+            },
+        ),
+        "evidence": ("/api/v1/evidence", {"reader": uri, "results": [scene.values["digest"]]}),
+        "subscription": ("/api/v1/subscriptions", {"organisation": uri, "target": "https://93.184.215.14/events"}),
+    }
+    for name, (path, body) in asked.items():
+        with subtests.test(name):
+            answer = scene.rival.admin.post(path, json=body)
+            assert answer.status_code in {403, 404}, answer.text
+            assert SECRET not in answer.text
