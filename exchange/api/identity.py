@@ -278,7 +278,14 @@ def revoke_client(request: Request, client: Id, actor: Admin) -> None:
     services_of(request).clients.revoke(actor, client)
 
 
-@identity_router.post("/oauth/token")
+_OAUTH_ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+_OAUTH_REFUSAL = {
+    "description": "Refused (RFC 6749, section 5.2)",
+    "content": {"application/json": {"schema": _OAUTH_ERROR}},
+}
+
+
+@identity_router.post("/oauth/token", responses={400: _OAUTH_REFUSAL, 401: _OAUTH_REFUSAL})
 async def give_token(request: Request) -> Response:
     """Give an API client an access token (OAuth 2.0 client credentials, RFC 6749 section 4.4)."""
     body = await request.body()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
@@ -170,11 +172,27 @@ async def _http(request: Request, error: Any) -> Response:
         # The framework's own words for a body that couldn't be read tell neither place nor cause.
         return await _ours(request, error.__cause__)
     headers = dict(error.headers) if error.headers else None
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(sorted(_methods(request)))}
     code = {401: "unauthenticated", 403: "rights", 404: "not_found", 405: "method"}.get(error.status_code, "http")
     remedy = {401: "send the token of the data folder as a bearer token"}.get(
         error.status_code, "see /api/v1/openapi.json"
     )
     return problem(error.status_code, code, str(error.detail), headers=headers, where="request", remedy=remedy)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of all routes at a path: the router names those of the first alone, and each of ours has its own."""
+    found: set[str] = set()
+    waiting = list(request.app.routes)
+    while waiting:
+        route = waiting.pop()
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            waiting += inner.routes
+        elif isinstance(route, Route) and route.path_regex.match(request.url.path):
+            found |= route.methods or set()
+    return found
 
 
 async def unforeseen(request: Request, error: Exception) -> Response:
