@@ -28,6 +28,7 @@ from exchange.api import (
     install_problems,
     keep_session,
     ledger_router,
+    requests_router,
     router,
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
@@ -100,6 +101,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(router)
     app.include_router(identity_router)
     app.include_router(events_router)
+    app.include_router(requests_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

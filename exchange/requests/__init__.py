@@ -1,0 +1,32 @@
+"""Requests: what organisations call their products and parts, who asks whom for which data, and the answers, which are grants."""
+
+from exchange.requests.asking import Answer, Ask, Requests, Told
+from exchange.requests.board import Board, Boards
+from exchange.requests.catalogue import Catalogue, PartMapping, Product, ProductKind, StatedMapping
+from exchange.requests.notices import Tell, tell_nobody
+from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow, State, Wanted
+from exchange.requests.views import DataRequest, Named
+
+__all__ = [
+    "Answer",
+    "AnswerRow",
+    "Ask",
+    "Board",
+    "Boards",
+    "Catalogue",
+    "DataRequest",
+    "Named",
+    "PartMapping",
+    "PartRow",
+    "Product",
+    "ProductKind",
+    "ProductRow",
+    "RequestRow",
+    "Requests",
+    "State",
+    "StatedMapping",
+    "Tell",
+    "Told",
+    "Wanted",
+    "tell_nobody",
+]
