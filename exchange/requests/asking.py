@@ -214,10 +214,10 @@ class Requests:
 
     def _told(self, session: Session, row: RequestRow, side: Side) -> Told:
         passed_on = col(RequestRow.parent) == row.id
-        named = select(RequestRow.asked).where(passed_on, col(RequestRow.named)).distinct().limit(100)
+        named = select(RequestRow.asked).where(passed_on, col(RequestRow.named)).limit(100)
         delegations = session.exec(select(func.count()).where(passed_on)).one()
         answer = _answer(session, row, side) if row.state == "answered" else None
-        return Told(seen(row, side, self.clock()), answer, delegations, tuple(sorted(session.exec(named).all())))
+        return Told(seen(row, side, self.clock()), answer, delegations, tuple(sorted(set(session.exec(named).all()))))
 
     def accept(self, actor: Principal, request: str) -> DataRequest:
         """Say that an answer will come. ConflictError where the request isn't open any more."""

@@ -78,5 +78,6 @@ class Boards:
 
 
 def _counted(session: Session, where: list[Any]) -> int:
-    first = select(RequestRow.id).where(*where).limit(MAX_COUNT).subquery()
+    # In the order of the index, so that no other way to find them looks shorter.
+    first = select(RequestRow.id).where(*where).order_by(col(RequestRow.deadline)).limit(MAX_COUNT).subquery()
     return session.exec(select(func.count()).select_from(first)).one()

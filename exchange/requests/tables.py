@@ -17,6 +17,7 @@ Wanted = Literal["activity-data", "product-footprint"]
 
 _PENDING = text("closed_at IS NULL")
 _UNTOLD = text("closed_at IS NULL AND overdue_at IS NULL")
+_PASSED_ON = text("parent IS NOT NULL")
 _LIVE = text("ended_at IS NULL")
 _CONFIRMED = text("state = 'confirmed'")
 
@@ -106,6 +107,7 @@ class RequestRow(SQLModel, table=True):
             sqlite_where=_PENDING,
             postgresql_where=_PENDING,
         ),
+        Index("ix_exchange_request_parent", "parent", sqlite_where=_PASSED_ON, postgresql_where=_PASSED_ON),
         Index("ix_exchange_request_untold", "deadline", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
     )
 
@@ -132,7 +134,7 @@ class RequestRow(SQLModel, table=True):
     overdue_at: datetime | None = Field(default=None, sa_type=UtcTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     closed_by: str | None = Field(default=None, max_length=600)
-    parent: str | None = Field(default=None, max_length=36, index=True)
+    parent: str | None = Field(default=None, max_length=36)
     named: bool = False
 
 

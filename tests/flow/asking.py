@@ -49,15 +49,15 @@ def deadline(exchange: Exchange, days: float = 30) -> str:
     return (exchange.clock() + days * DAYS).isoformat()
 
 
-def wish(asked: Company, product: str = "cell", **changes: Any) -> dict[str, Any]:
-    """The body of a request for the footprint of a product, within thirty days."""
+def wish(company: Company, name: str = "cell", **changes: Any) -> dict[str, Any]:
+    """The body of a request for the footprint of a company's product, within thirty days; None takes a member out."""
     body = {
-        "asked": asked.uri,
-        "product": asked.member.product(product),
+        "asked": company.uri,
+        "product": company.member.product(name),
         "period": PERIOD,
         "wanted": ["product-footprint"],
         "rule_sets": [EVERBATT.id],
-        "deadline": deadline(asked.exchange),
+        "deadline": deadline(company.exchange),
         **changes,
     }
     return {name: value for name, value in body.items() if value is not None}
@@ -91,7 +91,9 @@ def named(leaf_hash: str, *paths: str, **more: Any) -> dict[str, Any]:
 
 def state_footprint(company: Company, product: str = "cell", **changes: Any) -> str:
     """Sign a footprint and have it admitted; return its leaf hash."""
-    return _state(company, PRODUCT_FOOTPRINT, signed_footprint(company.member.product(product), "material_acquisition", **changes))
+    return _state(
+        company, PRODUCT_FOOTPRINT, signed_footprint(company.member.product(product), "material_acquisition", **changes)
+    )
 
 
 def state_activity(company: Company, product: str = "cell", **changes: Any) -> str:

@@ -11,6 +11,7 @@ down_revision = "0006_events"
 _TIME = exchange.database.UtcTime(length=32)
 _PENDING = sa.text("closed_at IS NULL")
 _UNTOLD = sa.text("closed_at IS NULL AND overdue_at IS NULL")
+_PASSED_ON = sa.text("parent IS NOT NULL")
 _LIVE = sa.text("ended_at IS NULL")
 _CONFIRMED = sa.text("state = 'confirmed'")
 
@@ -107,7 +108,7 @@ def _create_requests() -> None:
         ("owing", ["asked", "deadline", "id"], _PENDING),
         ("needed", ["asker", "needed_for", "deadline", "id"], _PENDING),
         ("untold", ["deadline"], _UNTOLD),
-        ("parent", ["parent"], None),
+        ("parent", ["parent"], _PASSED_ON),
     ):
         _index("exchange_request", name, columns, where)
 
