@@ -3,7 +3,6 @@
 from exchange.requests.asking import Answer, Ask, Requests, Told
 from exchange.requests.board import Board, Boards
 from exchange.requests.catalogue import Catalogue, PartMapping, Product, ProductKind, StatedMapping
-from exchange.requests.notices import Tell, tell_nobody
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow, State, Wanted
 from exchange.requests.views import DataRequest, Named
 
@@ -25,8 +24,6 @@ __all__ = [
     "Requests",
     "State",
     "StatedMapping",
-    "Tell",
     "Told",
     "Wanted",
-    "tell_nobody",
 ]

@@ -26,7 +26,7 @@ from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT, check_spelling
 from exchange.requests.catalogue import check_below, check_known, confirmed_product
-from exchange.requests.notices import Step, Tell, tell_of
+from exchange.requests.notices import Step, tell_of
 from exchange.requests.tables import PENDING, AnswerRow, RequestRow, Wanted
 from exchange.requests.views import DataRequest, Named, Side, seen
 from exchange.sharing import Sharing
@@ -107,7 +107,6 @@ class Requests:
     admissions: Admissions
     clock: Callable[[], datetime]
     random: Callable[[int], bytes] = field(repr=False)
-    tell: Tell
 
     def ask(
         self, actor: Principal, organisation: str, ask: Ask, client_id: str | None = None
@@ -158,7 +157,7 @@ class Requests:
         session.add(row)
         session.flush()
         step = "created" if asking.parent is None else "delegated"
-        tell_of(self.tell, session, Step("request", row.id, step), row.asked, now)
+        tell_of(session, Step("request", row.id, step), row.asked, now, self.random)
         return seen(row, "asker", now), False
 
     def _pass_on(self, session: Session, asking: _Asking, parent: str, product: str) -> None:
@@ -183,7 +182,7 @@ class Requests:
                 remedy="wait for that answer, or ask another supplier",
             )
         self._step(session, row, {"state": "delegated"})
-        tell_of(self.tell, session, Step("request", row.id, "passed_on"), row.asker, self.clock())
+        tell_of(session, Step("request", row.id, "passed_on"), row.asker, self.clock(), self.random)
 
     def page(
         self,
@@ -226,7 +225,7 @@ class Requests:
             row = self._row_as(session, actor, request, "asked")
             if row.state != "accepted":
                 self._step(session, row, {"state": "accepted"}, col(RequestRow.state) == "open")
-                tell_of(self.tell, session, Step("request", row.id, "accepted"), row.asker, self.clock())
+                tell_of(session, Step("request", row.id, "accepted"), row.asker, self.clock(), self.random)
             return seen(row, "asked", self.clock())
 
     def let_be_named(self, actor: Principal, request: str, *, named: bool) -> DataRequest:
@@ -260,7 +259,7 @@ class Requests:
                 by = actor.recorded_as(row.asker if side == "asker" else row.asked)
                 self._step(session, row, {"state": state, "closed_at": now, "closed_by": by, **values})
                 other = row.asked if side == "asker" else row.asker
-                tell_of(self.tell, session, Step("request", row.id, state), other, now)
+                tell_of(session, Step("request", row.id, state), other, now, self.random)
             return seen(row, side, now)
 
     def remind(self, actor: Principal, request: str) -> DataRequest:
@@ -277,7 +276,7 @@ class Requests:
             if session.exec(query.values(reminded_at=now)).rowcount == 0:
                 raise TooManyError("reminded within the last day", where="request", remedy="remind once a day at most")
             session.refresh(row)
-            tell_of(self.tell, session, Step("request", row.id, "reminded"), row.asked, now)
+            tell_of(session, Step("request", row.id, "reminded"), row.asked, now, self.random)
             return seen(row, "asker", now)
 
     def answer(self, actor: Principal, request: str, named: Sequence[Named]) -> tuple[Told, bool]:
@@ -305,7 +304,7 @@ class Requests:
                 self._grant(connection, actor, row, one)
                 session.add(_answer_row(row.id, one, kinds[one.leaf_hash]))
             session.flush()
-            tell_of(self.tell, session, Step("request", row.id, "answered"), row.asker, now)
+            tell_of(session, Step("request", row.id, "answered"), row.asker, now, self.random)
             return self._told(session, row, "asked"), False
 
     def _grant(self, connection: Connection, actor: Principal, row: RequestRow, one: Named) -> None:
@@ -331,7 +330,7 @@ class Requests:
                 session.add(row)
                 session.flush()
                 for recipient in (row.asker, row.asked):
-                    tell_of(self.tell, session, Step("request", row.id, "overdue"), recipient, now)
+                    tell_of(session, Step("request", row.id, "overdue"), recipient, now, self.random)
             return len(rows)
 
     # -- what is there, and for whom ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from exchange.access import Principal
 from exchange.database import begin
 from exchange.errors import ConflictError, NotFoundError, RequestError, RightsError
 from exchange.identity import Accounts, OrganisationRow, spoken_for
-from exchange.requests.notices import Step, Tell, tell_of
+from exchange.requests.notices import Step, tell_of
 from exchange.requests.tables import PartRow, ProductRow
 from ledger.store import snapshot
 from signer import new_jti
@@ -70,7 +70,6 @@ class Catalogue:
     accounts: Accounts
     clock: Callable[[], datetime]
     random: Callable[[int], bytes] = field(repr=False)
-    tell: Tell
 
     def put_product(self, actor: Principal, owner: str, product: Product) -> bool:
         """State a product of `owner`, or state it anew; whether it was there. RequestError for a URI of another's, UnitError."""
@@ -147,7 +146,7 @@ class Catalogue:
             )
             session.add(row)
             session.flush()
-            tell_of(self.tell, session, Step("part", row.id, "proposed"), other, now)
+            tell_of(session, Step("part", row.id, "proposed"), other, now, self.random)
             return _stated(row), False
 
     def decide(self, actor: Principal, part: str, *, confirm: bool, reason: str = "") -> StatedMapping:
@@ -180,7 +179,7 @@ class Catalogue:
         now, by = self.clock(), actor.recorded_as(decider)
         values = {"confirmed_at": now} if confirm else {"ended_at": now, "ended_by": by, "reason": reason or None}
         self._change(session, row, {"state": wanted, **values})
-        tell_of(self.tell, session, Step("part", row.id, wanted), row.proposed_by, now)
+        tell_of(session, Step("part", row.id, wanted), row.proposed_by, now, self.random)
         return _stated(row)
 
     def end(self, actor: Principal, part: str) -> StatedMapping:
@@ -197,7 +196,7 @@ class Catalogue:
             now = self.clock()
             self._change(session, row, {"state": "ended", "ended_at": now, "ended_by": actor.recorded_as(mine)})
             other = row.supplier if mine == row.customer else row.customer
-            tell_of(self.tell, session, Step("part", row.id, "ended"), other, now)
+            tell_of(session, Step("part", row.id, "ended"), other, now, self.random)
             return _stated(row)
 
     def parts(

@@ -1,42 +1,15 @@
-"""How the two sides of a request or mapping are told of each step: in the transaction of the step itself."""
+"""How the two sides of a request or mapping are told of each step: by an event, in the transaction of the step itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from sqlmodel import Session
 
-
-class Tell(Protocol):
-    """Writes an event for `recipient` in the caller's transaction; `data` holds ids alone, never a figure or a third party's name."""
-
-    def __call__(
-        self,
-        session: Session,
-        *,
-        recipient: str,
-        type: str,  # noqa: A002 - CloudEvents' name
-        subject: str,
-        data: Mapping[str, str | int | Sequence[str]],
-        at: datetime,
-    ) -> object:
-        """`type` is ``packtrace.request.<step>`` or ``packtrace.part.<step>``, `subject` the path of the request or mapping."""
-
-
-def tell_nobody(
-    session: Session,
-    *,
-    recipient: str,
-    type: str,  # noqa: A002 - CloudEvents' name
-    subject: str,
-    data: Mapping[str, str | int | Sequence[str]],
-    at: datetime,
-) -> None:
-    """Write no event: for an exchange without inboxes."""
-    del session, recipient, type, subject, data, at
+from exchange.events import emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +21,14 @@ class Step:
     step: str
 
 
-def tell_of(tell: Tell, session: Session, step: Step, recipient: str, at: datetime) -> None:
-    """Tell one side about a step."""
-    name, subject = f"packtrace.{step.of}.{step.step}", f"/api/v1/{step.of}s/{step.identity}"
-    tell(session, recipient=recipient, type=name, subject=subject, data={step.of: step.identity}, at=at)
+def tell_of(session: Session, step: Step, recipient: str, at: datetime, random: Callable[[int], bytes]) -> None:
+    """Tell one side about a step. Of the request or mapping the event says the id alone: who may see more looks it up."""
+    emit(
+        session,
+        recipient=recipient,
+        type=f"packtrace.{step.of}.{step.step}",
+        subject=f"/api/v1/{step.of}s/{step.identity}",
+        data={step.of: step.identity},
+        at=at,
+        random=random,
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import httpx2
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from exchange.events import EventRow
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
+from ledger.store import snapshot
 from signer import join_presentation
 from tests.flow.accounts import Company, log_in
 from tests.flow.world import EVERBATT, PERIOD, Exchange, activity, signed_footprint
@@ -20,28 +22,22 @@ DAYS = timedelta(days=1)
 TOTAL = ["sub", "rule_set", "declared_unit", "total", "complete"]
 
 
-@dataclass
-class Told:
-    """The events that were written, in order; stands where the outbox is."""
+def told(exchange: Exchange) -> list[tuple[str, str]]:
+    """Who was told what about requests and parts."""
+    return [(row.recipient.removeprefix("https://").removesuffix(".example"), kind) for row, kind in _events(exchange)]
 
-    events: list[tuple[str, str]] = field(default_factory=list)
-    data: list[Mapping[str, object]] = field(default_factory=list)
 
-    def __call__(self, session: Session, *, recipient: str, **event: Any) -> None:
-        assert session.in_transaction()
-        assert event["subject"].startswith("/api/v1/")
-        kind = event["type"].removeprefix("packtrace.")
-        self.events.append((recipient.removeprefix("https://").removesuffix(".example"), kind))
-        self.data.append(event["data"])
+def told_data(exchange: Exchange) -> list[Mapping[str, Any]]:
+    """What those events say."""
+    return [json.loads(row.data) for row, _kind in _events(exchange)]
 
-    @classmethod
-    def by(cls, exchange: Exchange) -> Told:
-        """Listen to an exchange."""
-        told, services = cls(), exchange.services
-        requests, catalogue = replace(services.requests, tell=told), replace(services.catalogue, tell=told)
-        exchange.services = replace(services, requests=requests, catalogue=catalogue)
-        exchange.http.app.state.services = exchange.services  # type: ignore[attr-defined]
-        return told
+
+def _events(exchange: Exchange) -> list[tuple[EventRow, str]]:
+    with snapshot(exchange.services.installation.engine) as connection, Session(connection) as session:
+        rows = session.exec(select(EventRow)).all()
+        session.expunge_all()
+    named = [(row, row.type.removeprefix("packtrace.")) for row in rows]
+    return [(row, kind) for row, kind in named if kind.startswith(("request.", "part."))]
 
 
 def deadline(exchange: Exchange, days: float = 30) -> str:
