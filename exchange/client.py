@@ -191,7 +191,12 @@ class Client:
 
     def board(self, side: str, organisation: str | None = None, needed_for: str | None = None) -> dict[str, Any]:
         """Return what one waits for (`side` asker) or owes (asked): `counts`, and the first 200 `requests` by deadline."""
-        given = {"side": side, "limit": _PAGE, "organisation": organisation, "needed_for": needed_for}
+        given: dict[str, str | int | None] = {
+            "side": side,
+            "limit": _PAGE,
+            "organisation": organisation,
+            "needed_for": needed_for,
+        }
         return self._object("GET", f"/api/v1/board?{_query(given)}")
 
     def footprint(
