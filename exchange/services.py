@@ -17,7 +17,7 @@ from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
-from exchange.requests import Boards, Catalogue, Requests
+from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.sharing import Sharing
 from ledger import LedgerError, WitnessPolicy
 from ledger.store import published_checkpoint, snapshot, witnessed_size
@@ -80,8 +80,8 @@ def wire(
     registrations = Registrations(engine, installation.operator, clock, random, holder)
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
     catalogue = Catalogue(engine, accounts, clock, random)
-    admissions = installation.operator.admissions
-    requests = Requests(engine, accounts, sharing, admissions, clock, random)
+    answers = Answers(sharing, installation.operator.admissions)
+    requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)

@@ -13,30 +13,27 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, or_, update
+from sqlalchemy import ColumnElement, Engine, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from bom_graph import Period, ProductFootprint, RuleSetName, meet, rule_set_ids
-from exchange.access import Grant, Principal
+from bom_graph import Period, rule_set_ids
+from exchange.access import Principal
 from exchange.database import begin
 from exchange.errors import ConflictError, NotFoundError, RequestError, RightsError, TooManyError
 from exchange.identity import Accounts, roles_today, spoken_for
-from exchange.intake import Admissions
-from exchange.intake.tables import StatementRow
-from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT, check_spelling
+from exchange.kinds import check_spelling
+from exchange.requests.answering import Answers, answer_of, is_answer
 from exchange.requests.catalogue import check_below, check_known, confirmed_product
 from exchange.requests.notices import Step, tell_of
-from exchange.requests.tables import PENDING, AnswerRow, RequestRow, Wanted
-from exchange.requests.views import DataRequest, Named, Side, seen
-from exchange.sharing import Sharing
-from ledger.store import entry, snapshot
+from exchange.requests.tables import PENDING, RequestRow, Wanted
+from exchange.requests.views import Answer, DataRequest, Named, Side, seen
+from ledger.store import snapshot
 from signer import new_jti
 
 MAX_AHEAD = timedelta(days=731)  # a deadline further ahead is a slip of the pen
 REMIND_EVERY = timedelta(days=1)
 _TOLD_AT_ONCE = 200
-_KINDS: Mapping[str, Wanted] = {ACTIVITY_DATA.vct: "activity-data", PRODUCT_FOOTPRINT.vct: "product-footprint"}
 _LISTS = "take the id from the list of requests"
 
 
@@ -58,14 +55,6 @@ class Ask:
     verifier: str | None = None
     needed_for: str | None = None
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the answerer names, and whether the verifier whom the asker named is granted anything (`verification`)."""
-
-    named: tuple[Named, ...]
-    verification: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +92,7 @@ class Requests:
 
     engine: Engine
     accounts: Accounts
-    sharing: Sharing
-    admissions: Admissions
+    answers: Answers
     clock: Callable[[], datetime]
     random: Callable[[int], bytes] = field(repr=False)
 
@@ -215,7 +203,7 @@ class Requests:
         passed_on = col(RequestRow.parent) == row.id
         named = select(RequestRow.asked).where(passed_on, col(RequestRow.named)).limit(100)
         delegations = session.exec(select(func.count()).where(passed_on)).one()
-        answer = _answer(session, row, side) if row.state == "answered" else None
+        answer = answer_of(session, row, side) if row.state == "answered" else None
         return Told(seen(row, side, self.clock()), answer, delegations, tuple(sorted(set(session.exec(named).all()))))
 
     def accept(self, actor: Principal, request: str) -> DataRequest:
@@ -292,27 +280,17 @@ class Requests:
         actor.require("grants:write")
         with snapshot(self.engine) as connection, Session(connection) as session:
             row = self._row_as(session, actor, request, "asked")
-            kinds = self._check_named(connection, session, row, named)
+            kinds = self.answers.check(connection, row, named)
         now = self.clock()
         with begin(self.engine) as connection, Session(connection) as session:
             row = self._row_as(session, actor, request, "asked")
-            if row.state == "answered" and _same_answer(session, row, named):
+            if row.state == "answered" and is_answer(session, row, named):
                 return self._told(session, row, "asked"), True
             by = actor.recorded_as(row.asked)
             self._step(session, row, {"state": "answered", "closed_at": now, "closed_by": by})
-            for one in named:
-                self._grant(connection, actor, row, one)
-                session.add(_answer_row(row.id, one, kinds[one.leaf_hash]))
-            session.flush()
+            self.answers.record(connection, actor, row, named, kinds)
             tell_of(session, Step("request", row.id, "answered"), row.asker, now, self.random)
             return self._told(session, row, "asked"), False
-
-    def _grant(self, connection: Connection, actor: Principal, row: RequestRow, one: Named) -> None:
-        granted = Grant(row.asked, row.asker, one.leaf_hash, frozenset(one.paths))
-        self.sharing.record(connection, actor, granted, "customer")
-        if one.verification_paths and row.verifier is not None:
-            shown = Grant(row.asked, row.verifier, one.leaf_hash, frozenset(one.verification_paths))
-            self.sharing.record(connection, actor, shown, "verification")
 
     def tell_overdue(self) -> int:
         """Tell both sides of requests whose deadline has passed, once each; return how many. The clock's job; safe in several processes."""
@@ -365,68 +343,6 @@ class Requests:
             session.refresh(row)
             raise _settled(row)
         session.refresh(row)
-
-    # -- what an answer has to be ------------------------------------------------------------------------------------
-
-    def _check_named(
-        self, connection: Connection, session: Session, row: RequestRow, named: Sequence[Named]
-    ) -> dict[str, str]:
-        """Check that the statements answer the request; return the type of each by leaf hash."""
-        if row.verifier is None and any(one.verification_paths for one in named):
-            raise RequestError(
-                "no verifier was asked for", where="verification_paths", remedy="grant verifiers separately"
-            )
-        if len({one.leaf_hash for one in named}) < len(named) or not named:
-            raise RequestError("none, or one twice", where="statements", remedy="name each statement once")
-        kinds, covered = {}, set[str]()
-        for number, one in enumerate(named):
-            kind, rule_set = self._check_one(connection, session, row, one.leaf_hash, f"statements/{number}")
-            kinds[one.leaf_hash] = kind
-            covered.add(rule_set)
-        missing = set(row.rule_sets.split()) - covered
-        if missing and ACTIVITY_DATA.vct not in kinds.values():
-            raise RequestError(
-                f"no footprint under {', '.join(sorted(missing))}",
-                where="statements",
-                remedy="name a footprint under each rule set that was asked for, or decline",
-            )
-        return kinds
-
-    def _check_one(
-        self, connection: Connection, session: Session, row: RequestRow, leaf_hash: str, where: str
-    ) -> tuple[str, str]:
-        """Check one statement; return its type and, of a footprint, the rule set."""
-        by_hash = (col(StatementRow.leaf_hash) == leaf_hash, col(StatementRow.issuer) == row.asked)
-        stated = session.exec(select(StatementRow).where(*by_hash)).one_or_none()
-        if stated is None:
-            raise NotFoundError(
-                f"{row.asked} has no statement with this leaf hash",
-                where=where,
-                remedy="take it from the statement's receipt",
-            )
-        if _KINDS.get(stated.vct) not in row.wanted.split():
-            raise RequestError(f"not what is wanted: {row.wanted}", where=where, remedy="name statements of that kind")
-        admission, _last = self.admissions.current(connection)
-        token = entry(connection, stated.index).data.decode("ascii")
-        record: Any = admission.reread(
-            stated.index, token, self.sharing.disclosed(connection, row.asked, leaf_hash)
-        ).record
-        if row.product not in record.products:
-            raise RequestError("it is about another product", where=where, remedy=f"name one about {row.product}")
-        if not meet(record.period, Period(start=row.period_start, end=row.period_end)):
-            raise RequestError(
-                "its period doesn't meet the one asked for",
-                where=where,
-                remedy=f"name one of {row.period_start} to {row.period_end}",
-            )
-        if not isinstance(record, ProductFootprint):
-            return stated.vct, ""
-        rule_set = record.rule_set.id if isinstance(record.rule_set, RuleSetName) else ""
-        if rule_set not in row.rule_sets.split():
-            raise RequestError(
-                "a footprint under another rule set", where=where, remedy=f"name one under {row.rule_sets}"
-            )
-        return stated.vct, rule_set
 
 
 def _check_ask(session: Session, organisation: str, ask: Ask, now: datetime) -> str:
@@ -506,30 +422,3 @@ def _column(side: Side) -> Any:
 
 def _settled(row: RequestRow) -> ConflictError:
     return ConflictError(f"the request is {row.state}", where="request", remedy="look at it again")
-
-
-def _answer_row(request: str, one: Named, vct: str) -> AnswerRow:
-    paths, shown = (" ".join(sorted(set(some))) for some in (one.paths, one.verification_paths))
-    return AnswerRow(request=request, leaf_hash=one.leaf_hash, vct=vct, paths=paths, verification_paths=shown)
-
-
-def _answer(session: Session, row: RequestRow, side: Side) -> Answer:
-    """Return what answered a request. Which paths the verifier was granted is the answerer's: they name its lines."""
-    rows = session.exec(select(AnswerRow).where(col(AnswerRow.request) == row.id).order_by(col(AnswerRow.leaf_hash)))
-    found = [
-        Named(one.leaf_hash, tuple(one.paths.split()), tuple(one.verification_paths.split())) for one in rows.all()
-    ]
-    verification = any(one.verification_paths for one in found)
-    if side == "asker":
-        found = [Named(one.leaf_hash, one.paths) for one in found]
-    return Answer(tuple(found), verification)
-
-
-def _same_answer(session: Session, row: RequestRow, named: Sequence[Named]) -> bool:
-    there = {one.leaf_hash: one for one in _answer(session, row, "asked").named}
-    rows = (_answer_row(row.id, one, "") for one in named)
-    given = {
-        one.leaf_hash: Named(one.leaf_hash, tuple(one.paths.split()), tuple(one.verification_paths.split()))
-        for one in rows
-    }
-    return there == given

@@ -24,6 +24,14 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the answerer names, and whether the verifier whom the asker named is granted anything (`verification`)."""
+
+    named: tuple[Named, ...]
+    verification: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DataRequest:
     """A request as `side` sees it. `days_left` are whole days, below zero once the deadline is past; None where nothing is owed any more.
 

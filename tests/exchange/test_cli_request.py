@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -54,7 +55,10 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     data = tmp_path / "data"
-    with serving(Settings(data=data, port=0)) as running, Client(running.address, running.services.installation.token) as client:
+    with (
+        serving(Settings(data=data, port=0)) as running,
+        Client(running.address, running.services.installation.token) as client,
+    ):
         origin = client.log()["origin"]
         for uri in (PACKS, CELLS):
             key = KeyPair.generate("ES256")
@@ -145,7 +149,7 @@ def test_the_nightly_job(scene: Scene) -> None:
 
 def test_the_client_goes_through_pages_and_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exchange.client._PAGE", 2)
-    body = {"organisation": PACKS, "asked": CELLS, "product": CELL, "deadline": soon(), "wanted": ["activity-data"]}
+    body: dict[str, Any] = {"organisation": PACKS, "asked": CELLS, "product": CELL, "deadline": soon(), "wanted": ["activity-data"]}
     body["period"] = {"start": "2025-01-01", "end": "2025-12-31"}
     made = [scene.client.ask(body)["id"] for _number in range(5)]
     assert sorted(one["id"] for one in scene.client.requests("outbox", PACKS)) == sorted(made)
