@@ -149,7 +149,13 @@ def test_the_nightly_job(scene: Scene) -> None:
 
 def test_the_client_goes_through_pages_and_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exchange.client._PAGE", 2)
-    body: dict[str, Any] = {"organisation": PACKS, "asked": CELLS, "product": CELL, "deadline": soon(), "wanted": ["activity-data"]}
+    body: dict[str, Any] = {
+        "organisation": PACKS,
+        "asked": CELLS,
+        "product": CELL,
+        "deadline": soon(),
+        "wanted": ["activity-data"],
+    }
     body["period"] = {"start": "2025-01-01", "end": "2025-12-31"}
     made = [scene.client.ask(body)["id"] for _number in range(5)]
     assert sorted(one["id"] for one in scene.client.requests("outbox", PACKS)) == sorted(made)
