@@ -28,6 +28,7 @@ from exchange.api import (
     install_problems,
     keep_session,
     ledger_router,
+    requests_router,
     router,
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
@@ -38,6 +39,7 @@ from exchange.web import STATIC, page_router
 COOKIE = "packtrace_token"
 DISPATCH_SECONDS = 1.0
 ENROL_SECONDS = 1.0
+OVERDUE_SECONDS = 60.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -75,6 +77,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
             Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
             Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
             Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
+            Job(services.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
         )
         yield
         clock.shutdown()
@@ -100,6 +103,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(router)
     app.include_router(identity_router)
     app.include_router(events_router)
+    app.include_router(requests_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from ledger import Fetch
 from signer import join_presentation
 
 _RETRIES = 30
+_PAGE = 200
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
 _NO_LOG = "check that a published log is there"
@@ -121,6 +122,83 @@ class Client:
         body = {"owner": owner, "reader": reader, "leaf_hash": leaf_hash, "paths": list(paths), "purpose": purpose}
         self._json("POST", "/api/v1/grants", body)
 
+    def put_product(self, uri: str, name: str, unit: str, kind: str) -> None:
+        """State a product of one's own: `kind` is pack, module, cell, material or component, `unit` what it is declared in."""
+        self._json("PUT", "/api/v1/products", {"uri": uri, "name": name, "unit": unit, "kind": kind})
+
+    def products(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield one's products by URI."""
+        return self._pages("/api/v1/products", "uri", organisation=organisation)
+
+    def propose_part(
+        self, customer: str, part: str, supplier: str, product: str, line: str | None = None
+    ) -> dict[str, Any]:
+        """Propose to the other side that the customer's `part` is the supplier's `product`. Safe to repeat."""
+        body = {"customer": customer, "part": part, "line": line, "supplier": supplier, "product": product}
+        return self._object("POST", "/api/v1/parts", body)
+
+    def decide_part(self, part: str, *, confirm: bool, reason: str = "") -> dict[str, Any]:
+        """Confirm or refuse a mapping that the other side proposed."""
+        return self._object("POST", f"/api/v1/parts/{part}/decision", {"confirm": confirm, "reason": reason})
+
+    def end_part(self, part: str) -> dict[str, Any]:
+        """End a mapping, or take a proposal back."""
+        return self._object("POST", f"/api/v1/parts/{part}/end")
+
+    def parts(self, side: str, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the mappings of one's parts (`side` customer) or products (supplier)."""
+        return self._pages("/api/v1/parts", "id", side=side, organisation=organisation)
+
+    def ask(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask an organisation for data; the members of `wish` are in docs/requests.md. Safe to repeat where it has an `id`."""
+        return self._object("POST", "/api/v1/requests", wish)
+
+    def requests(self, box: str, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the requests of one's ``inbox`` or ``outbox``, newest first."""
+        return self._pages("/api/v1/requests", "id", box=box, organisation=organisation)
+
+    def request(self, request: str) -> dict[str, Any]:
+        """Return a request with its answer."""
+        return self._object("GET", f"/api/v1/requests/{request}")
+
+    def answer(self, request: str, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Answer by one's statements: `leaf_hash`, `paths` and perhaps `verification_paths` of each. Safe to repeat."""
+        return self._object("POST", f"/api/v1/requests/{request}/answer", {"statements": list(statements)})
+
+    def delegate(self, request: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Pass a request on to the next tier; what `wish` leaves out is as in that request."""
+        return self._object("POST", f"/api/v1/requests/{request}/delegate", wish)
+
+    def decline(self, request: str, reason: str) -> dict[str, Any]:
+        """Decline a request."""
+        return self._object("POST", f"/api/v1/requests/{request}/decline", {"reason": reason})
+
+    def accept(self, request: str) -> dict[str, Any]:
+        """Say that an answer will come."""
+        return self._object("POST", f"/api/v1/requests/{request}/accept")
+
+    def remind(self, request: str) -> dict[str, Any]:
+        """Remind the organisation that was asked, once a day at most."""
+        return self._object("POST", f"/api/v1/requests/{request}/remind")
+
+    def withdraw(self, request: str) -> dict[str, Any]:
+        """Take a request back."""
+        return self._object("POST", f"/api/v1/requests/{request}/withdraw")
+
+    def let_be_named(self, request: str, *, named: bool) -> dict[str, Any]:
+        """Let whoever asked first know, or no longer, that a request was passed on to oneself."""
+        return self._object("PUT", f"/api/v1/requests/{request}/naming", {"named": named})
+
+    def board(self, side: str, organisation: str | None = None, needed_for: str | None = None) -> dict[str, Any]:
+        """Return what one waits for (`side` asker) or owes (asked): `counts`, and the first 200 `requests` by deadline."""
+        given: dict[str, str | int | None] = {
+            "side": side,
+            "limit": _PAGE,
+            "organisation": organisation,
+            "needed_for": needed_for,
+        }
+        return self._object("GET", f"/api/v1/board?{_query(given)}")
+
     def footprint(
         self, product: str, rule_set: str, reader: str, *, flow: str | None = None
     ) -> tuple[str, dict[str, Any]]:
@@ -179,6 +257,20 @@ class Client:
         """The public key that webhooks are signed with, as Standard Webhooks writes it."""
         return str(self._json("GET", "/api/v1/webhook-key")["public_key"])
 
+    def _pages(self, path: str, key: str, **given: str | None) -> Iterator[dict[str, Any]]:
+        """Yield what a list holds, page by page; `key` is the member that names where a page ended."""
+        after: str | None = None
+        while True:
+            page = self._json("GET", f"{path}?{_query({**given, 'limit': _PAGE, 'after': after})}")
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1][key]
+
+    def _object(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = self._json(method, path, body)
+        return found
+
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._checked(self._send(method, path, body))
         try:
@@ -198,6 +290,10 @@ class Client:
         if answer.is_success:
             return answer
         raise AnswerError(answer.status_code, _problem(answer.content))
+
+
+def _query(given: Mapping[str, str | int | None]) -> str:
+    return urlencode({name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager

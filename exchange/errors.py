@@ -29,6 +29,12 @@ class RightsError(ExchangeError):
     code = "rights"
 
 
+class RequestError(ExchangeError):
+    """The sender has to correct what it asks another organisation for, or what it answers with."""
+
+    code = "data_request"
+
+
 class FormError(ExchangeError):
     """The supplier has to correct the form that was to be signed; `where` names file, line and claim path."""
 

@@ -17,6 +17,7 @@ from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
+from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.sharing import Sharing
 from ledger import LedgerError, WitnessPolicy
 from ledger.store import published_checkpoint, snapshot, witnessed_size
@@ -34,6 +35,9 @@ class Services:
     directory: Directory
     registrations: Registrations
     sharing: Sharing
+    catalogue: Catalogue
+    requests: Requests
+    boards: Boards
     calculation: Calculation
     exporter: Exporter
     witnesses: Witnesses
@@ -75,6 +79,10 @@ def wire(
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
     registrations = Registrations(engine, installation.operator, clock, random, holder)
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
+    catalogue = Catalogue(engine, accounts, clock, random)
+    answers = Answers(sharing, installation.operator.admissions)
+    requests = Requests(engine, accounts, answers, clock, random)
+    boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
@@ -101,6 +109,9 @@ def wire(
         directory,
         registrations,
         sharing,
+        catalogue,
+        requests,
+        boards,
         calculation,
         exporter,
         witnesses,

@@ -17,6 +17,7 @@ from exchange.identity.tables import (
 )
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.lease import LeaseRow
+from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
 from exchange.sharing.tables import GrantRow
 from ledger.store import metadata as ledger_metadata
 
@@ -25,6 +26,7 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "AnswerRow",
     "ClientRow",
     "DeliveryRow",
     "DisclosureRow",
@@ -36,9 +38,12 @@ __all__ = [
     "LeaseRow",
     "MemberRow",
     "OrganisationRow",
+    "PartRow",
     "ProductLinkRow",
+    "ProductRow",
     "RegistrationRow",
     "ReleaseRow",
+    "RequestRow",
     "ResultRow",
     "RetiredCertificateRow",
     "SessionRow",

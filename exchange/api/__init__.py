@@ -5,6 +5,7 @@ from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
 from exchange.api.rates import Rates
+from exchange.api.requests import requests_router
 from exchange.api.routes import router
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "install_problems",
     "keep_session",
     "ledger_router",
+    "requests_router",
     "router",
 ]

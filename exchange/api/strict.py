@@ -91,6 +91,7 @@ Submitter = Annotated[Principal, may("statements:write")]
 Granter = Annotated[Principal, may("grants:write")]
 Calculator = Annotated[Principal, may("footprints:write")]
 Requester = Annotated[Principal, may("requests:write")]
+Answerer = Annotated[Principal, may("requests:write", "grants:write")]
 Admin = Annotated[Principal, may("organisation:write")]
 OperatorOnly = Annotated[Principal, may("operator")]
 

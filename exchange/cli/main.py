@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.options import Data, Json, Server
+from exchange.cli.request_commands import request_app
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -32,9 +35,8 @@ inbox_app = typer.Typer(no_args_is_help=True, help="What happened to an organisa
 webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's events are sent.")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
+app.add_typer(request_app, name="request")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default .packtrace, or PACKTRACE_DATA).")]
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")
 ]
@@ -56,7 +58,6 @@ Passphrase = Annotated[
         help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
     ),
 ]
-Server = Annotated[str, typer.Option(help="Address of the exchange.")]
 Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
 SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription, from `webhook list`.")]
 StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]

@@ -66,13 +66,15 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
     return connected(server, data, command)
 
 
-def connected(server: str, data: Path | None, command: Callable[[Client], int]) -> int:
-    """Run a command with a client of the exchange at `server`, which sends the data folder's token."""
+def connected(
+    server: str, data: Path | None, command: Callable[[Client], int], *, token_file: Path | None = None
+) -> int:
+    """Run a command with a client of the exchange at `server`, which sends the token in `token_file`, else the data folder's."""
 
     def with_client(settings: Settings) -> int:
         from exchange.client import Client
 
-        bearer = (settings.data / "token").read_text("ascii").strip()
+        bearer = (token_file or settings.data / "token").read_text("ascii").strip()
         with Client(server, bearer) as client:
             return command(client)
 

@@ -1,6 +1,6 @@
 """Identity: which organisations there are, and who acts for them. Keys and roles are entries of the ledger, made and submitted here."""
 
-from exchange.identity.accounts import Accounts, Member, sees_entries, spoken_for
+from exchange.identity.accounts import Accounts, Member, roles_today, sees_entries, spoken_for
 from exchange.identity.clients import ApiClient, ApiClients, check_scopes
 from exchange.identity.directory import Directory, Organisation
 from exchange.identity.enrolment import Application, Enrolled, Operator
@@ -23,6 +23,7 @@ __all__ = [
     "ReleaseRow",
     "Site",
     "check_scopes",
+    "roles_today",
     "sees_entries",
     "spoken_for",
 ]

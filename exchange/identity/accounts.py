@@ -230,11 +230,20 @@ def sees_entries(session: Session, actor: Principal, now: datetime) -> bool:
     """Whether the actor's organisation sees every entry of the ledger (never its disclosures): operators, verifiers and authorities."""
     if "operator" in actor.scopes:
         return True
-    row = session.get(OrganisationRow, actor.organisation)
-    if row is None or _AUDITING.isdisjoint(row.roles.split()):
-        return False
+    return not _AUDITING.isdisjoint(roles_today(session, actor.organisation, now))
+
+
+def roles_today(session: Session, organisation: str, now: datetime) -> frozenset[str]:
+    """Return the roles that an organisation has on the day of `now`; none for one that isn't here."""
+    row = session.get(OrganisationRow, organisation)
+    if row is None:
+        return frozenset()
     day = now.astimezone(UTC).date()
-    return (row.roles_since is None or row.roles_since <= day) and (row.roles_until is None or day <= row.roles_until)
+    begun, over = (
+        row.roles_since is None or row.roles_since <= day,
+        row.roles_until is not None and row.roles_until < day,
+    )
+    return frozenset(row.roles.split()) if begun and not over else frozenset()
 
 
 def _check_unused(session: Session, email: str) -> None:

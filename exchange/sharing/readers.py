@@ -61,36 +61,43 @@ class Sharing:
         UnknownPathError (no such claim).
         """
         self._accounts.check_speaks_for(actor, owner, "grants:write")
-        recorded_by = actor.recorded_as(owner)
-        if owner == reader:
-            raise RightsError("a grant to oneself", where="reader", remedy="name another organisation")
         with begin(self._engine) as connection:
-            session = Session(connection)
-            row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-            if row is None or row.issuer != owner:
-                raise NotFoundError(
-                    f"{owner} has no statement with this leaf hash",
-                    where="leaf_hash",
-                    remedy="take it from the statement's receipt",
-                )
-            disclose(entry(connection, row.index).data.decode("ascii"), held_disclosures(connection, leaf_hash), paths)
-            there = session.get(GrantRow, (reader, leaf_hash))
-            before = there.paths.split() if there is not None else []
-            stated = " ".join(sorted({*before, *paths}))
-            if there is not None and (there.paths, there.purpose) == (stated, purpose):
-                return there.recorded_by
-            session.merge(
-                GrantRow(
-                    owner=owner,
-                    reader=reader,
-                    leaf_hash=leaf_hash,
-                    paths=stated,
-                    purpose=purpose,
-                    recorded_by=recorded_by,
-                    recorded_at=self._clock(),
-                )
+            return self.record(connection, actor, Grant(owner, reader, leaf_hash, frozenset(paths)), purpose)
+
+    def record(self, connection: Connection, actor: Principal, grant: Grant, purpose: Purpose) -> str:
+        """Record a grant in the transaction of a caller that checked that `actor` may grant for its owner. Raises what `grant` does."""
+        recorded_by = actor.recorded_as(grant.owner)
+        if grant.owner == grant.reader:
+            raise RightsError("a grant to oneself", where="reader", remedy="name another organisation")
+        leaf_hash = grant.leaf_hash
+        session = Session(connection)
+        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
+        if row is None or row.issuer != grant.owner:
+            raise NotFoundError(
+                f"{grant.owner} has no statement with this leaf hash",
+                where="leaf_hash",
+                remedy="take it from the statement's receipt",
             )
-            session.flush()
+        disclose(
+            entry(connection, row.index).data.decode("ascii"), held_disclosures(connection, leaf_hash), grant.paths
+        )
+        there = session.get(GrantRow, (grant.reader, leaf_hash))
+        before = there.paths.split() if there is not None else []
+        stated = " ".join(sorted({*before, *grant.paths}))
+        if there is not None and (there.paths, there.purpose) == (stated, purpose):
+            return there.recorded_by
+        session.merge(
+            GrantRow(
+                owner=grant.owner,
+                reader=grant.reader,
+                leaf_hash=leaf_hash,
+                paths=stated,
+                purpose=purpose,
+                recorded_by=recorded_by,
+                recorded_at=self._clock(),
+            )
+        )
+        session.flush()
         return recorded_by
 
     def entry(self, actor: Principal, *, index: int | None = None, leaf_hash: str | None = None) -> Entry:
