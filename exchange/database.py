@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Dialect, Engine, String, TypeDecorator, inspect, make_url
+from sqlalchemy import URL, Dialect, Engine, String, TypeDecorator, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import SQLModel
 
@@ -24,6 +24,7 @@ __all__ = [
     "begin",
     "engine_for",
     "existing_engine_for",
+    "forget_pages",
     "has_log",
     "lost",
     "migrate",
@@ -101,7 +102,21 @@ def engine_for(url: str) -> Engine:
             remedy="write it as postgresql+psycopg://user:password@host:5432/name",
         ) from None
     engine.hide_parameters = True
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _overwrite_deleted)
     return engine
+
+
+def forget_pages(engine: Engine) -> None:
+    """Empty SQLite's write-ahead log, in which pages of before an erasure stand, as far as readers let go of it now."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _overwrite_deleted(connection: Any, _record: object) -> None:
+    """Let SQLite write zeros over what is deleted, or what was erased would stay in free pages."""
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def place(url: str | URL) -> str:

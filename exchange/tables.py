@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.calculation.tables import ExportRow, ResultInputRow, ResultRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -14,9 +14,10 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.jobs import LeaseRow
 from exchange.sharing.tables import GrantRow
+from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
 from ledger.store import metadata as ledger_metadata
 
 #: What migrations compare the database with.
@@ -25,19 +26,25 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 __all__ = [
     "METADATA",
     "ClientRow",
-    "DisclosureRow",
+    "DataKeyRow",
+    "ErasureRow",
     "ExportRow",
     "GrantRow",
+    "HoldRow",
     "IdentifierRow",
     "InvitationRow",
     "LeaseRow",
+    "MasterKeyRow",
     "MemberRow",
     "OrganisationRow",
+    "PlainRow",
     "ProductLinkRow",
     "RegistrationRow",
     "ReleaseRow",
+    "ResultInputRow",
     "ResultRow",
     "RetiredCertificateRow",
+    "SealedRow",
     "SessionRow",
     "SiteRow",
     "StatementRow",
