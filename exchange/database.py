@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from pathlib import Path
@@ -107,11 +110,20 @@ def engine_for(url: str) -> Engine:
     return engine
 
 
-def forget_pages(engine: Engine) -> None:
-    """Empty SQLite's write-ahead log, in which pages of before an erasure stand, as far as readers let go of it now."""
+def forget_pages(engine: Engine, tables: Sequence[str] = ()) -> None:
+    """Let go of what was deleted: of SQLite's write-ahead log, as far as readers let go of it now; with `tables`, write these anew.
+
+    Not in a transaction.
+    """
     if engine.dialect.name == "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(str(engine.url.database), timeout=1, isolation_level=None)) as connection:
+            if tables:
+                connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    elif tables:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as found:
+            for name in tables:
+                found.exec_driver_sql(f"VACUUM FULL {name}")
 
 
 def _overwrite_deleted(connection: Any, _record: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlmodel import col
 
 from exchange.calculation.tables import ResultInputRow, ResultRow
@@ -25,10 +25,10 @@ _PLAIN_URI = "%:%"
 
 
 def encrypt_plain(engine: Engine, vault: Vault) -> int:
-    """Encrypt what is still in the clear; return how many rows there were. Then nothing of them is left in SQLite's file."""
+    """Encrypt what is still in the clear; return how many rows there were. Then nothing of them is left in the database's files."""
     done = sum(_drained(engine, vault, step) for step in (_sealed, _products, _links, _results))
     if done:
-        _forget(engine)
+        forget_pages(engine, ["exchange_plain", "exchange_statement", "exchange_product_link", "exchange_result"])
     return done
 
 
@@ -96,14 +96,3 @@ def _results(connection: Connection, vault: Vault) -> int:
     for product in products:
         connection.execute(update(ResultRow).where(table == product).values(product=vault.blind(product)))
     return len(products)
-
-
-def _forget(engine: Engine) -> None:
-    """Write the tables anew without the pages and rows that held the clear text."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if engine.dialect.name == "sqlite":
-            connection.execute(text("VACUUM"))
-        else:
-            for name in ("plain", "statement", "product_link", "result"):
-                connection.execute(text(f"VACUUM FULL exchange_{name}"))
-    forget_pages(engine)

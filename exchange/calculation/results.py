@@ -185,8 +185,8 @@ class Calculation:
 
 def forget_results(connection: Connection, vault: Vault, leaf_hash: str) -> int:
     """Erase the results that were made from a statement; their digests and inputs' names stay. Return how many."""
-    query = select(ResultInputRow.digest).where(ResultInputRow.leaf_hash == leaf_hash)
-    names = Session(connection).exec(query).all()
+    query = sql.select(col(ResultInputRow.digest)).where(col(ResultInputRow.leaf_hash) == leaf_hash)
+    names = connection.scalars(query).all()
     vault.erase(connection, "result", names)
     return len(names)
 

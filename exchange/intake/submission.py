@@ -43,7 +43,7 @@ Disclosed = Callable[[Connection, str, str], Sequence[str]]
 
 
 # Built once: every statement asks them.
-_FOUND: sql.Select[Any] = sql.select(col(StatementRow.index).label("number"), col(StatementRow.withheld)).where(
+_FOUND: Any = sql.select(col(StatementRow.index).label("number"), col(StatementRow.withheld)).where(
     col(StatementRow.leaf_hash) == bindparam("leaf")
 )
 _BY_LEAF: Executable = _FOUND

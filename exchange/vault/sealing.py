@@ -152,14 +152,15 @@ class Vault:
 
     def _master(self, name: str) -> AESGCM:
         if name not in self._masters:
-            self._masters = {found: AESGCM(secret) for found, secret in self._load().items()}
+            # The one that a rotation has ended meanwhile stays in memory: who is told at its next write that it isn't current has it.
+            self._masters = self._masters | {found: AESGCM(secret) for found, secret in self._load().items()}
         try:
             return self._masters[name]
         except KeyError:
             raise SetupError(
                 "a master key is missing that encrypts what is in the database",
                 where=f"keys/vault.{name}",
-                remedy="restore this file from a backup of the data folder; without it what it encrypts is lost",
+                remedy="use this database's own data folder, or restore this file from a backup: without it what it encrypts is lost",
             ) from None
 
     def _unwrapped(self, key: str, master: str, wrapped: bytes, where: str) -> bytes:

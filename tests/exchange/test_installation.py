@@ -106,7 +106,7 @@ def check_whole(installation: Installation) -> None:
     with snapshot(installation.engine) as connection:
         report = audit(connection, installation.trust_file.key, None)
         assert report.size == head(connection).size
-    assert len(list((installation.folder / "keys").iterdir())) == 8, "five keys and three certificates"
+    assert len(list((installation.folder / "keys").iterdir())) == 9, "six keys and three certificates"
     for name in PRIVATE:
         assert stat.S_IMODE((installation.folder / name).stat().st_mode) == 0o600, name
     assert (installation.folder / "trust").read_bytes() == installation.trust_file.document()
@@ -265,6 +265,7 @@ def test_a_folder_of_one_tier_is_opened_as_it_is(one_tier: Path, tmp_path: Path)
     assert "chain" not in read_unverified(exchange.http.get("/api/v1/entries/0").json()["token"], ()).open_claims
     kept = {path.name: path.read_bytes() for path in (one_tier / "keys").iterdir()}
     assert kept.pop("access"), "it is made where there is none yet"
+    assert [kept.pop(name) for name in list(kept) if name.startswith("vault.")], "and the vault's first key"
     assert kept == files
     exchange.close()
 
@@ -287,7 +288,7 @@ def test_a_setting_that_contradicts_the_origin_is_refused(folder: Path, engine: 
 def test_another_folder_s_keys_are_refused_for_this_log(tmp_path: Path, sqlite: Engine) -> None:
     """Else a second log key would sign checkpoints of the same origin."""
     opened(tmp_path / "first", sqlite)
-    with pytest.raises(SetupError, match="not those of the log"):
+    with pytest.raises(SetupError, match="this database's own data folder"):
         opened(tmp_path / "second", sqlite)
     assert not (tmp_path / "second" / "trust").exists()
 
