@@ -50,7 +50,7 @@ def run_serve(data: Path | None, port: int | None) -> int:
     return run_with_settings(data, port, command)
 
 
-def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> int:
+def run_push(file: Path, server: str, data: Path | None, *, sealed: bool = False, as_json: bool) -> int:
     """Submit a statement and print its receipt."""
 
     def command(settings: Settings) -> int:
@@ -60,7 +60,8 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
         statement = file.read_text("ascii").strip()
         bearer = (settings.data / "token").read_text("ascii").strip()
         with Client(server, bearer) as client:
-            receipt = client.submit(*split_presentation(statement))
+            token, disclosures = split_presentation(statement)
+            receipt = client.submit(token, () if sealed else disclosures, sealed=sealed)
         known = "was there before" if receipt.existed else "is admitted"
         members = {**receipt.citation, "existed": receipt.existed}
         answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, column, func, inspect, select, table,
 from sqlmodel import col
 
 from exchange import database
-from exchange.backup import back_up
+from exchange.backup import back_up, put_back
 from exchange.database import engine_for
 from exchange.errors import DamagedError, SetupError
 from exchange.installation import rotate_vault
@@ -316,6 +316,19 @@ def test_another_master_key_under_the_name_is_refused(sqlite_exchange: Exchange,
     file.write_bytes(taken.read_bytes())
     with pytest.raises(SetupError, match="not the one of its name"):
         Exchange.open(file.parents[1], sqlite_exchange.url)
+
+
+def test_a_copy_from_before_a_rotation_brings_its_own_master_key(sqlite_exchange: Exchange, tmp_path: Path) -> None:
+    _cited, found = filled(sqlite_exchange)
+    folder = sqlite_exchange.services.installation.folder
+    back_up(folder, sqlite_exchange.url, tmp_path / "copy", START)
+    (old,) = masters(sqlite_exchange)[0]
+    rotated(sqlite_exchange)
+    put_back(tmp_path / "copy", folder, f"sqlite:///{tmp_path / 'back.sqlite'}")
+    assert old in masters(sqlite_exchange)[0]
+    restored = Exchange.open(folder, f"sqlite:///{tmp_path / 'back.sqlite'}", clock=sqlite_exchange.clock)
+    assert restored.http.get(f"/api/v1/footprints/{found['digest']}").json() == found["result"]
+    restored.close()
 
 
 # -- a database from before ------------------------------------------------------------------------------------------
