@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from exchange.errors import StatementError
 from exchange.evidence import Entry
-from exchange.kinds import ROLE_GRANT, Policy, RoleGrant, kind_of, read_open, read_record
+from exchange.kinds import ERASURE, ROLE_GRANT, Erasure, Policy, RoleGrant, kind_of, read_open, read_record
 from ledger import leaf_hash
 from signer import (
     KEY_EVENT,
@@ -74,6 +74,8 @@ class Admission:
             event = read_key_event(index, statement)
             check_vouched(event, self.keys.trusting(self.trust, event.thumbprint), at)
         self._check_citations(index, statement)
+        if statement.vct == ERASURE.vct:
+            _check_erases(index, statement)
         record = read_record(statement)
         return Entry(index, leaf_hash(leaf_bytes(token)).hex(), statement, record)
 
@@ -129,6 +131,14 @@ class Admission:
         grant = self._roles.get(statement.issuer)
         roles = frozenset[str]() if grant is None else grant.on(when.astimezone(UTC).date())
         self.policy.may_sign(statement.vct, roles, issuer=statement.issuer)
+
+
+def _check_erases(index: int, statement: Statement) -> None:
+    erasure: Erasure = read_open(statement, Erasure)
+    if erasure.index >= index:
+        raise StatementError(
+            "it erases an entry that doesn't come before it", where="index", remedy="name an entry of this log"
+        )
 
 
 def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:

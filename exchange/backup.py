@@ -30,6 +30,7 @@ FORMAT = "urn:packtrace:backup:1"
 _MANIFEST = "backup.json"
 _SQLITE, _POSTGRESQL = "database.sqlite", "database.pgdump"
 _CHUNK = 1024 * 1024
+MASTER_KEYS = "keys/vault.*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ def back_up(folder: Path, url: str, target: Path, now: datetime) -> Backup:
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     make_private_folder(partial)
+    # The master keys before the database and with the rest again after it: a rotation meanwhile ends one and makes another.
+    for key in sorted(folder.glob(MASTER_KEYS)):
+        _copy_file(key, partial / "data" / key.relative_to(folder))
     database = _copy_database(make_url(url), partial)
     for path in _kept_files(folder, url):
         _copy_file(folder / path, partial / "data" / path)
@@ -184,7 +188,9 @@ def _missing_files(copy: Path, folder: Path) -> Iterator[Path]:
     has_keys = (folder / "keys" / "log").exists()
     for file in sorted(path for path in copy.rglob("*") if path.is_file()):
         path = file.relative_to(copy)
-        if not (folder / path).exists() and not (has_keys and path.parts[0] == "keys"):
+        # A master key is named by its content, so that those of any time may lie side by side: the copy's data need theirs.
+        fits = path.match(MASTER_KEYS) or not (has_keys and path.parts[0] == "keys")
+        if fits and not (folder / path).exists():
             yield path
 
 

@@ -111,9 +111,14 @@ class Client:
         certificate = base64.b64decode(answer["certificate"])
         return Enrolled(certificate, answer["existed"], tuple(had["keys"]), tuple(had["roles"]))
 
-    def submit(self, token: str, disclosures: Sequence[str], *, wait: str = "sequenced") -> Receipt:
-        """Submit a signed statement with its disclosures. Safe to repeat. `wait`: until it is published or witnessed, for a while."""
-        body = {"statement": join_presentation(token, disclosures)}
+    def submit(
+        self, token: str, disclosures: Sequence[str], *, wait: str = "sequenced", sealed: bool = False
+    ) -> Receipt:
+        """Submit a signed statement with its disclosures. Safe to repeat. `wait`: until it is published or witnessed, for a while.
+
+        `sealed`: withhold the disclosures, of which `contents` alone may be handed in.
+        """
+        body = {"statement": join_presentation(token, disclosures), "sealed": sealed}
         answer = self._json("POST", f"/api/v1/statements?wait={wait}", body)
         return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"], answer["state"])
 
@@ -198,6 +203,11 @@ class Client:
             "needed_for": needed_for,
         }
         return self._object("GET", f"/api/v1/board?{_query(given)}")
+
+    def erase(self, leaf_hash: str) -> int:
+        """Erase what the exchange holds of one's own statement, for good; return the index of the entry that says so."""
+        answer = self._json("POST", "/api/v1/erasures", {"leaf_hash": leaf_hash, "reason": "owner_request"})
+        return int(answer["index"])
 
     def footprint(
         self, product: str, rule_set: str, reader: str, *, flow: str | None = None

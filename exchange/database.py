@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Dialect, Engine, String, TypeDecorator, inspect, make_url
+from sqlalchemy import URL, Dialect, Engine, String, TypeDecorator, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import SQLModel
 
@@ -24,6 +27,7 @@ __all__ = [
     "begin",
     "engine_for",
     "existing_engine_for",
+    "forget_pages",
     "has_log",
     "lost",
     "migrate",
@@ -101,7 +105,30 @@ def engine_for(url: str) -> Engine:
             remedy="write it as postgresql+psycopg://user:password@host:5432/name",
         ) from None
     engine.hide_parameters = True
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _overwrite_deleted)
     return engine
+
+
+def forget_pages(engine: Engine, tables: Sequence[str] = ()) -> None:
+    """Let go of what was deleted: of SQLite's write-ahead log, as far as readers let go of it now; with `tables`, write these anew.
+
+    Not in a transaction.
+    """
+    if engine.dialect.name == "sqlite":
+        with closing(sqlite3.connect(str(engine.url.database), timeout=1, isolation_level=None)) as connection:
+            if tables:
+                connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    elif tables:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as found:
+            for name in tables:
+                found.exec_driver_sql(f"VACUUM FULL {name}")
+
+
+def _overwrite_deleted(connection: Any, _record: object) -> None:
+    """Let SQLite write zeros over what is deleted, or what was erased would stay in free pages."""
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def place(url: str | URL) -> str:

@@ -77,6 +77,18 @@ class NotFoundError(ExchangeError):
     code = "not_found"
 
 
+class ErasedError(ExchangeError):
+    """What was asked for is gone for good: what it rests on was erased by an entry of the ledger."""
+
+    code = "erased"
+
+
+class HeldError(ExchangeError):
+    """The sender has to wait: the statement is under verification, filed, or kept for another stated reason."""
+
+    code = "held"
+
+
 class DamagedError(ExchangeError):
     """The operator has to mend the database: stored bytes are not what their digest says. Nothing of them is served."""
 

@@ -13,6 +13,10 @@ from signer import Statement
 R = TypeVar("R", bound=Record)
 
 
+#: Whose entries say what was erased (`exchange.kinds`, which reads them whole).
+_ERASURE = "urn:packtrace:erasure:1"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A ledger entry that was verified: index, leaf hash (hex), statement, and its record as far as it was disclosed."""
@@ -28,6 +32,11 @@ class Entry:
         return self.record is None or isinstance(self.record.sub, Sealed)
 
 
+def erased_leaf(entry: Entry) -> str | None:
+    """Return the leaf hash (hex) of what `entry` erased, None where it is no erasure."""
+    return str(entry.statement.claims["leaf_hash"]) if entry.statement.vct == _ERASURE else None
+
+
 class Evidence(Mapping[str, Entry]):
     """A frozen map leaf hash (hex) -> entry, as of a ledger of `size` entries."""
 
@@ -39,7 +48,11 @@ class Evidence(Mapping[str, Entry]):
         self._by_kind: dict[type[Record], list[Entry]] = {}
         self._by_issuer: dict[tuple[str, type[Record]], list[Entry]] = {}
         self._partly_held: dict[tuple[str, type[Record]], list[Entry]] = {}
+        #: The entry that erased it, by leaf hash of what was erased.
+        self.erased: dict[str, Entry] = {}
         for entry in self._by_hash.values():
+            if (leaf := erased_leaf(entry)) is not None:
+                self.erased.setdefault(leaf, entry)
             if entry.record is None:
                 continue
             kind = type(entry.record)

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, select
 
 from bom_graph import Background
 from exchange.database import SUCCEED, has_log, lost, migrate
@@ -34,6 +35,8 @@ from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
 from exchange.sharing import disclosed_to
 from exchange.trust import TrustFile
+from exchange.upgrading import encrypt_plain
+from exchange.vault import MasterKeyRow, Vault, load_masters, make_master, open_vault, rotate
 from ledger import (
     CHECKPOINT_PATH,
     BadSignatureError,
@@ -81,6 +84,7 @@ class Installation:
     token: str = field(repr=False)
     access_key: KeyPair = field(repr=False)
     webhook_key: WebhookKey = field(repr=False)
+    vault: Vault = field(repr=False)
 
     @property
     def published(self) -> Path:
@@ -107,8 +111,11 @@ def open_installation(
     make_private_folder(folder)
     with alone(folder):
         _require_not_lost(engine, folder)
-        keys = _keys(folder / "keys", passphrase or kept_passphrase(folder, random), clock())
+        secret = passphrase or kept_passphrase(folder, random)
+        keys = _keys(folder / "keys", secret, clock())
         migrate(engine)
+        vault = _vault(engine, folder / "keys", secret, random, clock())
+        encrypt_plain(engine, vault)
         origin = _log(engine, origin, random, folder)
         note_signer = _note_signer(origin, keys.log)
         _check_current(engine, note_signer, folder)
@@ -116,7 +123,8 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed_to)
+        disclosed = partial(_disclosed, vault)
+        intake = Intake(engine, vault, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )
@@ -138,7 +146,45 @@ def open_installation(
         token,
         keys.access,
         keys.webhook,
+        vault,
     )
+
+
+def vault_of(
+    folder: Path, engine: Engine, passphrase: str | None, random: Callable[[int], bytes], now: datetime
+) -> Vault:
+    """Return the vault of an exchange that was started, for commands beside the server. Raises SetupError."""
+    secret = passphrase or kept_passphrase(folder, random)
+    return open_vault(engine, partial(load_masters, folder / "keys", secret), random, now)
+
+
+def rotate_vault(
+    folder: Path,
+    engine: Engine,
+    *,
+    passphrase: str | None,
+    random: Callable[[int], bytes],
+    now: datetime,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[str, int]:
+    """Let another master key follow the vault's, while servers run; see `exchange.vault.rotate`."""
+    with alone(folder):
+        vault = vault_of(folder, engine, passphrase, random, now)
+        secret = passphrase or kept_passphrase(folder, random)
+        return rotate(vault, engine, folder / "keys", passphrase=secret, now=now, progress=progress)
+
+
+def _vault(engine: Engine, folder: Path, secret: str, random: Callable[[int], bytes], now: datetime) -> Vault:
+    """Open the vault; a folder and database from before there was one get its first key."""
+    with snapshot(engine) as connection:
+        named = connection.execute(select(MasterKeyRow).limit(1)).first()
+    if named is None and not load_masters(folder, secret):
+        make_master(folder, secret)
+    return open_vault(engine, partial(load_masters, folder, secret), random, now)
+
+
+def _disclosed(vault: Vault, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
+    return disclosed_to(connection, vault, reader, leaf_hash)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -285,6 +331,7 @@ def _make_keys(folder: Path, secret: str, now: datetime) -> None:
     save_authority(folder / "authority", authority, secret)
     save_key(folder / "operator", operator.with_certificate(leaf), secret)
     save_key(folder / "log", KeyPair.generate("Ed25519"), secret)
+    make_master(folder, secret)
 
 
 def _root(folder: Path, authority: CertificateAuthority) -> bytes:

@@ -73,6 +73,18 @@ class RoleGrant(_Open):
         return self
 
 
+class Erasure(_Open):
+    """The operator erased what it held of an earlier entry beside the ledger: disclosures, data key and what was derived from them.
+
+    `asked_by` is the organisation that asked for it.
+    """
+
+    index: int = Field(ge=0, strict=True)
+    leaf_hash: Digest
+    reason: Literal["owner_request", "unlawful_content", "retention_ended"]
+    asked_by: str
+
+
 class Release(_Open):
     """A factor release, rule set or policy by id, version and digest of its file."""
 
@@ -116,6 +128,7 @@ DELIVERY = _hidden("delivery", Delivery)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
+ERASURE = _open("erasure", Erasure)
 FACTOR_RELEASE = _open("factor-release", Release)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
 POLICY_RELEASE = _open("policy-release", Release)
@@ -132,6 +145,7 @@ KINDS: Mapping[str, Kind] = {
         PRODUCT_FOOTPRINT,
         CERTIFICATE_RETIREMENT,
         ROLE_GRANT,
+        ERASURE,
         FACTOR_RELEASE,
         RULE_SET_RELEASE,
         POLICY_RELEASE,

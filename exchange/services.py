@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from exchange.access import Principal
 from exchange.calculation import Calculation, Exporter
 from exchange.cosigning import Witnesses, load_policy
+from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
 from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
@@ -40,6 +41,7 @@ class Services:
     boards: Boards
     calculation: Calculation
     exporter: Exporter
+    erasures: Erasures
     witnesses: Witnesses
     publisher: Publisher
     progress: Progress
@@ -78,13 +80,15 @@ def wire(
     accounts = Accounts(engine, clock, random)
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
     registrations = Registrations(engine, installation.operator, clock, random, holder)
-    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
+    vault = installation.vault
+    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, vault=vault)
     catalogue = Catalogue(engine, accounts, clock, random)
     answers = Answers(sharing, installation.operator.admissions)
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
-    calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
+    calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
+    erasures = Erasures(engine, vault, accounts, installation.operator, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
     publisher = Publisher(
@@ -114,6 +118,7 @@ def wire(
         boards,
         calculation,
         exporter,
+        erasures,
         witnesses,
         publisher,
         progress,

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.calculation.tables import ExportRow, ResultInputRow, ResultRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import (
     ClientRow,
@@ -15,10 +15,11 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.lease import LeaseRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
 from exchange.sharing.tables import GrantRow
+from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
 from ledger.store import metadata as ledger_metadata
 
 #: What migrations compare the database with.
@@ -28,24 +29,30 @@ __all__ = [
     "METADATA",
     "AnswerRow",
     "ClientRow",
+    "DataKeyRow",
     "DeliveryRow",
-    "DisclosureRow",
+    "ErasureRow",
     "EventRow",
     "ExportRow",
     "GrantRow",
+    "HoldRow",
     "IdentifierRow",
     "InvitationRow",
     "LeaseRow",
+    "MasterKeyRow",
     "MemberRow",
     "OrganisationRow",
     "PartRow",
+    "PlainRow",
     "ProductLinkRow",
     "ProductRow",
     "RegistrationRow",
     "ReleaseRow",
     "RequestRow",
+    "ResultInputRow",
     "ResultRow",
     "RetiredCertificateRow",
+    "SealedRow",
     "SessionRow",
     "SiteRow",
     "StatementRow",

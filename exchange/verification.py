@@ -314,6 +314,7 @@ class _Verification:
             demand = Demand(_string(product), None if flow is None else _string(flow))
             rule_set = rules.rule_sets[stated["rule_set"]["digest"]]
             used = [rules.releases[release["digest"]] for release in stated["releases"]]
+            self._check_erased(name, stated, evidence)
             named = [self._narrow(evidence[item["leaf_hash"]], item["disclosures"]) for item in stated["inputs"]]
             size = stated["snapshot"]["size"]
             if type(size) is not int:
@@ -331,6 +332,18 @@ class _Verification:
             raise RejectedError(f"the rule set refuses this result: {error}", where=name, remedy=_REMEDY) from None
         except ArithmeticError:
             raise RejectedError("the amounts are beyond what can be calculated", where=name, remedy=_REMEDY) from None
+
+    def _check_erased(self, name: str, stated: Document, evidence: Evidence) -> None:
+        """Without what was erased nobody can compute the result again, which makes it neither right nor wrong."""
+        for item in stated["inputs"]:
+            erasure = evidence.erased.get(item["leaf_hash"])
+            held = self.disclosures.get(item["leaf_hash"], {})
+            if erasure is not None and not held.keys() >= set(item["disclosures"]):
+                raise UndecidableError(
+                    f"inputs erased at {erasure.index}",
+                    where=name,
+                    remedy="ask whoever held the disclosures before, or for a result of what is left",
+                )
 
     def _narrow(self, entry: Entry, digests: list[str]) -> Entry:
         """Return `entry` as it is seen with the disclosures `digests` alone; KeyError where the file lacks one of them."""

@@ -28,6 +28,7 @@ from exchange.api.strict import (
 )
 from exchange.assembly import Demand
 from exchange.cosigning import describe_witnesses
+from exchange.erasing import Reason
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
 from exchange.intake import Receipt
@@ -47,9 +48,13 @@ _ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip"
 
 
 class StatementBody(Body):
-    """A signed statement with all its disclosures: ``<JWT>~<disclosure>~...~<disclosure>~``."""
+    """A signed statement with all its disclosures: ``<JWT>~<disclosure>~...~<disclosure>~``.
+
+    `sealed`: its owner withholds them, and sends it without, or with `contents` alone.
+    """
 
     statement: Annotated[str, Field(max_length=5 * 1024 * 1024)]
+    sealed: bool = False
 
 
 class OrganisationBody(Body):
@@ -72,6 +77,13 @@ class GrantBody(Body):
     leaf_hash: Hash
     paths: Annotated[list[Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]], Field(min_length=1, max_length=1000)]
     purpose: Literal["customer", "verification", "authority"]
+
+
+class ErasureBody(Body):
+    """The statement to erase, and why: at its owner's request, or by the operator's decision."""
+
+    leaf_hash: Hash
+    reason: Reason = "owner_request"
 
 
 class FootprintBody(Body):
@@ -144,7 +156,7 @@ async def submit(
 
     def admit() -> Receipt:
         services.accounts.check_speaks_for(actor, peek(token).issuer, "statements:write")
-        return services.installation.intake.submit(token, disclosures)
+        return services.installation.intake.submit(token, disclosures, sealed=body.sealed)
 
     receipt = await to_thread.run_sync(admit, limiter=request.app.state.submissions)
     reached = await services.progress.wait(receipt.index, wait)
@@ -208,6 +220,15 @@ def grant(request: Request, body: GrantBody, actor: Granter) -> dict[str, Any]:
     return {
         "recorded_by": sharing.grant(actor, body.owner, body.reader, body.leaf_hash, body.paths, purpose=body.purpose)
     }
+
+
+@router.post("/erasures", status_code=201)
+def erase(request: Request, body: ErasureBody, response: Response, actor: Submitter) -> dict[str, Any]:
+    """Erase what the exchange holds of a statement beside the ledger, for good; `index` is that of the entry that says so."""
+    erased = services_of(request).erasures.erase(actor, body.leaf_hash, body.reason)
+    if erased.existed:
+        response.status_code = 200
+    return {"index": erased.index, "existed": erased.existed}
 
 
 @router.post("/footprints", status_code=201)

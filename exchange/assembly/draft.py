@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property, partial
@@ -350,7 +350,10 @@ class ProductSystemDraft(LineEmissions):
             self.classes[number] = process_class = str(activity[1].process_class)
             stated = self._add_activity(number, *activity)
         else:
-            self.gaps.append(Gap(product, "no activity data: the energy and emissions of this process are unknown"))
+            what = "no activity data: the energy and emissions of this process are unknown"
+            maker = bill[0].statement.issuer if bill is not None else issuer
+            hidden = [entry for entry, _one in self.evidence.partly_held(str(maker), ActivityData)]
+            self.gaps.append(Gap(product, what + self._erased(hidden)))
         if bill is not None:
             self._add_bill(number, *bill, stated=stated, process_class=process_class)
         elif activity is not None:
@@ -453,7 +456,18 @@ class ProductSystemDraft(LineEmissions):
                 # Named among the inputs, so that whoever replays the result meets the same gap.
                 self._use(entry)
                 whose = "maybe this product's" if isinstance(bill.sub, Sealed) else "this product's"
-                self.gaps.append(Gap(product, f"entry {entry.index} is a sealed bill of materials, {whose}"))
+                what = f"entry {entry.index} is a sealed bill of materials, {whose}{self._erased([entry])}"
+                self.gaps.append(Gap(product, what))
+
+    def _erased(self, entries: Iterable[Entry]) -> str:
+        """Say which of the entries were erased, and by which; named among the inputs, so that whoever replays meets the same gap."""
+        said = ""
+        for entry in entries:
+            if (erasure := self.evidence.erased.get(entry.leaf_hash)) is not None:
+                self._use(entry)
+                self._use(erasure)
+                said += f"; entry {entry.index}: inputs erased at {erasure.index}"
+        return said
 
     def _newest(
         self, product: str, kind: type[Any], issuer: str | None, period: Period | Sealed | None = None
@@ -751,6 +765,7 @@ class ProductSystemDraft(LineEmissions):
         if supplier is None:
             self._name_other_rule_sets(product, issuer, where)
             sealed = f": the cited entry {cited.index} isn't wholly disclosed" if cited is not None and unread else ""
+            sealed += self._erased([cited] if cited is not None else [])
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}"))
             return
         if cited is not None and not self._is_as_cited(supplier, cited, where):
@@ -809,6 +824,7 @@ class ProductSystemDraft(LineEmissions):
             self._find([Finding("citation", "note", where, what, remedy)])
             return True
         what = f"the cited entry {cited.index} isn't wholly disclosed, and entry {other.index} isn't the one that was cited"
+        what += self._erased([cited])
         self.gaps.append(Gap(where, what))
         return False
 

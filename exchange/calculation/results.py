@@ -6,33 +6,44 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, sql
 from sqlmodel import Session, col, select
 
 from bom_graph import load_release, load_rule_set
 from exchange.access import Principal
 from exchange.assembly import Demand, compute
 from exchange.calculation.stale import StaleResult, judge
-from exchange.calculation.tables import ResultRow
-from exchange.errors import DamagedError, NotFoundError
+from exchange.calculation.tables import ResultInputRow, ResultRow
+from exchange.errors import DamagedError, ErasedError, NotFoundError
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, spoken_for
+from exchange.intake.tables import StatementRow
 from exchange.kinds import Policy
 from exchange.report import Document, digest, document, document_bytes
 from exchange.sharing import Sharing
+from exchange.vault import ErasureRow, Vault
 from ledger.store import begin, snapshot
+
+_QUERY = 500  # rows asked for at once, well below what either database takes as parameters
 
 
 class Calculation:
     """Computes results for readers. A result never changes; the same inputs find the stored one."""
 
     def __init__(
-        self, engine: Engine, sharing: Sharing, accounts: Accounts, policy: Policy, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        sharing: Sharing,
+        accounts: Accounts,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        *,
+        vault: Vault,
     ) -> None:
         self._engine = engine
+        self._vault = vault
         self._sharing = sharing
         self._accounts = accounts
         self._policy = policy
@@ -44,19 +55,48 @@ class Calculation:
         Raises RefusedError with its findings, RuleSetError for an unknown rule set, RightsError for another's reader.
         """
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
-        found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
-        name = digest(found)
+        while True:
+            found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
+            name = digest(found)
+            if self._store(name, reader, found):
+                return name, found
+
+    def _store(self, name: str, reader: str, found: Document) -> bool:
+        """Store a result, unless it is there; whether what it was made from is still held, since else it is not to be kept."""
+        used = [one["leaf_hash"] for one in found["inputs"] if one["disclosures"]]
         with begin(self._engine) as connection:
             session = Session(connection)
+            for start in range(0, len(used), _QUERY):
+                leaves = used[start : start + _QUERY]
+                # Locked, so that who erases one of them meanwhile comes before, and is seen, or after, and sees this result.
+                locked = select(StatementRow.index).where(col(StatementRow.leaf_hash).in_(leaves))
+                session.exec(locked.with_for_update(read=True)).all()
+                if session.exec(select(ErasureRow).where(col(ErasureRow.leaf_hash).in_(leaves)).limit(1)).first():
+                    return False
             if session.get(ResultRow, name) is None:
                 session.add(self._row(name, reader, found))
                 session.flush()
-        return name, found
+            if not self._is_whole(connection, name):
+                self._vault.erase(connection, "result", [name])
+                self._vault.seal(connection, "result", name, document_bytes(found))
+                connection.execute(sql.delete(ResultInputRow).where(col(ResultInputRow.digest) == name))
+                rows = [{"digest": name, "leaf_hash": leaf} for leaf in _inputs(found)]
+                if rows:
+                    connection.execute(sql.insert(ResultInputRow), rows)
+        return True
+
+    def _is_whole(self, connection: Connection, name: str) -> bool:
+        """Whether the document of a result is there as it was stored."""
+        try:
+            return self._vault.open_(connection, "result", name) is not None
+        except DamagedError:
+            return False
 
     def result(self, actor: Principal, name: str) -> Document:
         """Return a stored result of the actor's by its digest.
 
-        NotFoundError where there is none or it is another's, DamagedError where its bytes were changed.
+        NotFoundError where there is none or it is another's, ErasedError where one of its inputs was erased, DamagedError where its
+        bytes were changed.
         """
         actor.require("data:read")
         query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
@@ -64,17 +104,18 @@ class Calculation:
             row = Session(connection).exec(query).one_or_none()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            return _stored(row)
+            return self._stored(connection, row.digest)
 
     def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
         """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.
 
+        Those whose inputs were erased are gone, and left out.
         Raises DamagedError where the bytes of any were changed: which result is the newest can't be told from the rest.
         """
         actor.require("data:read")
         query = select(ResultRow).where(spoken_for(actor, col(ResultRow.reader))).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
-            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+            stored = self._all_stored(connection, Session(connection).exec(query).all())
         # By what the digest covers; the columns beside the document are for queries.
         newest = {(found["demand"]["product"], found["rule_set"]["id"]): (name, found) for name, found in stored}
         return [newest[key] for key in sorted(newest)]
@@ -86,7 +127,7 @@ class Calculation:
         """
         query = select(ResultRow).where(col(ResultRow.reader) == reader).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
-            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+            stored = self._all_stored(connection, Session(connection).exec(query).all())
         newest = {
             (found["demand"]["product"], found["demand"]["flow"] or "", found["rule_set"]["id"]): (name, found)
             for name, found in stored
@@ -109,24 +150,63 @@ class Calculation:
         return ResultRow(
             digest=name,
             reader=reader,
-            product=found["demand"]["product"],
+            product=self._vault.blind(found["demand"]["product"]),
             rule_set=found["rule_set"]["id"],
-            headline=None if found["headline"]["value"] is None else Decimal(found["headline"]["value"]),
             unit=found["headline"]["unit"],
             complete=found["complete"],
-            document=document_bytes(found).decode(),
             computed_at=self._clock(),
         )
 
+    def _all_stored(self, connection: Connection, rows: Sequence[ResultRow]) -> list[tuple[str, Document]]:
+        """Return the documents of the rows, without those that were erased."""
+        found = []
+        for row in rows:
+            try:
+                found.append((row.digest, self._stored(connection, row.digest)))
+            except ErasedError:
+                continue
+        return found
 
-def _stored(row: ResultRow) -> Document:
-    """Return the document of a row, once its bytes have the digest that they were stored under."""
-    data = row.document.encode()
-    if hashlib.sha256(data).hexdigest() != row.digest:
-        raise DamagedError(
-            "the stored bytes of this result don't have its digest: they were changed in the database",
-            where=f"exchange_result, digest {row.digest}",
-            remedy="restore that row from a backup, or delete it and compute the footprint again; find out who wrote to the database",
+    def _stored(self, connection: Connection, name: str) -> Document:
+        """Return the document of a result, once its bytes have the digest that they were stored under."""
+        data = self._vault.open_(connection, "result", name)
+        if data is None:
+            _check_erased(connection, name)
+        if data is None or hashlib.sha256(data).hexdigest() != name:
+            raise DamagedError(
+                "the stored bytes of this result don't have its digest: they were changed in the database",
+                where=f"exchange_sealed, result {name}",
+                remedy="restore that row from a backup, or delete it and compute the footprint again; "
+                "find out who wrote to the database",
+            )
+        found: Document = json.loads(data)
+        return found
+
+
+def forget_results(connection: Connection, vault: Vault, leaf_hash: str) -> int:
+    """Erase the results that were made from a statement; their digests and inputs' names stay. Return how many."""
+    query = sql.select(col(ResultInputRow.digest)).where(col(ResultInputRow.leaf_hash) == leaf_hash)
+    names = connection.scalars(query).all()
+    vault.erase(connection, "result", names)
+    return len(names)
+
+
+def _inputs(found: Document) -> list[str]:
+    return sorted({one["leaf_hash"] for one in found["inputs"]})
+
+
+def _check_erased(connection: Connection, name: str) -> None:
+    """Raise ErasedError for a result that is gone since one of its inputs was erased."""
+    query = (
+        select(col(ErasureRow.index))
+        .join(ResultInputRow, col(ResultInputRow.leaf_hash) == col(ErasureRow.leaf_hash))
+        .where(col(ResultInputRow.digest) == name)
+        .order_by(col(ErasureRow.index))
+        .limit(1)
+    )
+    if (index := Session(connection).exec(query).one_or_none()) is not None:
+        raise ErasedError(
+            f"not decidable: inputs erased at {index}",
+            where=f"result {name}",
+            remedy="compute the footprint again from what is left; whoever holds the disclosures can replay the old one",
         )
-    found: Document = json.loads(data)
-    return found

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
-from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
 
-from exchange.database import DecimalText, UtcTime
+from exchange.database import UtcTime
 
 
 class ResultRow(SQLModel, table=True):
-    """An immutable result, by the digest of its document, for `reader`. Where nothing at all was computed there is no headline."""
+    """An immutable result, by the digest of its document, for `reader`. The document rests in the vault; `product` is blinded."""
 
     __tablename__ = "exchange_result"
 
@@ -20,11 +18,18 @@ class ResultRow(SQLModel, table=True):
     reader: str = Field(max_length=512, index=True)
     product: str = Field(max_length=512, index=True)
     rule_set: str = Field(max_length=64)
-    headline: Decimal | None = Field(default=None, sa_type=DecimalText)
     unit: str = Field(max_length=64)
     complete: bool
-    document: str = Field(sa_column=Column(Text, nullable=False))
     computed_at: datetime = Field(sa_type=UtcTime)
+
+
+class ResultInputRow(SQLModel, table=True):
+    """An entry that a result was made from: when that is erased, so is the result."""
+
+    __tablename__ = "exchange_result_input"
+
+    digest: str = Field(max_length=64, primary_key=True)
+    leaf_hash: str = Field(max_length=64, primary_key=True, index=True)
 
 
 class ExportRow(SQLModel, table=True):

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Carbon-footprint data of the battery supply chain: signed, logged, computed, verified.",
 )
 ledger_app = typer.Typer(no_args_is_help=True, help="The transparency ledger.")
+vault_app = typer.Typer(no_args_is_help=True, help="Encryption at rest.")
 ledger_key_app = typer.Typer(no_args_is_help=True, help="The key that signs checkpoints.")
 key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
 statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
@@ -28,6 +29,7 @@ app.add_typer(footprint_app, name="footprint")
 app.add_typer(factors_app, name="factors")
 app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(vault_app, name="vault")
 ledger_app.add_typer(ledger_key_app, name="key")
 app.add_typer(key_app, name="key")
 app.add_typer(statement_app, name="statement")
@@ -110,13 +112,15 @@ def serve(data: Data = None, port: Port = None) -> None:
 def push(
     file: Annotated[Path, typer.Argument(help="A signed statement with its disclosures: <JWT>~<disclosure>~...~")],
     server: Server,
+    *,
+    sealed: Annotated[bool, typer.Option("--sealed", help="Withhold the disclosures: send the token alone.")] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Submit a signed statement. Exit 0 admitted (or there before), 1 refused."""
     from exchange.cli.server_commands import run_push
 
-    sys.exit(run_push(file, server, data, as_json=as_json))
+    sys.exit(run_push(file, server, data, sealed=sealed, as_json=as_json))
 
 
 @ledger_app.command()
@@ -180,6 +184,14 @@ def ledger_key_retire(data: Data = None) -> None:
     from exchange.cli.recovery import run_retire
 
     sys.exit(run_retire(data))
+
+
+@vault_app.command("rotate")
+def vault_rotate(data: Data = None, as_json: Json = False) -> None:
+    """Let another master key follow, while servers run; run again, it goes on where it was cut."""
+    from exchange.cli.recovery import run_vault_rotate
+
+    sys.exit(run_vault_rotate(data, as_json=as_json))
 
 
 @ledger_app.command()
@@ -588,3 +600,28 @@ def webhook_test(
     from exchange.cli.webhook import run_test
 
     sys.exit(run_test(server, organisation, subscription, data, as_json=as_json))
+
+
+@statement_app.command("seal")
+def statement_seal(
+    file: StatementFile,
+    reader: Annotated[Path, typer.Option("--for", help="The reader's certificate (PATH.crt), of an ES256 key.")],
+    out: Annotated[Path, typer.Option(help="File for the sealed statement.")],
+) -> None:
+    """Encrypt a statement with its disclosures to one reader's enrolled key, to hand it over beside the exchange."""
+    from exchange.cli.handover import run_seal
+
+    sys.exit(run_seal(file, reader, out))
+
+
+@statement_app.command("open")
+def statement_open(
+    file: Annotated[Path, typer.Argument(help="A sealed statement.")],
+    key: Annotated[Path, typer.Option(help="Your key file, that it was sealed to.")],
+    out: Annotated[Path, typer.Option(help="File for the statement with its disclosures.")],
+    passphrase_fd: Passphrase = None,
+) -> None:
+    """Decrypt a statement that was sealed to your key."""
+    from exchange.cli.handover import run_open
+
+    sys.exit(run_open(file, key, out, passphrase_fd))

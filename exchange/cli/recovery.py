@@ -100,6 +100,34 @@ def run_retire(data: Path | None) -> int:
     return run_with_settings(data, None, command)
 
 
+def run_vault_rotate(data: Path | None, *, as_json: bool) -> int:
+    """Let another master key of the vault follow."""
+
+    def command(settings: Settings) -> int:
+        from exchange.database import existing_engine_for
+        from exchange.installation import new_secret, rotate_vault
+        from exchange.services import utc_now
+
+        engine = existing_engine_for(settings.url)
+        try:
+            current, done = rotate_vault(
+                settings.data,
+                engine,
+                passphrase=_passphrase(settings),
+                random=new_secret,
+                now=utc_now(),
+                progress=lambda done, of: tell(f"{done:,} of {of:,} data keys are wrapped anew"),
+            )
+        finally:
+            engine.dispose()
+        members = {"master_key": current, "wrapped": done}
+        answer(members, f"the master key is {current}; {done:,} data keys are wrapped by it", as_json=as_json)
+        tell("copies from before hold the old key: what it wraps can be read from them until they are deleted")
+        return DONE
+
+    return run_with_settings(data, None, command)
+
+
 def run_succeed(data: Path | None, old: str, new: str | None) -> int:
     """Freeze a lost log and found its successor."""
 

@@ -26,7 +26,7 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
         from exchange.calculation import Calculation
         from exchange.database import engine_for
         from exchange.identity import Accounts
-        from exchange.installation import new_secret
+        from exchange.installation import new_secret, vault_of
         from exchange.kinds import load_policy
         from exchange.services import utc_now
         from exchange.sharing import Sharing
@@ -36,8 +36,10 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
         engine, policy = engine_for(settings.url), load_policy()
         try:
             accounts = Accounts(engine, utc_now, new_secret)
-            sharing = Sharing(engine, accounts, trust, policy, utc_now)
-            found = Calculation(engine, sharing, accounts, policy, utc_now).stale(reader, _progress)
+            secret = settings.passphrase.get_secret_value() if settings.passphrase else None
+            vault = vault_of(settings.data, engine, secret, new_secret, utc_now())
+            sharing = Sharing(engine, accounts, trust, policy, utc_now, vault=vault)
+            found = Calculation(engine, sharing, accounts, policy, utc_now, vault=vault).stale(reader, _progress)
         finally:
             engine.dispose()
         if as_json:

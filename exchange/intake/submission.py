@@ -10,7 +10,7 @@ the commit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
 from exchange.admission import citations
-from exchange.errors import DoubleClaimError, JtiReusedError, StatementError
+from exchange.errors import DamagedError, DoubleClaimError, JtiReusedError, StatementError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.vault import Vault, erased_at
 from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
 from signer import KEY_EVENT, Statement, check_cited, leaf_bytes, read_key_event
@@ -43,18 +44,23 @@ Disclosed = Callable[[Connection, str, str], Sequence[str]]
 
 
 # Built once: every statement asks them.
-_BY_LEAF: Executable = (
-    sql.select(col(StatementRow.index).label("number"), col(DisclosureRow.disclosures))
-    .outerjoin(DisclosureRow, col(DisclosureRow.leaf_hash) == col(StatementRow.leaf_hash))
-    .where(col(StatementRow.leaf_hash) == bindparam("leaf"))
+_FOUND: Any = sql.select(col(StatementRow.index).label("number"), col(StatementRow.withheld)).where(
+    col(StatementRow.leaf_hash) == bindparam("leaf")
 )
+_BY_LEAF: Executable = _FOUND
+_BY_LEAF_LOCKED: Executable = _FOUND.with_for_update(read=True)
 _BY_JTI: Executable = sql.select(
-    col(StatementRow.index).label("number"), col(StatementRow.leaf_hash), col(StatementRow.signing_input)
+    col(StatementRow.index).label("number"),
+    col(StatementRow.leaf_hash),
+    col(StatementRow.signing_input),
+    col(StatementRow.withheld),
 ).where(col(StatementRow.issuer) == bindparam("issuer"), col(StatementRow.jti) == bindparam("jti"))
 _ADD_STATEMENT = sql.insert(StatementRow)
-_ADD_DISCLOSURES = sql.insert(DisclosureRow)
 _ADD_LINKS = sql.insert(ProductLinkRow)
 _ADD_RETIRED = sql.insert(RetiredCertificateRow)
+_RETIRED: Executable = sql.select(
+    col(RetiredCertificateRow.index).label("number"), col(RetiredCertificateRow.line), col(RetiredCertificateRow.span)
+).where(col(RetiredCertificateRow.series) == bindparam("of"), col(RetiredCertificateRow.name) != bindparam("own"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Intake:
     def __init__(
         self,
         engine: Engine,
+        vault: Vault,
         admissions: Admissions,
         background: Background,
         clock: Callable[[], datetime],
@@ -81,6 +88,7 @@ class Intake:
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
     ) -> None:
         self._engine = engine
+        self._vault = vault
         self._disclosed = disclosed
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
@@ -88,8 +96,13 @@ class Intake:
         self._background = background
         self._clock = clock
 
-    def submit(self, token: str, disclosures: Sequence[str], companion: Companion | None = None) -> Receipt:
+    def submit(
+        self, token: str, disclosures: Sequence[str], companion: Companion | None = None, *, sealed: bool = False
+    ) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
+
+        `sealed`: its owner withholds them. Then it comes with none or with `contents` alone, which is checked; nothing of it is kept,
+        now or when it is sent again, and to everybody it is an entry whose claims are sealed.
 
         The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
@@ -100,8 +113,8 @@ class Intake:
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
-            admitted = _admitted(connection, token)
-            if admitted is not None and admitted.disclosures >= frozenset(disclosures):
+            admitted = self._admitted(connection, token)
+            if admitted is not None and (admitted.keeps_none or admitted.disclosures >= frozenset(disclosures)):
                 return admitted.receipt
             admission, seen = self._admissions.current(connection)
             size = head(connection).size
@@ -111,9 +124,11 @@ class Intake:
         else:
             checked = admission.reread(admitted.receipt.index, token, disclosures)
             _check_whole(checked)
-        submission = _Submission(checked, tuple(disclosures), now, seen, companion)
+        if sealed:
+            _check_withheld(checked)
+        submission = _Submission(checked, () if sealed else tuple(disclosures), now, seen, companion, sealed)
         try:
-            if admitted is None:
+            if admitted is None and not sealed:
                 self._check_new(checked)
             return self._commits.submit(lambda connection: self._append(connection, submission))
         except (StatementError, BomGraphError):
@@ -133,13 +148,13 @@ class Intake:
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
-            _keep_disclosures(connection, known.leaf_hash, submission.disclosures)
+            self._keep_disclosures(connection, known.leaf_hash, submission.disclosures)
             return known
 
         def under_lock(appended: list[Appended]) -> None:
             if not appended[0].existed:
                 self._check_meanwhile(connection, appended[0].index, submission)
-                _write_rows(connection, appended[0].index, submission)
+                self._write_rows(connection, appended[0].index, submission)
                 if submission.companion is not None:
                     # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
                     with Session(connection, join_transaction_mode="create_savepoint") as session:
@@ -157,9 +172,9 @@ class Intake:
             admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
         _check_cited(connection, checked.statement)
         if isinstance(checked.record, CertificateRetirement):
-            _check_retired_once(Session(connection), checked.record)
+            self._check_retired_once(connection, checked.record)
         if checked.record is not None:
-            _check_cycle(Session(connection), checked.record)
+            self._check_cycle(Session(connection), checked.record)
 
     def _check_products(self, checked: Entry) -> None:
         """Check that each line's cited entry is about the line's product, as far as the citer may see what it is about.
@@ -188,6 +203,104 @@ class Intake:
                         remedy="cite the entry of this line's product, or name the product of that entry",
                     )
 
+    def _admitted(self, connection: Connection, token: str) -> _Admitted | None:
+        """Return what is here of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
+        leaf = leaf_hash(leaf_bytes(token)).hex()
+        row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
+        if row is None:
+            return None
+        try:
+            held = self._vault.open_(connection, "disclosures", leaf)
+        except DamagedError:
+            held = None  # what was lost comes back with the statement
+        receipt = Receipt(head(connection).origin, row.number, leaf, existed=True)
+        keeps_none = row.withheld or erased_at(connection, leaf) is not None
+        return _Admitted(receipt, frozenset(held.decode("ascii").split("~") if held else ()), keeps_none)
+
+    def _keep_disclosures(self, connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
+        """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
+        if not disclosures:
+            return
+        # Locked, so that who erases it meanwhile comes before or after.
+        withheld = connection.execute(_BY_LEAF_LOCKED, {"leaf": leaf}).one().withheld
+        if not withheld and erased_at(connection, leaf) is None:
+            self._vault.erase(connection, "disclosures", [leaf])
+            self._vault.seal(connection, "disclosures", leaf, "~".join(disclosures).encode("ascii"))
+
+    def _check_cycle(self, session: Session, record: Record) -> None:
+        """Refuse a record by which its product would be made from itself. Who else is on the way is not told."""
+        lines = _components(record)
+        product = self._vault.blind(str(record.sub)) if lines else ""
+        seen: set[str] = set()
+        waiting = {self._vault.blind(component): component for component in lines}
+        while waiting:
+            if product in waiting:
+                component = waiting[product]
+                raise CycleError(
+                    f"{record.sub} would be made from itself, by way of {component}",
+                    where=f"{lines[component]}/product",
+                    remedy="correct this line, or ask the maker of that component to correct its own bill of materials",
+                )
+            seen |= waiting.keys()
+            rows = [row for some in _batches(sorted(waiting)) for row in session.exec(_links(some)).all()]
+            waiting = {row.component: waiting[row.product] for row in rows if row.component not in seen}
+
+    def _check_retired_once(self, connection: Connection, record: CertificateRetirement) -> None:
+        """Refuse certificates that were retired under another name; under its own, a retirement corrects itself. Whose is not told."""
+        own = self._vault.blind(str(record.sub))
+        for line in _ranges(record):
+            series = blinded_series(self._vault, line["series"])
+            found = connection.execute(_RETIRED, {"of": series, "own": own})
+            if any(self._overlaps(row, line) for row in found):
+                raise DoubleClaimError(
+                    "certificates of this range are retired in this log already",
+                    where=f"serials/{line['line']}",
+                    remedy="state certificates that nobody has claimed; ask the operator where you hold them",
+                )
+
+    def _overlaps(self, row: Any, line: Mapping[str, Any]) -> bool:
+        first, last = map(int, self._vault.shown(bytes(row.span), *_place(row.number, row.line)).split())
+        return bool(first <= line["last"] and last >= line["first"])
+
+    def _write_rows(self, connection: Connection, index: int, submission: _Submission) -> None:
+        checked = submission.checked
+        statement, record = checked.statement, checked.record
+        product = record.sub if record is not None and isinstance(record.sub, str) else None
+        row = {
+            "index": index,
+            "leaf_hash": checked.leaf_hash,
+            "issuer": statement.issuer,
+            "jti": statement.jti,
+            "vct": statement.vct,
+            "product": None if product is None else self._vault.blind(product),
+            "signing_input": statement.signing_digest,
+            "admitted_at": submission.now,
+            "withheld": submission.withheld,
+        }
+        connection.execute(_ADD_STATEMENT, row)
+        if submission.disclosures:
+            kept = "~".join(submission.disclosures).encode("ascii")
+            self._vault.seal(connection, "disclosures", checked.leaf_hash, kept)
+        if statement.vct == KEY_EVENT.vct:
+            _tell_owner(connection, index, submission)
+        components = sorted(_components(record)) if record is not None and product is not None else []
+        if components:
+            blind = self._vault.blind
+            links = [{"index": index, "product": row["product"], "component": blind(one)} for one in components]
+            connection.execute(_ADD_LINKS, links)
+        if isinstance(record, CertificateRetirement) and (ranges := _ranges(record)):
+            connection.execute(_ADD_RETIRED, [self._retired(index, line) for line in ranges])
+
+    def _retired(self, index: int, line: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row of a range."""
+        return {
+            "index": index,
+            "line": line["line"],
+            "name": self._vault.blind(line["name"]),
+            "series": blinded_series(self._vault, line["series"]),
+            "span": self._vault.hide(f"{line['first']} {line['last']}", *_place(index, line["line"])),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
@@ -198,6 +311,7 @@ class _Submission:
     now: datetime
     governed_by: int
     companion: Companion | None
+    withheld: bool
 
 
 def _check_size(disclosures: Sequence[str]) -> None:
@@ -223,29 +337,44 @@ def _check_whole(checked: Entry) -> None:
         )
 
 
+def _check_withheld(checked: Entry) -> None:
+    """Check that nothing came that isn't to be kept, and that there is something to withhold."""
+    given = len(checked.statement.disclosure_digests)
+    if checked.record is None:
+        what = "all claims of this kind are open: nothing can be withheld"
+    elif given > (checked.statement.contents is not None):
+        what = "a sealed statement comes without disclosures, or with `contents` alone"
+    else:
+        return
+    remedy = "leave the disclosures out, or send it as one that isn't sealed"
+    raise StatementError(what, where="sealed", remedy=remedy)
+
+
+def _place(index: int, line: str) -> tuple[str, str, str]:
+    return "exchange_retired_certificate", str(index), line
+
+
 @dataclass(frozen=True, slots=True)
 class _Admitted:
     """A token that was admitted before, with the disclosures that the exchange still has."""
 
     receipt: Receipt
     disclosures: frozenset[str]
+    #: Withheld by its owner, or erased: whatever is sent of it, nothing is kept.
+    keeps_none: bool
 
 
-def _admitted(connection: Connection, token: str) -> _Admitted | None:
-    """Return what is here of exactly these bytes, if they were admitted: whoever lost the answer may ask again at any time."""
-    leaf = leaf_hash(leaf_bytes(token)).hex()
-    row = connection.execute(_BY_LEAF, {"leaf": leaf}).one_or_none()
-    if row is None:
-        return None
-    receipt = Receipt(head(connection).origin, row.number, leaf, existed=True)
-    return _Admitted(receipt, frozenset(row.disclosures.split("~") if row.disclosures else ()))
+def blinded_series(vault: Vault, series: str) -> str:
+    """Return a series of certificates (hex SHA-256 of registry and prefix, which can be guessed) as it is looked up."""
+    return vault.blind(f"series {series}")
 
 
-def _keep_disclosures(connection: Connection, leaf: str, disclosures: Sequence[str]) -> None:
-    """Keep the disclosures of an admitted statement, which were checked against it: the only whole set there is."""
-    if disclosures:
-        connection.execute(sql.delete(DisclosureRow).where(col(DisclosureRow.leaf_hash) == leaf))
-        connection.execute(_ADD_DISCLOSURES, {"leaf_hash": leaf, "disclosures": "~".join(disclosures)})
+def forget_statement(connection: Connection, vault: Vault, index: int, leaf_hash: str) -> None:
+    """Erase what is kept of a statement beside the ledger, derived rows included."""
+    vault.erase(connection, "disclosures", [leaf_hash])
+    connection.execute(sql.delete(ProductLinkRow).where(col(ProductLinkRow.index) == index))
+    connection.execute(sql.delete(RetiredCertificateRow).where(col(RetiredCertificateRow.index) == index))
+    connection.execute(sql.update(StatementRow).where(col(StatementRow.index) == index).values(product=None))
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:
@@ -273,24 +402,6 @@ def _check_cited(connection: Connection, statement: Statement) -> None:
             check_cited(citation, index=citation.index, leaf_hash=found, where=path)
 
 
-def _check_cycle(session: Session, record: Record) -> None:
-    """Refuse a record by which its product would be made from itself. Who else is on the way is not told."""
-    lines = _components(record)
-    seen: set[str] = set()
-    waiting = {component: component for component in lines}
-    while waiting:
-        if record.sub in waiting:
-            component = waiting[str(record.sub)]
-            raise CycleError(
-                f"{record.sub} would be made from itself, by way of {component}",
-                where=f"{lines[component]}/product",
-                remedy="correct this line, or ask the maker of that component to correct its own bill of materials",
-            )
-        seen |= waiting.keys()
-        rows = [row for some in _batches(sorted(waiting)) for row in session.exec(_links(some)).all()]
-        waiting = {row.component: waiting[row.product] for row in rows if row.component not in seen}
-
-
 def _links(products: Sequence[str]) -> SelectOfScalar[ProductLinkRow]:
     return select(ProductLinkRow).where(col(ProductLinkRow.product).in_(products))
 
@@ -301,23 +412,6 @@ def _product_at(record: Record | None, path: str) -> str | None:
     lines = getattr(record, name, None)
     found = (line for line in lines if line.id == rest.partition("/")[0]) if isinstance(lines, Lines) else iter(())
     return getattr(next(found, None), "product", None)
-
-
-def _check_retired_once(session: Session, record: CertificateRetirement) -> None:
-    """Refuse certificates that were retired under another name; under its own, a retirement corrects itself. Whose is not told."""
-    for line in _ranges(record):
-        query = select(RetiredCertificateRow).where(
-            col(RetiredCertificateRow.series) == line["series"],
-            col(RetiredCertificateRow.first) <= line["last"],
-            col(RetiredCertificateRow.last) >= line["first"],
-            col(RetiredCertificateRow.name) != str(record.sub),
-        )
-        if session.exec(query.limit(1)).first() is not None:
-            raise DoubleClaimError(
-                "certificates of this range are retired in this log already",
-                where=f"serials/{line['line']}",
-                remedy="state certificates that nobody has claimed; ask the operator where you hold them",
-            )
 
 
 def _ranges(record: CertificateRetirement) -> list[dict[str, Any]]:
@@ -362,31 +456,3 @@ def _tell_owner(connection: Connection, index: int, submission: _Submission) -> 
             at=submission.now,
         )
         session.commit()
-
-
-def _write_rows(connection: Connection, index: int, submission: _Submission) -> None:
-    checked = submission.checked
-    statement, record = checked.statement, checked.record
-    product = record.sub if record is not None and isinstance(record.sub, str) else None
-    row = {
-        "index": index,
-        "leaf_hash": checked.leaf_hash,
-        "issuer": statement.issuer,
-        "jti": statement.jti,
-        "vct": statement.vct,
-        "product": product,
-        "signing_input": statement.signing_digest,
-        "admitted_at": submission.now,
-    }
-    connection.execute(_ADD_STATEMENT, row)
-    if submission.disclosures:
-        kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
-        connection.execute(_ADD_DISCLOSURES, kept)
-    if statement.vct == KEY_EVENT.vct:
-        _tell_owner(connection, index, submission)
-    components = sorted(_components(record)) if record is not None and product is not None else []
-    if components:
-        links = [{"index": index, "product": product, "component": component} for component in components]
-        connection.execute(_ADD_LINKS, links)
-    if isinstance(record, CertificateRetirement) and (ranges := _ranges(record)):
-        connection.execute(_ADD_RETIRED, [{"index": index, **line} for line in ranges])

@@ -1,10 +1,13 @@
-"""What intake keeps beside the ledger: who said it, the disclosures, and which product is made from which."""
+"""What intake keeps beside the ledger: who said it, and which product is made from which.
+
+What a statement discloses stands here blinded or hidden (`exchange.vault`), and goes when the statement is erased.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Integer, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from exchange.database import UtcTime
@@ -13,7 +16,10 @@ Index = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class StatementRow(SQLModel, table=True):
-    """One admitted statement. (issuer, jti) is unique; `signing_input` (hex SHA-256) tells a repeated statement from a reused jti."""
+    """One admitted statement. (issuer, jti) is unique; `signing_input` (hex SHA-256) tells a repeated statement from a reused jti.
+
+    `product` is blinded. `withheld` says that its owner keeps the disclosures to itself.
+    """
 
     __tablename__ = "exchange_statement"
     __table_args__ = (UniqueConstraint("issuer", "jti"),)
@@ -26,19 +32,11 @@ class StatementRow(SQLModel, table=True):
     product: str | None = Field(default=None, max_length=512, index=True)
     signing_input: str = Field(max_length=64)
     admitted_at: datetime = Field(sa_type=UtcTime)
-
-
-class DisclosureRow(SQLModel, table=True):
-    """All disclosures of one statement, joined by ``~``. Never served without asking `exchange.access`."""
-
-    __tablename__ = "exchange_disclosure"
-
-    leaf_hash: str = Field(max_length=64, primary_key=True)
-    disclosures: str = Field(sa_column=Column(Text, nullable=False))
+    withheld: bool = False
 
 
 class ProductLinkRow(SQLModel, table=True):
-    """`product` holds `component`, by the bill of materials at `index`: what the cycle check walks."""
+    """`product` holds `component`, by the bill of materials at `index`: what the cycle check walks. Both are blinded."""
 
     __tablename__ = "exchange_product_link"
 
@@ -48,16 +46,16 @@ class ProductLinkRow(SQLModel, table=True):
 
 
 class RetiredCertificateRow(SQLModel, table=True):
-    """A range of certificates that the entry at `index` retired under `name`: closing digits `first` to `last` of one series.
+    """A range of certificates that the entry at `index` retired under `name`.
 
-    `series` is the hex SHA-256 of registry and prefix as names are compared, so that the serials of one registry's year are found together.
+    `series` is registry and prefix as names are compared, so that the serials of one registry's year are found together; both are
+    blinded. `span` hides the first and the last of the closing digits.
     """
 
     __tablename__ = "exchange_retired_certificate"
 
     index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
     line: str = Field(max_length=64, primary_key=True)
-    name: str = Field(max_length=512)
+    name: str = Field(max_length=64)
     series: str = Field(max_length=64, index=True)
-    first: int = Field(sa_type=BigInteger)
-    last: int = Field(sa_type=BigInteger)
+    span: bytes

@@ -19,6 +19,7 @@ from exchange.intake.tables import StatementRow
 from exchange.kinds import KINDS, Policy
 from exchange.sharing.tables import GrantRow
 from exchange.sharing.verified import VerifiedEntries, disclosed_at, held_disclosures
+from exchange.vault import Vault
 from ledger import EntryUnknownError
 from ledger.store import Entry, begin, entry, head, snapshot
 from signer import Trust, disclose
@@ -41,16 +42,24 @@ class Sharing:
     """Records grants and gives readers their evidence."""
 
     def __init__(
-        self, engine: Engine, accounts: Accounts, trust: Trust, policy: Policy, clock: Callable[[], datetime]
+        self,
+        engine: Engine,
+        accounts: Accounts,
+        trust: Trust,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        *,
+        vault: Vault,
     ) -> None:
         self._engine = engine
+        self._vault = vault
         self._accounts = accounts
         self._trust = trust
         self._policy = policy
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[_Seen, Evidence] = {}
-        self._verified = VerifiedEntries(trust, policy)
+        self._verified = VerifiedEntries(vault, trust, policy)
 
     def grant(
         self, actor: Principal, owner: str, reader: str, leaf_hash: str, paths: Collection[str], *, purpose: Purpose
@@ -78,9 +87,8 @@ class Sharing:
                 where="leaf_hash",
                 remedy="take it from the statement's receipt",
             )
-        disclose(
-            entry(connection, row.index).data.decode("ascii"), held_disclosures(connection, leaf_hash), grant.paths
-        )
+        held = held_disclosures(connection, self._vault, leaf_hash)
+        disclose(entry(connection, row.index).data.decode("ascii"), held, grant.paths)
         there = session.get(GrantRow, (grant.reader, leaf_hash))
         before = there.paths.split() if there is not None else []
         stated = " ".join(sorted({*before, *grant.paths}))
@@ -146,6 +154,8 @@ class Sharing:
             found = self._verified.seen_by(connection, reader, seen.size, seen.grants)
         evidence = Evidence(self._trust.origin, seen.size, found)
         with self._lock:
+            if any(kept.erased.keys() < evidence.erased.keys() for kept in self._kept.values()):
+                self._kept.clear()  # what was erased since is not to stay in memory
             while len(self._kept) >= _KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[seen] = evidence
@@ -153,17 +163,17 @@ class Sharing:
 
     def disclosed(self, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
         """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
-        return disclosed_to(connection, reader, leaf_hash)
+        return disclosed_to(connection, self._vault, reader, leaf_hash)
 
 
-def disclosed_to(connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
+def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: str) -> tuple[str, ...]:
     """Return the disclosures of one statement that `reader` may see, as of the caller's transaction; NotFoundError for no statement."""
     session = Session(connection)
     row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
     if row is None:
         raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
     paths = visible_paths(reader, row.issuer, leaf_hash, _grants(session, reader))
-    return disclosed_at(connection, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
+    return disclosed_at(connection, vault, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
 
 
 def _grants(session: Session, reader: str) -> list[Grant]:

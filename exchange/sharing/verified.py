@@ -11,13 +11,12 @@ import threading
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
-from sqlmodel import Session
 
 from exchange.access import FULL, Grant, visible_paths
 from exchange.admission import Admission
-from exchange.evidence import Entry
-from exchange.intake.tables import DisclosureRow
+from exchange.evidence import Entry, erased_leaf
 from exchange.kinds import Policy
+from exchange.vault import Vault
 from ledger.store import entries, entry
 from signer import Trust, disclose
 
@@ -25,7 +24,8 @@ from signer import Trust, disclose
 class VerifiedEntries:
     """Verified entries by index and, by what is seen of them, for readers; several threads may ask. Takes memory like the ledger."""
 
-    def __init__(self, trust: Trust, policy: Policy) -> None:
+    def __init__(self, vault: Vault, trust: Trust, policy: Policy) -> None:
+        self._vault = vault
         self._trust = trust
         self._policy = policy
         self._lock = threading.Lock()
@@ -55,6 +55,9 @@ class VerifiedEntries:
         for stored in entries(connection, len(self._sealed), size):
             self._sealed.append(self._admission.admit(stored.index, stored.data.decode("ascii"), (), at=None))
             self._chain.append(stored.chain)
+            if (erased := erased_leaf(self._sealed[-1])) is not None:
+                # From here on it is what is left in the vault: nothing. What was opened before isn't kept in memory either.
+                self._opened = {key: found for key, found in self._opened.items() if key[0] != erased}
 
     def _as_seen(self, connection: Connection, found: Entry, reader: str, grants: Mapping[str, list[Grant]]) -> Entry:
         leaf, statement = found.leaf_hash, found.statement
@@ -62,20 +65,22 @@ class VerifiedEntries:
         if not paths:
             return found
         if (leaf, paths) not in self._opened:
-            given = disclosed_at(connection, statement.token, leaf, paths)
+            given = disclosed_at(connection, self._vault, statement.token, leaf, paths)
             self._opened[leaf, paths] = self._admission.seen_with(found, given)
         return self._opened[leaf, paths]
 
 
-def disclosed_at(connection: Connection, token: str, leaf_hash: str, paths: Collection[str]) -> tuple[str, ...]:
+def disclosed_at(
+    connection: Connection, vault: Vault, token: str, leaf_hash: str, paths: Collection[str]
+) -> tuple[str, ...]:
     """Return the disclosures of a statement that lie at claim paths `paths`; none without paths."""
     if not paths:
         return ()
-    held = held_disclosures(connection, leaf_hash)
+    held = held_disclosures(connection, vault, leaf_hash)
     return held if FULL in paths else disclose(token, held, paths)
 
 
-def held_disclosures(connection: Connection, leaf_hash: str) -> tuple[str, ...]:
-    """Return all disclosures of a statement; whoever calls asks `exchange.access` first."""
-    kept = Session(connection).get(DisclosureRow, leaf_hash)
-    return tuple(kept.disclosures.split("~")) if kept is not None else ()
+def held_disclosures(connection: Connection, vault: Vault, leaf_hash: str) -> tuple[str, ...]:
+    """Return all disclosures of a statement, none where they were erased or withheld; whoever calls asks `exchange.access` first."""
+    kept = vault.open_(connection, "disclosures", leaf_hash)
+    return tuple(kept.decode("ascii").split("~")) if kept is not None else ()

@@ -127,7 +127,12 @@ def test_a_copy_holds_what_a_folder_is_founded_on_and_stays_private(sqlite_excha
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
     held = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
     pairs = [f"data/keys/{name}" for name in ("operator", "authority", "root")]
-    keys = {*(f"data/keys/{name}" for name in ("log", "access", "webhook")), *pairs, *(f"{pair}.crt" for pair in pairs)}
+    (master,) = (path.name for path in (installation.folder / "keys").glob("vault.*"))
+    keys = {
+        *(f"data/keys/{name}" for name in ("log", "access", "webhook", master)),
+        *pairs,
+        *(f"{pair}.crt" for pair in pairs),
+    }
     assert held == {"backup.json", "database.sqlite", "data/token", "data/trust", *keys}
     for name in ("database.sqlite", "data/keys/log", "data/token", "backup.json"):
         assert stat.S_IMODE((tmp_path / "copy" / name).stat().st_mode) == 0o600, name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +14,7 @@ from exchange.calculation import ExportRow, ResultRow
 from exchange.cosigning import Witnesses
 from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
+from exchange.vault import SealedRow
 from exchange.verification import Verdict, verify_evidence
 from ledger import WitnessPolicy
 from ledger.store import begin, publish, snapshot
@@ -81,8 +81,7 @@ def test_a_result_of_nothing_is_kept_and_shown_as_missing(
     for text in (page, overview):
         assert '<span class="figure">missing</span>' in text
         assert "0.000000" not in text
-    with snapshot(exchange.services.installation.engine) as connection:
-        assert Session(connection).get_one(ResultRow, found["digest"]).headline is None
+    assert exchange.http.get(f"/api/v1/footprints/{found['digest']}").json()["headline"]["value"] is None
 
 
 def test_a_new_statement_gives_a_new_result_beside_the_old_one(
@@ -99,7 +98,6 @@ def test_a_new_statement_gives_a_new_result_beside_the_old_one(
 
 
 def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> None:
-    """Figures keep their exponent: written out, this one would not fit into PostgreSQL's column."""
     much = {"amount": "1" + "0" * 40}
     names = [maker.product(name) for name in "abc"]
     maker.state(ACTIVITY_DATA, activity(names[0], {**line(name="salt", flow="nickel-sulfate"), **much}))
@@ -108,13 +106,11 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
     found = result(exchange, maker, names[-1])
     value = float(found["result"]["headline"]["value"])
     assert value > 1e120
-    with snapshot(exchange.services.installation.engine) as connection:
-        row = Session(connection).get_one(ResultRow, found["digest"])
-        assert row.headline is not None
-        assert float(row.headline) == value
+    kept = exchange.http.get(f"/api/v1/footprints/{found['digest']}").json()
+    assert float(kept["headline"]["value"]) == value
 
 
-@pytest.mark.parametrize("changed", ["document", "digest"])
+@pytest.mark.parametrize("changed", ["data", "digest"])
 def test_a_stored_result_that_was_changed_is_neither_shown_nor_exported(
     exchange: Exchange, maker: Member, supplied: dict[str, Any], changed: str
 ) -> None:
@@ -122,17 +118,17 @@ def test_a_stored_result_that_was_changed_is_neither_shown_nor_exported(
     exchange.publish()
     name = found["digest"]
     with begin(exchange.services.installation.engine) as connection:
-        text = Session(connection).get_one(ResultRow, name).document
-        headline = found["result"]["headline"]["printed"]
-        forged = {"document": text.replace(headline, "1" + headline, 1), "digest": "ab" * 32}[changed]
-        connection.execute(update(ResultRow).where(col(ResultRow.digest) == name).values({changed: forged}))
-    shown = name if changed == "document" else forged
+        sealed = col(SealedRow.subject) == name
+        data = bytes(connection.scalars(select(SealedRow.data).where(sealed)).one())
+        forged = {"data": data[:-1] + bytes([data[-1] ^ 1]), "digest": "ab" * 32}[changed]
+        connection.execute(update(SealedRow).where(sealed).values({changed: forged}))
+    shown = name
     answers = [exchange.http.get(path) for path in ("/", "/api/v1/footprints")]
     answers += [exchange.http.get(f"/{place}/{shown}") for place in ("results", "api/v1/footprints")]
     answers.append(evidence(exchange, maker, shown))
     for answer in answers:
         body = answer.json()
-        assert (answer.status_code, body["code"], body["where"]) == (500, "damaged", f"exchange_result, digest {shown}")
+        assert (answer.status_code, body["code"], body["where"]) == (500, "damaged", f"exchange_sealed, result {shown}")
         assert "restore that row" in body["remedy"]
 
 
@@ -140,7 +136,8 @@ def test_a_result_that_was_lost_is_computed_again(exchange: Exchange, maker: Mem
     """The remedy that the error names."""
     found = result(exchange, maker, maker.product("part"))
     with begin(exchange.services.installation.engine) as connection:
-        connection.execute(delete(ResultRow))
+        connection.execute(delete(SealedRow).where(col(SealedRow.what) == "result"))
+    assert exchange.http.get(f"/api/v1/footprints/{found['digest']}").json()["code"] == "damaged"
     assert result(exchange, maker, maker.product("part")) == found
     assert exchange.http.get(f"/api/v1/footprints/{found['digest']}").json() == found["result"]
 
@@ -148,7 +145,7 @@ def test_a_result_that_was_lost_is_computed_again(exchange: Exchange, maker: Mem
 def test_the_list_goes_by_what_the_digest_covers(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
     found = result(exchange, maker, maker.product("part"))
     with begin(exchange.services.installation.engine) as connection:
-        connection.execute(update(ResultRow).values(product="urn:another", headline=Decimal(1)))
+        connection.execute(update(ResultRow).values(product="urn:another", complete=True))
     (listed,) = exchange.http.get("/api/v1/footprints").json()
     assert (listed["product"], listed["headline"]) == (maker.product("part"), found["result"]["headline"])
 

@@ -93,7 +93,7 @@ def cut_at(engine: Engine, number: int, monkeypatch: pytest.MonkeyPatch) -> Iter
             real = getattr(os, name)
 
             def renaming(source: str, target: str, *, real: object = real) -> None:
-                count(f"rename to {Path(target).name}")
+                count(re.sub("vault[.].*", "vault", f"rename to {Path(target).name}"))
                 real(source, target)  # type: ignore[operator]
 
             patched.setattr(os, name, renaming)
@@ -140,7 +140,8 @@ def test_a_founding_cut_before_any_durable_write_is_completed(
         if found is not None:
             break
     names = {name.removeprefix("rename to ") for name in writes}
-    assert {"passphrase", "root", "authority", "operator.crt", "log", "keys", "commit", "trust", "token"} <= names
+    expected = {"passphrase", "root", "authority", "operator.crt", "log", "vault", "keys", "commit", "trust", "token"}
+    assert expected <= names
     assert cuts == writes, "each write was cut once"
 
 
@@ -267,6 +268,7 @@ def test_a_folder_of_one_tier_is_opened_as_it_is(one_tier: Path, tmp_path: Path)
     kept = {path.name: path.read_bytes() for path in (one_tier / "keys").iterdir()}
     for name in MADE_LATER:
         assert kept.pop(name.removeprefix("keys/")), "it is made where there is none yet"
+    assert [kept.pop(name) for name in list(kept) if name.startswith("vault.")], "and the vault's first key"
     assert kept == files
     exchange.close()
 
@@ -289,7 +291,7 @@ def test_a_setting_that_contradicts_the_origin_is_refused(folder: Path, engine: 
 def test_another_folder_s_keys_are_refused_for_this_log(tmp_path: Path, sqlite: Engine) -> None:
     """Else a second log key would sign checkpoints of the same origin."""
     opened(tmp_path / "first", sqlite)
-    with pytest.raises(SetupError, match="not those of the log"):
+    with pytest.raises(SetupError, match="this database's own data folder"):
         opened(tmp_path / "second", sqlite)
     assert not (tmp_path / "second" / "trust").exists()
 

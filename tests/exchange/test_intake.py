@@ -15,15 +15,16 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import Connection, Engine, event, func, select
+from sqlalchemy import Connection, Engine, event, func, select, update
 from sqlmodel import Session, col
 
 from bom_graph import Background, CycleError
 from exchange.errors import ExchangeError, JtiReusedError, StatementError
 from exchange.intake import Admissions, Intake
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, StatementRow
+from exchange.intake.tables import ProductLinkRow, StatementRow
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, CERTIFICATE_RETIREMENT, KEY_EVENTS, ROLE_GRANT
 from exchange.tables import METADATA
+from exchange.vault import SealedRow
 from ledger import CommitUncertainError
 from ledger.audit import audit
 from ledger.store import begin, snapshot
@@ -68,7 +69,7 @@ def interrupted(exchange: Exchange, meanwhile: Callable[[], object]) -> Intake:
         return exchange.clock()
 
     admissions = Admissions(installation.trust, installation.policy)
-    return Intake(installation.engine, admissions, Background.shipped(), clock)  # type: ignore[arg-type]
+    return Intake(installation.engine, installation.vault, admissions, Background.shipped(), clock)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -148,12 +149,12 @@ def test_what_is_stored_is_what_was_sent(exchange: Exchange) -> None:
     with snapshot(exchange.services.installation.engine) as connection:
         session = Session(connection)
         row = session.get_one(StatementRow, receipt["index"])
-        kept = session.get_one(DisclosureRow, receipt["leaf_hash"])
         links = connection.scalars(select(col(ProductLinkRow.component))).all()
-        assert (row.issuer, row.product, row.leaf_hash) == (maker.uri, maker.product("x"), receipt["leaf_hash"])
+        blind = exchange.services.installation.vault.blind
+        assert (row.issuer, row.product, row.leaf_hash) == (maker.uri, blind(maker.product("x")), receipt["leaf_hash"])
         assert row.admitted_at == exchange.clock()
-        assert tuple(kept.disclosures.split("~")) == issued.disclosures
-        assert sorted(links) == [maker.product("y"), maker.product("z")]
+        assert sorted(links) == sorted(blind(maker.product(name)) for name in "yz")
+    assert held(exchange, receipt["leaf_hash"]) == issued.disclosures
     assert exchange.http.get(f"/api/v1/entries/{receipt['index']}").json()["token"] == issued.token
 
 
@@ -330,9 +331,7 @@ def test_disclosures_that_were_lost_come_back_with_the_statement(exchange: Excha
     size = exchange.size
     again = exchange.post(issued)
     assert (again.status_code, again.json()["index"], exchange.size) == (200, first["index"], size)
-    with snapshot(exchange.services.installation.engine) as connection:
-        kept = Session(connection).get_one(DisclosureRow, first["leaf_hash"])
-        assert tuple(kept.disclosures.split("~")) == issued.disclosures
+    assert held(exchange, first["leaf_hash"]) == issued.disclosures
 
 
 @pytest.mark.parametrize("sent", ["fewer", "another statement's"])
@@ -344,8 +343,7 @@ def test_lost_disclosures_are_not_replaced_by_others(sqlite_exchange: Exchange, 
     lose_disclosures(sqlite_exchange, leaf, "gone")
     disclosures = issued.disclosures[1:] if sent == "fewer" else other.disclosures
     assert sqlite_exchange.post(Issued(issued.token, disclosures)).status_code == 400
-    with snapshot(sqlite_exchange.services.installation.engine) as connection:
-        assert Session(connection).get(DisclosureRow, leaf) is None
+    assert held(sqlite_exchange, leaf) is None
 
 
 def test_lost_disclosures_come_back_with_the_same_content_signed_again(sqlite_exchange: Exchange) -> None:
@@ -359,21 +357,28 @@ def test_lost_disclosures_come_back_with_the_same_content_signed_again(sqlite_ex
     leaf = sqlite_exchange.post(signed[0]).json()["leaf_hash"]
     lose_disclosures(sqlite_exchange, leaf, "gone")
     assert sqlite_exchange.post(signed[1]).json()["leaf_hash"] == leaf
-    with snapshot(sqlite_exchange.services.installation.engine) as connection:
-        kept = Session(connection).get_one(DisclosureRow, leaf)
-        assert tuple(kept.disclosures.split("~")) == signed[0].disclosures
+    assert held(sqlite_exchange, leaf) == signed[0].disclosures
 
 
 def lose_disclosures(exchange: Exchange, leaf: str, loss: str) -> None:
     """Take the stored disclosures of an entry away, change them, or keep some of them."""
-    with begin(exchange.services.installation.engine) as connection:
-        session = Session(connection)
-        row = session.get_one(DisclosureRow, leaf)
-        if loss == "gone":
-            session.delete(row)
-        else:
-            row.disclosures = "x" + row.disclosures if loss == "altered" else row.disclosures.partition("~")[2]
-        session.flush()
+    installation = exchange.services.installation
+    left = "~".join((held(exchange, leaf) or ())[1:]).encode()
+    with begin(installation.engine) as connection:
+        if loss == "altered":
+            connection.execute(update(SealedRow).where(col(SealedRow.subject) == leaf).values(data=b"altered"))
+            return
+        installation.vault.erase(connection, "disclosures", [leaf])
+        if loss == "in part":
+            installation.vault.seal(connection, "disclosures", leaf, left)
+
+
+def held(exchange: Exchange, leaf: str) -> tuple[str, ...] | None:
+    """The disclosures that are kept of an entry."""
+    installation = exchange.services.installation
+    with snapshot(installation.engine) as connection:
+        kept = installation.vault.open_(connection, "disclosures", leaf)
+    return tuple(kept.decode().split("~")) if kept is not None else None
 
 
 def test_many_threads_get_contiguous_indices(exchange: Exchange) -> None:

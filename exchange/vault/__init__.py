@@ -1,0 +1,27 @@
+"""The vault: what only the readers of a grant may see rests encrypted, and can be erased for good."""
+
+from exchange.vault.keys import load_masters, make_master
+from exchange.vault.opening import open_vault
+from exchange.vault.retention import erased_at, hold, is_held, mark_erased, release_hold
+from exchange.vault.rotation import rotate
+from exchange.vault.sealing import Vault
+from exchange.vault.tables import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
+
+__all__ = [
+    "DataKeyRow",
+    "ErasureRow",
+    "HoldRow",
+    "MasterKeyRow",
+    "PlainRow",
+    "SealedRow",
+    "Vault",
+    "erased_at",
+    "hold",
+    "is_held",
+    "load_masters",
+    "make_master",
+    "mark_erased",
+    "open_vault",
+    "release_hold",
+    "rotate",
+]
