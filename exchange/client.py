@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
@@ -20,6 +20,7 @@ from ledger import Fetch
 from signer import join_presentation
 
 _RETRIES = 30
+_PAGE = 200
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
 _NO_LOG = "check that a published log is there"
@@ -116,10 +117,41 @@ class Client:
         answer = self._json("POST", f"/api/v1/statements?wait={wait}", body)
         return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"], answer["state"])
 
-    def grant(self, owner: str, reader: str, leaf_hash: str, paths: Sequence[str], purpose: str) -> None:
-        """Let `reader` see `paths` of the owner's statement."""
-        body = {"owner": owner, "reader": reader, "leaf_hash": leaf_hash, "paths": list(paths), "purpose": purpose}
-        self._json("POST", "/api/v1/grants", body)
+    def grant(self, owner: str, reader: str, paths: Sequence[str], purpose: str, **terms: Any) -> dict[str, Any]:
+        """Let `reader` see `paths` of the statement `leaf_hash`, or of those of `kind` about `product`; return the grant. Safe to repeat.
+
+        Further `terms`: `onward` (``none``, ``verifier``, ``any``), `valid_until` (a date as text), `source` (the grant that is passed on),
+        `reason` (for a reader in another country).
+        """
+        found: dict[str, Any] = self._json("POST", "/api/v1/grants", _terms(owner, reader, paths, purpose, terms))
+        return found
+
+    def preview_grant(
+        self, owner: str, reader: str, paths: Sequence[str], purpose: str, **terms: Any
+    ) -> dict[str, Any]:
+        """Return what the reader would see by a grant of these terms, those of `grant`, and what can't be taken back."""
+        body = _terms(owner, reader, paths, purpose, terms)
+        found: dict[str, Any] = self._json("POST", "/api/v1/grants/preview", body)
+        return found
+
+    def grants(self, direction: Literal["given", "received"] = "given") -> Iterator[dict[str, Any]]:
+        """Every grant that the organisation gave or received, page by page, the oldest first."""
+        yield from self._pages("/api/v1/grants", {"direction": direction})
+
+    def withdraw(self, grant: str) -> dict[str, Any]:
+        """End a grant and what was passed on by it; return it with the `copies` that were taken by then. Safe to repeat."""
+        found: dict[str, Any] = self._json("DELETE", f"/api/v1/grants/{grant}")
+        return found
+
+    def access_log(self) -> Iterator[dict[str, Any]]:
+        """Who took disclosures of the organisation's statements, page by page."""
+        yield from self._pages("/api/v1/access-log", {})
+
+    def statement(self, leaf_hash: str, reader: str | None = None) -> tuple[str, tuple[str, ...]]:
+        """Return a statement's token and the disclosures that the organisation, or `reader`, may see."""
+        query = "" if reader is None else f"?{urlencode({'reader': reader})}"
+        found = self._json("GET", f"/api/v1/statements/{leaf_hash}{query}")
+        return found["token"], tuple(found["disclosures"])
 
     def footprint(
         self, product: str, rule_set: str, reader: str, *, flow: str | None = None
@@ -178,6 +210,13 @@ class Client:
     def webhook_key(self) -> str:
         """The public key that webhooks are signed with, as Standard Webhooks writes it."""
         return str(self._json("GET", "/api/v1/webhook-key")["public_key"])
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Every row of a list, by its ids."""
+        after = ""
+        while rows := self._json("GET", f"{path}?{urlencode({**query, 'after': after, 'limit': _PAGE})}"):
+            yield from rows
+            after = rows[-1]["id"]
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._checked(self._send(method, path, body))
@@ -270,6 +309,11 @@ def _is_here(address: str) -> bool:
 
 def _subscription(subscription: str) -> str:
     return f"/api/v1/subscriptions/{quote(subscription, safe='')}"
+
+
+def _terms(owner: str, reader: str, paths: Sequence[str], purpose: str, more: dict[str, Any]) -> dict[str, Any]:
+    stated = {name: value for name, value in more.items() if value is not None}
+    return {"owner": owner, "reader": reader, "paths": list(paths), "purpose": purpose, **stated}
 
 
 def _problem(body: bytes) -> dict[str, Any]:

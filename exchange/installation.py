@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from bom_graph import Background
 from exchange.database import SUCCEED, has_log, lost, migrate
@@ -32,7 +32,7 @@ from exchange.events import WebhookKey
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
-from exchange.sharing import disclosed_to
+from exchange.sharing import day_of, disclosed_to
 from exchange.trust import TrustFile
 from ledger import (
     CHECKPOINT_PATH,
@@ -116,7 +116,11 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed_to)
+
+        def disclosed(connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
+            return disclosed_to(connection, reader, leaf_hash, day_of(clock()))
+
+        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )

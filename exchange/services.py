@@ -17,7 +17,7 @@ from exchange.identity import Accounts, ApiClients, Directory, Registrations
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
-from exchange.sharing import Sharing
+from exchange.sharing import AccessLog, Grants, Sharing
 from ledger import LedgerError, WitnessPolicy
 from ledger.store import published_checkpoint, snapshot, witnessed_size
 
@@ -34,6 +34,8 @@ class Services:
     directory: Directory
     registrations: Registrations
     sharing: Sharing
+    grants: Grants
+    access_log: AccessLog
     calculation: Calculation
     exporter: Exporter
     witnesses: Witnesses
@@ -74,7 +76,7 @@ def wire(
     accounts = Accounts(engine, clock, random)
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
     registrations = Registrations(engine, installation.operator, clock, random, holder)
-    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
+    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, random=random)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
@@ -101,6 +103,8 @@ def wire(
         directory,
         registrations,
         sharing,
+        Grants(engine, accounts, clock, random),
+        AccessLog(engine),
         calculation,
         exporter,
         witnesses,

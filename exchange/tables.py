@@ -17,7 +17,7 @@ from exchange.identity.tables import (
 )
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.lease import LeaseRow
-from exchange.sharing.tables import GrantRow
+from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
 from ledger.store import metadata as ledger_metadata
 
 #: What migrations compare the database with.
@@ -25,10 +25,12 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "AccessRow",
     "ClientRow",
     "DeliveryRow",
     "DisclosureRow",
     "EventRow",
+    "ExportRecordRow",
     "ExportRow",
     "GrantRow",
     "IdentifierRow",

@@ -6,6 +6,7 @@ from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
 from exchange.api.rates import Rates
 from exchange.api.routes import router
+from exchange.api.sharing import sharing_router
 
 __all__ = [
     "SESSION_COOKIE",
@@ -16,4 +17,5 @@ __all__ = [
     "keep_session",
     "ledger_router",
     "router",
+    "sharing_router",
 ]

@@ -47,6 +47,9 @@ class Calculation:
         found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
         name = digest(found)
         with begin(self._engine) as connection:
+            # Computed from what was granted then; where a grant ended meanwhile, there is no result.
+            used = [item["leaf_hash"] for item in found["inputs"] if item["disclosures"]]
+            self._sharing.took(connection, reader, "result", used)
             session = Session(connection)
             if session.get(ResultRow, name) is None:
                 session.add(self._row(name, reader, found))

@@ -36,7 +36,7 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
         engine, policy = engine_for(settings.url), load_policy()
         try:
             accounts = Accounts(engine, utc_now, new_secret)
-            sharing = Sharing(engine, accounts, trust, policy, utc_now)
+            sharing = Sharing(engine, accounts, trust, policy, utc_now, random=new_secret)
             found = Calculation(engine, sharing, accounts, policy, utc_now).stale(reader, _progress)
         finally:
             engine.dispose()
