@@ -155,7 +155,7 @@ def test_results_stay_after_a_withdrawal_but_are_not_exported_anew(chain: Chain)
 
 
 def test_a_grant_of_a_product_reaches_the_statements_to_come(chain: Chain) -> None:
-    about = {"product": chain.product, "kind": ACTIVITY_DATA.vct}
+    about: dict[str, Any] = {"product": chain.product, "kind": ACTIVITY_DATA.vct}
     made = chain.grant(chain.customer, "note", "waste", **about, valid_until="2026-01-20")
     later, other = (
         chain.state(),

@@ -136,8 +136,8 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         for for_whom in (reader, OWNER):
             body = {"product": product, "rule_set": RULES, "reader": for_whom}
             found[f"footprint of {product} for {for_whom}"] = client.post("/api/v1/footprints", json=body)
-    body = {"reader": reader, "results": [one.results["owner"]]}
-    found["evidence"] = client.post("/api/v1/evidence", json=body)
+    asked_for = {"reader": reader, "results": [one.results["owner"]]}
+    found["evidence"] = client.post("/api/v1/evidence", json=asked_for)
     ids = row_ids(one.exchange)
     seen = {}
     for path, answer in found.items():
