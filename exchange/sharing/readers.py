@@ -113,7 +113,7 @@ class Sharing:
     def statement(self, actor: Principal, leaf_hash: str, reader: str | None = None) -> tuple[Entry, tuple[str, ...]]:
         """Return an entry with exactly the disclosures that `reader` (the actor's organisation unless stated) may see.
 
-        Raises NotFoundError for an entry that the actor may not see, RightsError for another's reader.
+        Raises EntryUnknownError for an entry that the actor may not see, RightsError for another's reader.
         """
         reader = reader or actor.organisation
         self._accounts.check_speaks_for(actor, reader, "data:read")

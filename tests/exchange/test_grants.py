@@ -97,7 +97,7 @@ def test_a_grant_ends_with_its_last_day(small: Chain) -> None:
 
 def test_a_statement_is_read_as_granted_and_no_further(chain: Chain) -> None:
     assert chain.seen(chain.customer) == 0
-    check_problem(chain.customer.admin.get(f"/api/v1/statements/{chain.stated['leaf_hash']}"), 404, "not_found")
+    check_problem(chain.customer.admin.get(f"/api/v1/statements/{chain.stated['leaf_hash']}"), 404, "entry_unknown")
     chain.grant(chain.customer, "note")
     answer = chain.customer.admin.get(f"/api/v1/statements/{chain.stated['leaf_hash']}").json()
     assert (answer["index"], len(answer["disclosures"])) == (chain.stated["index"], 1)
@@ -131,7 +131,7 @@ def test_a_withdrawn_grant_is_gone_at_once_and_says_what_was_taken(chain: Chain)
     ]
     assert isinstance(record(chain, chain.customer).note, Sealed)
     assert chain.seen(chain.customer) == 0
-    check_problem(chain.customer.admin.get(f"/api/v1/entries/{chain.stated['index']}"), 404, "not_found")
+    check_problem(chain.customer.admin.get(f"/api/v1/entries/{chain.stated['index']}"), 404, "entry_unknown")
 
 
 def test_results_stay_after_a_withdrawal_but_are_not_exported_anew(chain: Chain) -> None:
