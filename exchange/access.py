@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, get_args
 
 from exchange.errors import RightsError
 
 FULL = "full"
+#: The names of a statement's claims, and how many lines its lists have: what tells a reader that nothing is missing.
+CONTENTS = "contents"
+Purpose = Literal["customer", "verification", "authority"]
+#: To whom a reader may pass on what it was granted.
+Onward = Literal["none", "verifier", "any"]
 
 Scope = Literal[
     "data:read",
@@ -75,22 +81,42 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The owner lets `reader` see `paths` (claim paths, or ``full``) of the statement with this leaf hash (hex)."""
+    """The owner lets `reader` see `paths` (claim paths, or ``full``) of the statement with this leaf hash (hex).
+
+    It counts until it is withdrawn, and to the end of the day `until` (UTC) where it has one.
+    """
 
     owner: str
     reader: str
     leaf_hash: str
     paths: frozenset[str]
+    purpose: Purpose = "customer"
+    until: date | None = None
+    withdrawn: bool = False
+
+    def counts_on(self, day: date) -> bool:
+        """Whether the grant opens anything on `day` (UTC)."""
+        return not self.withdrawn and (self.until is None or day <= self.until)
 
 
-def visible_paths(reader: str, issuer: str, leaf_hash: str, grants: Collection[Grant]) -> frozenset[str]:
-    """Return the claim paths that `reader` may see of a statement: its issuer all, others what the issuer granted them."""
+def opened(paths: Collection[str], purpose: Purpose) -> frozenset[str]:
+    """Return what a grant of `paths` opens: for verification the contents too, without which nobody can tell that nothing is missing."""
+    return frozenset(paths) | ({CONTENTS} if purpose == "verification" else frozenset())
+
+
+def covers(held: Collection[str], path: str) -> bool:
+    """Whether who may see the paths `held` may see `path`: a list's name is all of its lines."""
+    return FULL in held or path in held or path.partition("/")[0] in held
+
+
+def visible_paths(reader: str, issuer: str, leaf_hash: str, grants: Collection[Grant], day: date) -> frozenset[str]:
+    """Return the claim paths of a statement that `reader` may see on `day`: its issuer all, others what the issuer granted them."""
     if reader == issuer:
         return frozenset({FULL})
     granted = [
-        grant.paths
+        opened(grant.paths, grant.purpose)
         for grant in grants
-        if grant.reader == reader and grant.owner == issuer and grant.leaf_hash == leaf_hash
+        if grant.reader == reader and grant.owner == issuer and grant.leaf_hash == leaf_hash and grant.counts_on(day)
     ]
     paths = frozenset().union(*granted)
     return frozenset({FULL}) if FULL in paths else paths

@@ -30,6 +30,7 @@ from exchange.api import (
     ledger_router,
     requests_router,
     router,
+    sharing_router,
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import Job, start_clock
@@ -104,6 +105,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)
+    app.include_router(sharing_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
@@ -122,10 +122,41 @@ class Client:
         answer = self._json("POST", f"/api/v1/statements?wait={wait}", body)
         return Receipt(answer["origin"], answer["index"], answer["leaf_hash"], answer["existed"], answer["state"])
 
-    def grant(self, owner: str, reader: str, leaf_hash: str, paths: Sequence[str], purpose: str) -> None:
-        """Let `reader` see `paths` of the owner's statement."""
-        body = {"owner": owner, "reader": reader, "leaf_hash": leaf_hash, "paths": list(paths), "purpose": purpose}
-        self._json("POST", "/api/v1/grants", body)
+    def grant(self, owner: str, reader: str, paths: Sequence[str], purpose: str, **terms: Any) -> dict[str, Any]:
+        """Let `reader` see `paths` of the statement `leaf_hash`, or of those of `kind` about `product`; return the grant. Safe to repeat.
+
+        Further `terms`: `onward` (``none``, ``verifier``, ``any``), `valid_until` (a date as text), `source` (the grant that is passed on),
+        `reason` (for a reader in another country).
+        """
+        found: dict[str, Any] = self._json("POST", "/api/v1/grants", _terms(owner, reader, paths, purpose, terms))
+        return found
+
+    def preview_grant(
+        self, owner: str, reader: str, paths: Sequence[str], purpose: str, **terms: Any
+    ) -> dict[str, Any]:
+        """Return what the reader would see by a grant of these terms, those of `grant`, and what can't be taken back."""
+        body = _terms(owner, reader, paths, purpose, terms)
+        found: dict[str, Any] = self._json("POST", "/api/v1/grants/preview", body)
+        return found
+
+    def grants(self, direction: Literal["given", "received"] = "given") -> Iterator[dict[str, Any]]:
+        """Every grant that the organisation gave or received, page by page, the oldest first."""
+        yield from self._pages("/api/v1/grants", "id", direction=direction)
+
+    def withdraw_grant(self, grant: str) -> dict[str, Any]:
+        """End a grant and what was passed on by it; return it with the `copies` that were taken by then. Safe to repeat."""
+        found: dict[str, Any] = self._json("DELETE", f"/api/v1/grants/{grant}")
+        return found
+
+    def access_log(self) -> Iterator[dict[str, Any]]:
+        """Who took disclosures of the organisation's statements, page by page."""
+        yield from self._pages("/api/v1/access-log", "id")
+
+    def statement(self, leaf_hash: str, reader: str | None = None) -> tuple[str, tuple[str, ...]]:
+        """Return a statement's token and the disclosures that the organisation, or `reader`, may see."""
+        query = "" if reader is None else f"?{urlencode({'reader': reader})}"
+        found = self._json("GET", f"/api/v1/statements/{leaf_hash}{query}")
+        return found["token"], tuple(found["disclosures"])
 
     def put_product(self, uri: str, name: str, unit: str, kind: str) -> None:
         """State a product of one's own: `kind` is pack, module, cell, material or component, `unit` what it is declared in."""
@@ -376,6 +407,11 @@ def _is_here(address: str) -> bool:
 
 def _subscription(subscription: str) -> str:
     return f"/api/v1/subscriptions/{quote(subscription, safe='')}"
+
+
+def _terms(owner: str, reader: str, paths: Sequence[str], purpose: str, more: dict[str, Any]) -> dict[str, Any]:
+    stated = {name: value for name, value in more.items() if value is not None}
+    return {"owner": owner, "reader": reader, "paths": list(paths), "purpose": purpose, **stated}
 
 
 def _problem(body: bytes) -> dict[str, Any]:

@@ -53,6 +53,12 @@ class DoubleClaimError(ExchangeError):
     code = "double_claim"
 
 
+class GrantError(ExchangeError):
+    """The owner has to state the grant otherwise: its end, its kind, or why it leaves the country."""
+
+    code = "grant"
+
+
 class ConflictError(ExchangeError):
     """The sender asks for what is taken already, or what somebody decided meanwhile."""
 

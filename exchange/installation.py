@@ -33,7 +33,7 @@ from exchange.events import WebhookKey
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
-from exchange.sharing import disclosed_to
+from exchange.sharing import day_of, disclosed_to
 from exchange.trust import TrustFile
 from exchange.upgrading import encrypt_plain
 from exchange.vault import MasterKeyRow, Vault, load_masters, make_master, open_vault, rotate
@@ -123,7 +123,7 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        disclosed = partial(_disclosed, vault)
+        disclosed = partial(_disclosed, vault, clock)
         intake = Intake(engine, vault, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
@@ -183,8 +183,10 @@ def _vault(engine: Engine, folder: Path, secret: str, random: Callable[[int], by
     return open_vault(engine, partial(load_masters, folder, secret), random, now)
 
 
-def _disclosed(vault: Vault, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
-    return disclosed_to(connection, vault, reader, leaf_hash)
+def _disclosed(
+    vault: Vault, clock: Callable[[], datetime], connection: Connection, reader: str, leaf_hash: str
+) -> tuple[str, ...]:
+    return disclosed_to(connection, vault, reader, leaf_hash, day_of(clock()))
 
 
 def make_private_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
 from exchange.requests import Answers, Boards, Catalogue, Requests
-from exchange.sharing import Sharing
+from exchange.sharing import AccessLog, Grants, Sharing
 from ledger import LedgerError, WitnessPolicy
 from ledger.store import published_checkpoint, snapshot, witnessed_size
 
@@ -36,6 +36,8 @@ class Services:
     directory: Directory
     registrations: Registrations
     sharing: Sharing
+    grants: Grants
+    access_log: AccessLog
     catalogue: Catalogue
     requests: Requests
     boards: Boards
@@ -81,9 +83,10 @@ def wire(
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
     registrations = Registrations(engine, installation.operator, clock, random, holder)
     vault = installation.vault
-    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, vault=vault)
+    sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, random=random, vault=vault)
+    grants = Grants(engine, vault, accounts, clock, random)
     catalogue = Catalogue(engine, accounts, clock, random)
-    answers = Answers(sharing, installation.operator.admissions)
+    answers = Answers(sharing, grants, installation.operator.admissions)
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
@@ -113,6 +116,8 @@ def wire(
         directory,
         registrations,
         sharing,
+        grants,
+        AccessLog(engine),
         catalogue,
         requests,
         boards,

@@ -18,7 +18,7 @@ from exchange.identity.tables import (
 from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.lease import LeaseRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
-from exchange.sharing.tables import GrantRow
+from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
 from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
 from ledger.store import metadata as ledger_metadata
 
@@ -27,12 +27,14 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "AccessRow",
     "AnswerRow",
     "ClientRow",
     "DataKeyRow",
     "DeliveryRow",
     "ErasureRow",
     "EventRow",
+    "ExportRecordRow",
     "ExportRow",
     "GrantRow",
     "HoldRow",

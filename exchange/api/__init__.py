@@ -7,6 +7,7 @@ from exchange.api.problems import install_problems
 from exchange.api.rates import Rates
 from exchange.api.requests import requests_router
 from exchange.api.routes import router
+from exchange.api.sharing import sharing_router
 
 __all__ = [
     "SESSION_COOKIE",
@@ -18,4 +19,5 @@ __all__ = [
     "ledger_router",
     "requests_router",
     "router",
+    "sharing_router",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -16,7 +16,6 @@ from exchange.api.strict import (
     MAX_INT,
     Body,
     Calculator,
-    Granter,
     Hash,
     Name,
     OperatorOnly,
@@ -67,16 +66,6 @@ class OrganisationBody(Body):
     roles: Annotated[list[Role], Field(min_length=1, max_length=8)]
     since: date | None = None
     until: date | None = None
-
-
-class GrantBody(Body):
-    """`owner` lets `reader` see `paths` (claim paths, or ``full``) of its statement."""
-
-    owner: Uri
-    reader: Uri
-    leaf_hash: Hash
-    paths: Annotated[list[Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]], Field(min_length=1, max_length=1000)]
-    purpose: Literal["customer", "verification", "authority"]
 
 
 class ErasureBody(Body):
@@ -211,15 +200,6 @@ def prove_consistency(request: Request, old: Size, new: Size) -> dict[str, Any]:
     with snapshot(services_of(request).installation.engine) as connection:
         proof = published_consistency(connection, old, new)
     return {"old": old, "new": new, "proof": [base64.b64encode(node).decode() for node in proof]}
-
-
-@router.post("/grants", status_code=201)
-def grant(request: Request, body: GrantBody, actor: Granter) -> dict[str, Any]:
-    """Record a grant: by its owner, or by the operator for an owner that has no accounts."""
-    sharing = services_of(request).sharing
-    return {
-        "recorded_by": sharing.grant(actor, body.owner, body.reader, body.leaf_hash, body.paths, purpose=body.purpose)
-    }
 
 
 @router.post("/erasures", status_code=201)

@@ -61,13 +61,16 @@ class Exporter:
         results = {name: self._calculation.result(actor, name) for name in dict.fromkeys(digests)}
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
-            members = self._entries(connection, reader, results, checkpoint)
+            members = self._entries(connection, self._takers(actor, reader), results, checkpoint)
         members |= _rules(results)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
         members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
         data = write_evidence(members, {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size})
+        given = {item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["disclosures"]}
         with begin(self._engine) as connection:
+            for taker in self._takers(actor, reader):
+                self._sharing.took(connection, taker, "export", given)
             session = Session(connection)
             name = hashlib.sha256(data).hexdigest()
             session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
@@ -86,15 +89,20 @@ class Exporter:
             )
         return checkpoint
 
+    @staticmethod
+    def _takers(actor: Principal, reader: str) -> Sequence[str]:
+        """Return who gets to see what the file holds: its reader, and whoever fetches it."""
+        return [reader] if actor.stands_in else sorted({reader, actor.organisation})
+
     def _entries(
-        self, connection: Connection, reader: str, results: dict[str, Document], checkpoint: SignedCheckpoint
+        self, connection: Connection, takers: Sequence[str], results: dict[str, Document], checkpoint: SignedCheckpoint
     ) -> dict[str, bytes]:
         needed = _named(results.values())
         indices = sorted(set(needed) | _governing(connection, checkpoint.size))
         members: dict[str, bytes] = {}
         for index in indices:
             found = entry(connection, index)
-            disclosures = self._disclosures(connection, reader, found, needed.get(index, frozenset()))
+            disclosures = self._disclosures(connection, takers, found, needed.get(index, frozenset()))
             folder = entry_folder(index)
             proof = inclusion(connection, index, checkpoint.size)
             members[f"{folder}/token"] = found.data
@@ -102,18 +110,20 @@ class Exporter:
             members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.cosigned).encode()
         return members
 
-    def _disclosures(self, connection: Connection, reader: str, found: Entry, needed: frozenset[str]) -> Sequence[str]:
-        """Return the disclosures with the digests `needed`, which `reader` has to be allowed, and no others."""
-        if not needed:
-            return ()
-        seen = self._sharing.disclosed(connection, reader, found.leaf_hash.hex())
-        given = [text for text in seen if digest_of(text) in needed]
-        if len(given) < len(needed):
-            raise RightsError(
-                f"{reader} may not see all that a result rests on",
-                where=f"entry {found.index}",
-                remedy="compute the result for this reader",
-            )
+    def _disclosures(
+        self, connection: Connection, takers: Sequence[str], found: Entry, needed: frozenset[str]
+    ) -> Sequence[str]:
+        """Return the disclosures with the digests `needed`, which all takers have to be allowed, and no others."""
+        given: Sequence[str] = ()
+        for taker in takers if needed else ():
+            seen = self._sharing.disclosed(connection, taker, found.leaf_hash.hex())
+            given = [text for text in seen if digest_of(text) in needed]
+            if len(given) < len(needed):
+                raise RightsError(
+                    f"{taker} may not see all that a result rests on",
+                    where=f"entry {found.index}",
+                    remedy="compute the result for this reader",
+                )
         return given
 
 

@@ -65,6 +65,9 @@ class Calculation:
         """Store a result, unless it is there; whether what it was made from is still held, since else it is not to be kept."""
         used = [one["leaf_hash"] for one in found["inputs"] if one["disclosures"]]
         with begin(self._engine) as connection:
+            # Computed from what was granted then; where a grant ended meanwhile, there is no result.
+            used = [item["leaf_hash"] for item in found["inputs"] if item["disclosures"]]
+            self._sharing.took(connection, reader, "result", used)
             session = Session(connection)
             for start in range(0, len(used), _QUERY):
                 leaves = used[start : start + _QUERY]

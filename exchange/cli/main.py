@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,9 +24,11 @@ ledger_key_app = typer.Typer(no_args_is_help=True, help="The key that signs chec
 key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
 statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
 footprint_app = typer.Typer(no_args_is_help=True, help="Footprints.")
+grant_app = typer.Typer(no_args_is_help=True, help="Who may see what of your statements.")
 factors_app = typer.Typer(no_args_is_help=True, help="Emission factors: immutable releases.")
 rules_app = typer.Typer(no_args_is_help=True, help="Rule sets: methods of calculation as files.")
 app.add_typer(footprint_app, name="footprint")
+app.add_typer(grant_app, name="grant")
 app.add_typer(factors_app, name="factors")
 app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
@@ -62,6 +65,19 @@ Passphrase = Annotated[
 ]
 Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
 SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription, from `webhook list`.")]
+Owner = Annotated[str, typer.Option(help="URI of the organisation that signed the statement.")]
+To = Annotated[str, typer.Option("--reader", help="URI of the organisation that may see it.")]
+Paths = Annotated[list[str], typer.Argument(help="Claims, lines as inputs/ID, or full.")]
+For = Annotated[Literal["customer", "verification", "authority"], typer.Option("--purpose", help="What for.")]
+OfStatement = Annotated[str | None, typer.Option("--statement", help="The statement, by its leaf hash.")]
+OfProduct = Annotated[
+    str | None, typer.Option("--product", help="Or every statement about this product, those to come too.")
+]
+OfKind = Annotated[str | None, typer.Option("--kind", help="With --product: the kind, as activity-data.")]
+PassedOn = Annotated[Literal["none", "verifier", "any"], typer.Option("--onward", help="To whom it may be passed on.")]
+Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC).")]
+Source = Annotated[str | None, typer.Option(help="Pass on what this grant, by its id, gave you.")]
+Reason = Annotated[str | None, typer.Option(help="Why the data may leave the country; kept in the export record.")]
 StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]
 
 
@@ -625,3 +641,91 @@ def statement_open(
     from exchange.cli.handover import run_open
 
     sys.exit(run_open(file, key, out, passphrase_fd))
+
+
+@grant_app.command("add")
+def grant_add(
+    paths: Paths,
+    *,
+    server: Server,
+    owner: Owner,
+    reader: To,
+    purpose: For = "customer",
+    statement: OfStatement = None,
+    product: OfProduct = None,
+    kind: OfKind = None,
+    onward: PassedOn = "none",
+    until: Until = None,
+    source: Source = None,
+    reason: Reason = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Let a reader see claims of your statements. Exit 0 granted (or there before), 1 refused."""
+    from exchange.cli.grant import Door, Order, run_add
+
+    day = None if until is None else until.date()
+    order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
+    sys.exit(run_add(Door(server, data, as_json), order))
+
+
+@grant_app.command("preview")
+def grant_preview(
+    paths: Paths,
+    *,
+    server: Server,
+    owner: Owner,
+    reader: To,
+    purpose: For = "customer",
+    statement: OfStatement = None,
+    product: OfProduct = None,
+    kind: OfKind = None,
+    onward: PassedOn = "none",
+    until: Until = None,
+    source: Source = None,
+    reason: Reason = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a grant would give away, and what can't be taken back; nothing is recorded."""
+    from exchange.cli.grant import Door, Order, run_preview
+
+    day = None if until is None else until.date()
+    order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
+    sys.exit(run_preview(Door(server, data, as_json), order))
+
+
+@grant_app.command("list")
+def grant_list(
+    *,
+    server: Server,
+    received: Annotated[bool, typer.Option("--received", help="Those that you received; else those you gave.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the grants that you gave or received, those that ended too."""
+    from exchange.cli.grant import Door, run_list
+
+    sys.exit(run_list(Door(server, data, as_json), "received" if received else "given"))
+
+
+@grant_app.command("withdraw")
+def grant_withdraw(
+    grant: Annotated[str, typer.Argument(help="The grant, by its id.")],
+    *,
+    server: Server,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """End a grant and what was passed on by it, and show which copies stay. Exit 0 ended, 1 refused."""
+    from exchange.cli.grant import Door, run_withdraw
+
+    sys.exit(run_withdraw(Door(server, data, as_json), grant))
+
+
+@grant_app.command("log")
+def grant_log(*, server: Server, data: Data = None, as_json: Json = False) -> None:
+    """Show who took what of your statements, when and what for."""
+    from exchange.cli.grant import Door, run_log
+
+    sys.exit(run_log(Door(server, data, as_json)))

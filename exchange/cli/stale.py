@@ -38,7 +38,7 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
             accounts = Accounts(engine, utc_now, new_secret)
             secret = settings.passphrase.get_secret_value() if settings.passphrase else None
             vault = vault_of(settings.data, engine, secret, new_secret, utc_now())
-            sharing = Sharing(engine, accounts, trust, policy, utc_now, vault=vault)
+            sharing = Sharing(engine, accounts, trust, policy, utc_now, random=new_secret, vault=vault)
             found = Calculation(engine, sharing, accounts, policy, utc_now, vault=vault).stale(reader, _progress)
         finally:
             engine.dispose()

@@ -85,7 +85,7 @@ class Company:
     def grant(self, receipt: Receipt, readers: Sequence[Company], purpose: str = "customer") -> None:
         """Let `readers` see all of a statement."""
         for reader in readers:
-            self.desk.client.grant(self.uri, reader.uri, receipt.leaf_hash, FULL, purpose)
+            self.desk.client.grant(self.uri, reader.uri, FULL, purpose, leaf_hash=receipt.leaf_hash)
 
 
 def _same_claims(signed: Mapping[str, Any], claims: Mapping[str, Any], kind: Kind) -> bool:

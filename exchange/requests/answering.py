@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import Period, ProductFootprint, RuleSetName, meet
-from exchange.access import Grant, Principal
+from exchange.access import Principal
 from exchange.errors import NotFoundError, RequestError
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from exchange.requests.tables import AnswerRow, RequestRow, Wanted
 from exchange.requests.views import Answer, Named, Side
-from exchange.sharing import Sharing
+from exchange.sharing import Grants, Sharing, Terms
 from ledger.store import entry
 
 _KINDS: Mapping[str, Wanted] = {ACTIVITY_DATA.vct: "activity-data", PRODUCT_FOOTPRINT.vct: "product-footprint"}
@@ -28,6 +28,7 @@ class Answers:
     """Checks, records and finds answers, each in the caller's transaction."""
 
     sharing: Sharing
+    grants: Grants
     admissions: Admissions
 
     def check(self, connection: Connection, row: RequestRow, named: Sequence[Named]) -> dict[str, str]:
@@ -64,11 +65,15 @@ class Answers:
         """Grant what is named, to the asker and to the verifier whom it asked for, and keep what was named."""
         with Session(connection) as session:
             for one in named:
-                granted = Grant(row.asked, row.asker, one.leaf_hash, frozenset(one.paths))
-                self.sharing.record(connection, actor, granted, "customer")
+                # Across a border this is the reason that the export record keeps.
+                reason = f"answer to data request {row.id}"
+                terms = Terms(row.asked, row.asker, tuple(one.paths), "customer", one.leaf_hash, reason=reason)
+                self.grants.record(connection, actor, terms)
                 if one.verification_paths and row.verifier is not None:
-                    shown = Grant(row.asked, row.verifier, one.leaf_hash, frozenset(one.verification_paths))
-                    self.sharing.record(connection, actor, shown, "verification")
+                    shown = replace(
+                        terms, reader=row.verifier, paths=tuple(one.verification_paths), purpose="verification"
+                    )
+                    self.grants.record(connection, actor, shown)
                 session.add(
                     AnswerRow(
                         request=row.id,

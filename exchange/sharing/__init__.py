@@ -1,6 +1,25 @@
-"""Sharing: grants by the owner, and the evidence that one reader may hold by them."""
+"""Sharing: grants by the owner, the evidence that one reader may hold by them, and the log of who took what."""
 
+from exchange.sharing.access_log import Access, AccessLog, Copies
+from exchange.sharing.granted import day_of
+from exchange.sharing.grants import Direction, ExportRecord, Grants, Recorded, Terms, Withdrawn
 from exchange.sharing.readers import Sharing, disclosed_to
-from exchange.sharing.tables import GrantRow
+from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
 
-__all__ = ["GrantRow", "Sharing", "disclosed_to"]
+__all__ = [
+    "Access",
+    "AccessLog",
+    "AccessRow",
+    "Copies",
+    "Direction",
+    "ExportRecord",
+    "ExportRecordRow",
+    "GrantRow",
+    "Grants",
+    "Recorded",
+    "Sharing",
+    "Terms",
+    "Withdrawn",
+    "day_of",
+    "disclosed_to",
+]

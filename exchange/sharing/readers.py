@@ -1,14 +1,13 @@
-"""Grants are recorded here, and evidence is cut to what one reader may see."""
+"""Statements and evidence, cut to what one reader may see; whatever goes out to another than the owner is logged for the owner."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
 
-from sqlalchemy import Connection, Engine, exists, or_
+from sqlalchemy import Connection, Engine, or_
 from sqlmodel import Session, col, select
 
 from exchange.access import Grant, Principal, visible_paths
@@ -17,14 +16,14 @@ from exchange.evidence import Evidence
 from exchange.identity import Accounts, sees_entries, spoken_for
 from exchange.intake.tables import StatementRow
 from exchange.kinds import KINDS, Policy
-from exchange.sharing.tables import GrantRow
-from exchange.sharing.verified import VerifiedEntries, disclosed_at, held_disclosures
+from exchange.sharing.access_log import Act, log_access
+from exchange.sharing.granted import day_of, granted_to, grants_of
+from exchange.sharing.verified import VerifiedEntries, disclosed_at
 from exchange.vault import Vault
 from ledger import EntryUnknownError
 from ledger.store import Entry, begin, entry, head, snapshot
-from signer import Trust, disclose
+from signer import Trust, peek
 
-Purpose = Literal["customer", "verification", "authority"]
 _KEPT = 8
 _OPEN = [vct for vct, kind in KINDS.items() if not kind.profile.selective]
 
@@ -39,7 +38,7 @@ class _Seen:
 
 
 class Sharing:
-    """Records grants and gives readers their evidence."""
+    """Gives readers their evidence, and single statements."""
 
     def __init__(
         self,
@@ -49,6 +48,7 @@ class Sharing:
         policy: Policy,
         clock: Callable[[], datetime],
         *,
+        random: Callable[[int], bytes],
         vault: Vault,
     ) -> None:
         self._engine = engine
@@ -57,56 +57,10 @@ class Sharing:
         self._trust = trust
         self._policy = policy
         self._clock = clock
+        self._random = random
         self._lock = threading.Lock()
         self._kept: dict[_Seen, Evidence] = {}
         self._verified = VerifiedEntries(vault, trust, policy)
-
-    def grant(
-        self, actor: Principal, owner: str, reader: str, leaf_hash: str, paths: Collection[str], *, purpose: Purpose
-    ) -> str:
-        """Record that `owner` lets `reader` see `paths` of its statement, besides those it may see already; return who did it.
-
-        Raises NotFoundError (no such statement of this owner), RightsError (another's statement, or a grant to oneself),
-        UnknownPathError (no such claim).
-        """
-        self._accounts.check_speaks_for(actor, owner, "grants:write")
-        with begin(self._engine) as connection:
-            return self.record(connection, actor, Grant(owner, reader, leaf_hash, frozenset(paths)), purpose)
-
-    def record(self, connection: Connection, actor: Principal, grant: Grant, purpose: Purpose) -> str:
-        """Record a grant in the transaction of a caller that checked that `actor` may grant for its owner. Raises what `grant` does."""
-        recorded_by = actor.recorded_as(grant.owner)
-        if grant.owner == grant.reader:
-            raise RightsError("a grant to oneself", where="reader", remedy="name another organisation")
-        leaf_hash = grant.leaf_hash
-        session = Session(connection)
-        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-        if row is None or row.issuer != grant.owner:
-            raise NotFoundError(
-                f"{grant.owner} has no statement with this leaf hash",
-                where="leaf_hash",
-                remedy="take it from the statement's receipt",
-            )
-        held = held_disclosures(connection, self._vault, leaf_hash)
-        disclose(entry(connection, row.index).data.decode("ascii"), held, grant.paths)
-        there = session.get(GrantRow, (grant.reader, leaf_hash))
-        before = there.paths.split() if there is not None else []
-        stated = " ".join(sorted({*before, *grant.paths}))
-        if there is not None and (there.paths, there.purpose) == (stated, purpose):
-            return there.recorded_by
-        session.merge(
-            GrantRow(
-                owner=grant.owner,
-                reader=grant.reader,
-                leaf_hash=leaf_hash,
-                paths=stated,
-                purpose=purpose,
-                recorded_by=recorded_by,
-                recorded_at=self._clock(),
-            )
-        )
-        session.flush()
-        return recorded_by
 
     def entry(self, actor: Principal, *, index: int | None = None, leaf_hash: str | None = None) -> Entry:
         """Return an entry, by index or leaf hash (hex), that the actor may see; EntryUnknownError for any other.
@@ -116,9 +70,7 @@ class Sharing:
         """
         actor.require("data:read")
         by_place = col(StatementRow.index) == index if leaf_hash is None else col(StatementRow.leaf_hash) == leaf_hash
-        granted = exists().where(
-            col(GrantRow.leaf_hash) == col(StatementRow.leaf_hash), col(GrantRow.reader) == actor.organisation
-        )
+        granted = granted_to(actor.organisation, day_of(self._clock()))
         may_see = or_(col(StatementRow.vct).in_(_OPEN), spoken_for(actor, col(StatementRow.issuer)), granted)
         with snapshot(self._engine) as connection, Session(connection) as session:
             row = session.exec(select(StatementRow).where(by_place)).one_or_none()
@@ -147,11 +99,13 @@ class Sharing:
         """Return every entry of the ledger with the disclosures that `reader` may see, each verified as this reader sees it."""
         with snapshot(self._engine) as connection:
             session = Session(connection)
-            seen = _Seen(reader, head(connection).size, frozenset(_grants(session, reader)))
+            day = day_of(self._clock())
+            # Of the grants those that count today: one that is withdrawn or has ended changes the key.
+            seen = _Seen(reader, head(connection).size, frozenset(grants_of(session, reader, day)))
             with self._lock:
                 if seen in self._kept:
                     return self._kept[seen]
-            found = self._verified.seen_by(connection, reader, seen.size, seen.grants)
+            found = self._verified.seen_by(connection, reader, seen.size, seen.grants, day)
         evidence = Evidence(self._trust.origin, seen.size, found)
         with self._lock:
             if any(kept.erased.keys() < evidence.erased.keys() for kept in self._kept.values()):
@@ -161,21 +115,39 @@ class Sharing:
             self._kept[seen] = evidence
         return evidence
 
+    def statement(self, actor: Principal, leaf_hash: str, reader: str | None = None) -> tuple[Entry, tuple[str, ...]]:
+        """Return an entry with exactly the disclosures that `reader` (the actor's organisation unless stated) may see.
+
+        Raises EntryUnknownError for an entry that the actor may not see, RightsError for another's reader.
+        """
+        reader = reader or actor.organisation
+        self._accounts.check_speaks_for(actor, reader, "data:read")
+        found = self.entry(actor, leaf_hash=leaf_hash)
+        is_own = peek(found.data.decode("ascii")).issuer == reader
+        # Only what goes out to another is written down, and the owner's reading takes no lock.
+        with (snapshot if is_own else begin)(self._engine) as connection:
+            disclosures = self.disclosed(connection, reader, leaf_hash)
+            if disclosures and not is_own:
+                self.took(connection, reader, "read", [leaf_hash])
+            return found, disclosures
+
     def disclosed(self, connection: Connection, reader: str, leaf_hash: str) -> tuple[str, ...]:
         """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
-        return disclosed_to(connection, self._vault, reader, leaf_hash)
+        return disclosed_to(connection, self._vault, reader, leaf_hash, day_of(self._clock()))
+
+    def took(self, connection: Connection, reader: str, act: Act, leaf_hashes: Collection[str]) -> None:
+        """Log for their owners, in the caller's transaction, that disclosures of these statements go out to `reader`.
+
+        RightsError where a grant ended since they were read.
+        """
+        log_access(connection, reader, act, leaf_hashes, now=self._clock(), random=self._random)
 
 
-def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: str) -> tuple[str, ...]:
-    """Return the disclosures of one statement that `reader` may see, as of the caller's transaction; NotFoundError for no statement."""
+def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: str, day: date) -> tuple[str, ...]:
+    """Return the disclosures of one statement that `reader` may see on `day`; NotFoundError for no statement."""
     session = Session(connection)
     row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
     if row is None:
         raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-    paths = visible_paths(reader, row.issuer, leaf_hash, _grants(session, reader))
+    paths = visible_paths(reader, row.issuer, leaf_hash, grants_of(session, reader, day, leaf_hash=leaf_hash), day)
     return disclosed_at(connection, vault, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
-
-
-def _grants(session: Session, reader: str) -> list[Grant]:
-    rows = session.exec(select(GrantRow).where(col(GrantRow.reader) == reader)).all()
-    return [Grant(row.owner, row.reader, row.leaf_hash, frozenset(row.paths.split())) for row in rows]

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
+from datetime import date
 
 from sqlalchemy import Connection
 
-from exchange.access import FULL, Grant, visible_paths
+from exchange.access import CONTENTS, FULL, Grant, visible_paths
 from exchange.admission import Admission
 from exchange.evidence import Entry, erased_leaf
-from exchange.kinds import Policy
+from exchange.kinds import Policy, kind_of
 from exchange.vault import Vault
 from ledger.store import entries, entry
-from signer import Trust, disclose
+from signer import JSON, Trust, UnknownPathError, disclose, peek, read_unverified
 
 
 class VerifiedEntries:
@@ -31,14 +32,16 @@ class VerifiedEntries:
         self._lock = threading.Lock()
         self._forget()
 
-    def seen_by(self, connection: Connection, reader: str, size: int, grants: Collection[Grant]) -> list[Entry]:
-        """Return the first `size` entries of the ledger that `connection` sees, with what the grants let `reader` see of each."""
+    def seen_by(
+        self, connection: Connection, reader: str, size: int, grants: Collection[Grant], day: date
+    ) -> list[Entry]:
+        """Return the first `size` entries of the ledger that `connection` sees, with what the grants let `reader` see of each on `day`."""
         by_leaf: dict[str, list[Grant]] = {}
         for grant in grants:
             by_leaf.setdefault(grant.leaf_hash, []).append(grant)
         with self._lock:
             self._catch_up(connection, size)
-            return [self._as_seen(connection, found, reader, by_leaf) for found in self._sealed[:size]]
+            return [self._as_seen(connection, found, reader, by_leaf, day) for found in self._sealed[:size]]
 
     def _forget(self) -> None:
         self._admission = Admission(self._trust, self._policy)
@@ -59,9 +62,11 @@ class VerifiedEntries:
                 # From here on it is what is left in the vault: nothing. What was opened before isn't kept in memory either.
                 self._opened = {key: found for key, found in self._opened.items() if key[0] != erased}
 
-    def _as_seen(self, connection: Connection, found: Entry, reader: str, grants: Mapping[str, list[Grant]]) -> Entry:
+    def _as_seen(
+        self, connection: Connection, found: Entry, reader: str, grants: Mapping[str, list[Grant]], day: date
+    ) -> Entry:
         leaf, statement = found.leaf_hash, found.statement
-        paths = visible_paths(reader, statement.issuer, leaf, grants.get(leaf, ()))
+        paths = visible_paths(reader, statement.issuer, leaf, grants.get(leaf, ()), day)
         if not paths:
             return found
         if (leaf, paths) not in self._opened:
@@ -73,11 +78,31 @@ class VerifiedEntries:
 def disclosed_at(
     connection: Connection, vault: Vault, token: str, leaf_hash: str, paths: Collection[str]
 ) -> tuple[str, ...]:
-    """Return the disclosures of a statement that lie at claim paths `paths`; none without paths."""
+    """Return the disclosures of a statement that lie at claim paths `paths`; none without paths, or for those that it doesn't have."""
     if not paths:
         return ()
     held = held_disclosures(connection, vault, leaf_hash)
-    return held if FULL in paths else disclose(token, held, paths)
+    if FULL in paths:
+        return held
+    try:
+        return disclose(token, held, paths)
+    except UnknownPathError:
+        # A grant of a product names paths that not every statement about it has.
+        return disclose(token, held, frozenset(paths) & claims_by_path(token, held).keys())
+
+
+def claims_by_path(token: str, disclosures: Collection[str]) -> dict[str, JSON]:
+    """Return what the disclosures say, by every path that a grant may name but ``full``: claims, `contents`, and lines of lists."""
+    seen = read_unverified(token, tuple(disclosures))
+    found = dict(seen.disclosed)
+    for name in kind_of(peek(token).vct).profile.lists & found.keys():
+        lines = found[name]
+        found |= (
+            {f"{name}/{line['id']}": line for line in lines if isinstance(line, dict)}
+            if isinstance(lines, list)
+            else {}
+        )
+    return found if seen.contents is None else found | {CONTENTS: seen.contents}
 
 
 def held_disclosures(connection: Connection, vault: Vault, leaf_hash: str) -> tuple[str, ...]:

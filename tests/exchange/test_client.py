@@ -49,10 +49,21 @@ def test_the_whole_way_by_the_client(sqlite_exchange: Exchange, client: Client) 
     receipts = [client.submit(issued.token, issued.disclosures) for _time in range(2)]
     assert [receipt.existed for receipt in receipts] == [False, True]
     assert receipts[0].citation == receipts[1].citation
-    client.grant(uri, reader, receipts[0].leaf_hash, ["full"], "customer")
+    sqlite_exchange.member("reader")
+    granted = client.grant(uri, reader, ["full"], "customer", leaf_hash=receipts[0].leaf_hash)
     digest, found = client.footprint(maker.product("salt"), "everbatt-2023-cradle-to-gate", reader)
     assert found["complete"] is True
     assert client.evidence(reader, [digest]).startswith(b"PK")
+    token, disclosures = client.statement(receipts[0].leaf_hash, reader)
+    assert (token, set(disclosures)) == (issued.token, set(issued.disclosures))
+    assert (
+        [one["id"] for one in client.grants("given")]
+        == [granted["id"]]
+        == [one["id"] for one in client.grants("received")]
+    )
+    assert {one["act"] for one in client.access_log()} == {"result", "export", "read"}
+    assert client.preview_grant(uri, reader, ["full"], "customer", leaf_hash=receipts[0].leaf_hash)["copies"]
+    assert [one["act"] for one in client.withdraw_grant(granted["id"])["copies"]] == ["export", "read", "result"]
 
 
 def test_a_refusal_carries_the_problem(client: Client) -> None:

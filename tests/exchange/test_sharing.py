@@ -79,8 +79,10 @@ def test_a_further_grant_is_seen_at_once_and_takes_nothing_back(
 def test_the_same_grant_again_changes_nothing(exchange: Exchange, owner: Member, stated: dict[str, Any]) -> None:
     reader = exchange.member("reader")
     answers = [owner.grant(stated, reader, "sub") for _again in range(2)]
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert answers[0].json() == {"recorded_by": f"the operator for {owner.uri}"}
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert [answer.json()["existed"] for answer in answers] == [False, True]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert answers[0].json()["recorded_by"] == f"the operator for {owner.uri}"
 
 
 def test_evidence_is_kept_while_nothing_changes(exchange: Exchange, owner: Member, stated: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, BILL_OF_MATERIALS, PROD
 from exchange.server import bind, make_server
 from exchange.services import Services, wire
 from exchange.settings import Settings
+from exchange.sharing import Terms
 from exchange.web.figures import fixed, host, round_percent, short
 from exchange.web.overview import overview
 from exchange.web.result import LINES_SHOWN, result_view
@@ -130,9 +131,8 @@ def play(showcase: SmallExchange) -> None:
     showcase.join(PACKER, "pack_maker")
     showcase.state(REFINER, ACTIVITY_DATA, activity(SECRET, inputs=[amount("2", name="copper", flow="copper")]))
     sealed = showcase.state(REFINER, PRODUCT_FOOTPRINT, footprint())
-    showcase.services.sharing.grant(
-        showcase.services.standing_in, REFINER, PACKER, sealed, ["full"], purpose="customer"
-    )
+    terms = Terms(REFINER, PACKER, ("full",), "customer", sealed)
+    showcase.services.grants.add(showcase.services.standing_in, terms)
     lines = [amount(f"{n}.5", name=f"sheet {n}", flow="copper") for n in range(1, 31)]
     lines.append(amount("0.25", "t", name=HOSTILE_LINE, flow="aluminium"))
     bought = [amount("3", name="cathode", product=CATHODE), amount("1", name="foil", product=f"{REFINER}/unknown")]

@@ -367,6 +367,34 @@ REQUESTS: dict[str, tuple[Defect, int, str]] = {
     "grant of an unknown line": (lambda s: s.grant(paths=["inputs/nothing"]), 400, "unknown_path"),
     "grant of nothing": (lambda s: s.grant(paths=[]), 422, "request"),
     "grant of a path with a space": (lambda s: s.grant(paths=["inputs full"]), 422, "request"),
+    "grant to nobody known": (lambda s: s.grant(reader="https://nobody.example"), 404, "not_found"),
+    "grant that has ended": (lambda s: s.grant(valid_until="2026-01-04"), 400, "grant"),
+    "grant of a statement and a product": (lambda s: s.grant(product=s.first.product("salt")), 422, "request"),
+    "grant of another's product": (
+        lambda s: s.grant(leaf_hash=None, product=s.second.product("salt"), kind=ACTIVITY_DATA.vct, paths=["sub"]),
+        403,
+        "rights",
+    ),
+    "grant of a product's total by activity data": (
+        lambda s: s.grant(leaf_hash=None, product=s.first.product("salt"), kind=ACTIVITY_DATA.vct, paths=["total"]),
+        400,
+        "unknown_path",
+    ),
+    "grant of a product's key events": (
+        lambda s: s.grant(leaf_hash=None, product=s.first.product("salt"), kind="urn:packtrace:key-event:1"),
+        400,
+        "grant",
+    ),
+    "grant that passes on no grant": (
+        lambda s: s.grant(source="01890a5d-ac96-774b-bcce-b302099a8057"),
+        404,
+        "not_found",
+    ),
+    "withdrawal of no grant": (
+        lambda s: s.exchange.http.delete("/api/v1/grants/01890a5d-ac96-774b-bcce-b302099a8057"),
+        404,
+        "not_found",
+    ),
     "grant for no known purpose": (lambda s: s.grant(purpose="gossip"), 422, "request"),
     "CSR that isn't base64": (lambda s: s.join(csr="%"), 400, "statement"),
     "CSR that isn't DER": (lambda s: s.join(csr="AAAA"), 400, "bad_certificate"),
@@ -668,7 +696,7 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(
     def fails(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError("the inside")
 
-    monkeypatch.setattr(type(sqlite_exchange.services.sharing), "grant", fails)
+    monkeypatch.setattr(type(sqlite_exchange.services.grants), "add", fails)
     first = sqlite_exchange.member("first")
     answer = first.grant(salt(first), sqlite_exchange.member("second"))
     body = check_problem(answer, 500, "internal")

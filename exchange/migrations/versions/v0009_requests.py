@@ -6,7 +6,7 @@ from alembic import op
 import exchange.database
 
 revision = "0009_requests"
-down_revision = "0007_vault"
+down_revision = "0008_sharing"
 
 _TIME = exchange.database.UtcTime(length=32)
 _PENDING = sa.text("closed_at IS NULL")
