@@ -106,6 +106,14 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
             },
         )
     )
+    allowed = {
+        "owner": maker.uri,
+        "reader": third.uri,
+        "leaf_hash": receipt["leaf_hash"],
+        "paths": ["full"],
+        "purpose": "customer",
+    }
+    granted = accepted(maker.admin.post("/api/v1/grants", json=allowed))
     part = {"customer": maker.uri, "part": "P-7731", "supplier": third.uri, "product": third.product("salt")}
     mapped = accepted(maker.admin.post("/api/v1/parts", json=part))
     site = {"name": "Furnace", "country": "CN"}
@@ -121,6 +129,7 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
         "subscription": subscribed["id"],
         "registration": waiting["id"],
         "identity": asked["id"],
+        "grant": granted["id"],
         "part": mapped["id"],
         "path": "tile/entries/000.p/1",
     }
