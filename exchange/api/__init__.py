@@ -6,9 +6,13 @@ from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
 from exchange.api.rates import Rates
 from exchange.api.routes import router
+from exchange.api.statements import statements_router
+from exchange.api.stream import MAX_STREAM_BYTES, STREAM_PATH
 
 __all__ = [
+    "MAX_STREAM_BYTES",
     "SESSION_COOKIE",
+    "STREAM_PATH",
     "Rates",
     "events_router",
     "identity_router",
@@ -16,4 +20,5 @@ __all__ = [
     "keep_session",
     "ledger_router",
     "router",
+    "statements_router",
 ]
