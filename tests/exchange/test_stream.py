@@ -20,7 +20,7 @@ from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL
 from ledger import QueueFullError
 from signer import Issued, join_presentation
 from tests.flow.accounts import Company
-from tests.flow.world import BASE, Exchange, activity, line
+from tests.flow.world import BASE, SITE, Exchange, activity, line
 
 STREAM = "/api/v1/statements/stream"
 
@@ -385,6 +385,9 @@ def test_findings_say_nothing_of_what_others_signed(tmp_path: Path) -> None:
 def test_a_battery_model_s_contradiction_is_found(sqlite_exchange: Exchange) -> None:
     maker = sqlite_exchange.member("packs", "pack_maker")
     model = {
+        "model": "M1",
+        "chemistry": "LFP",
+        "plant": SITE,
         "sub": maker.product("pack"),
         "rated_energy": {"amount": "60", "unit": "kWh", "obtained": "measured"},
         "usable_energy": {"amount": "70", "unit": "kWh", "obtained": "measured"},
