@@ -177,7 +177,8 @@ class Partner(Client):
             pushed.count(outcome)
             told(outcome)
 
-        with _Journal(None if dry_run else journal, self._address) as kept:
+        kept = _Journal(None, "") if dry_run or journal is None else _Journal(journal, self.log()["origin"])
+        with kept:
             for part in self._parts(items, kept, pushed, settle):
                 self._push_part(part, kept, settle, dry_run=dry_run)
         return pushed
@@ -295,19 +296,17 @@ class Partner(Client):
 
 
 class _Journal:
-    """What was admitted at one exchange, a JSON line each, the first of them naming the exchange."""
+    """What was admitted to one log, a JSON line each, the first of them naming the log."""
 
-    def __init__(self, path: Path | None, address: str) -> None:
+    def __init__(self, path: Path | None, log: str) -> None:
         self._known: set[str] = set()
         self._file = None
         if path is None:
             return
-        head = {"journal": _JOURNAL, "server": address}
+        head = {"journal": _JOURNAL, "log": log}
         lines = path.read_bytes().split(b"\n") if path.exists() else []
         if lines[:-1] and _read(lines[0]) != head:
-            raise UsageError(
-                "the journal is another exchange's, or no journal", where=str(path), remedy="name another file"
-            )
+            raise UsageError("the journal is of another log, or none", where=str(path), remedy="name another file")
         # What stands behind the last line feed was cut.
         self._known = {found["sha256"] for found in map(_read, lines[1:-1]) if "sha256" in found}
         self._file = path.open("ab")
