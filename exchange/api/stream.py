@@ -27,7 +27,7 @@ STREAM_PATH = "/api/v1/statements/stream"
 MAX_STREAM_BYTES = 1024**3
 MAX_LINE_BYTES = 6 * 1024 * 1024
 #: Of one stream, judged and not yet answered: lines, and their bytes (one longer line may be alone).
-LINES_AT_ONCE = 32
+LINES_AT_ONCE = 8
 BYTES_AT_ONCE = 8 * 1024 * 1024
 #: Seconds for which a sender may be silent, or a reader take nothing.
 IDLE_SECONDS = 60.0

@@ -6,10 +6,11 @@ results are computed, by whoever may see both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from bom_graph import (
     ActivityData,
@@ -47,13 +48,26 @@ class Annotation:
 def annotate(record: Record, background: Background, *, signed: date) -> tuple[Annotation, ...]:
     """Return what the gates of each rule set in use find in `record` alone, which was signed on that day (UTC)."""
     found: dict[Finding, list[str]] = {}
-    for rule_set in background.rule_sets:
-        for finding in _findings(record, background, rule_set, signed):
+    for alike in _alike(record, background.rule_sets):
+        for finding in _findings(record, background, alike[0], signed):
             # Whether a result would be refused is the rule set's matter when one is computed.
-            found.setdefault(replace(finding, refuses=False), []).append(rule_set.id)
+            found.setdefault(replace(finding, refuses=False), []).extend(rule_set.id for rule_set in alike)
     every = tuple(rule_set.id for rule_set in background.rule_sets)
     misnamed = [Annotation(finding, every) for finding in unknown_members(record, where=_WHERE)]
     return (*(Annotation(finding, tuple(names)) for finding, names in found.items()), *misnamed)
+
+
+def _alike(record: Record, rule_sets: Iterable[RuleSet]) -> Iterable[list[RuleSet]]:
+    """Group rule sets that ask the same of activity data, which is then asked once."""
+    groups: dict[Any, list[RuleSet]] = {}
+    for one in rule_sets:
+        asks = (one.gates.element_balance, _counts_uptake(one), one.gates.periods.line, one.electricity.basis)
+        groups.setdefault(asks if isinstance(record, ActivityData) else one.id, []).append(one)
+    return groups.values()
+
+
+def _counts_uptake(rule_set: RuleSet) -> bool:
+    return rule_set.gases.counts("CO2", "biogenic_removal")
 
 
 def _findings(record: Record, background: Background, rule_set: RuleSet, signed: date) -> Iterator[Finding]:
@@ -72,8 +86,7 @@ def _findings(record: Record, background: Background, rule_set: RuleSet, signed:
 def _of_activity(record: ActivityData, background: Background, rule_set: RuleSet, signed: date) -> Iterator[Finding]:
     gates = rule_set.gates
     yield from element_balance(record, gates.element_balance, where=_WHERE)
-    counted = rule_set.gases.counts("CO2", "biogenic_removal")
-    yield from carbon_balance(record, gates.element_balance, counted=counted, where=_WHERE)
+    yield from carbon_balance(record, gates.element_balance, counted=_counts_uptake(rule_set), where=_WHERE)
     yield from unbalanced(record, background.formulas, where=_WHERE)
     yield from lines_outside(record, gates.periods.line, where=_WHERE)
     yield from too_long(record, gates.periods.line, where=_WHERE)
