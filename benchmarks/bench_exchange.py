@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import uvicorn
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -90,7 +92,7 @@ def _served() -> Iterator[Row]:
         bodies = folder / "bodies"
         bodies.write_bytes(b"".join(_body(one) + b"\n" for one in issued))
         token = company.program("statements:write").headers["Authorization"].split()[1]
-        exchange.http.app.router.routes.append(_least(exchange, company.member))
+        cast("FastAPI", exchange.http.app).router.routes.append(_least(exchange, company.member))
         with _listening(exchange) as port, _clients(port, token, bodies) as post, _clients(port, token, bodies) as bare:
             yield compare(
                 f"POST by {CLIENTS} clients in another process, with an access token",
@@ -134,6 +136,7 @@ def _body(issued: Issued) -> bytes:
 def _least(exchange: Exchange, maker: Member) -> Route:
     """The least that a submission takes."""
     clients, key = exchange.services.clients, maker.key.private_key.public_key()
+    assert isinstance(key, EllipticCurvePublicKey)
 
     async def answer(request: Request) -> JSONResponse:
         token = json.loads(await request.body())["statement"].partition("~")[0]
