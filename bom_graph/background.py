@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Self
 
 from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
@@ -133,6 +133,11 @@ class Background:
             release.factor(flow, geography, family, year=None) for release in self.releases for family in families
         ]
         return [factor.row for factor in factors if factor is not None]
+
+    @cached_property
+    def formulas(self) -> dict[str, str]:
+        """The formula of each flow whose factor states one."""
+        return {row.flow: row.composition for one in self.releases for row in one.rows if row.composition is not None}
 
     @property
     def _named(self) -> str:

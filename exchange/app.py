@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
@@ -18,10 +18,14 @@ from urllib.parse import urlsplit
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exchange.access import Principal
 from exchange.api import (
+    MAX_STREAM_BYTES,
     SESSION_COOKIE,
+    STREAM_PATH,
     Rates,
     events_router,
     identity_router,
@@ -31,6 +35,7 @@ from exchange.api import (
     requests_router,
     router,
     sharing_router,
+    statements_router,
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.jobs import Job, start_clock
@@ -62,7 +67,6 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 #: In no path of ours. The router would overlook a line break at the end: its `$` matches before one.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-Next = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(services: Services, *, checkpoint_seconds: float, public_address: str | None = None) -> FastAPI:
@@ -100,8 +104,11 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
     # a database that stands still leaves those for reading free.
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
+    # All streams together have half of the queue: who sends one statement always finds a place.
+    app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
     install_problems(app)
     app.include_router(router)
+    app.include_router(statements_router)
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)
@@ -114,34 +121,61 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.middleware("http")(_guard(services, public_address))
+    app.add_middleware(_Guard, services=services, public_address=public_address)
     return app
 
 
-def _guard(services: Services, public_address: str | None) -> Callable[[Request, Next], Awaitable[Response]]:
-    token, standing_in = services.installation.token, services.standing_in
-    hosts = frozenset() if public_address is None else frozenset({urlsplit(public_address).netloc})
+class _Guard:
+    """The door before all routes. Bodies pass it unread, in both directions."""
 
-    async def guard(request: Request, call_next: Next) -> Response:
-        if (answer := _not_ours(request, hosts)) is not None:
+    def __init__(self, app: ASGIApp, services: Services, public_address: str | None) -> None:
+        self._app = app
+        self._services = services
+        self._token, self._standing_in = services.installation.token, services.standing_in
+        self._hosts = frozenset() if public_address is None else frozenset({urlsplit(public_address).netloc})
+        self._headers = dict(SECURITY_HEADERS)
+        if public_address is not None:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that goes no further; pass on all others."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, started = Request(scope), False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = await self._answer(request)
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception as error:  # the last door: what comes out of it is logged, not shown
+            answer = await unforeseen(request, error)
+            if started:
+                raise
+            await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response | None:
+        """Find out who asks; return the answer to a request that goes no further."""
+        if (answer := _not_ours(request, self._hosts)) is not None:
             return answer
         given = request.query_params.get("token")
-        if given is not None and request.method == "GET" and _same(given, token):
-            return _signed_in(request, token)
-        request.state.principal = await _who(request, services, standing_in)
-        if (answer := _refused(request)) is not None:
-            return answer
-        try:
-            response = await call_next(request)
-        except Exception as error:  # noqa: BLE001 - the last door: what comes out of it is logged, not shown
-            return await unforeseen(request, error)
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-        if public_address is not None:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        return response
-
-    return guard
+        if given is not None and request.method == "GET" and _same(given, self._token):
+            return _signed_in(request, self._token)
+        # A long request asks again.
+        request.state.who = partial(_who, request, self._services, self._standing_in)
+        request.state.principal = await request.state.who()
+        return _refused(request)
 
 
 def _not_ours(request: Request, hosts: frozenset[str]) -> Response | None:
@@ -221,14 +255,18 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _bad_length(request: Request) -> Response | None:
-    """Bodies need a stated length, so that nothing unbounded is read."""
+    """Bodies need a stated length, so that nothing unbounded is read; but a stream, which is read in lines and counted."""
+    is_stream = request.scope["path"] == STREAM_PATH
+    if is_stream and request.headers.get("transfer-encoding", "").lower() == "chunked":
+        return None
+    limit = MAX_STREAM_BYTES if is_stream else MAX_BODY_BYTES
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or re.fullmatch(r"[0-9]{1,18}", length) is None:
         return problem(
             411, "length_required", "the body's length isn't stated", where="Content-Length", remedy="state it in bytes"
         )
-    if int(length) > MAX_BODY_BYTES:
-        return problem(413, "too_large", f"more than {MAX_BODY_BYTES} bytes", where="body", remedy="send less at once")
+    if int(length) > limit:
+        return problem(413, "too_large", f"more than {limit} bytes", where="body", remedy="send less at once")
     return None
 
 

@@ -34,13 +34,15 @@ class AnswerError(ExchangeError):
 
     code = "answer"
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: dict[str, Any], retry_after: str | None = None) -> None:
         what = problem.get("detail", f"HTTP status {status}")
         super().__init__(
             what, where=problem.get("where", "request"), remedy=problem.get("remedy", "see the exchange's log")
         )
         self.status = status
         self.problem = problem
+        #: Seconds after which it is worth another try, where the exchange said so.
+        self.retry_after = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
 
 
 class UnreachableError(ExchangeError):
@@ -76,12 +78,14 @@ class Enrolled:
 
 
 class Client:
-    """One exchange by its address and token. Every call raises AnswerError where the exchange refuses."""
+    """One exchange by its address and token, or another way to say who asks. Every call raises AnswerError where the exchange refuses."""
 
-    def __init__(self, address: str, token: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+    def __init__(self, address: str, token: str | httpx2.Auth, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        said: dict[str, Any] = (
+            {"headers": {"Authorization": f"Bearer {token}"}} if isinstance(token, str) else {"auth": token}
+        )
         try:
-            self._http = httpx2.Client(base_url=address, headers=headers, timeout=_TIMEOUT, trust_env=False)
+            self._http = httpx2.Client(base_url=address, timeout=_TIMEOUT, trust_env=False, **said)
         except httpx2.InvalidURL as error:
             raise UnreachableError(f"not an address: {error}", where="server", remedy=_NOT_OURS) from None
         self._sleep = sleep
@@ -330,7 +334,12 @@ class Client:
     def _checked(answer: httpx2.Response) -> httpx2.Response:
         if answer.is_success:
             return answer
-        raise AnswerError(answer.status_code, _problem(answer.content))
+        raise refused(answer)
+
+
+def refused(answer: httpx2.Response) -> AnswerError:
+    """Return the error that a refusal is."""
+    return AnswerError(answer.status_code, _problem(answer.content), answer.headers.get("retry-after"))
 
 
 def _query(given: Mapping[str, str | int | None]) -> str:
@@ -349,7 +358,7 @@ def fetching(prefix: str, token_file: Path | None = None) -> Iterator[Fetch]:
     prefix = prefix.rstrip("/")
     # As it is: packed bytes would be bounded only after they are unpacked.
     headers = {"Accept-Encoding": "identity"}
-    if _is_here(prefix) and token_file is not None and token_file.exists():
+    if is_here(prefix) and token_file is not None and token_file.exists():
         headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
     http = httpx2.Client(headers=headers, timeout=_LOG_SECONDS, trust_env=False)
 
@@ -396,7 +405,7 @@ def _require_address(prefix: str) -> None:
         raise UsageError("not an address of a published log", where=prefix, remedy=remedy)
 
 
-def _is_here(address: str) -> bool:
+def is_here(address: str) -> bool:
     """Whether an address is this machine's own."""
     host = httpx2.URL(address).host
     try:

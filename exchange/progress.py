@@ -65,7 +65,10 @@ class Progress:
         """Wait until the entry has come as far as `wanted` or PATIENCE is over; return how far it has come."""
         until = time.monotonic() + PATIENCE[wanted]
         while True:
-            found = await to_thread.run_sync(self.reached, index)
+            fresh = (
+                time.monotonic() - self._asked < _PAUSE
+            )  # then nothing is asked that a thread would have to wait for
+            found = self.reached(index) if fresh else await to_thread.run_sync(self.reached, index)
             if _RANK[found.state] >= _RANK[wanted] or time.monotonic() >= until:
                 return found
             await sleep(_PAUSE)

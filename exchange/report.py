@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bom_graph import COLUMNS, SEALED_STAGE, Contribution, Finding, assess, half_even, pact_primary_share, stored
-from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Result
+from exchange.assembly import BATTERY_MODEL_GAP, ENGINE, Annotation, Result
 from exchange.screen import shown
 
 FORMAT = "urn:packtrace:result:1"
@@ -139,6 +139,11 @@ def digest(found: Mapping[str, Any]) -> str:
 def finding_documents(findings: Sequence[Finding]) -> list[Document]:
     """Return `findings` as result documents and error answers carry them."""
     return [_finding(finding) for finding in findings]
+
+
+def annotation_documents(annotations: Sequence[Annotation]) -> list[Document]:
+    """Return what the gates find in one statement by itself, each finding with the `rule_sets` that make it."""
+    return [{**_finding(one.finding), "rule_sets": list(one.rule_sets)} for one in annotations]
 
 
 def first_difference(stated: Any, recomputed: Any, *, where: str = "") -> str | None:

@@ -29,6 +29,7 @@ class _Variables(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         prefix = self.env_prefix.lower()
         ours = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
+        ours.pop("client_secret", None)  # of the commands that ask an exchange
         return {name: value for name, value in ours.items() if name not in Settings.model_fields} | super().__call__()
 
 

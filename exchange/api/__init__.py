@@ -8,9 +8,13 @@ from exchange.api.rates import Rates
 from exchange.api.requests import requests_router
 from exchange.api.routes import router
 from exchange.api.sharing import sharing_router
+from exchange.api.statements import statements_router
+from exchange.api.stream import MAX_STREAM_BYTES, STREAM_PATH
 
 __all__ = [
+    "MAX_STREAM_BYTES",
     "SESSION_COOKIE",
+    "STREAM_PATH",
     "Rates",
     "events_router",
     "identity_router",
@@ -20,4 +24,5 @@ __all__ = [
     "requests_router",
     "router",
     "sharing_router",
+    "statements_router",
 ]

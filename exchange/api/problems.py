@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -59,6 +59,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+OUR_ERRORS = (ExchangeError, SignerError, LedgerError, BomGraphError)
 #: First match wins; what isn't here is the sender's mistake (400).
 _STATUS: Sequence[tuple[type[Exception], int]] = (
     (NotFoundError, 404),
@@ -134,7 +135,7 @@ def problem(status: int, code: str, what: str, *, headers: dict[str, str] | None
 
 def install_problems(app: FastAPI) -> None:
     """Let every error of ours leave `app` as problem details."""
-    for family in (ExchangeError, SignerError, LedgerError, BomGraphError):
+    for family in OUR_ERRORS:
         app.add_exception_handler(family, _ours)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -142,11 +143,34 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
+def refusal(error: Exception) -> dict[str, Any] | None:
+    """Return an error of ours as a line of a stream's answer: `status`, `code`, `detail`, `where`, `remedy`; None for any other error.
+
+    `retry_after` (seconds) is there where it passes by itself.
+    """
+    if isinstance(error, ValidationError):
+        return {"status": 422, "code": "request", **_misshapen(error.errors()[0])}
+    if not isinstance(error, OUR_ERRORS):
+        return None
+    found = {"status": _status(error), "code": error.code, "detail": error.what}
+    found |= {"where": error.where, "remedy": error.remedy}
+    after = _retry_after(error)
+    return found if after is None else {**found, "retry_after": after}
+
+
+def _status(error: Exception) -> int:
+    return next((status for family, status in _STATUS if isinstance(error, family)), 400)
+
+
+def _retry_after(error: Exception) -> int | None:
+    return next((after for family, after in _RETRY_AFTER if isinstance(error, family)), None)
+
+
 async def _ours(request: Request, error: Any) -> Response:
-    status = next((status for family, status in _STATUS if isinstance(error, family)), 400)
+    status, after = _status(error), _retry_after(error)
     if status == 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
-    headers = next(({"Retry-After": str(after)} for family, after in _RETRY_AFTER if isinstance(error, family)), None)
+    headers = None if after is None else {"Retry-After": str(after)}
     if status == 401:
         headers = {"WWW-Authenticate": "Bearer"}
     return problem(status, error.code, error.what, headers=headers, where=error.where, remedy=error.remedy)
@@ -160,15 +184,14 @@ async def _refused(_request: Request, error: Any) -> Response:
 
 
 async def _invalid(_request: Request, error: Any) -> Response:
-    first = error.errors()[0]
+    told = _misshapen(error.errors()[0])
+    return problem(422, "request", told.pop("detail"), **told)
+
+
+def _misshapen(first: Any) -> dict[str, Any]:
     where = "/".join(str(step) for step in first["loc"])
-    return problem(
-        422,
-        "request",
-        f"{in_words(first)} ({where})",
-        where=where,
-        remedy="see /api/v1/openapi.json for the request's shape",
-    )
+    remedy = "see /api/v1/openapi.json for the request's shape"
+    return {"detail": f"{in_words(first)} ({where})", "where": where, "remedy": remedy}
 
 
 async def _http(request: Request, error: Any) -> Response:

@@ -7,7 +7,6 @@ import binascii
 from datetime import date
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
@@ -30,13 +29,11 @@ from exchange.cosigning import describe_witnesses
 from exchange.erasing import Reason
 from exchange.errors import NotFoundError, StatementError
 from exchange.identity import Application
-from exchange.intake import Receipt
 from exchange.kinds import Role
-from exchange.progress import State
 from exchange.report import Document
 from exchange.services import Services
 from ledger.store import proof_file, published, published_consistency, snapshot, witnessed_size
-from signer import peek, split_presentation
+from signer import peek
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute)
 Size = Annotated[int, Query(ge=0, le=MAX_INT)]
@@ -44,16 +41,6 @@ PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]
 
 
 _ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
-
-
-class StatementBody(Body):
-    """A signed statement with all its disclosures: ``<JWT>~<disclosure>~...~<disclosure>~``.
-
-    `sealed`: its owner withholds them, and sends it without, or with `contents` alone.
-    """
-
-    statement: Annotated[str, Field(max_length=5 * 1024 * 1024)]
-    sealed: bool = False
 
 
 class OrganisationBody(Body):
@@ -128,39 +115,6 @@ def enrol(request: Request, body: OrganisationBody, response: Response, actor: O
         "existed": enrolled.existed,
         "had": {"keys": enrolled.had_keys, "roles": enrolled.had_roles},
     }
-
-
-@router.post("/statements", status_code=201)
-async def submit(
-    request: Request, body: StatementBody, response: Response, actor: Submitter, wait: State = "sequenced"
-) -> dict[str, Any]:
-    """Admit a statement into the ledger; the answer comes when it is durable. Sent again, it answers the entry it has (200).
-
-    With `wait` it comes when the entry is published (after 10 s at most) or witnessed (60 s) and says which `state` was reached; where
-    that is more than `sequenced`, `proof` holds the proof file (.tlog-proof). 503 with Retry-After when too many wait already.
-    """
-    services = services_of(request)
-    services.progress.check(wait)
-    token, disclosures = split_presentation(body.statement)
-
-    def admit() -> Receipt:
-        services.accounts.check_speaks_for(actor, peek(token).issuer, "statements:write")
-        return services.installation.intake.submit(token, disclosures, sealed=body.sealed)
-
-    receipt = await to_thread.run_sync(admit, limiter=request.app.state.submissions)
-    reached = await services.progress.wait(receipt.index, wait)
-    if receipt.existed:
-        response.status_code = 200
-    answer = {
-        "origin": receipt.origin,
-        "index": receipt.index,
-        "leaf_hash": receipt.leaf_hash,
-        "existed": receipt.existed,
-        "state": reached.state,
-    }
-    if reached.size:
-        answer["proof"] = await to_thread.run_sync(_proof, services, receipt.index, reached.size)
-    return answer
 
 
 @router.get("/entries/{index}")

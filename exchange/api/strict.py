@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Query, Request, Response, Security
 from fastapi.routing import APIRoute
@@ -40,6 +40,14 @@ class Body(BaseModel):
     """A request's body: no member that isn't known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Shape = TypeVar("Shape", bound=Body)
+
+
+def read_strictly(data: bytes, model: type[Shape], *, where: str) -> Shape:
+    """Return the body that `data` is in JSON. Raises SignerError for what no strict JSON is, ValidationError for another shape."""
+    return model.model_validate(parse_json(data, where))
 
 
 MAX_INT = 2**53

@@ -4,7 +4,18 @@ For each product it takes, in this order: the operator's granted activity data a
 footprint of the product under the same rule set (a sealed branch); else a gap. A gap is never zero.
 """
 
+from exchange.assembly.annotation import Annotation, annotate
 from exchange.assembly.compute import compute
 from exchange.assembly.result import BATTERY_MODEL_GAP, ENGINE, Demand, Gap, RefusedError, Result
 
-__all__ = ["BATTERY_MODEL_GAP", "ENGINE", "Demand", "Gap", "RefusedError", "Result", "compute"]
+__all__ = [
+    "BATTERY_MODEL_GAP",
+    "ENGINE",
+    "Annotation",
+    "Demand",
+    "Gap",
+    "RefusedError",
+    "Result",
+    "annotate",
+    "compute",
+]

@@ -41,6 +41,8 @@ webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's ev
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(request_app, name="request")
+org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
+app.add_typer(org_app, name="org")
 
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")
@@ -63,6 +65,11 @@ Passphrase = Annotated[
         help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
     ),
 ]
+ClientId = Annotated[str | None, typer.Option(help="Id of your API client; without it, the data folder's token.")]
+SecretFile = Annotated[
+    Path | None, typer.Option(help="File of the API client's secret; without it, PACKTRACE_CLIENT_SECRET.")
+]
+Email = Annotated[str | None, typer.Option(help="Log in as the member with this address; the password is asked.")]
 Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
 SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription, from `webhook list`.")]
 Owner = Annotated[str, typer.Option(help="URI of the organisation that signed the statement.")]
@@ -126,17 +133,136 @@ def serve(data: Data = None, port: Port = None) -> None:
 
 @app.command()
 def push(
-    file: Annotated[Path, typer.Argument(help="A signed statement with its disclosures: <JWT>~<disclosure>~...~")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|-...",
+            help="Signed statements with their disclosures; a folder's *.sd-jwt; -: one in each line of the input.",
+        ),
+    ],
     server: Server,
     *,
     sealed: Annotated[bool, typer.Option("--sealed", help="Withhold the disclosures: send the token alone.")] = False,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="File that keeps what was admitted, so that the next push leaves it out.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Have everything checked, and nothing written.")] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Submit a signed statement. Exit 0 admitted (or there before), 1 refused."""
-    from exchange.cli.server_commands import run_push
+    """Submit signed statements. Exit 0 all are admitted (or were there before), 1 some are refused, 2 usage."""
+    from exchange.cli.partner import Login, run_push
 
-    sys.exit(run_push(file, server, data, sealed=sealed, as_json=as_json))
+    login = Login(server, client_id, secret_file, None, data)
+    sys.exit(run_push(files, login, journal, dry_run=dry_run, sealed=sealed, as_json=as_json))
+
+
+@app.command()
+def pull(
+    file: Annotated[Path, typer.Argument(help="File for the evidence (.packtrace); replaced.")],
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    product: Annotated[str | None, typer.Option(help="URI of a product; without it all results.")] = None,
+    reader: Annotated[str | None, typer.Option(help="URI of who the file is for; without it yourself.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the organisation's newest results and fetch their evidence file."""
+    from exchange.cli.partner import Login, run_pull
+
+    sys.exit(run_pull(file, Login(server, client_id, secret_file, None, data), product, reader, as_json=as_json))
+
+
+@org_app.command("register")
+def org_register(
+    organisation: Organisation,
+    server: Server,
+    *,
+    name: Annotated[str, typer.Option(help="Its name for people.")],
+    country: Annotated[str, typer.Option(help="Its country (ISO 3166-1, two letters).")],
+    identifier: Annotated[list[str], typer.Option(help="SCHEME=VALUE, as uscc=... or lei=...; several.")],
+    role: Annotated[list[str], typer.Option(help="Role that it asks for, as supplier; several.")],
+    admin: Annotated[str, typer.Option(help="Name of its first member.")],
+    email: Annotated[str, typer.Option(help="That member's e-mail address.")],
+    key: Annotated[Path, typer.Option(help="Your key file.")],
+    passphrase_fd: Passphrase = None,
+    as_json: Json = False,
+) -> None:
+    """Apply to join an exchange. The password is asked on the terminal."""
+    from exchange.cli.partner import Joining, run_register
+
+    joining = Joining(organisation, name, country, tuple(identifier), tuple(role), admin, email, key, passphrase_fd)
+    sys.exit(run_register(server, joining, as_json=as_json))
+
+
+@org_app.command("show")
+def org_show(
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show your organisation as the exchange knows it, and what you may do there."""
+    from exchange.cli.partner import Login, run_show
+
+    sys.exit(run_show(Login(server, client_id, secret_file, email, data), as_json=as_json))
+
+
+@org_app.command("members")
+def org_members(
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    as_json: Json = False,
+) -> None:
+    """List your organisation's members."""
+    from exchange.cli.partner import Login, run_members
+
+    sys.exit(run_members(Login(server, client_id, secret_file, email), as_json=as_json))
+
+
+@org_app.command("invite")
+def org_invite(
+    invited: Annotated[str, typer.Argument(metavar="ADDRESS", help="E-mail address of who is invited.")],
+    server: Server,
+    *,
+    role: Annotated[Literal["admin", "signatory", "contributor", "viewer"], typer.Option(help="As what.")],
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    as_json: Json = False,
+) -> None:
+    """Invite somebody to your organisation; hand the printed secret to that person."""
+    from exchange.cli.partner import Login, run_invite
+
+    sys.exit(run_invite(Login(server, client_id, secret_file, email), invited, role, as_json=as_json))
+
+
+@org_app.command("clients")
+def org_clients(
+    server: Server,
+    *,
+    new: Annotated[str | None, typer.Option(help="Make one of this name; its secret is printed this once.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="Scope of the new one; several.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="ID", help="End one.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    as_json: Json = False,
+) -> None:
+    """List your organisation's API clients, make one, or end one."""
+    from exchange.cli.partner import Login, run_clients
+
+    sys.exit(run_clients(Login(server, client_id, secret_file, email), new, scope or [], end, as_json=as_json))
 
 
 @ledger_app.command()

@@ -51,22 +51,6 @@ def run_serve(data: Path | None, port: int | None) -> int:
     return run_with_settings(data, port, command)
 
 
-def run_push(file: Path, server: str, data: Path | None, *, sealed: bool = False, as_json: bool) -> int:
-    """Submit a statement and print its receipt."""
-
-    def command(client: Client) -> int:
-        from signer import split_presentation
-
-        token, disclosures = split_presentation(file.read_text("ascii").strip())
-        receipt = client.submit(token, () if sealed else disclosures, sealed=sealed)
-        known = "was there before" if receipt.existed else "is admitted"
-        members = {**receipt.citation, "existed": receipt.existed}
-        answer(members, f"entry {receipt.index} {known}, leaf hash {receipt.leaf_hash}", as_json=as_json)
-        return DONE
-
-    return connected(server, data, command)
-
-
 def connected(
     server: str, data: Path | None, command: Callable[[Client], int], *, token_file: Path | None = None
 ) -> int:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
@@ -21,6 +21,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
 from exchange.admission import citations
+from exchange.assembly import Annotation, annotate
 from exchange.errors import DamagedError, DoubleClaimError, JtiReusedError, StatementError
 from exchange.events import emit
 from exchange.evidence import Entry
@@ -65,12 +66,21 @@ _RETIRED: Executable = sql.select(
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a statement stands: its citation, and whether it was here before."""
+    """Where a statement stands: its citation, whether it was here before, and what the gates find in a new one by itself."""
 
     origin: str
     index: int
     leaf_hash: str
     existed: bool
+    findings: tuple[Annotation, ...] = ()
+
+
+class _JudgedError(Exception):
+    """Ends a dry run under the lock, so that its savepoint is undone: all was checked, nothing stays."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__()
+        self.receipt = receipt
 
 
 class Intake:
@@ -97,12 +107,22 @@ class Intake:
         self._clock = clock
 
     def submit(
-        self, token: str, disclosures: Sequence[str], companion: Companion | None = None, *, sealed: bool = False
+        self,
+        token: str,
+        disclosures: Sequence[str],
+        companion: Companion | None = None,
+        *,
+        sealed: bool = False,
+        dry_run: bool = False,
     ) -> Receipt:
         """Admit a statement with all its disclosures; return its receipt once it is durable.
 
         `sealed`: its owner withholds them. Then it comes with none or with `contents` alone, which is checked; nothing of it is kept,
         now or when it is sent again, and to everybody it is an entry whose claims are sealed.
+
+        With `dry_run` nothing is written: the statement is checked as if it were to come in now, those checks too that need the lock
+        on the head. The index is then where it would have come; of a statement that is here, where it is.
+
 
         The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
@@ -126,17 +146,23 @@ class Intake:
             _check_whole(checked)
         if sealed:
             _check_withheld(checked)
-        submission = _Submission(checked, () if sealed else tuple(disclosures), now, seen, companion, sealed)
+        submission = _Submission(checked, () if sealed else tuple(disclosures), now, seen, companion, sealed, dry_run)
         try:
             if admitted is None and not sealed:
                 self._check_new(checked)
-            return self._commits.submit(lambda connection: self._append(connection, submission))
+            receipt = self._commits.submit(lambda connection: self._append(connection, submission))
+        except _JudgedError as judged:
+            receipt = judged.receipt
         except (StatementError, BomGraphError):
             # The same statement may be here, signed again and sent without its disclosures. Then that decides.
             with snapshot(self._engine) as connection:
                 if (known := _known(connection, checked.statement)) is not None:
                     return known
             raise
+        if receipt.existed or checked.record is None:
+            return receipt
+        signed = checked.statement.issued_at.astimezone(UTC).date()
+        return replace(receipt, findings=annotate(checked.record, self._background, signed=signed))
 
     def _check_new(self, checked: Entry) -> None:
         """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
@@ -148,7 +174,8 @@ class Intake:
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
         if (known := _known(connection, statement)) is not None:
-            self._keep_disclosures(connection, known.leaf_hash, submission.disclosures)
+            if not submission.dry_run:
+                self._keep_disclosures(connection, known.leaf_hash, submission.disclosures)
             return known
 
         def under_lock(appended: list[Appended]) -> None:
@@ -162,7 +189,10 @@ class Intake:
                         session.commit()
 
         placed = append(connection, [leaf_bytes(statement.token)], under_lock)[0]
-        return Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
+        receipt = Receipt(placed.origin, placed.index, placed.leaf_hash.hex(), placed.existed)
+        if submission.dry_run:
+            raise _JudgedError(receipt)
+        return receipt
 
     def _check_meanwhile(self, connection: Connection, index: int, submission: _Submission) -> None:
         """Check what depends on entries that others may have appended since the first check."""
@@ -312,6 +342,7 @@ class _Submission:
     governed_by: int
     companion: Companion | None
     withheld: bool
+    dry_run: bool
 
 
 def _check_size(disclosures: Sequence[str]) -> None:

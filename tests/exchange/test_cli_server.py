@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from exchange.cli.audit import run_audit
-from exchange.cli.server_commands import run_demo, run_push, run_serve
+from exchange.cli.partner import Login, run_push
+from exchange.cli.server_commands import run_demo, run_serve
 from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings
@@ -159,6 +160,10 @@ def test_an_audit_without_a_data_folder(elsewhere: Path, capsys: pytest.CaptureF
     one_line(capsys)
 
 
+def push(file: Path, address: str, folder: Path, *, as_json: bool = False) -> int:
+    return run_push([str(file)], Login(address, data=folder), None, dry_run=False, as_json=as_json)
+
+
 def test_a_statement_is_pushed_and_a_bad_one_refused(
     sqlite_exchange: Exchange, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,17 +182,21 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
     }
     with serving(Settings.model_validate(settings)) as running:
         for existed in (False, True):
-            assert run_push(good, running.address, folder, as_json=True) == 0
+            assert push(good, running.address, folder, as_json=True) == 0
             found = json.loads(capsys.readouterr().out)
-            assert found["existed"] is existed
-        assert run_push(bad, running.address, folder, as_json=False) == 1
-        assert "disclosures" in one_line(capsys)
-        for file in (text, elsewhere / "nothing"):
-            assert run_push(file, running.address, folder, as_json=False) == 2
-            one_line(capsys)
-        assert run_push(good, running.address, elsewhere / "other", as_json=False) == 2
+            assert (found["accepted"], found["existed"]) == (1, int(existed))
+            assert found["statements"][0]["existed"] is existed
+        assert push(bad, running.address, folder) == 1
+        refused, counted = capsys.readouterr().err.splitlines()
+        assert "disclosures" in refused
+        assert counted == "0 admitted, 1 refused"
+        assert push(text, running.address, folder) == 1
+        assert "not a signed statement" in capsys.readouterr().err
+        assert push(elsewhere / "nothing", running.address, folder) == 2
+        one_line(capsys)
+        assert push(good, running.address, elsewhere / "other") == 2
         assert "other" in one_line(capsys)
-    assert run_push(good, running.address, folder, as_json=False) == 1
+    assert push(good, running.address, folder) == 1
     assert "no answer" in one_line(capsys)
 
 
