@@ -123,7 +123,6 @@ class Intake:
         With `dry_run` nothing is written: the statement is checked as if it were to come in now, those checks too that need the lock
         on the head. The index is then where it would have come; of a statement that is here, where it is.
 
-
         The same signing input again returns the entry it already has, with or without its disclosures; the same bytes do so even after
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
         handed over take their place.
@@ -159,7 +158,7 @@ class Intake:
                 if (known := _known(connection, checked.statement)) is not None:
                     return known
             raise
-        if receipt.existed or checked.record is None:
+        if receipt.existed or sealed or checked.record is None:
             return receipt
         signed = checked.statement.issued_at.astimezone(UTC).date()
         return replace(receipt, findings=annotate(checked.record, self._background, signed=signed))
