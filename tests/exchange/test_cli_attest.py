@@ -91,18 +91,20 @@ def test_a_real_exchange_takes_it_in(desk: Desk) -> None:
             assert desk.run("statement", "verify", statement, "--trust", settings.data / "trust").code == 0
             return desk.run("push", statement, "--server", running.address, "--data", settings.data, "--json")
 
-        receipt = push(SMALL, "first")
-        assert receipt.code == 0, receipt.err
+        pushed = push(SMALL, "first")
+        assert pushed.code == 0, pushed.err
+        (receipt,) = pushed.json["statements"]
         citing = (
             f"inputs: [{{name: part, product: '{CATHODES}/x', amount: 1, unit: t, obtained: measured, "
-            f"citation: {{origin: '{ledger}', index: INDEX, leaf_hash: {receipt.json['leaf_hash']}}}}}]\n"
+            f"citation: {{origin: '{ledger}', index: INDEX, leaf_hash: {receipt['leaf_hash']}}}}}]\n"
         )
         other = SMALL.replace("/x", "/y")
-        assert push(other + citing.replace("INDEX", str(receipt.json["index"])), "second").code == 0
+        assert push(other + citing.replace("INDEX", str(receipt["index"])), "second").code == 0
         for number, index in (("third", "0"), ("fourth", "900")):
             refused = push(other + citing.replace("INDEX", index), number)
             assert refused.code == 1
-            assert "/citation" in refused.error
+            (verdict,) = refused.json["statements"]
+            assert "/citation" in verdict["where"]
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.name)

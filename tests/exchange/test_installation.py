@@ -107,7 +107,7 @@ def check_whole(installation: Installation) -> None:
     with snapshot(installation.engine) as connection:
         report = audit(connection, installation.trust_file.key, None)
         assert report.size == head(connection).size
-    assert len(list((installation.folder / "keys").iterdir())) == 9, "six keys and three certificates"
+    assert len(list((installation.folder / "keys").iterdir())) == 10, "seven keys and three certificates"
     for name in PRIVATE:
         assert stat.S_IMODE((installation.folder / name).stat().st_mode) == 0o600, name
     assert (installation.folder / "trust").read_bytes() == installation.trust_file.document()
