@@ -22,6 +22,8 @@ def test_answers_are_as_described(tmp_path: Path) -> None:
         order = [
             *("run", f"{running.address}/api/v1/openapi.json"),
             *("--header", f"Authorization: Bearer {running.services.installation.token}"),
+            # Its lines are a body that schemathesis can't write; tests/exchange/test_stream.py does.
+            *("--exclude-path", "/api/v1/statements/stream"),
             *("--max-examples", "10", "--seed", "1", "--exclude-checks", LEFT_OUT, "--no-color"),
         ]
         run = subprocess.run(
