@@ -20,6 +20,7 @@ from exchange.kinds import ROLE_GRANT, Policy, RoleGrant, kind_of, read_open, re
 from ledger import leaf_hash
 from signer import (
     KEY_EVENT,
+    RETRACTIONS,
     CitableLog,
     Citation,
     KeyRegister,
@@ -32,6 +33,7 @@ from signer import (
     leaf_bytes,
     peek,
     read_key_event,
+    read_retraction,
     verify,
 )
 
@@ -132,5 +134,10 @@ class Admission:
 
 
 def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:
-    """Yield the path and citation of each line that `statement` discloses. Raises MalformedCitationError."""
-    return citations_of(statement.claims, kind_of(statement.vct).profile.lists)
+    """Yield the path and citation of each line that `statement` discloses, and of what it takes back. Raises MalformedCitationError."""
+    if statement.vct in RETRACTIONS:
+        retraction = read_retraction(statement)
+        yield "target", retraction.target
+        if retraction.replacement is not None:
+            yield "replacement", retraction.replacement
+    yield from citations_of(statement.claims, kind_of(statement.vct).profile.lists)

@@ -23,6 +23,7 @@ from exchange.access import Principal
 from exchange.api import (
     SESSION_COOKIE,
     Rates,
+    calculations_router,
     events_router,
     identity_router,
     install_problems,
@@ -38,6 +39,8 @@ from exchange.web import STATIC, page_router
 COOKIE = "packtrace_token"
 DISPATCH_SECONDS = 1.0
 ENROL_SECONDS = 1.0
+CALCULATE_SECONDS = 0.5
+WATCH_SECONDS = 1.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -71,15 +74,21 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         publisher, dispatcher = services.publisher, services.dispatcher
+        batches, watch = services.batches, services.watch
         clock = start_clock(
             Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
             Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
             Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
+            Job(batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
+            Job(watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
         )
         yield
+        batches.end_soon()
         clock.shutdown()
         publisher.stop()
         dispatcher.stop()
+        batches.stop()
+        watch.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -98,6 +107,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
     install_problems(app)
     app.include_router(router)
+    app.include_router(calculations_router)
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(ledger_router)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.access import Principal
-from exchange.calculation import Calculation, Exporter
+from exchange.calculation import Batches, Calculation, Decisions, Exporter, Watch, stored_document
 from exchange.cosigning import Witnesses, load_policy
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
 from exchange.identity import Accounts, ApiClients, Directory, Registrations
@@ -35,6 +35,9 @@ class Services:
     registrations: Registrations
     sharing: Sharing
     calculation: Calculation
+    decisions: Decisions
+    batches: Batches
+    watch: Watch
     exporter: Exporter
     witnesses: Witnesses
     publisher: Publisher
@@ -76,6 +79,9 @@ def wire(
     registrations = Registrations(engine, installation.operator, clock, random, holder)
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock)
+    decisions = Decisions(engine, calculation, sharing, accounts, clock)
+    batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random)
+    watch = Watch(engine, sharing, stored_document, holder=holder, clock=clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
@@ -102,6 +108,9 @@ def wire(
         registrations,
         sharing,
         calculation,
+        decisions,
+        batches,
+        watch,
         exporter,
         witnesses,
         publisher,

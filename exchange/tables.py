@@ -2,7 +2,17 @@
 
 from sqlmodel import SQLModel
 
-from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.calculation.tables import (
+    CandidateRow,
+    CurrentRow,
+    ExportRow,
+    JobItemRow,
+    JobRow,
+    ResultInputRow,
+    ResultRow,
+    StaleRow,
+    WatchRow,
+)
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import (
     ClientRow,
@@ -15,7 +25,7 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
 from exchange.lease import LeaseRow
 from exchange.sharing.tables import GrantRow
 from ledger.store import metadata as ledger_metadata
@@ -25,7 +35,9 @@ METADATA = [ledger_metadata, SQLModel.metadata]
 
 __all__ = [
     "METADATA",
+    "CandidateRow",
     "ClientRow",
+    "CurrentRow",
     "DeliveryRow",
     "DisclosureRow",
     "EventRow",
@@ -33,16 +45,22 @@ __all__ = [
     "GrantRow",
     "IdentifierRow",
     "InvitationRow",
+    "JobItemRow",
+    "JobRow",
     "LeaseRow",
     "MemberRow",
     "OrganisationRow",
     "ProductLinkRow",
     "RegistrationRow",
     "ReleaseRow",
+    "ResultInputRow",
     "ResultRow",
     "RetiredCertificateRow",
     "SessionRow",
     "SiteRow",
+    "StaleRow",
     "StatementRow",
     "SubscriptionRow",
+    "SupersededRow",
+    "WatchRow",
 ]

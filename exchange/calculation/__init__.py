@@ -1,8 +1,30 @@
-"""Calculation: results are computed from what one reader may see, stored once, never changed, and exported as evidence."""
+"""Calculation: results are computed from what one reader may see, stored once, never changed, and exported as evidence.
 
+Many are computed as a batch; which of them something newer makes stale is watched, and their readers decide.
+"""
+
+from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
+from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.export import Exporter, NotPublishedError
-from exchange.calculation.results import Calculation
+from exchange.calculation.results import Calculation, stored_document
 from exchange.calculation.stale import StaleResult
-from exchange.calculation.tables import ExportRow, ResultRow
+from exchange.calculation.tables import ExportRow, JobRow, ResultRow
+from exchange.calculation.watch import Watch
 
-__all__ = ["Calculation", "ExportRow", "Exporter", "NotPublishedError", "ResultRow", "StaleResult"]
+__all__ = [
+    "MAX_ITEMS",
+    "Batches",
+    "Calculation",
+    "Decisions",
+    "Effect",
+    "ExportRow",
+    "Exporter",
+    "JobRow",
+    "Mark",
+    "NotPublishedError",
+    "Outcome",
+    "ResultRow",
+    "StaleResult",
+    "Watch",
+    "stored_document",
+]

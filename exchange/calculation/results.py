@@ -17,6 +17,7 @@ from exchange.access import Principal
 from exchange.assembly import Demand, compute
 from exchange.calculation.stale import StaleResult, judge
 from exchange.calculation.tables import ResultRow
+from exchange.calculation.watch import index_result
 from exchange.errors import DamagedError, NotFoundError
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, spoken_for
@@ -44,14 +45,23 @@ class Calculation:
         Raises RefusedError with its findings, RuleSetError for an unknown rule set, RightsError for another's reader.
         """
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
-        found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
+        evidence = self._sharing.evidence_for(reader)
+        return self.store(reader, evidence, self.computed(evidence, demand, rule_set_id))
+
+    def store(self, reader: str, evidence: Evidence, found: Document) -> tuple[str, Document]:
+        """Keep a result that was computed from a reader's evidence; return its digest and document. Stored already, it stays as it is."""
         name = digest(found)
         with begin(self._engine) as connection:
-            session = Session(connection)
-            if session.get(ResultRow, name) is None:
-                session.add(self._row(name, reader, found))
-                session.flush()
+            self.add(Session(connection), name, reader, evidence, found)
         return name, found
+
+    def add(self, session: Session, name: str, reader: str, evidence: Evidence, found: Document) -> None:
+        """Keep a result in the caller's transaction, with what it rests on."""
+        if session.get(ResultRow, (name, reader)) is None:
+            row = self._row(name, reader, found)
+            session.add(row)
+            session.flush()
+            index_result(session, self._sharing, row, found, evidence)
 
     def result(self, actor: Principal, name: str) -> Document:
         """Return a stored result of the actor's by its digest.
@@ -61,10 +71,10 @@ class Calculation:
         actor.require("data:read")
         query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
         with snapshot(self._engine) as connection:
-            row = Session(connection).exec(query).one_or_none()
+            row = Session(connection).exec(query).first()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            return _stored(row)
+            return stored_document(row)
 
     def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
         """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.
@@ -74,7 +84,7 @@ class Calculation:
         actor.require("data:read")
         query = select(ResultRow).where(spoken_for(actor, col(ResultRow.reader))).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
-            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+            stored = [(row.digest, stored_document(row)) for row in Session(connection).exec(query).all()]
         # By what the digest covers; the columns beside the document are for queries.
         newest = {(found["demand"]["product"], found["rule_set"]["id"]): (name, found) for name, found in stored}
         return [newest[key] for key in sorted(newest)]
@@ -86,7 +96,7 @@ class Calculation:
         """
         query = select(ResultRow).where(col(ResultRow.reader) == reader).order_by(col(ResultRow.computed_at))
         with snapshot(self._engine) as connection:
-            stored = [(row.digest, _stored(row)) for row in Session(connection).exec(query).all()]
+            stored = [(row.digest, stored_document(row)) for row in Session(connection).exec(query).all()]
         newest = {
             (found["demand"]["product"], found["demand"]["flow"] or "", found["rule_set"]["id"]): (name, found)
             for name, found in stored
@@ -94,13 +104,14 @@ class Calculation:
         evidence, judged = self._sharing.evidence_for(reader), []
         for done, key in enumerate(sorted(newest), 1):
             name, found = newest[key]
-            again = partial(self._computed, evidence, Demand(key[0], key[1] or None), key[2])
+            again = partial(self.computed, evidence, Demand(key[0], key[1] or None), key[2])
             judged.append(judge(name, found, evidence, again))
             if progress is not None:
                 progress(done, len(newest))
         return [one for one in judged if one is not None]
 
-    def _computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
+    def computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
+        """Compute a demand from evidence; nothing is stored. Raises RefusedError, RuleSetError."""
         rule_set = load_rule_set(rule_set_id)
         releases = [load_release(name) for name in rule_set.factor_releases]
         return document(compute(evidence, demand, rule_set, releases, self._policy))
@@ -119,7 +130,7 @@ class Calculation:
         )
 
 
-def _stored(row: ResultRow) -> Document:
+def stored_document(row: ResultRow) -> Document:
     """Return the document of a row, once its bytes have the digest that they were stored under."""
     data = row.document.encode()
     if hashlib.sha256(data).hexdigest() != row.digest:

@@ -25,10 +25,11 @@ from exchange.errors import DoubleClaimError, JtiReusedError, StatementError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
+from exchange.intake.retracting import check_retraction, write_retraction
 from exchange.intake.tables import DisclosureRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
-from signer import KEY_EVENT, Statement, check_cited, leaf_bytes, read_key_event
+from signer import KEY_EVENT, RETRACTIONS, Statement, check_cited, leaf_bytes, read_key_event
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
@@ -95,8 +96,8 @@ class Intake:
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
         handed over take their place.
         Raises what `Admission.check` and `Background.check` raise, StatementError (not whole, or citing what is seen to be about
-        another product), JtiReusedError, DoubleClaimError, CitationError, CycleError; then nothing was written. And what
-        `GroupCommit.submit` raises: QueueFullError, for instance.
+        another product), JtiReusedError, DoubleClaimError, CitationError, CycleError, and what `check_retraction` raises; then nothing
+        was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
@@ -156,6 +157,8 @@ class Intake:
             admission, _seen = self._admissions.current(connection)
             admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
         _check_cited(connection, checked.statement)
+        if checked.statement.vct in RETRACTIONS:
+            check_retraction(Session(connection), checked.statement)
         if isinstance(checked.record, CertificateRetirement):
             _check_retired_once(Session(connection), checked.record)
         if checked.record is not None:
@@ -212,10 +215,10 @@ def _check_size(disclosures: Sequence[str]) -> None:
 def _check_whole(checked: Entry) -> None:
     """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
     statement, record = checked.statement, checked.record
-    if record is None:
+    if record is None and statement.vct not in RETRACTIONS:
         return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
-    if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
+    if named is None or not statement.claims.keys() >= set(named) or not (record is None or record.is_whole):
         raise StatementError(
             "not all disclosures were handed over",
             where="disclosures",
@@ -382,6 +385,8 @@ def _write_rows(connection: Connection, index: int, submission: _Submission) -> 
     if submission.disclosures:
         kept = {"leaf_hash": checked.leaf_hash, "disclosures": "~".join(submission.disclosures)}
         connection.execute(_ADD_DISCLOSURES, kept)
+    if statement.vct in RETRACTIONS:
+        write_retraction(connection, index, statement)
     if statement.vct == KEY_EVENT.vct:
         _tell_owner(connection, index, submission)
     components = sorted(_components(record)) if record is not None and product is not None else []

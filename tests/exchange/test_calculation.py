@@ -82,7 +82,10 @@ def test_a_result_of_nothing_is_kept_and_shown_as_missing(
         assert '<span class="figure">missing</span>' in text
         assert "0.000000" not in text
     with snapshot(exchange.services.installation.engine) as connection:
-        assert Session(connection).get_one(ResultRow, found["digest"]).headline is None
+        assert (
+            Session(connection).exec(select(ResultRow).where(ResultRow.digest == found["digest"])).one().headline
+            is None
+        )
 
 
 def test_a_new_statement_gives_a_new_result_beside_the_old_one(
@@ -109,7 +112,7 @@ def test_a_headline_of_any_size_is_stored(exchange: Exchange, maker: Member) -> 
     value = float(found["result"]["headline"]["value"])
     assert value > 1e120
     with snapshot(exchange.services.installation.engine) as connection:
-        row = Session(connection).get_one(ResultRow, found["digest"])
+        row = Session(connection).exec(select(ResultRow).where(ResultRow.digest == found["digest"])).one()
         assert row.headline is not None
         assert float(row.headline) == value
 
@@ -122,7 +125,7 @@ def test_a_stored_result_that_was_changed_is_neither_shown_nor_exported(
     exchange.publish()
     name = found["digest"]
     with begin(exchange.services.installation.engine) as connection:
-        text = Session(connection).get_one(ResultRow, name).document
+        text = Session(connection).exec(select(ResultRow).where(ResultRow.digest == name)).one().document
         headline = found["result"]["headline"]["printed"]
         forged = {"document": text.replace(headline, "1" + headline, 1), "digest": "ab" * 32}[changed]
         connection.execute(update(ResultRow).where(col(ResultRow.digest) == name).values({changed: forged}))
