@@ -26,6 +26,7 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Engine
 
 from bom_graph import Background
+from exchange.calculation import check_attested
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
@@ -116,7 +117,15 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(engine, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed_to)
+        intake = Intake(
+            engine,
+            admissions,
+            background,
+            clock,
+            max_waiting=max_waiting,
+            disclosed=disclosed_to,
+            attested=check_attested,
+        )
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )

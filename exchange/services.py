@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.access import Principal
-from exchange.calculation import Batches, Calculation, Decisions, Exporter, Watch, stored_document
+from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cosigning import Witnesses, load_policy
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
 from exchange.identity import Accounts, ApiClients, Directory, Registrations
@@ -36,6 +36,7 @@ class Services:
     sharing: Sharing
     calculation: Calculation
     decisions: Decisions
+    drafts: Drafts
     batches: Batches
     watch: Watch
     exporter: Exporter
@@ -109,6 +110,7 @@ def wire(
         sharing,
         calculation,
         decisions,
+        Drafts(calculation, sharing),
         batches,
         watch,
         exporter,

@@ -145,6 +145,12 @@ def keep(request: Request, digest: Hash, body: KeepBody, actor: Calculator) -> N
     services_of(request).decisions.keep(actor, digest, body.reason)
 
 
+@calculations_router.post("/footprints/{digest}/draft")
+def draft(request: Request, digest: Hash, actor: Calculator) -> dict[str, Any]:
+    """The claims of a product-footprint by a result about a product of one's own, unsigned: a form that `packtrace attest` signs."""
+    return {"kind": "product-footprint", **services_of(request).drafts.draft(actor, digest)}
+
+
 def _job(row: JobRow) -> dict[str, Any]:
     return {
         "id": row.id,

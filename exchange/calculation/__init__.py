@@ -5,6 +5,7 @@ Many are computed as a batch; which of them something newer makes stale is watch
 
 from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
 from exchange.calculation.deciding import Decisions, Effect, Mark
+from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
 from exchange.calculation.results import Calculation, stored_document
 from exchange.calculation.stale import StaleResult
@@ -16,6 +17,7 @@ __all__ = [
     "Batches",
     "Calculation",
     "Decisions",
+    "Drafts",
     "Effect",
     "ExportRow",
     "Exporter",
@@ -26,5 +28,6 @@ __all__ = [
     "ResultRow",
     "StaleResult",
     "Watch",
+    "check_attested",
     "stored_document",
 ]

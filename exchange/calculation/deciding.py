@@ -16,8 +16,8 @@ from exchange.access import Principal
 from exchange.assembly import Demand
 from exchange.calculation.results import Calculation
 from exchange.calculation.stale import StaleResult, judge, weighty
-from exchange.calculation.tables import ResultRow, StaleRow
-from exchange.errors import ConflictError, NotFoundError
+from exchange.calculation.tables import StaleRow
+from exchange.errors import ConflictError
 from exchange.events import emit
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, spoken_for
@@ -78,8 +78,8 @@ class Decisions:
 
     def effect(self, actor: Principal, name: str) -> Effect:
         """Recalculate a result of the actor's from what its reader sees today; nothing is stored."""
-        before = self._calculation.result(actor, name)
-        return self._effect(name, before, self._sharing.evidence_for(self._reader(actor, name)))[0]
+        before, reader = self._calculation.result_and_reader(actor, name)
+        return self._effect(name, before, self._sharing.evidence_for(reader))[0]
 
     def accept(self, actor: Principal, name: str, effect: str) -> str:
         """Store the recalculated result in the old one's place and return its digest.
@@ -87,10 +87,9 @@ class Decisions:
         `effect` names the outcome that the actor saw. ConflictError where it would be another now, where the result isn't stale, or
         somebody decided meanwhile; RefusedError where it is refused today.
         """
-        reader = self._reader(actor, name)
+        before, reader = self._calculation.result_and_reader(actor, name)
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
         evidence = self._sharing.evidence_for(reader)
-        before = self._calculation.result(actor, name)
         now, after = self._effect(name, before, evidence)
         if now.id != effect:
             raise ConflictError(
@@ -112,7 +111,7 @@ class Decisions:
 
     def keep(self, actor: Principal, name: str, reason: str) -> None:
         """Keep a stale result, for a reason. ConflictError where it isn't stale, or somebody decided meanwhile."""
-        reader = self._reader(actor, name)
+        _found, reader = self._calculation.result_and_reader(actor, name)
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
         with begin(self._engine) as connection, Session(connection) as session:
             self._decide(session, actor, reader, name, "kept", reason, None)
@@ -142,14 +141,6 @@ class Decisions:
                 where="digest",
                 remedy="look at what is said of it under /stale",
             )
-
-    def _reader(self, actor: Principal, name: str) -> str:
-        mine = (col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
-        with snapshot(self._engine) as connection, Session(connection) as session:
-            found = session.exec(select(ResultRow.reader).where(*mine)).first()
-        if found is None:
-            raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-        return found
 
     def _again(self, before: Document, evidence: Evidence) -> Document:
         demand = Demand(before["demand"]["product"], before["demand"]["flow"])

@@ -68,13 +68,17 @@ class Calculation:
 
         NotFoundError where there is none or it is another's, DamagedError where its bytes were changed.
         """
+        return self.result_and_reader(actor, name)[0]
+
+    def result_and_reader(self, actor: Principal, name: str) -> tuple[Document, str]:
+        """Return a stored result as `result` does, and whose it is."""
         actor.require("data:read")
         query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
         with snapshot(self._engine) as connection:
             row = Session(connection).exec(query).first()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            return stored_document(row)
+            return stored_document(row), row.reader
 
     def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
         """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.

@@ -66,6 +66,16 @@ def run_push(file: Path, server: str, data: Path | None, *, as_json: bool) -> in
     return connected(server, data, command)
 
 
+def run_draft(digest: str, server: str, data: Path | None) -> int:
+    """Print the form of a product-footprint by a stored result."""
+
+    def command(client: Client) -> int:
+        say_json(client.draft(digest))
+        return DONE
+
+    return connected(server, data, command)
+
+
 def connected(server: str, data: Path | None, command: Callable[[Client], int]) -> int:
     """Run a command with a client of the exchange at `server`, which sends the data folder's token."""
 

@@ -19,7 +19,16 @@ from sqlalchemy import Connection, Engine, Executable, bindparam, sql
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
+from bom_graph import (
+    Background,
+    BillOfMaterials,
+    BomGraphError,
+    CertificateRetirement,
+    CycleError,
+    Lines,
+    ProductFootprint,
+    Record,
+)
 from exchange.admission import citations
 from exchange.errors import DoubleClaimError, JtiReusedError, StatementError
 from exchange.events import emit
@@ -41,6 +50,8 @@ _QUERY = 500  # products asked for at once, well below what either database take
 Companion = Callable[[Session, int], None]
 #: Returns the disclosures that an organisation may see of the statement with this leaf hash (hex).
 Disclosed = Callable[[Connection, str, str], Sequence[str]]
+#: Checks that a footprint says what the result that it names says, where it is a stored one of this issuer. StatementError.
+Attested = Callable[[Connection, str, ProductFootprint], None]
 
 
 # Built once: every statement asks them.
@@ -80,9 +91,11 @@ class Intake:
         *,
         max_waiting: int = MAX_WAITING,
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
+        attested: Attested = lambda _connection, _issuer, _record: None,
     ) -> None:
         self._engine = engine
         self._disclosed = disclosed
+        self._attested = attested
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -130,6 +143,9 @@ class Intake:
         if checked.record is not None:
             self._background.check(checked.record)
             self._check_products(checked)
+        if isinstance(checked.record, ProductFootprint):
+            with snapshot(self._engine) as connection:
+                self._attested(connection, checked.statement.issuer, checked.record)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
