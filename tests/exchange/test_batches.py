@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 from sqlmodel import Session, select
 
+from bom_graph.rules import rule_set_ids
 from exchange.calculation import Batches, Calculation, batches
 from exchange.calculation.tables import JobRow, ResultRow
 from ledger.store import snapshot
 from tests.exchange.test_retractions import stated
 from tests.flow.accounts import Company
-from tests.flow.world import EVERBATT, Exchange, Member, open_services
+from tests.flow.process import PACKTRACE, ROOT, environment
+from tests.flow.world import EVERBATT, PASSPHRASE, Exchange, Member, open_services
 
 
 @pytest.fixture
@@ -124,6 +129,50 @@ def test_a_killed_calculation_is_resumed_by_another_process(
     with snapshot(exchange.services.installation.engine) as connection:
         stored = Session(connection).exec(select(ResultRow.digest)).all()
     assert sorted(stored) == sorted(one["result"] for one in found["items"])
+
+
+def test_a_server_that_is_killed_in_the_middle_loses_nothing(exchange: Exchange, maker: Member) -> None:
+    """A real process, ended by SIGKILL; its lease ends by itself, and another goes on."""
+    names = [f"part-{number}" for number in range(12)]
+    for number, name in enumerate(names, 1):
+        stated(maker, str(number), name)
+    body = {
+        "reader": maker.uri,
+        "demands": [{"product": maker.product(name)} for name in names],
+        "rule_sets": list(rule_set_ids()),
+    }
+    job = exchange.http.post("/api/v1/calculations", json=body).json()["id"]
+    folder = str(exchange.services.installation.folder)
+    variables = environment(database_url=exchange.url, passphrase=PASSPHRASE)
+    with subprocess.Popen(
+        [*PACKTRACE, "serve", "--data", folder, "--port", "0"],
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while shown(exchange, job)["done"] < 3 and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            process.kill()
+    cut = shown(exchange, job)
+    assert cut["state"] == "running"
+    assert 3 <= cut["done"] < cut["total"]
+    exchange.clock.now = datetime.now(UTC) + timedelta(seconds=20)
+    exchange.services.batches.tick()
+    found = shown(exchange, job)
+    assert (found["state"], found["done"]) == ("done", found["total"])
+    items = [
+        one
+        for start in range(-1, found["total"], 200)
+        for one in shown(exchange, job, f"?limit=200&after={start}")["items"]
+    ]
+    done = [one["result"] for one in items if one["state"] == "done"]
+    assert len(items) == found["total"] == len(done) + found["refused"]
+    with snapshot(exchange.services.installation.engine) as connection:
+        assert set(done) <= set(Session(connection).exec(select(ResultRow.digest)).all())
 
 
 def test_what_kills_the_process_again_and_again_ends_failed(
