@@ -58,10 +58,10 @@ class CurrentRow(SQLModel, table=True):
     computed_at: datetime = Field(sa_type=UtcTime)
 
 
-class ResultInputRow(SQLModel, table=True):
+class RestsOnRow(SQLModel, table=True):
     """A current result rests on `key`, as of a ledger of `size`: leaf hash of an entry, hash of a product, digest of rules."""
 
-    __tablename__ = "exchange_result_input"
+    __tablename__ = "exchange_rests_on"
 
     key: str = Field(max_length=64, primary_key=True)
     result: str = Field(max_length=64, primary_key=True, index=True)

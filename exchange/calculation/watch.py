@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from bom_graph import Background, Lines
-from exchange.calculation.tables import CandidateRow, CurrentRow, ResultInputRow, ResultRow, StaleRow, WatchRow
+from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultRow, StaleRow, WatchRow
 from exchange.errors import DamagedError
 from exchange.events import emit
 from exchange.evidence import Evidence
@@ -102,7 +102,7 @@ class Watch:
             watch = session.get(WatchRow, "rules") or WatchRow(name="rules", position="{}")
             for cause, digest in json.loads(watch.position).items():
                 if now.get(cause) != digest:
-                    for row in session.exec(select(ResultInputRow).where(col(ResultInputRow.key) == digest)).all():
+                    for row in session.exec(select(RestsOnRow).where(col(RestsOnRow.key) == digest)).all():
                         _mark(session, row.result, row.reader, cause, self._clock())
             watch.position = json.dumps(now)
             session.add(watch)
@@ -150,7 +150,7 @@ def index_result(
     if current is not None and current.result != row.digest:
         if current.computed_at > row.computed_at:
             return
-        for table in (ResultInputRow, CandidateRow):
+        for table in (RestsOnRow, CandidateRow):
             gone = (col(table.result) == current.result, col(table.reader) == row.reader)
             session.execute(delete(table).where(*gone))
     session.merge(
@@ -165,7 +165,7 @@ def index_result(
     )
     size = found["snapshot"]["size"]
     for key in sorted(set(_keys(session, found, evidence))):
-        session.merge(ResultInputRow(key=key, result=row.digest, reader=row.reader, size=size))
+        session.merge(RestsOnRow(key=key, result=row.digest, reader=row.reader, size=size))
     session.flush()
     # What the watch has taken in already and this result doesn't know yet. Shared lock: it takes in no more until this is stored.
     shared = select(WatchRow).where(col(WatchRow.name) == "entries").with_for_update(read=True)
@@ -226,9 +226,9 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
 
 def _resting_on(session: Session, key: str, index: int, only: str | None) -> list[tuple[str, str]]:
     """Result and reader of what rests on `key` and was computed from a ledger without the entry at `index`."""
-    query = select(ResultInputRow).where(col(ResultInputRow.key) == key, col(ResultInputRow.size) <= index)
+    query = select(RestsOnRow).where(col(RestsOnRow.key) == key, col(RestsOnRow.size) <= index)
     if only is not None:
-        query = query.where(col(ResultInputRow.result) == only)
+        query = query.where(col(RestsOnRow.result) == only)
     return [(row.result, row.reader) for row in session.exec(query).all()]
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from bom_graph import Background, FactorRelease, release_bytes
 from exchange.calculation import results
-from exchange.calculation.tables import CurrentRow, ResultInputRow, StaleRow, WatchRow
+from exchange.calculation.tables import CurrentRow, RestsOnRow, StaleRow, WatchRow
 from exchange.database import begin
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from ledger.store import snapshot
@@ -163,7 +163,7 @@ def test_an_accepted_result_takes_the_place_of_the_stale_one(exchange: Exchange,
     with snapshot(exchange.services.installation.engine) as connection:
         session = Session(connection)
         assert session.exec(select(CurrentRow.result)).all() == [successor]
-        assert set(session.exec(select(ResultInputRow.result)).all()) == {successor}
+        assert set(session.exec(select(RestsOnRow.result)).all()) == {successor}
     # What comes next makes the new one stale, and no more the old one.
     stated(maker, "5")
     exchange.services.watch.tick()
@@ -245,7 +245,7 @@ def test_results_of_before_the_index_are_indexed(exchange: Exchange, maker: Memb
     digest = computed(exchange, maker, maker.product("part"))
     newer = stated(maker, "3")
     with begin(exchange.services.installation.engine) as connection:
-        for table in (ResultInputRow, CurrentRow):
+        for table in (RestsOnRow, CurrentRow):
             connection.execute(delete(table))
         connection.execute(update(WatchRow).where(col(WatchRow.name) == "results").values(position=""))
     exchange.services.watch.tick()

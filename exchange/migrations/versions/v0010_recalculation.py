@@ -37,14 +37,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reader", "product", "flow", "rule_set", name=op.f("pk_exchange_current_result")),
     )
     op.create_table(
-        "exchange_result_input",
+        "exchange_rests_on",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("result", sa.String(length=64), nullable=False),
         sa.Column("reader", sa.String(length=512), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("key", "result", "reader", name=op.f("pk_exchange_result_input")),
+        sa.PrimaryKeyConstraint("key", "result", "reader", name=op.f("pk_exchange_rests_on")),
     )
-    op.create_index(op.f("ix_exchange_result_input_result"), "exchange_result_input", ["result"], unique=False)
+    op.create_index(op.f("ix_exchange_rests_on_result"), "exchange_rests_on", ["result"], unique=False)
     op.create_table(
         "exchange_watch",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -120,7 +120,7 @@ def downgrade() -> None:
     op.drop_table("exchange_stale_candidate")
     op.drop_table("exchange_stale")
     op.drop_table("exchange_watch")
-    op.drop_table("exchange_result_input")
+    op.drop_table("exchange_rests_on")
     op.drop_table("exchange_current_result")
     with op.batch_alter_table("exchange_result") as table:
         table.drop_constraint(op.f("pk_exchange_result"), type_="primary")
