@@ -20,6 +20,7 @@ from exchange.kinds import ERASURE, ROLE_GRANT, Erasure, Policy, RoleGrant, kind
 from ledger import leaf_hash
 from signer import (
     KEY_EVENT,
+    RETRACTIONS,
     CitableLog,
     Citation,
     KeyRegister,
@@ -32,6 +33,7 @@ from signer import (
     leaf_bytes,
     peek,
     read_key_event,
+    read_retraction,
     verify,
 )
 
@@ -142,5 +144,10 @@ def _check_erases(index: int, statement: Statement) -> None:
 
 
 def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:
-    """Yield the path and citation of each line that `statement` discloses. Raises MalformedCitationError."""
-    return citations_of(statement.claims, kind_of(statement.vct).profile.lists)
+    """Yield the path and citation of each line that `statement` discloses, and of what it takes back. Raises MalformedCitationError."""
+    if statement.vct in RETRACTIONS:
+        retraction = read_retraction(statement)
+        yield "target", retraction.target
+        if retraction.replacement is not None:
+            yield "replacement", retraction.replacement
+    yield from citations_of(statement.claims, kind_of(statement.vct).profile.lists)

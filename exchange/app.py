@@ -27,6 +27,7 @@ from exchange.api import (
     SESSION_COOKIE,
     STREAM_PATH,
     Rates,
+    calculations_router,
     events_router,
     identity_router,
     install_problems,
@@ -46,6 +47,8 @@ COOKIE = "packtrace_token"
 DISPATCH_SECONDS = 1.0
 ENROL_SECONDS = 1.0
 OVERDUE_SECONDS = 60.0
+CALCULATE_SECONDS = 0.5
+WATCH_SECONDS = 1.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -78,16 +81,22 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         publisher, dispatcher = services.publisher, services.dispatcher
+        batches, watch = services.batches, services.watch
         clock = start_clock(
             Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
             Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
             Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
             Job(services.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
+            Job(batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
+            Job(watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
         )
         yield
+        batches.end_soon()
         clock.shutdown()
         publisher.stop()
         dispatcher.stop()
+        batches.stop()
+        watch.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -108,6 +117,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
     install_problems(app)
     app.include_router(router)
+    app.include_router(calculations_router)
     app.include_router(statements_router)
     app.include_router(identity_router)
     app.include_router(events_router)

@@ -252,6 +252,11 @@ class Client:
         answer = self._json("POST", "/api/v1/footprints", body)
         return answer["digest"], answer["result"]
 
+    def draft(self, digest: str) -> dict[str, Any]:
+        """Return the form of a product-footprint by a result about a product of one's own: claims to check, then to sign."""
+        found: dict[str, Any] = self._json("POST", f"/api/v1/footprints/{digest}/draft", {})
+        return found
+
     def evidence(self, reader: str, results: Sequence[str]) -> bytes:
         """Fetch the evidence file of results, waiting until their entries are published (a second or so)."""
         body = {"reader": reader, "results": list(results)}

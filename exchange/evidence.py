@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from bom_graph import ActivityData, Citation, Record, Sealed, Site, name_key
-from signer import Statement
+from signer import RETRACTIONS, Statement, read_retraction
 
 R = TypeVar("R", bound=Record)
 
@@ -38,7 +38,10 @@ def erased_leaf(entry: Entry) -> str | None:
 
 
 class Evidence(Mapping[str, Entry]):
-    """A frozen map leaf hash (hex) -> entry, as of a ledger of `size` entries."""
+    """A frozen map leaf hash (hex) -> entry, as of a ledger of `size` entries.
+
+    What its issuer superseded or withdrew is in the map, and in none of the lists: it counts no more.
+    """
 
     def __init__(self, origin: str, size: int, entries: Iterable[Entry]) -> None:
         self.origin = origin
@@ -50,10 +53,17 @@ class Evidence(Mapping[str, Entry]):
         self._partly_held: dict[tuple[str, type[Record]], list[Entry]] = {}
         #: The entry that erased it, by leaf hash of what was erased.
         self.erased: dict[str, Entry] = {}
+        #: By leaf hash of a statement that its issuer took back: the supersession or withdrawal.
+        self.retracted = self._retractions()
+        self._retracted_about: dict[str, list[Entry]] = {}
         for entry in self._by_hash.values():
             if (leaf := erased_leaf(entry)) is not None:
                 self.erased.setdefault(leaf, entry)
             if entry.record is None:
+                continue
+            if entry.leaf_hash in self.retracted:
+                for product in entry.record.products:
+                    self._retracted_about.setdefault(product, []).append(entry)
                 continue
             kind = type(entry.record)
             self._by_kind.setdefault(kind, []).append(entry)
@@ -91,6 +101,21 @@ class Evidence(Mapping[str, Entry]):
         """Return the entries of record type `kind` by `issuer`, newest first."""
         found = self._by_issuer.get((issuer, kind), [])
         return [(entry, entry.record) for entry in reversed(found) if isinstance(entry.record, kind)]
+
+    def retracted_about(self, product: str) -> Sequence[Entry]:
+        """Return the statements about `product` that count no more, oldest first."""
+        return self._retracted_about.get(product, ())
+
+    def _retractions(self) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for entry in self._by_hash.values():
+            if entry.statement.vct not in RETRACTIONS:
+                continue
+            target = read_retraction(entry.statement).target
+            there = self._by_hash.get(target.leaf_hash)
+            if there is not None and there.index == target.index and there.statement.issuer == entry.statement.issuer:
+                found.setdefault(there.leaf_hash, entry)
+        return found
 
     @cached_property
     def by_site(self) -> Mapping[str, Sequence[tuple[Entry, ActivityData]]]:

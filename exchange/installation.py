@@ -27,6 +27,7 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection, Engine, select
 
 from bom_graph import Background
+from exchange.calculation import check_attested
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
@@ -123,8 +124,16 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        disclosed = partial(_disclosed, vault, clock)
-        intake = Intake(engine, vault, admissions, background, clock, max_waiting=max_waiting, disclosed=disclosed)
+        intake = Intake(
+            engine,
+            vault,
+            admissions,
+            background,
+            clock,
+            max_waiting=max_waiting,
+            disclosed=partial(_disclosed, vault, clock),
+            attested=partial(check_attested, vault),
+        )
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )

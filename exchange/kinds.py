@@ -30,7 +30,7 @@ from bom_graph import (
     why_unreadable,
 )
 from exchange.errors import EvidenceError, StatementError
-from signer import KEY_EVENT, Profile, Statement
+from signer import KEY_EVENT, RETRACTIONS, SUPERSESSION, WITHDRAWAL, Profile, Statement, read_retraction
 
 POLICY_FILE = "policy-1.json"
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -133,6 +133,8 @@ FACTOR_RELEASE = _open("factor-release", Release)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
 POLICY_RELEASE = _open("policy-release", Release)
 KEY_EVENTS = Kind(profile=KEY_EVENT)
+SUPERSESSIONS = Kind(profile=SUPERSESSION)
+WITHDRAWALS = Kind(profile=WITHDRAWAL)
 
 KINDS: Mapping[str, Kind] = {
     kind.vct: kind
@@ -150,6 +152,8 @@ KINDS: Mapping[str, Kind] = {
         RULE_SET_RELEASE,
         POLICY_RELEASE,
         KEY_EVENTS,
+        SUPERSESSIONS,
+        WITHDRAWALS,
     )
 }
 
@@ -172,6 +176,8 @@ def read_record(statement: Statement) -> Record | None:
     kind = kind_of(statement.vct)
     if kind.open_model is not None:
         read_open(statement, kind.open_model)
+    if statement.vct in RETRACTIONS:
+        read_retraction(statement)
     if kind.record is None:
         return None
     claims = {name: value for name, value in statement.claims.items() if name not in _ENVELOPE}

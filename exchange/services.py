@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.access import Principal
-from exchange.calculation import Calculation, Exporter
+from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
@@ -42,6 +42,10 @@ class Services:
     requests: Requests
     boards: Boards
     calculation: Calculation
+    decisions: Decisions
+    drafts: Drafts
+    batches: Batches
+    watch: Watch
     exporter: Exporter
     erasures: Erasures
     witnesses: Witnesses
@@ -90,6 +94,9 @@ def wire(
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
+    decisions = Decisions(engine, calculation, sharing, accounts, clock)
+    batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random, vault=vault)
+    watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     erasures = Erasures(engine, vault, accounts, installation.operator, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
@@ -122,6 +129,10 @@ def wire(
         requests,
         boards,
         calculation,
+        decisions,
+        Drafts(calculation, sharing),
+        batches,
+        watch,
         exporter,
         erasures,
         witnesses,

@@ -2,7 +2,18 @@
 
 from sqlmodel import SQLModel
 
-from exchange.calculation.tables import ExportRow, ResultInputRow, ResultRow
+from exchange.calculation.tables import (
+    CandidateRow,
+    CurrentRow,
+    ExportRow,
+    JobItemRow,
+    JobRow,
+    RestsOnRow,
+    ResultInputRow,
+    ResultRow,
+    StaleRow,
+    WatchRow,
+)
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import (
     ClientRow,
@@ -15,7 +26,7 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
 from exchange.lease import LeaseRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
 from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
@@ -29,7 +40,9 @@ __all__ = [
     "METADATA",
     "AccessRow",
     "AnswerRow",
+    "CandidateRow",
     "ClientRow",
+    "CurrentRow",
     "DataKeyRow",
     "DeliveryRow",
     "ErasureRow",
@@ -40,6 +53,8 @@ __all__ = [
     "HoldRow",
     "IdentifierRow",
     "InvitationRow",
+    "JobItemRow",
+    "JobRow",
     "LeaseRow",
     "MasterKeyRow",
     "MemberRow",
@@ -51,12 +66,16 @@ __all__ = [
     "RegistrationRow",
     "ReleaseRow",
     "RequestRow",
+    "RestsOnRow",
     "ResultInputRow",
     "ResultRow",
     "RetiredCertificateRow",
     "SealedRow",
     "SessionRow",
     "SiteRow",
+    "StaleRow",
     "StatementRow",
     "SubscriptionRow",
+    "SupersededRow",
+    "WatchRow",
 ]

@@ -41,7 +41,7 @@ from ledger import (
     parse_proof,
     verify_inclusion,
 )
-from signer import KEY_EVENT, UNDATED, Interval, SignerError, judge
+from signer import KEY_EVENT, RETRACTIONS, SUPERSESSION, UNDATED, Interval, SignerError, judge
 from signer import Verdict as Standing
 
 TRUST_SUGGESTION = "trust.json"
@@ -144,7 +144,7 @@ class _Verification:
         stated = self._stated_results()
         results = self._results(stated, evidence, rules)
         self._report(list(stated.values()))
-        return self._conclude(trust, results, size)
+        return self._conclude(trust, results, evidence)
 
     def verdict(self, code: str, text: str, error: Any = None, **more: Any) -> Verdict:
         where = remedy = None
@@ -247,6 +247,7 @@ class _Verification:
                 raise RejectedError(f"the statement of entry {first} a second time", where="token", remedy=_REMEDY)
             self.disclosures[entry.leaf_hash] = dict(zip(entry.statement.disclosure_digests, lines, strict=True))
             entries.append(entry)
+        self.retractions = [entry for entry in entries if entry.statement.vct in RETRACTIONS]
         # Judged once all key events of the file are known: a later one may say that a key was not its owner's alone. Key events
         # themselves count through the keys that they brought in; those of uninvolved organisations are here too.
         self.standings = [_standing(entry, self.admission) for entry in entries if entry.statement.vct != KEY_EVENT.vct]
@@ -319,6 +320,9 @@ class _Verification:
             size = stated["snapshot"]["size"]
             if type(size) is not int:
                 raise TypeError("the size of the ledger")
+            # What was taken back before the result counts in none, whether the result says so or not.
+            known = {entry.index for entry in named}
+            named += [entry for entry in self.retractions if entry.index < size and entry.index not in known]
         except (KeyError, TypeError) as error:
             what = f"the result names something that is not in the file: {error}"
             raise RejectedError(what, where=name, remedy=_REMEDY) from None
@@ -358,8 +362,8 @@ class _Verification:
             raise RejectedError("the text is not that of the results", where=REPORT, remedy=_REMEDY)
         self._passed(7, "report", f"{len(stated)} results as printed")
 
-    def _conclude(self, trust: TrustFile, results: list[Document], size: int) -> Verdict:
-        limits = (*self._limits(results, size), *self._known_of_keys())
+    def _conclude(self, trust: TrustFile, results: list[Document], evidence: Evidence) -> Verdict:
+        limits = (*self._limits(results, evidence.size), *self._taken_back(evidence), *self._known_of_keys())
         if suspect := [found for found in self.standings if found.word == "suspect"]:
             text = f"not decidable: {len(suspect)} entries are suspect, the first is entry {suspect[0].index}"
             return self.verdict("not_decidable", text, results=tuple(results), limits=limits)
@@ -393,6 +397,17 @@ class _Verification:
         if names:
             return f"that others are shown the same log rests on the word of the witnesses: {', '.join(names)}"
         return "that others are shown the same log rests on the operator's word: no witness was required to cosign the checkpoint"
+
+    def _taken_back(self, evidence: Evidence) -> tuple[str, ...]:
+        """Which statements of the file their issuers took back; of the others none is known at the checkpoint's size."""
+        lines = []
+        for target, by in evidence.retracted.items():
+            how = "superseded" if by.statement.vct == SUPERSESSION.vct else "withdrawn"
+            index = evidence[target].index
+            lines.append(
+                f"entry {index} was {how} by its issuer at entry {by.index}: it counts in no result of a larger ledger"
+            )
+        return tuple(lines)
 
     def _known_of_keys(self) -> tuple[str, ...]:
         """What the key events say against entries, or beside them; that no time is attested is said once for all."""

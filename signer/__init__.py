@@ -107,6 +107,7 @@ from signer.key_events import (
 from signer.key_register import Enrolment, KeyRegister
 from signer.keys import Algorithm, KeyPair, PublicKey, Signer
 from signer.open_claims import peek
+from signer.retractions import RETRACTIONS, SUPERSESSION, WITHDRAWAL, Retraction, read_retraction
 from signer.rfc9901 import SdJwt, digest_of, verify_sd_jwt
 from signer.sdjwt import join_presentation, split_presentation
 from signer.statements import Issued, Peek, Profile, Statement
@@ -121,7 +122,10 @@ __all__ = [
     "JSON",
     "KEY_EVENT",
     "MAX_TOKEN",
+    "RETRACTIONS",
+    "SUPERSESSION",
     "UNDATED",
+    "WITHDRAWAL",
     "Algorithm",
     "AlgorithmNotAllowedError",
     "AlreadyEnrolledError",
@@ -190,6 +194,7 @@ __all__ = [
     "RepeatedSaltError",
     "ReservedClaimNameError",
     "Resolver",
+    "Retraction",
     "SdJwt",
     "Signer",
     "SignerError",
@@ -237,6 +242,7 @@ __all__ = [
     "read_citation",
     "read_key_event",
     "read_leaf",
+    "read_retraction",
     "read_unverified",
     "replacement_claims",
     "revocation_claims",

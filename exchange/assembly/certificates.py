@@ -286,12 +286,12 @@ def _other_market(site: object, region: object) -> str | None:
 
 
 def _as_corrected(evidence: Evidence, cited: Entry | None) -> tuple[Entry, CertificateRetirement] | None:
-    """The newest retirement of the cited one's name that is held whole; None where the cited one isn't."""
+    """The newest retirement of the cited one's name that is held whole; None where the cited one isn't, or all of them were taken back."""
     record = cited.record if cited is not None else None
     if not isinstance(record, CertificateRetirement) or not record.is_whole:
         return None
     named = evidence.about(str(record.sub), CertificateRetirement)
-    return next((entry, stated) for entry, stated in named if stated.is_whole)
+    return next(((entry, stated) for entry, stated in named if stated.is_whole), None)
 
 
 def _check_claimed_once(evidence: Evidence, claims: list[tuple[Entry, str, Any]], result: Certified) -> None:

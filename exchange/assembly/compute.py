@@ -23,7 +23,7 @@ from bom_graph import (
 )
 from exchange.assembly.draft import ProductSystemDraft
 from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
-from exchange.evidence import Evidence
+from exchange.evidence import Entry, Evidence
 from exchange.kinds import Policy
 
 _UNDIVIDED = {True: "not divided: no battery model is readable", False: "per declared unit"}
@@ -87,7 +87,7 @@ def compute(
         policy_digest=policy.digest,
         origin=evidence.origin,
         snapshot=evidence.size,
-        inputs=tuple(sorted(assembly.used.values(), key=lambda entry: entry.index)),
+        inputs=_inputs(assembly),
         unit=assembly.units[0],
         system=assembly.system(),
         footprint=footprint,
@@ -119,6 +119,14 @@ def _assembled(
         assembly.walk(demand.product)
         assembly.add_scenario(demand.product)
     return assembly
+
+
+def _inputs(assembly: ProductSystemDraft) -> tuple[Entry, ...]:
+    """Return the entries that the result rests on, by index. With what counts no more stands what took it back."""
+    retracted = assembly.evidence.retracted
+    used = list(assembly.used.values())
+    used += [retracted[entry.leaf_hash] for entry in used if entry.leaf_hash in retracted]
+    return tuple(sorted({entry.index: entry for entry in used}.values(), key=lambda entry: entry.index))
 
 
 def _solved(assembly: ProductSystemDraft) -> Footprint:

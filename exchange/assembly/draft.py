@@ -78,6 +78,7 @@ from exchange.assembly.result import Gap
 from exchange.assembly.scenario import read_scenario
 from exchange.assembly.splitting import Split
 from exchange.evidence import Entry
+from signer import SUPERSESSION
 
 #: So many statements of other days are named beside the one that is counted.
 _OTHERS_NAMED = 3
@@ -128,7 +129,7 @@ class ProductSystemDraft(LineEmissions):
             self._refuse(
                 "evidence",
                 product,
-                "no statement about this product is at hand",
+                f"no statement about this product is at hand{self._taken_back(product)}",
                 "name a product whose statements you may see",
             )
             return
@@ -766,9 +767,13 @@ class ProductSystemDraft(LineEmissions):
             self._name_other_rule_sets(product, issuer, where)
             sealed = f": the cited entry {cited.index} isn't wholly disclosed" if cited is not None and unread else ""
             sealed += self._erased([cited] if cited is not None else [])
-            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}"))
+            gone = self._taken_back(product, issuer)
+            self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}{gone}"))
             return
-        if cited is not None and not self._is_as_cited(supplier, cited, where):
+        if cited is not None and (by := self.evidence.retracted.get(cited.leaf_hash)) is not None:
+            what = f"the cited entry {_gone(cited, by)}: what its signer states of the product otherwise is counted"
+            self._find([Finding("citation", "note", where, what, "cite the statement that counts today")])
+        elif cited is not None and not self._is_as_cited(supplier, cited, where):
             return
         effect = self.rule_set.gates.periods.supplier
         self._find(apart(period, self._periods.get(supplier), effect, where=where))
@@ -808,6 +813,15 @@ class ProductSystemDraft(LineEmissions):
             self._use(entry)
         indices, effect = [entry.index for entry in others], self.rule_set.gates.periods.supplier
         self._find(covered(period, self._periods.get(supplier), effect, indices, where=where))
+
+    def _taken_back(self, product: str, issuer: str | None = None) -> str:
+        """Say which statements about a product of which nothing else is known count no more."""
+        gone = []
+        for entry in self.evidence.retracted_about(product):
+            if issuer in (None, entry.statement.issuer):
+                self._use(entry)
+                gone.append(f"entry {_gone(entry, self.evidence.retracted[entry.leaf_hash])}")
+        return f": {', '.join(gone)}" if gone else ""
 
     def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
         """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.
@@ -892,3 +906,9 @@ def _year(period: Period | Sealed | None) -> int | None:
 
 def _word(value: str | Sealed | None) -> str:
     return "sealed" if isinstance(value, Sealed) else value or "not stated"
+
+
+def _gone(entry: Entry, by: Entry) -> str:
+    """By what a statement was taken back."""
+    how = "superseded" if by.statement.vct == SUPERSESSION.vct else "withdrawn"
+    return f"{entry.index} was {how} by entry {by.index}"

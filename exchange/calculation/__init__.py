@@ -1,17 +1,35 @@
-"""Calculation: results are computed from what one reader may see, stored once, never changed, and exported as evidence."""
+"""Calculation: results are computed from what one reader may see, stored once, never changed, and exported as evidence.
 
+Many are computed as a batch; which of them something newer makes stale is watched, and their readers decide.
+"""
+
+from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
+from exchange.calculation.deciding import Decisions, Effect, Mark
+from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
-from exchange.calculation.results import Calculation, forget_results
+from exchange.calculation.results import Calculation, forget_results, stored_document
 from exchange.calculation.stale import StaleResult
-from exchange.calculation.tables import ExportRow, ResultInputRow, ResultRow
+from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
+from exchange.calculation.watch import Watch
 
 __all__ = [
+    "MAX_ITEMS",
+    "Batches",
     "Calculation",
+    "Decisions",
+    "Drafts",
+    "Effect",
     "ExportRow",
     "Exporter",
+    "JobRow",
+    "Mark",
     "NotPublishedError",
+    "Outcome",
     "ResultInputRow",
     "ResultRow",
     "StaleResult",
+    "Watch",
+    "check_attested",
     "forget_results",
+    "stored_document",
 ]

@@ -17,7 +17,7 @@ from exchange.calculation.tables import ExportRow
 from exchange.errors import ExchangeError, RightsError
 from exchange.evidence_file import write_evidence
 from exchange.identity import ReleaseRow
-from exchange.intake.tables import StatementRow
+from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import policy_bytes
 from exchange.report import Document, document_bytes
 from exchange.sharing import Sharing
@@ -26,6 +26,8 @@ from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, entry_folder
 from ledger import format_proof
 from ledger.store import Entry, SignedCheckpoint, begin, entry, inclusion, latest_checkpoint, snapshot
 from signer import digest_of
+
+_QUERY = 500  # entries asked for at once, well below what either database takes as parameters
 
 
 class NotPublishedError(ExchangeError):
@@ -98,7 +100,9 @@ class Exporter:
         self, connection: Connection, takers: Sequence[str], results: dict[str, Document], checkpoint: SignedCheckpoint
     ) -> dict[str, bytes]:
         needed = _named(results.values())
-        indices = sorted(set(needed) | _governing(connection, checkpoint.size))
+        indices = sorted(
+            set(needed) | _governing(connection, checkpoint.size) | _retracting(connection, needed, checkpoint.size)
+        )
         members: dict[str, bytes] = {}
         for index in indices:
             found = entry(connection, index)
@@ -142,6 +146,15 @@ def _governing(connection: Connection, size: int) -> set[int]:
     query = select(StatementRow.index).where(col(StatementRow.vct).in_(GOVERNING_KINDS), StatementRow.index < size)
     releases = select(ReleaseRow.index).where(ReleaseRow.index < size)
     return {0, *session.exec(query).all(), *session.exec(releases).all()}
+
+
+def _retracting(connection: Connection, entries: Iterable[int], size: int) -> set[int]:
+    """Return the entries that took one of `entries` back, after the results too: whoever verifies is to see it."""
+    session, wanted, found = Session(connection), sorted(entries), set[int]()
+    for start in range(0, len(wanted), _QUERY):
+        some = col(SupersededRow.index).in_(wanted[start : start + _QUERY])
+        found |= set(session.exec(select(SupersededRow.by).where(some, col(SupersededRow.by) < size)).all())
+    return found
 
 
 def _rules(results: dict[str, Document]) -> dict[str, bytes]:

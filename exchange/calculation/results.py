@@ -15,7 +15,8 @@ from bom_graph import load_release, load_rule_set
 from exchange.access import Principal
 from exchange.assembly import Demand, compute
 from exchange.calculation.stale import StaleResult, judge
-from exchange.calculation.tables import ResultInputRow, ResultRow
+from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultInputRow, ResultRow
+from exchange.calculation.watch import index_result
 from exchange.errors import DamagedError, ErasedError, NotFoundError
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, spoken_for
@@ -55,38 +56,52 @@ class Calculation:
         Raises RefusedError with its findings, RuleSetError for an unknown rule set, RightsError for another's reader.
         """
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
+        return self.computed_and_kept(reader, demand, rule_set_id)
+
+    def computed_and_kept(self, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
+        """Compute a demand from what `reader` may see now, and keep the result; return its digest and document."""
         while True:
-            found = self._computed(self._sharing.evidence_for(reader), demand, rule_set_id)
-            name = digest(found)
-            if self._store(name, reader, found):
+            evidence = self._sharing.evidence_for(reader)
+            found = self.computed(evidence, demand, rule_set_id)
+            if (name := self.keep(reader, evidence, found)) is not None:
                 return name, found
 
-    def _store(self, name: str, reader: str, found: Document) -> bool:
-        """Store a result, unless it is there; whether what it was made from is still held, since else it is not to be kept."""
-        used = [one["leaf_hash"] for one in found["inputs"] if one["disclosures"]]
+    def keep(self, reader: str, evidence: Evidence, found: Document) -> str | None:
+        """Keep a result that was computed from a reader's evidence, as `add` does, in a transaction of its own."""
         with begin(self._engine) as connection:
-            # Computed from what was granted then; where a grant ended meanwhile, there is no result.
-            used = [item["leaf_hash"] for item in found["inputs"] if item["disclosures"]]
-            self._sharing.took(connection, reader, "result", used)
-            session = Session(connection)
-            for start in range(0, len(used), _QUERY):
-                leaves = used[start : start + _QUERY]
-                # Locked, so that who erases one of them meanwhile comes before, and is seen, or after, and sees this result.
-                locked = select(StatementRow.index).where(col(StatementRow.leaf_hash).in_(leaves))
-                session.exec(locked.with_for_update(read=True)).all()
-                if session.exec(select(ErasureRow).where(col(ErasureRow.leaf_hash).in_(leaves)).limit(1)).first():
-                    return False
-            if session.get(ResultRow, name) is None:
-                session.add(self._row(name, reader, found))
-                session.flush()
-            if not self._is_whole(connection, name):
-                self._vault.erase(connection, "result", [name])
-                self._vault.seal(connection, "result", name, document_bytes(found))
-                connection.execute(sql.delete(ResultInputRow).where(col(ResultInputRow.digest) == name))
-                rows = [{"digest": name, "leaf_hash": leaf} for leaf in _inputs(found)]
-                if rows:
-                    connection.execute(sql.insert(ResultInputRow), rows)
-        return True
+            return self.add(Session(connection), reader, evidence, found)
+
+    def add(self, session: Session, reader: str, evidence: Evidence, found: Document) -> str | None:
+        """Keep a result in the caller's transaction, with what it rests on; return its digest. Kept already, it stays as it is.
+
+        None where something that it was made from was erased meanwhile: then it isn't to be kept. Raises RightsError where a grant ended.
+        """
+        name, connection = digest(found), session.connection()
+        # Computed from what was granted then; where a grant ended meanwhile, there is no result.
+        used = [one["leaf_hash"] for one in found["inputs"] if one["disclosures"]]
+        self._sharing.took(connection, reader, "result", used)
+        for start in range(0, len(used), _QUERY):
+            leaves = used[start : start + _QUERY]
+            # Locked, so that who erases one of them meanwhile comes before, and is seen, or after, and sees this result.
+            locked = select(StatementRow.index).where(col(StatementRow.leaf_hash).in_(leaves))
+            session.exec(locked.with_for_update(read=True)).all()
+            if session.exec(select(ErasureRow).where(col(ErasureRow.leaf_hash).in_(leaves)).limit(1)).first():
+                return None
+        is_new = session.get(ResultRow, (name, reader)) is None
+        if is_new:
+            row = self._row(name, reader, found)
+            session.add(row)
+            session.flush()
+        if not self._is_whole(connection, name):
+            self._vault.erase(connection, "result", [name])
+            self._vault.seal(connection, "result", name, document_bytes(found))
+            connection.execute(sql.delete(ResultInputRow).where(col(ResultInputRow.digest) == name))
+            rows = [{"digest": name, "leaf_hash": leaf} for leaf in _inputs(found)]
+            if rows:
+                connection.execute(sql.insert(ResultInputRow), rows)
+        if is_new:
+            index_result(session, self._vault, self._sharing, row, found, evidence)
+        return name
 
     def _is_whole(self, connection: Connection, name: str) -> bool:
         """Whether the document of a result is there as it was stored."""
@@ -101,13 +116,17 @@ class Calculation:
         NotFoundError where there is none or it is another's, ErasedError where one of its inputs was erased, DamagedError where its
         bytes were changed.
         """
+        return self.result_and_reader(actor, name)[0]
+
+    def result_and_reader(self, actor: Principal, name: str) -> tuple[Document, str]:
+        """Return a stored result as `result` does, and whose it is."""
         actor.require("data:read")
         query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
         with snapshot(self._engine) as connection:
-            row = Session(connection).exec(query).one_or_none()
+            row = Session(connection).exec(query).first()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            return self._stored(connection, row.digest)
+            return stored_document(connection, self._vault, row.digest), row.reader
 
     def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
         """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.
@@ -138,13 +157,14 @@ class Calculation:
         evidence, judged = self._sharing.evidence_for(reader), []
         for done, key in enumerate(sorted(newest), 1):
             name, found = newest[key]
-            again = partial(self._computed, evidence, Demand(key[0], key[1] or None), key[2])
+            again = partial(self.computed, evidence, Demand(key[0], key[1] or None), key[2])
             judged.append(judge(name, found, evidence, again))
             if progress is not None:
                 progress(done, len(newest))
         return [one for one in judged if one is not None]
 
-    def _computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
+    def computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
+        """Compute a demand from evidence; nothing is stored. Raises RefusedError, RuleSetError."""
         rule_set = load_rule_set(rule_set_id)
         releases = [load_release(name) for name in rule_set.factor_releases]
         return document(compute(evidence, demand, rule_set, releases, self._policy))
@@ -165,32 +185,41 @@ class Calculation:
         found = []
         for row in rows:
             try:
-                found.append((row.digest, self._stored(connection, row.digest)))
+                found.append((row.digest, stored_document(connection, self._vault, row.digest)))
             except ErasedError:
                 continue
         return found
 
-    def _stored(self, connection: Connection, name: str) -> Document:
-        """Return the document of a result, once its bytes have the digest that they were stored under."""
-        data = self._vault.open_(connection, "result", name)
-        if data is None:
-            _check_erased(connection, name)
-        if data is None or hashlib.sha256(data).hexdigest() != name:
-            raise DamagedError(
-                "the stored bytes of this result don't have its digest: they were changed in the database",
-                where=f"exchange_sealed, result {name}",
-                remedy="restore that row from a backup, or delete it and compute the footprint again; "
-                "find out who wrote to the database",
-            )
-        found: Document = json.loads(data)
-        return found
+
+def stored_document(connection: Connection, vault: Vault, name: str) -> Document:
+    """Return the document of a result, once its bytes have the digest that they were stored under. Raises ErasedError, DamagedError."""
+    data = vault.open_(connection, "result", name)
+    if data is None:
+        _check_erased(connection, name)
+    if data is None or hashlib.sha256(data).hexdigest() != name:
+        raise DamagedError(
+            "the stored bytes of this result don't have its digest: they were changed in the database",
+            where=f"exchange_sealed, result {name}",
+            remedy="restore that row from a backup, or delete it and compute the footprint again; "
+            "find out who wrote to the database",
+        )
+    found: Document = json.loads(data)
+    return found
 
 
 def forget_results(connection: Connection, vault: Vault, leaf_hash: str) -> int:
-    """Erase the results that were made from a statement; their digests and inputs' names stay. Return how many."""
+    """Erase the results that were made from a statement; their digests and inputs' names stay. Return how many.
+
+    What calculations were refused for may tell of any statement, and goes altogether: whoever asks again is told again.
+    """
     query = sql.select(col(ResultInputRow.digest)).where(col(ResultInputRow.leaf_hash) == leaf_hash)
     names = connection.scalars(query).all()
     vault.erase(connection, "result", names)
+    for start in range(0, len(names), _QUERY):
+        some = names[start : start + _QUERY]
+        for table in (CurrentRow, RestsOnRow, CandidateRow):
+            connection.execute(sql.delete(table).where(col(table.result).in_(some)))
+    vault.erase_all(connection, "findings")
     return len(names)
 
 

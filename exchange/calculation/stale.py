@@ -38,7 +38,7 @@ def judge(
         after = compute_again()
     except (RefusedError, BomGraphError) as error:
         return StaleResult(digest, before, None, ("today it is refused",), str(error))
-    if first_difference(_weighty(before), _weighty(after)) is None:
+    if first_difference(weighty(before), weighty(after)) is None:
         return None
     try:
         moved = difference(before, after)
@@ -48,8 +48,8 @@ def judge(
     return StaleResult(digest, before, after, tuple(_reasons(before, after, evidence)), None, moved)
 
 
-def _weighty(found: Mapping[str, Any]) -> Document:
-    """A result without what alone makes nothing stale: the ledger's size, notes, and entries that only a note speaks of."""
+def weighty(found: Mapping[str, Any]) -> Document:
+    """Return a result without what alone makes nothing stale: the ledger's size, notes, and entries that only a note speaks of."""
     kept = {name: value for name, value in found.items() if name not in ("snapshot", "inputs")}
     return kept | {"findings": [finding for finding in found["findings"] if finding["level"] != "note"]}
 
@@ -85,6 +85,8 @@ def _newer_entries(before: Document, after: Document, evidence: Evidence) -> Ite
         if subject is not None and subject in by_subject:
             replaced.add(by_subject[subject])
             yield f"entry {index}, {subject[1]} of {subject[0]}, has a newer one: entry {by_subject[subject]}"
+        elif one["leaf_hash"] in evidence.retracted:
+            yield f"entry {index} was taken back by entry {evidence.retracted[one['leaf_hash']].index}"
         elif index not in new:
             yield f"entry {index} isn't used any more"
         elif one["disclosures"] != new[index]["disclosures"]:

@@ -387,6 +387,18 @@ def solve(
     sys.exit(guarded(lambda: run_solve(file, rules, draws=monte_carlo, seed=seed, as_json=as_json)))
 
 
+@footprint_app.command("draft")
+def footprint_draft(
+    digest: Annotated[str, typer.Argument(help="A result of the organisation's own product.")],
+    server: Server,
+    data: Data = None,
+) -> None:
+    """Print the unsigned claims of a product-footprint by a result: a form to check, and to sign with `packtrace attest`."""
+    from exchange.cli.server_commands import run_draft
+
+    sys.exit(run_draft(digest, server, data))
+
+
 @footprint_app.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="A result document, or a product-system file (JSON).")],

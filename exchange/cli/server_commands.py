@@ -51,6 +51,16 @@ def run_serve(data: Path | None, port: int | None) -> int:
     return run_with_settings(data, port, command)
 
 
+def run_draft(digest: str, server: str, data: Path | None) -> int:
+    """Print the form of a product-footprint by a stored result."""
+
+    def command(client: Client) -> int:
+        say_json(client.draft(digest))
+        return DONE
+
+    return connected(server, data, command)
+
+
 def connected(
     server: str, data: Path | None, command: Callable[[Client], int], *, token_file: Path | None = None
 ) -> int:

@@ -19,18 +19,28 @@ from sqlalchemy import Connection, Engine, Executable, bindparam, sql
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bom_graph import Background, BillOfMaterials, BomGraphError, CertificateRetirement, CycleError, Lines, Record
+from bom_graph import (
+    Background,
+    BillOfMaterials,
+    BomGraphError,
+    CertificateRetirement,
+    CycleError,
+    Lines,
+    ProductFootprint,
+    Record,
+)
 from exchange.admission import citations
 from exchange.assembly import Annotation, annotate
 from exchange.errors import DamagedError, DoubleClaimError, JtiReusedError, StatementError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.intake.admitting import Admissions
+from exchange.intake.retracting import check_retraction, write_retraction
 from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.vault import Vault, erased_at
 from ledger import EntryUnknownError, leaf_hash
 from ledger.store import Appended, GroupCommit, append, entry, head, snapshot
-from signer import KEY_EVENT, Statement, check_cited, leaf_bytes, read_key_event
+from signer import KEY_EVENT, RETRACTIONS, Statement, check_cited, leaf_bytes, read_key_event
 
 MAX_DISCLOSURES = 20_000
 MAX_DISCLOSURE_BYTES = 4 * 1024 * 1024
@@ -42,6 +52,8 @@ _QUERY = 500  # products asked for at once, well below what either database take
 Companion = Callable[[Session, int], None]
 #: Returns the disclosures that an organisation may see of the statement with this leaf hash (hex).
 Disclosed = Callable[[Connection, str, str], Sequence[str]]
+#: Checks that a footprint says what the result that it names says, where it is a stored one of this issuer. StatementError.
+Attested = Callable[[Connection, str, ProductFootprint], None]
 
 
 # Built once: every statement asks them.
@@ -96,10 +108,12 @@ class Intake:
         *,
         max_waiting: int = MAX_WAITING,
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
+        attested: Attested = lambda _connection, _issuer, _record: None,
     ) -> None:
         self._engine = engine
         self._vault = vault
         self._disclosed = disclosed
+        self._attested = attested
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -127,8 +141,8 @@ class Intake:
         their key was revoked. Where the exchange lost the disclosures meanwhile, or holds others than the statement's, those that are
         handed over take their place.
         Raises what `Admission.check` and `Background.check` raise, StatementError (not whole, or citing what is seen to be about
-        another product), JtiReusedError, DoubleClaimError, CitationError, CycleError; then nothing was written. And what
-        `GroupCommit.submit` raises: QueueFullError, for instance.
+        another product), JtiReusedError, DoubleClaimError, CitationError, CycleError, and what `check_retraction` raises; then nothing
+        was written. And what `GroupCommit.submit` raises: QueueFullError, for instance.
         """
         _check_size(disclosures)
         with snapshot(self._engine) as connection:
@@ -169,6 +183,9 @@ class Intake:
         if checked.record is not None:
             self._background.check(checked.record)
             self._check_products(checked)
+        if isinstance(checked.record, ProductFootprint):
+            with snapshot(self._engine) as connection:
+                self._attested(connection, checked.statement.issuer, checked.record)
 
     def _append(self, connection: Connection, submission: _Submission) -> Receipt:
         statement = submission.checked.statement
@@ -200,6 +217,8 @@ class Intake:
             admission, _seen = self._admissions.current(connection)
             admission.check(index, checked.statement.token, submission.disclosures, at=submission.now)
         _check_cited(connection, checked.statement)
+        if checked.statement.vct in RETRACTIONS:
+            check_retraction(Session(connection), checked.statement)
         if isinstance(checked.record, CertificateRetirement):
             self._check_retired_once(connection, checked.record)
         if checked.record is not None:
@@ -310,6 +329,8 @@ class Intake:
         if submission.disclosures:
             kept = "~".join(submission.disclosures).encode("ascii")
             self._vault.seal(connection, "disclosures", checked.leaf_hash, kept)
+        if statement.vct in RETRACTIONS:
+            write_retraction(connection, index, statement)
         if statement.vct == KEY_EVENT.vct:
             _tell_owner(connection, index, submission)
         components = sorted(_components(record)) if record is not None and product is not None else []
@@ -356,10 +377,10 @@ def _check_size(disclosures: Sequence[str]) -> None:
 def _check_whole(checked: Entry) -> None:
     """Check that the sender handed over every disclosure: what the exchange doesn't hold, it can't grant or compute."""
     statement, record = checked.statement, checked.record
-    if record is None:
+    if record is None and statement.vct not in RETRACTIONS:
         return
     named: Any = statement.contents["claims"] if statement.contents is not None else None
-    if named is None or not statement.claims.keys() >= set(named) or not record.is_whole:
+    if named is None or not statement.claims.keys() >= set(named) or not (record is None or record.is_whole):
         raise StatementError(
             "not all disclosures were handed over",
             where="disclosures",

@@ -45,6 +45,16 @@ class ProductLinkRow(SQLModel, table=True):
     component: str = Field(max_length=512, primary_key=True)
 
 
+class SupersededRow(SQLModel, table=True):
+    """The statement at `index` counts no more: the entry `by` took it back. `replacement` is the entry in its place, where there is one."""
+
+    __tablename__ = "exchange_superseded"
+
+    index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
+    by: int = Field(sa_column=Column(Index, nullable=False, unique=True))
+    replacement: int | None = Field(default=None, sa_column=Column(Index, nullable=True))
+
+
 class RetiredCertificateRow(SQLModel, table=True):
     """A range of certificates that the entry at `index` retired under `name`.
 

@@ -1,7 +1,7 @@
 """Sharing: grants by the owner, the evidence that one reader may hold by them, and the log of who took what."""
 
 from exchange.sharing.access_log import Access, AccessLog, Copies
-from exchange.sharing.granted import day_of
+from exchange.sharing.granted import day_of, granted_to
 from exchange.sharing.grants import Direction, ExportRecord, Grants, Recorded, Terms, Withdrawn
 from exchange.sharing.readers import Sharing, disclosed_to
 from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
@@ -22,4 +22,5 @@ __all__ = [
     "Withdrawn",
     "day_of",
     "disclosed_to",
+    "granted_to",
 ]

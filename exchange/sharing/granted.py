@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import cast
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from exchange.access import Grant, Purpose
@@ -31,10 +32,10 @@ def live(day: date) -> ColumnElement[bool]:
     )
 
 
-def granted_to(reader: str, day: date) -> ColumnElement[bool]:
+def granted_to(reader: str | Mapped[str], day: date) -> ColumnElement[bool]:
     """Return the condition that something of a statement, a row of the query's, is granted to `reader` on `day`."""
     aimed = or_(col(GrantRow.leaf_hash) == col(StatementRow.leaf_hash), _ABOUT)
-    return exists().where(col(GrantRow.reader) == reader, aimed, live(day)).correlate(StatementRow)
+    return exists().where(col(GrantRow.reader) == reader, aimed, live(day)).correlate_except(GrantRow)
 
 
 def grants_of(session: Session, reader: str, day: date, *, leaf_hash: str | None = None) -> list[Grant]:

@@ -24,13 +24,14 @@ from sqlmodel import col
 from exchange.errors import DamagedError, SetupError
 from exchange.vault.tables import DataKeyRow, MasterKeyRow, SealedRow
 
-What = Literal["disclosures", "result"]
+What = Literal["disclosures", "result", "findings"]
 _NONCE, _KEY = 12, 32
 #: The data key of `blind` and `hide`.
 _INDEX = "index"
 _REMEDIES: Mapping[str, str] = {
     "disclosures": "let its issuer send the statement again with all its disclosures, or restore that row from a backup",
     "result": "restore that row from a backup, or delete it and compute the footprint again",
+    "findings": "restore that row from a backup, or ask for that calculation again",
 }
 _MOST_AT_ONCE = 500
 
@@ -107,6 +108,13 @@ class Vault:
             keys = connection.scalars(select(col(SealedRow.key)).where(*these)).all()
             connection.execute(delete(DataKeyRow).where(col(DataKeyRow.id).in_(keys)))
             connection.execute(delete(SealedRow).where(*these))
+
+    def erase_all(self, connection: Connection, what: What) -> None:
+        """Delete data keys and ciphertexts of everything of one sort."""
+        while subjects := connection.scalars(
+            select(col(SealedRow.subject)).where(col(SealedRow.what) == what).limit(_MOST_AT_ONCE)
+        ).all():
+            self.erase(connection, what, subjects)
 
     def blind(self, text: str) -> str:
         """Return a digest (hex) of `text` by which it can be found, and told by nobody without the key."""

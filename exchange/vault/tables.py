@@ -32,7 +32,8 @@ class DataKeyRow(SQLModel, table=True):
 
 
 class SealedRow(SQLModel, table=True):
-    """Disclosures of a statement (`subject`: leaf hash) or a result's document (its digest), under the data key `key`.
+    """Disclosures of a statement (`subject`: leaf hash), a result's document (its digest), or what refused a demand of a calculation (its
+    id and the demand's number), under the data key `key`.
 
     `digest` is the hex SHA-256 of what was encrypted.
     """

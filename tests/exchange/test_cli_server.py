@@ -12,7 +12,7 @@ import pytest
 
 from exchange.cli.audit import run_audit
 from exchange.cli.partner import Login, run_push
-from exchange.cli.server_commands import run_demo, run_serve
+from exchange.cli.server_commands import run_demo, run_draft, run_serve
 from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings
@@ -198,6 +198,21 @@ def test_a_statement_is_pushed_and_a_bad_one_refused(
         assert "other" in one_line(capsys)
     assert push(good, running.address, folder) == 1
     assert "no answer" in one_line(capsys)
+
+
+def test_the_draft_of_a_footprint_is_printed_as_a_form(
+    sqlite_exchange: Exchange, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker, folder = sqlite_exchange.member("maker"), sqlite_exchange.services.installation.folder
+    maker.state(ACTIVITY_DATA, activity(maker.product("salt")))
+    digest = sqlite_exchange.footprint(maker.product("salt"), maker.uri).json()["digest"]
+    settings = {"data": folder, "port": 0, "database_url": sqlite_exchange.url, "passphrase": PASSPHRASE}
+    with serving(Settings.model_validate(settings)) as running:
+        assert run_draft(digest, running.address, folder) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed["kind"], printed["result_digest"]) == ("product-footprint", digest)
+        assert run_draft("0" * 64, running.address, folder) == 1
+        assert "no such result" in one_line(capsys)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -331,13 +331,13 @@ def test_what_was_not_stored_was_not_taken(small: Chain, monkeypatch: pytest.Mon
 def test_a_grant_withdrawn_while_a_result_is_computed_gives_none(small: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     made = small.grant(small.customer, "full")
     calculation = small.exchange.services.calculation
-    computed = calculation._computed
+    computed = calculation.computed
 
     def meanwhile(*arguments: Any) -> Any:
         assert small.owner.admin.delete(f"/api/v1/grants/{made['id']}").status_code == 200
         return computed(*arguments)
 
-    monkeypatch.setattr(calculation, "_computed", meanwhile)
+    monkeypatch.setattr(calculation, "computed", meanwhile)
     demand = {"product": small.product, "rule_set": "everbatt-2023-cradle-to-gate", "reader": small.customer.uri}
     check_problem(small.customer.admin.post("/api/v1/footprints", json=demand), 403, "rights")
 

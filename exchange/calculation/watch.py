@@ -1,0 +1,264 @@
+"""Which stored results something newer makes stale, found without computing: by an index of what each current result rests on.
+
+A new entry is looked up by its product, a supersession or withdrawal by the entry that it takes back, rule sets and releases by the
+digests that they had. A reader is told only of what it can see: an entry that it can't read waits as a candidate until it is granted.
+Whether and how far the figure moves is told when the result is recalculated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from bom_graph import Background, Lines
+from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultRow, StaleRow, WatchRow
+from exchange.errors import DamagedError, ErasedError
+from exchange.events import emit
+from exchange.evidence import Evidence
+from exchange.intake.tables import StatementRow, SupersededRow
+from exchange.lease import release_lease, take_lease
+from exchange.report import Document
+from exchange.sharing import Sharing, day_of, granted_to
+from exchange.vault import Vault
+from ledger import LedgerError
+from ledger.store import begin, entry
+from signer import RETRACTIONS, read_unverified
+
+log = logging.getLogger("packtrace.jobs")
+WATCH = "watch-results"
+_BATCH = 500
+_STALE = "packtrace.result.stale"
+
+
+class Watch:
+    """Marks results as stale, in whichever process holds the lease; `read` returns the document of a result."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        vault: Vault,
+        sharing: Sharing,
+        read: Callable[[Connection, Vault, str], Document],
+        *,
+        holder: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._sharing = sharing
+        self._read = read
+        self._holder = holder
+        self._clock = clock
+        self._looked_at_rules = False
+        self._looked_at = ("", "", -1)
+
+    def tick(self) -> None:
+        """Take in what came since the last tick, batch by batch, if this process holds the lease."""
+        for step in (self._results, self._rules, self._entries, self._granted):
+            while self._holds_lease() and step():
+                pass
+
+    def stop(self) -> None:
+        """Give the lease back; where the database is out of reach, it ends by itself."""
+        try:
+            with begin(self._engine) as connection:
+                release_lease(connection, WATCH, self._holder, self._clock())
+        except (LedgerError, SQLAlchemyError) as error:
+            log.warning("lease not given back: %s", type(error).__name__)
+
+    def _holds_lease(self) -> bool:
+        with begin(self._engine) as connection:
+            return take_lease(connection, WATCH, self._holder, self._clock())
+
+    def _results(self) -> bool:
+        """Index results that were stored before there was an index; whether there are more."""
+        with begin(self._engine) as connection, Session(connection) as session:
+            watch = session.get_one(WatchRow, "results")
+            if watch.position == "done":
+                return False
+            behind = select(ResultRow).where(col(ResultRow.digest) > watch.position).order_by(col(ResultRow.digest))
+            rows = session.exec(behind.limit(_BATCH)).all()
+            for row in rows:
+                try:
+                    found = self._read(connection, self._vault, row.digest)
+                    index_result(session, self._vault, self._sharing, row, found, None)
+                except ErasedError:
+                    continue
+                except DamagedError as error:
+                    log.error("result not watched: %s", error)  # noqa: TRY400
+            watch.position = rows[-1].digest if rows else "done"
+            session.flush()
+            return bool(rows)
+
+    def _rules(self) -> bool:
+        """Mark what was computed by rule sets and releases that ship with another text today; once per process."""
+        if self._looked_at_rules:
+            return False
+        background = Background.shipped()
+        now = {f"rule_set:{one.id}": one.digest for one in background.rule_sets}
+        now |= {f"release:{one.id}": one.digest for one in background.releases}
+        with begin(self._engine) as connection, Session(connection) as session:
+            watch = session.get(WatchRow, "rules") or WatchRow(name="rules", position="{}")
+            for cause, digest in json.loads(watch.position).items():
+                if now.get(cause) != digest:
+                    for row in session.exec(select(RestsOnRow).where(col(RestsOnRow.key) == digest)).all():
+                        _mark(session, row.result, row.reader, cause, self._clock())
+            watch.position = json.dumps(now)
+            session.add(watch)
+            session.flush()
+        self._looked_at_rules = True
+        return False
+
+    def _entries(self) -> bool:
+        """Take in the entries that follow the last one that was; whether there may be more."""
+        with begin(self._engine) as connection, Session(connection) as session:
+            # Locked: a result that is being stored now looks after these entries itself, or is in the index already.
+            watch = session.exec(select(WatchRow).where(col(WatchRow.name) == "entries").with_for_update()).one()
+            behind = select(StatementRow).where(col(StatementRow.index) > int(watch.position))
+            rows = session.exec(behind.order_by(col(StatementRow.index)).limit(_BATCH)).all()
+            for row in rows:
+                _touch(session, self._sharing, row, self._clock())
+            if rows:
+                watch.position = str(rows[-1].index)
+                session.flush()
+            return len(rows) == _BATCH
+
+    def _granted(self) -> bool:
+        """Mark what waited for its reader to see the entry. A tick looks at so many that were granted anything, and goes round."""
+        place = (col(CandidateRow.result), col(CandidateRow.reader), col(CandidateRow.index))
+        granted = (
+            select(CandidateRow, StatementRow)
+            .where(col(StatementRow.index) == place[2], tuple_(*place) > self._looked_at)
+            .where(granted_to(col(CandidateRow.reader), day_of(self._clock())))
+            .order_by(*place)
+        )
+        with begin(self._engine) as connection, Session(connection) as session:
+            found = session.exec(granted.limit(_BATCH)).all()
+            for candidate, row in found:
+                self._looked_at = (candidate.result, candidate.reader, candidate.index)
+                if _sees_product(connection, self._sharing, candidate.reader, row):
+                    _mark(session, candidate.result, candidate.reader, f"entry:{row.index}", self._clock())
+                    session.delete(candidate)
+            session.flush()
+        if len(found) < _BATCH:
+            self._looked_at = ("", "", -1)
+        return False
+
+
+def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
+    session: Session, vault: Vault, sharing: Sharing, row: ResultRow, found: Document, evidence: Evidence | None
+) -> None:
+    """Make a stored result the current one of its demand, unless a newer one is, and write what it rests on."""
+    flow = found["demand"]["flow"] or ""
+    place = (row.reader, vault.blind(found["demand"]["product"]), flow, found["rule_set"]["id"])
+    current = session.get(CurrentRow, place)
+    if current is not None and current.result != row.digest:
+        if current.computed_at > row.computed_at:
+            return
+        for table in (RestsOnRow, CandidateRow):
+            gone = (col(table.result) == current.result, col(table.reader) == row.reader)
+            session.execute(delete(table).where(*gone))
+    session.merge(
+        CurrentRow(
+            reader=row.reader,
+            product=place[1],
+            flow=flow,
+            rule_set=place[3],
+            result=row.digest,
+            computed_at=row.computed_at,
+        )
+    )
+    size = found["snapshot"]["size"]
+    for key in sorted(set(_keys(session, vault, found, evidence))):
+        session.merge(RestsOnRow(key=key, result=row.digest, reader=row.reader, size=size))
+    session.flush()
+    # What the watch has taken in already and this result doesn't know yet. Shared lock: it takes in no more until this is stored.
+    shared = select(WatchRow).where(col(WatchRow.name) == "entries").with_for_update(read=True)
+    position = int(session.exec(shared).one().position)
+    missed = select(StatementRow).where(col(StatementRow.index) >= size, col(StatementRow.index) <= position)
+    for statement in session.exec(missed.order_by(col(StatementRow.index))).all():
+        _touch(session, sharing, statement, row.computed_at, only=row.digest)
+
+
+def _keys(session: Session, vault: Vault, found: Document, evidence: Evidence | None) -> Iterator[str]:
+    """Yield what a result rests on. Products that a line names and nothing is known of are in it: a statement would fill the gap."""
+    yield found["rule_set"]["digest"]
+    for release in found["releases"]:
+        yield release["digest"]
+    if found["demand"]["flow"] is not None:
+        return
+    leaves = [one["leaf_hash"] for one in found["inputs"]]
+    yield from leaves
+    for start in range(0, len(leaves), _BATCH):
+        some = col(StatementRow.leaf_hash).in_(leaves[start : start + _BATCH])
+        yield from (one for one in session.exec(select(StatementRow.product).where(some)).all() if one is not None)
+    products = {found["demand"]["product"]}
+    products |= {link[end] for link in found["links"] for end in ("consumer", "supplier")}
+    for leaf in leaves if evidence is not None else ():
+        record: Any = evidence[leaf].record if evidence is not None else None
+        for name in record.lists if record is not None else ():
+            lines = getattr(record, name)
+            products |= (
+                {str(one) for line in lines if (one := getattr(line, "product", None))}
+                if isinstance(lines, Lines)
+                else set()
+            )
+    yield from map(vault.blind, products)
+
+
+def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, only: str | None = None) -> None:
+    """Mark the results (`only` this one) that an entry makes stale, where their readers can see that it does."""
+    if row.vct in RETRACTIONS:
+        taken_back = select(SupersededRow, StatementRow).where(
+            col(SupersededRow.by) == row.index, col(StatementRow.index) == col(SupersededRow.index)
+        )
+        for _gone, target in session.exec(taken_back).all():
+            for result, reader in _resting_on(session, target.leaf_hash, row.index, only):
+                _mark(session, result, reader, f"entry:{row.index}", at)
+    if row.product is None:
+        return
+    for result, reader in _resting_on(session, row.product, row.index, only):
+        if _sees_product(session.connection(), sharing, reader, row):
+            _mark(session, result, reader, f"entry:{row.index}", at)
+        else:
+            session.merge(CandidateRow(result=result, reader=reader, index=row.index, leaf_hash=row.leaf_hash))
+    session.flush()
+
+
+def _resting_on(session: Session, key: str, index: int, only: str | None) -> list[tuple[str, str]]:
+    """Result and reader of what rests on `key` and was computed from a ledger without the entry at `index`."""
+    query = select(RestsOnRow).where(col(RestsOnRow.key) == key, col(RestsOnRow.size) <= index)
+    if only is not None:
+        query = query.where(col(RestsOnRow.result) == only)
+    return [(row.result, row.reader) for row in session.exec(query).all()]
+
+
+def _sees_product(connection: Connection, sharing: Sharing, reader: str, row: StatementRow) -> bool:
+    """Whether a reader may see which product an entry is about."""
+    if reader == row.issuer:
+        return True
+    seen = sharing.disclosed(connection, reader, row.leaf_hash)
+    token = entry(connection, row.index).data.decode("ascii")
+    return bool(seen) and "sub" in read_unverified(token, seen).disclosed
+
+
+def _mark(session: Session, result: str, reader: str, cause: str, at: datetime) -> None:
+    """Mark a result as stale, and tell its reader once until it decides."""
+    if session.get(StaleRow, (result, reader, cause)) is not None:
+        return
+    undecided = select(StaleRow).where(
+        col(StaleRow.result) == result, col(StaleRow.reader) == reader, col(StaleRow.decision).is_(None)
+    )
+    known = session.exec(undecided.limit(1)).first() is not None
+    session.add(StaleRow(result=result, reader=reader, cause=cause, found_at=at))
+    session.flush()
+    if not known:
+        path = f"/api/v1/footprints/{result}/stale"
+        emit(session, recipient=reader, type=_STALE, subject=path, data={"result": result, "cause": cause}, at=at)
