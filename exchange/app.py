@@ -28,6 +28,7 @@ from exchange.api import (
     STREAM_PATH,
     Rates,
     calculations_router,
+    cases_router,
     events_router,
     identity_router,
     install_problems,
@@ -88,6 +89,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
             Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
             Job(services.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
             Job(batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
+            Job(services.balances.tick, WATCH_SECONDS, "balancing", "trades not compared"),
             Job(watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
         )
         yield
@@ -97,6 +99,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
         dispatcher.stop()
         batches.stop()
         watch.stop()
+        services.balances.stop()
 
     app = FastAPI(
         title="packtrace",
@@ -118,6 +121,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     install_problems(app)
     app.include_router(router)
     app.include_router(calculations_router)
+    app.include_router(cases_router)
     app.include_router(statements_router)
     app.include_router(identity_router)
     app.include_router(events_router)

@@ -17,6 +17,7 @@ from sqlmodel import Session, select
 
 from exchange.access import Principal
 from exchange.calculation import forget_results
+from exchange.cases import forget_trades
 from exchange.database import forget_pages
 from exchange.errors import HeldError, NotFoundError, StatementError
 from exchange.identity import Accounts, Operator
@@ -88,6 +89,7 @@ class Erasures:
                 raise HeldError("it is being erased by another", where="leaf_hash", remedy="ask for it again")
             forget_statement(connection, self._vault, index, leaf_hash)
             forget_results(connection, self._vault, leaf_hash)
+            forget_trades(connection, index)
             mark_erased(session, leaf_hash, erasing, self._clock())
 
         receipt = self._operator.state_erasure(claims, forget)

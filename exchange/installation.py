@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine, select
 
 from bom_graph import Background
 from exchange.calculation import check_attested
+from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
@@ -133,6 +134,7 @@ def open_installation(
             max_waiting=max_waiting,
             disclosed=partial(_disclosed, vault, clock),
             attested=partial(check_attested, vault),
+            clash=partial(open_claimed_twice, engine, vault, clock, random),
         )
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random

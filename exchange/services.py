@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from exchange.access import Principal
 from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
+from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
@@ -45,6 +46,8 @@ class Services:
     decisions: Decisions
     drafts: Drafts
     batches: Batches
+    cases: Cases
+    balances: Balances
     watch: Watch
     exporter: Exporter
     erasures: Erasures
@@ -97,6 +100,8 @@ def wire(
     decisions = Decisions(engine, calculation, sharing, accounts, clock)
     batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random, vault=vault)
     watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
+    admissions = installation.operator.admissions
+    balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
     erasures = Erasures(engine, vault, accounts, installation.operator, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
@@ -132,6 +137,8 @@ def wire(
         decisions,
         Drafts(calculation, sharing),
         batches,
+        Cases(engine),
+        balances,
         watch,
         exporter,
         erasures,

@@ -14,6 +14,7 @@ from exchange.calculation.tables import (
     StaleRow,
     WatchRow,
 )
+from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow
 from exchange.identity.tables import (
     ClientRow,
@@ -41,6 +42,9 @@ __all__ = [
     "AccessRow",
     "AnswerRow",
     "CandidateRow",
+    "CasePartyRow",
+    "CaseRow",
+    "CaseWatchRow",
     "ClientRow",
     "CurrentRow",
     "DataKeyRow",
@@ -77,5 +81,6 @@ __all__ = [
     "StatementRow",
     "SubscriptionRow",
     "SupersededRow",
+    "TradeRow",
     "WatchRow",
 ]

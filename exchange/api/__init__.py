@@ -1,6 +1,7 @@
 """The HTTP interface under /api/v1 and the ledger's files under /ledger. Errors are problem details (RFC 9457)."""
 
 from exchange.api.calculations import calculations_router
+from exchange.api.cases import cases_router
 from exchange.api.events import events_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
@@ -18,6 +19,7 @@ __all__ = [
     "STREAM_PATH",
     "Rates",
     "calculations_router",
+    "cases_router",
     "events_router",
     "identity_router",
     "install_problems",

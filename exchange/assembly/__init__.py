@@ -6,6 +6,7 @@ footprint of the product under the same rule set (a sealed branch); else a gap. 
 
 from exchange.assembly.annotation import Annotation, annotate
 from exchange.assembly.compute import compute
+from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.result import BATTERY_MODEL_GAP, ENGINE, Demand, Gap, RefusedError, Result
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RefusedError",
     "Result",
     "annotate",
+    "compare_deliveries",
     "compute",
 ]

@@ -21,7 +21,7 @@ from bom_graph import (
     total_finding,
     unknown_members,
 )
-from exchange.assembly.draft import ProductSystemDraft
+from exchange.assembly.checks import Assembly
 from exchange.assembly.result import BATTERY_MODEL_GAP, AlternativeTotal, Demand, Gap, RefusedError, Result
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import Policy
@@ -60,6 +60,7 @@ def compute(
     if footprint.total < 0:
         assembly.findings += total_finding(footprint.total, rule_set, where=demand.product)
     assembly.check_plausible_range()
+    assembly.check_attested()
     assembly.check_recovered(footprint)
     assembly.findings += credit_finding(footprint, rule_set, where=demand.product)
     _raise_refusing(assembly)
@@ -110,8 +111,8 @@ def _assembled(
     *,
     alternative: ElectricityBasis | None = None,
     instead: str | None = None,
-) -> ProductSystemDraft:
-    assembly = ProductSystemDraft(evidence, rule_set, releases, alternative, instead=instead)
+) -> Assembly:
+    assembly = Assembly(evidence, rule_set, releases, alternative, instead=instead)
     assembly.check_releases()
     if demand.flow is not None:
         assembly.published_factor(demand.product, demand.flow)
@@ -121,7 +122,7 @@ def _assembled(
     return assembly
 
 
-def _inputs(assembly: ProductSystemDraft) -> tuple[Entry, ...]:
+def _inputs(assembly: Assembly) -> tuple[Entry, ...]:
     """Return the entries that the result rests on, by index. With what counts no more stands what took it back."""
     retracted = assembly.evidence.retracted
     used = list(assembly.used.values())
@@ -129,7 +130,7 @@ def _inputs(assembly: ProductSystemDraft) -> tuple[Entry, ...]:
     return tuple(sorted({entry.index: entry for entry in used}.values(), key=lambda entry: entry.index))
 
 
-def _solved(assembly: ProductSystemDraft) -> Footprint:
+def _solved(assembly: Assembly) -> Footprint:
     """Return the footprint of the first product. Raises RefusedError with what the assembly refuses, or with the loop or overflow."""
     _raise_refusing(assembly)
     try:
@@ -144,7 +145,7 @@ def _solved(assembly: ProductSystemDraft) -> Footprint:
     return footprint
 
 
-def _sizes(assembly: ProductSystemDraft, footprint: Footprint, kwh: float) -> list[Finding]:
+def _sizes(assembly: Assembly, footprint: Footprint, kwh: float) -> list[Finding]:
     """Return a hard finding where a size per unit is one that nothing has: a slipped power of ten, whatever it was meant to be."""
     # In floats a tiny energy divides by zero; then the energy itself is what is found.
     shown = {"the total": footprint.total, "the energy delivered": kwh}
@@ -166,7 +167,7 @@ def _claims(footprint: Footprint) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _unknown(assembly: ProductSystemDraft) -> list[Finding]:
+def _unknown(assembly: Assembly) -> list[Finding]:
     """Return a finding for each statement that was used and has members that its kind doesn't know: they count for nothing."""
     return [
         finding
@@ -195,12 +196,12 @@ def _loop(system: ProductSystem, product: str) -> str:
     return product
 
 
-def _raise_refusing(assembly: ProductSystemDraft) -> None:
+def _raise_refusing(assembly: Assembly) -> None:
     if refusing := [finding for finding in assembly.findings if finding.refuses]:
         raise RefusedError(refusing)
 
 
-def _by_electricity(assembly: ProductSystemDraft, demand: Demand) -> Iterator[AlternativeTotal]:
+def _by_electricity(assembly: Assembly, demand: Demand) -> Iterator[AlternativeTotal]:
     """Yield the rule set's alternative figures, each of a product system of its own: nothing of one gets into the other."""
     if demand.flow is not None:
         return
@@ -214,7 +215,7 @@ def _by_electricity(assembly: ProductSystemDraft, demand: Demand) -> Iterator[Al
         yield AlternativeTotal(alternative.id, alternative.label, total, what)
 
 
-def _by_key(assembly: ProductSystemDraft, demand: Demand) -> Iterator[AlternativeTotal]:
+def _by_key(assembly: Assembly, demand: Demand) -> Iterator[AlternativeTotal]:
     """Yield what the demand comes to where all lines of several outputs are split by another key that has a basis."""
     rule_set = assembly.rule_set
     for key in sorted(assembly.other_keys):

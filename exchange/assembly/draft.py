@@ -9,8 +9,6 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
-
 from bom_graph import (
     LIFE_CYCLE,
     SEALED_STAGE,
@@ -25,8 +23,6 @@ from bom_graph import (
     DeliveredEnergyError,
     FactorRow,
     Finding,
-    Footprint,
-    Held,
     LifeCycleScenario,
     Lines,
     Link,
@@ -43,8 +39,6 @@ from bom_graph import (
     balanced_elements,
     base_unit,
     carbon_balance,
-    compile_system,
-    content_finding,
     contradiction,
     convert,
     covered,
@@ -55,12 +49,7 @@ from bom_graph import (
     grid_elsewhere,
     lines_outside,
     meet,
-    mixed_families,
-    mixed_gwp_sets,
-    plausible_range,
     preference,
-    recovered_finding,
-    sealed_total,
     shown,
     states_stock,
     stock_breaks,
@@ -70,7 +59,6 @@ from bom_graph import (
     yet_to_come,
 )
 from exchange.assembly.certificates import match_certificates
-from exchange.assembly.contents import Contents
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.lines import LineEmissions, UnitProcess
 from exchange.assembly.precedence import BillLine, Consumed, Stated, matched, weighed
@@ -101,7 +89,7 @@ class ProductSystemDraft(LineEmissions):
     #: Allocation keys that statements used here might have been split by instead of their own.
     other_keys: set[str] = field(default_factory=set)
     #: The entries that a product's figures are from, by its process number.
-    _taken: dict[int, list[Entry]] = field(default_factory=dict)
+    taken: dict[int, list[Entry]] = field(default_factory=dict)
     #: Whose sealed newer statements of which kind are named already.
     _sealed_issuers: set[tuple[str, type[Any]]] = field(default_factory=set)
     _numbers: dict[str, int] = field(default_factory=dict)
@@ -163,46 +151,6 @@ class ProductSystemDraft(LineEmissions):
         origin = {"product": product, "line": "published factor", "name": flow, "obtained": "modelled"}
         self._burden(number, ("material_production", "material"), 1.0, factor, origin)
 
-    def check_sealed_totals(self) -> None:
-        """Compare each sealed total with the background of the same material, or of any where nobody says which it is."""
-        for number, (total, entry) in self.sealed.items():
-            where = f"{self.names[number]}, signed footprint (entry {entry.index})"
-            rows = self._background_of(number) or self._background
-            self.findings += sealed_total(
-                total, self.units[number], rows, self.rule_set.gates.plausible_range, where=where
-            )
-
-    def check_plausible_range(self) -> None:
-        """Compare what activity data comes to, suppliers included, with the background of the same material, where that is known."""
-        background = {number: self._background_of(number) for number in self.classes}
-        if not any(background.values()):
-            return
-        system = self.system()
-        direct = np.zeros(len(self.names))
-        for burden in system.burdens:
-            direct[burden.process] += burden.kg_co2e
-        totals = compile_system(system.processes, system.links).intensities(direct)
-        gate = self.rule_set.gates.plausible_range
-        for number, rows in background.items():
-            found = plausible_range(float(totals[number]), self.units[number], rows, gate, where=self.names[number])
-            self._find(found)
-
-    @cached_property
-    def _background(self) -> list[FactorRow]:
-        return [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
-
-    def _background_of(self, number: int) -> list[FactorRow]:
-        """The rows of the same material as a product, as far as anybody says which it is."""
-        # The consumers' word comes first: a supplier could choose a material to be compared with.
-        own = {self.formulas[number]} if number in self.formulas else set()
-        stated = self._said_to_be.get(number) or own
-        return [row for row in self._background if row.flow in stated or row.composition in stated]
-
-    def check_factors(self) -> None:
-        """Refuse factors of several families in one figure, and say where GWP sets are mixed."""
-        self.findings += mixed_families(self.factors, where=self.names[0] if self.names else "factors")
-        self.findings += mixed_gwp_sets(self.factors, where=self.names[0] if self.names else "factors")
-
     def battery_model(self, product: str) -> BatteryModel | None:
         """Return the newest battery model about `product`, if there is one."""
         found = self.evidence.about(product, BatteryModel)
@@ -212,16 +160,6 @@ class ProductSystemDraft(LineEmissions):
         self._use(entry)
         self._contradict(product, BatteryModel, entry, model)
         return model
-
-    def check_mass(self, product: str, model: BatteryModel) -> None:
-        """Compare the pack's mass with what it is made of, as far as that is weighed."""
-        mass = model.mass.to("kg", where="mass") if isinstance(model.mass, Measure) else Decimal(0)
-        if mass <= 0 or not self.names or 0 in self._signed:
-            return
-        records = {number: [entry.record for entry in taken] for number, taken in self._taken.items()}
-        content = Contents(self._numbers, self.units, records).of(0)
-        where = f"{product} mass"
-        self._find(content_finding(content.kg, mass, self.rule_set, by_bill=content.by_bill, where=where))
 
     @property
     def is_pack(self) -> bool:
@@ -235,20 +173,6 @@ class ProductSystemDraft(LineEmissions):
         if made_by in ("pack_assembly", "cell_manufacturing") or self.units[:1] != ["piece"]:
             return made_by == "pack_assembly"
         return made_by is None or "cell_manufacturing" in self.classes.values()
-
-    def check_pack(self, product: str) -> None:
-        """Say what would make a pack of a product that isn't taken for one: made as a cell and counted in pieces, or made of cells."""
-        made_by = self.classes.get(0)
-        of_cells = any(number and found == "cell_manufacturing" for number, found in self.classes.items())
-        in_pieces = made_by == "cell_manufacturing" and self.units[0] == "piece"
-        if 0 in self._signed or not (in_pieces or of_cells):
-            return
-        what = (
-            f"not a pack as stated: made by {made_by or 'a process that is not known'}, counted in {self.units[0]}"
-            f"{', of cells' if of_cells else ''}, no battery model: not divided, and distribution and end of life aren't asked for"
-        )
-        remedy = "where it is a pack, state its battery model and the process class pack_assembly"
-        self._find([Finding("pack", "soft", product, what, remedy)])
 
     def add_scenario(self, product: str) -> None:
         """Add what the newest scenario says of a pack's distribution and end of life, as far as the rule set counts it."""
@@ -275,29 +199,6 @@ class ProductSystemDraft(LineEmissions):
         self.assumptions += reading.assumptions
         self._credited += [(name, kg, f"{unit.place} {path}") for name, kg, path in reading.credited]
 
-    def check_recovered(self, footprint: Footprint) -> None:
-        """Compare what is credited as recovered with what goes into the pack, all the way up, as far as the lines say what it is."""
-        if not self._credited:
-            return
-        rows = {row.id: row for row in self._background}
-        stages = {stage.id for stage in self.rule_set.stages}
-        # What is missing below the pack may hold anything; a stage that is missing holds nothing.
-        held = [Held(math.inf) for gap in self.gaps if gap.where not in stages]
-        for part in footprint.contributions:
-            origin = part.burden.origin
-            if origin.get("sealed"):
-                held.append(Held(math.inf))
-            elif str(origin.get("line")).partition("/")[0] in ("inputs", "components") and not origin.get("forecast"):
-                factor: Any = origin["factor"]
-                kg = part.scaling * float(str(origin["amount_per_unit"]))
-                row = rows.get(str(factor["row"]))
-                # By its flow: the line's own name is whatever its maker calls it.
-                held.append(
-                    Held(kg, row.flow, row.composition) if row is not None and row.per == "kg" else Held(math.inf)
-                )
-        for name, kg, where in self._credited:
-            self._find(recovered_finding(name, kg, held, self.rule_set, where=where))
-
     def denominator(self, model: BatteryModel) -> tuple[Decimal | None, str]:
         """Return the kWh that the pack's footprint is divided by and the formula; None with a finding where they can't be known."""
         try:
@@ -315,11 +216,9 @@ class ProductSystemDraft(LineEmissions):
         burdens, apart = (tuple(one for one in found if one.process in taken) for found in (self.burdens, self.apart))
         return ProductSystem(tuple(self.names), tuple(self.links), burdens, apart)
 
-    def check_unit(self, product: str, model: BatteryModel | None) -> None:
-        """Refuse a pack that isn't counted in pieces: the denominator is the energy of one pack."""
-        if model is not None and self.units and self.units[0] != "piece":
-            what = f"the footprint is per {self.units[0]}, the battery model speaks of one pack"
-            self._refuse("units", product, what, 'state the pack\'s output in "piece"')
+    @cached_property
+    def _background(self) -> list[FactorRow]:
+        return [row for release in self.releases for row in release.rows if row.family == LIFE_CYCLE]
 
     # -- products --------------------------------------------------------------------------------------------------
 
@@ -344,7 +243,7 @@ class ProductSystemDraft(LineEmissions):
             return None
         unit = self._declared_unit(product, activity, bill)
         number = self._process(product, unit)
-        self._taken[number] = [pair[0] for pair in (activity, bill) if pair is not None]
+        self.taken[number] = [pair[0] for pair in (activity, bill) if pair is not None]
         stated: dict[str, Consumed] = {}
         process_class = "material_production"
         if activity is not None:
@@ -521,7 +420,7 @@ class ProductSystemDraft(LineEmissions):
 
     def _check_days(self, product: str) -> None:
         """Name the statements about the demanded product that state other days than the one that is counted."""
-        for taken in self._taken.get(0, []):
+        for taken in self.taken.get(0, []):
             others = self._of_other_days(product, taken, None)
             for entry in others:
                 self._use(entry)
@@ -708,7 +607,7 @@ class ProductSystemDraft(LineEmissions):
             self._periods[number] = record.period
         where = f"{product}, signed footprint (entry {entry.index})"
         self._signed.add(number)
-        self._taken[number] = [entry]
+        self.taken[number] = [entry]
         if unknown := self.rule_set.unknown_stages(stage for stage, _ in parts):
             what = f"it states stages that rule set {self.rule_set.id} doesn't have: {', '.join(unknown)}"
             self._unfit(number, "stages", where, what, "ask the maker of this product for a corrected footprint")
@@ -807,7 +706,7 @@ class ProductSystemDraft(LineEmissions):
 
     def _check_covered(self, period: Period | None, supplier: int, where: str) -> None:
         """Compare the supplier's days with its consumer's."""
-        taken = self._taken.get(supplier, [])[:1]
+        taken = self.taken.get(supplier, [])[:1]
         others = self._of_other_days(self.names[supplier], taken[0], period) if taken and period is not None else []
         for entry in others:
             self._use(entry)
@@ -829,7 +728,7 @@ class ProductSystemDraft(LineEmissions):
         The newest statement counts for all consumers of a product: where that isn't the cited one, it is noted.
         """
         kind = type(cited.record)
-        other = next((entry for entry in self._taken.get(supplier, []) if type(entry.record) is kind), None)
+        other = next((entry for entry in self.taken.get(supplier, []) if type(entry.record) is kind), None)
         if other is None or other is cited or cited.record is None or self._is_of_other_rules(cited.record):
             return True
         if cited.record.is_whole:

@@ -104,6 +104,16 @@ class Decisions:
             path = f"/api/v1/footprints/{successor}"
             data = {"result": successor, "replaces": name}
             emit(session, recipient=reader, type="packtrace.result.accepted", subject=path, data=data, at=self._clock())
+            if after["demand"]["product"].startswith(reader + "/"):
+                # What it signed of the product says what the old result said.
+                emit(
+                    session,
+                    recipient=reader,
+                    type="packtrace.footprint.drafted",
+                    subject=f"{path}/draft",
+                    data={"result": successor},
+                    at=self._clock(),
+                )
         return successor
 
     def keep(self, actor: Principal, name: str, reason: str) -> None:

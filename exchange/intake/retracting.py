@@ -6,7 +6,7 @@ from sqlalchemy import Connection, sql
 from sqlmodel import Session, col, select
 
 from exchange.errors import ConflictError, RightsError, StatementError
-from exchange.intake.tables import ProductLinkRow, StatementRow, SupersededRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
 from exchange.kinds import kind_of
 from signer import Citation, Statement, read_retraction
 
@@ -39,12 +39,15 @@ def check_retraction(session: Session, statement: Statement) -> None:
 
 
 def write_retraction(connection: Connection, index: int, statement: Statement) -> None:
-    """Write the rows of a retraction at `index`. What a bill of materials said no longer bars others from theirs."""
+    """Write the rows of a retraction at `index`. What the target said bars others no longer: from their bills, or from certificates."""
     retraction = read_retraction(statement)
     replacement = None if retraction.replacement is None else retraction.replacement.index
     row = {"index": retraction.target.index, "by": index, "replacement": replacement}
     connection.execute(sql.insert(SupersededRow), row)
     connection.execute(sql.delete(ProductLinkRow).where(col(ProductLinkRow.index) == retraction.target.index))
+    connection.execute(
+        sql.delete(RetiredCertificateRow).where(col(RetiredCertificateRow.index) == retraction.target.index)
+    )
 
 
 def _own(session: Session, statement: Statement, cited: Citation, where: str) -> StatementRow:

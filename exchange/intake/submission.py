@@ -54,6 +54,8 @@ Companion = Callable[[Session, int], None]
 Disclosed = Callable[[Connection, str, str], Sequence[str]]
 #: Checks that a footprint says what the result that it names says, where it is a stored one of this issuer. StatementError.
 Attested = Callable[[Connection, str, ProductFootprint], None]
+#: Opens the case of certificates that an issuer states, at a place, and the entry with this index retired; returns its id, or None.
+Clash = Callable[[str, str, int], str | None]
 
 
 # Built once: every statement asks them.
@@ -87,6 +89,18 @@ class Receipt:
     findings: tuple[Annotation, ...] = ()
 
 
+class _RetiredError(DoubleClaimError):
+    """Certificates that another entry retired: which, only its owner and the exchange know."""
+
+    def __init__(self, index: int, where: str) -> None:
+        super().__init__(
+            "certificates of this range are retired in this log already",
+            where=where,
+            remedy="state certificates that nobody has claimed; ask the operator where you hold them",
+        )
+        self.index = index
+
+
 class _JudgedError(Exception):
     """Ends a dry run under the lock, so that its savepoint is undone: all was checked, nothing stays."""
 
@@ -109,11 +123,13 @@ class Intake:
         max_waiting: int = MAX_WAITING,
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
         attested: Attested = lambda _connection, _issuer, _record: None,
+        clash: Clash = lambda _issuer, _place, _index: None,
     ) -> None:
         self._engine = engine
         self._vault = vault
         self._disclosed = disclosed
         self._attested = attested
+        self._clash = clash
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -166,6 +182,12 @@ class Intake:
             receipt = self._commits.submit(lambda connection: self._append(connection, submission))
         except _JudgedError as judged:
             receipt = judged.receipt
+        except _RetiredError as error:
+            case = None if dry_run else self._clash(checked.statement.issuer, error.where, error.index)
+            if case is None:
+                raise
+            what = f"{error.what}: conflict, case {case}"
+            raise DoubleClaimError(what, where=error.where, remedy=error.remedy) from None
         except (StatementError, BomGraphError):
             # The same statement may be here, signed again and sent without its disclosures. Then that decides.
             with snapshot(self._engine) as connection:
@@ -299,12 +321,9 @@ class Intake:
         for line in _ranges(record):
             series = blinded_series(self._vault, line["series"])
             found = connection.execute(_RETIRED, {"of": series, "own": own})
-            if any(self._overlaps(row, line) for row in found):
-                raise DoubleClaimError(
-                    "certificates of this range are retired in this log already",
-                    where=f"serials/{line['line']}",
-                    remedy="state certificates that nobody has claimed; ask the operator where you hold them",
-                )
+            for row in found:
+                if self._overlaps(row, line):
+                    raise _RetiredError(row.number, f"serials/{line['line']}")
 
     def _overlaps(self, row: Any, line: Mapping[str, Any]) -> bool:
         first, last = map(int, self._vault.shown(bytes(row.span), *_place(row.number, row.line)).split())

@@ -5,6 +5,7 @@ from exchange.sharing.granted import day_of, granted_to
 from exchange.sharing.grants import Direction, ExportRecord, Grants, Recorded, Terms, Withdrawn
 from exchange.sharing.readers import Sharing, disclosed_to
 from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
+from exchange.sharing.verified import held_disclosures
 
 __all__ = [
     "Access",
@@ -23,4 +24,5 @@ __all__ = [
     "day_of",
     "disclosed_to",
     "granted_to",
+    "held_disclosures",
 ]

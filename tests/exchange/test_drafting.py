@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -95,3 +96,31 @@ def test_nobody_drafts_for_anothers_product(exchange: Exchange, maker: Member) -
     digest = exchange.footprint(maker.product("part"), customer.uri).json()["digest"]
     answer = exchange.http.post(f"/api/v1/footprints/{digest}/draft", json={})
     assert (answer.status_code, answer.json()["code"]) == (403, "rights")
+
+
+@pytest.mark.parametrize(
+    ("factor", "level"), [("1.01", None), ("1.05", "soft"), ("0.5", "hard")], ids=["agrees", "soft", "hard"]
+)
+def test_a_signed_total_has_to_agree_with_the_disclosed_branch(
+    exchange: Exchange, maker: Member, factor: str, level: str | None
+) -> None:
+    """Only a reader who sees both is told; the signed total alone stands as it is."""
+    receipt = stated(maker, "2.37")
+    claims = drafted(exchange, maker)
+    claims.pop("result_digest")
+    for stage in claims["stages"]:
+        stage["kg_co2e"] = str(Decimal(stage["kg_co2e"]) * Decimal(factor))
+    claims["total"] = str(sum(Decimal(stage["kg_co2e"]) for stage in claims["stages"]))
+    answer = signed(exchange, maker, claims)
+    assert answer.status_code == 201, answer.text
+    customer = exchange.member("customer")
+    maker.grant(answer.json(), customer)
+
+    def found() -> list[dict[str, Any]]:
+        result = exchange.footprint(maker.product("part"), customer.uri).json()["result"]
+        return [one for one in result["findings"] if one["gate"] == "attested_total"]
+
+    assert found() == []
+    maker.grant(receipt, customer)
+    assert [one["level"] for one in found()] == ([] if level is None else [level])
+    assert all(maker.product("part") == one["where"] for one in found())

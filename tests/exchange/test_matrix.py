@@ -17,9 +17,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from exchange.access import MEMBER_SCOPES, SCOPES, MemberRole
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT
 from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
+from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company, application, browser
 from tests.flow.world import Clock, Exchange, activity
 
@@ -118,6 +119,13 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     mapped = accepted(maker.admin.post("/api/v1/parts", json=part))
     site = {"name": "Furnace", "country": "CN"}
     assert maker.admin.put("/api/v1/sites/furnace", json=site).status_code == 204
+    calculation = {"demands": [{"product": maker.member.product(HIDDEN)}], "rule_sets": [demand["rule_set"]]}
+    asked_for = accepted(maker.admin.post("/api/v1/calculations", json=calculation | {"reader": maker.uri}))
+    third.state(CERTIFICATE_RETIREMENT, retirement(third, "one", 1, 9))
+    twice = maker.member.sign(CERTIFICATE_RETIREMENT, retirement(maker.member, "other", 9, 9))
+    claimed = {"statement": join_presentation(twice.token, twice.disclosures)}
+    refused = maker.admin.post("/api/v1/statements", json=claimed)
+    assert refused.status_code == 409, refused.text
     exchange.publish()
     return {
         "index": str(receipt["index"]),
@@ -131,6 +139,8 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
         "identity": asked["id"],
         "grant": granted["id"],
         "part": mapped["id"],
+        "calculation": asked_for["id"],
+        "case": refused.json()["detail"].rpartition(" ")[2],
         "path": "tile/entries/000.p/1",
     }
 

@@ -160,6 +160,9 @@ def test_an_accepted_result_takes_the_place_of_the_stale_one(exchange: Exchange,
     assert [(one["decision"], one["successor"]) for one in said["causes"]] == [("accepted", successor)]
     (listed,) = exchange.http.get("/api/v1/footprints").json()
     assert listed["digest"] == successor
+    # The product is the maker's own: the new result waits to be signed.
+    (drafted,) = events(exchange, maker, "packtrace.footprint.drafted")
+    assert drafted["subject"] == f"/api/v1/footprints/{successor}/draft"
     with snapshot(exchange.services.installation.engine) as connection:
         session = Session(connection)
         assert session.exec(select(CurrentRow.result)).all() == [successor]
