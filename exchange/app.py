@@ -50,6 +50,7 @@ ENROL_SECONDS = 1.0
 OVERDUE_SECONDS = 60.0
 CALCULATE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
+SNAPSHOT_SECONDS = 60.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
@@ -89,6 +90,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
             Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
             Job(services.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
             Job(batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
+            Job(services.snapshots.tick, SNAPSHOT_SECONDS, "stating", "status not stated"),
             Job(services.balances.tick, WATCH_SECONDS, "balancing", "trades not compared"),
             Job(watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
         )
@@ -100,6 +102,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
         batches.stop()
         watch.stop()
         services.balances.stop()
+        services.snapshots.stop()
 
     app = FastAPI(
         title="packtrace",

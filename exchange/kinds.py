@@ -85,6 +85,36 @@ class Erasure(_Open):
     asked_by: str
 
 
+class RevokedKey(_Open):
+    """The key with this thumbprint was revoked, compromised or replaced by the entry `by`."""
+
+    thumbprint: str
+    by: int = Field(ge=0, strict=True)
+
+
+class GoneStatement(_Open):
+    """The statement at `index` was taken back, or its disclosures erased, by the entry `by`."""
+
+    index: int = Field(ge=0, strict=True)
+    by: int = Field(ge=0, strict=True)
+
+
+class StatusSnapshot(_Open):
+    """The operator states what counts no more in the log at `size`, as far as the snapshot at entry `previous` hasn't said so.
+
+    `chain` is the head of the hash chain there; `retirements` the SHA-256 over the lines ``index leaf_hash`` of all retirements of
+    certificates that count.
+    """
+
+    size: int = Field(ge=1, strict=True)
+    chain: Digest
+    previous: int | None = Field(default=None, ge=0, strict=True)
+    revoked: tuple[RevokedKey, ...]
+    retracted: tuple[GoneStatement, ...]
+    erased: tuple[GoneStatement, ...]
+    retirements: Digest
+
+
 class Release(_Open):
     """A factor release, rule set or policy by id, version and digest of its file."""
 
@@ -129,6 +159,7 @@ PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 ERASURE = _open("erasure", Erasure)
+STATUS_SNAPSHOT = _open("status-snapshot", StatusSnapshot)
 FACTOR_RELEASE = _open("factor-release", Release)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
 POLICY_RELEASE = _open("policy-release", Release)
@@ -148,6 +179,7 @@ KINDS: Mapping[str, Kind] = {
         CERTIFICATE_RETIREMENT,
         ROLE_GRANT,
         ERASURE,
+        STATUS_SNAPSHOT,
         FACTOR_RELEASE,
         RULE_SET_RELEASE,
         POLICY_RELEASE,

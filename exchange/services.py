@@ -15,7 +15,7 @@ from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
-from exchange.identity import Accounts, ApiClients, Directory, Registrations
+from exchange.identity import Accounts, ApiClients, Directory, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
@@ -53,6 +53,7 @@ class Services:
     erasures: Erasures
     witnesses: Witnesses
     publisher: Publisher
+    snapshots: Snapshots
     progress: Progress
     inbox: Inbox
     subscriptions: Subscriptions
@@ -144,6 +145,7 @@ def wire(
         erasures,
         witnesses,
         publisher,
+        Snapshots(engine, installation.operator, holder, clock),
         progress,
         Inbox(engine, clock),
         subscriptions,

@@ -29,6 +29,7 @@ from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, read_evidence
 from exchange.kinds import Policy
 from exchange.report import Document, document, document_bytes, first_difference, in_reading_order, lines_of_text
+from exchange.snapshots import check_snapshots
 from exchange.trust import TrustFile
 from ledger import (
     Checkpoint,
@@ -248,6 +249,7 @@ class _Verification:
             self.disclosures[entry.leaf_hash] = dict(zip(entry.statement.disclosure_digests, lines, strict=True))
             entries.append(entry)
         self.retractions = [entry for entry in entries if entry.statement.vct in RETRACTIONS]
+        self.snapshot = check_snapshots(entries)
         # Judged once all key events of the file are known: a later one may say that a key was not its owner's alone. Key events
         # themselves count through the keys that they brought in; those of uninvolved organisations are here too.
         self.standings = [_standing(entry, self.admission) for entry in entries if entry.statement.vct != KEY_EVENT.vct]
@@ -382,8 +384,16 @@ class _Verification:
         left_out = (
             "revocations, changes of roles, corrections, withdrawals and newer statements that this file leaves out"
         )
+        word = "on the operator's word, recomputed by nobody"
+        known = f"{left_out}: none known at size {size}, {word}"
+        if self.snapshot is not None:
+            day, of = self.snapshot.signed.date(), self.snapshot.size
+            known = (
+                f"by the status snapshot of {day} none of these statements and keys was taken back, erased or revoked at size {of} "
+                f"but as said here, {word}; {left_out} after it, and newer statements: none known at size {size}, {word}"
+            )
         return (
-            f"{left_out}: none known at size {size}, on the operator's word, recomputed by nobody",
+            known,
             f"nobody signed this file as a whole: its maker chose its entries and wrote that it is for {self.manifest['reader']}",
             self._split_view(),
             "times are the issuers' claims: no independent timestamp; a stolen key counts until its revocation is logged",

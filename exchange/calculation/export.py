@@ -18,7 +18,7 @@ from exchange.errors import ExchangeError, RightsError
 from exchange.evidence_file import write_evidence
 from exchange.identity import ReleaseRow
 from exchange.intake.tables import StatementRow, SupersededRow
-from exchange.kinds import policy_bytes
+from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
 from exchange.report import Document, document_bytes
 from exchange.sharing import Sharing
 from exchange.trust import TrustFile
@@ -141,9 +141,10 @@ def _named(results: Iterable[Document]) -> dict[int, frozenset[str]]:
 
 
 def _governing(connection: Connection, size: int) -> set[int]:
-    """Return the entries that keys, roles and releases rest on."""
+    """Return the entries that keys, roles and releases rest on, and the status snapshots."""
     session = Session(connection)
-    query = select(StatementRow.index).where(col(StatementRow.vct).in_(GOVERNING_KINDS), StatementRow.index < size)
+    kinds = (*GOVERNING_KINDS, STATUS_SNAPSHOT.vct)
+    query = select(StatementRow.index).where(col(StatementRow.vct).in_(kinds), StatementRow.index < size)
     releases = select(ReleaseRow.index).where(ReleaseRow.index < size)
     return {0, *session.exec(query).all(), *session.exec(releases).all()}
 

@@ -54,7 +54,7 @@ def run_audit(data: Path | None, order: AuditOrder | None = None, *, as_json: bo
 
         keys, engine = known_keys(settings.data), existing_engine_for(settings.url)
         policy = load_policy(settings.witness_policy, *_trust(settings.data / "trust").keys)
-        report = _audit_here(engine, settings.data, order, keys)
+        report, snapshots = _audit_here(engine, settings.data, order, keys)
         members = {
             "verdict": "consistent",
             "size": report.size,
@@ -63,10 +63,11 @@ def run_audit(data: Path | None, order: AuditOrder | None = None, *, as_json: bo
             "checkpoints": report.checkpoints,
             "files": report.tiles,
             "cosignatures": report.cosignatures,
+            "snapshots": snapshots,
             "witnessing": witnessing(policy, engine),
         }
         signed = f"{report.checkpoints} checkpoints, {report.cosignatures} cosignatures"
-        compared = f"{report.size} entries, {signed}, {report.tiles} published files"
+        compared = f"{report.size} entries, {signed}, {report.tiles} published files, {snapshots} status snapshots"
         text = f"consistent: {compared}, root {report.root.hex()}\n{members['witnessing']}"
         answer(members, text, as_json=as_json)
         return DONE
@@ -91,7 +92,9 @@ def run_publish(data: Path | None, folder: Path, *, as_json: bool) -> int:
     return run_with_settings(data, None, command)
 
 
-def _audit_here(engine: Engine, data: Path, order: AuditOrder, keys: Sequence[LogKey]) -> AuditReport:
+def _audit_here(engine: Engine, data: Path, order: AuditOrder, keys: Sequence[LogKey]) -> tuple[AuditReport, int]:
+    """Return the report, and how many status snapshots were computed again."""
+    from exchange.identity import recomputed_snapshots
     from exchange.installation import PUBLISHED
     from exchange.services import utc_now
     from ledger.audit import audit, require_extends, require_fresh
@@ -103,11 +106,12 @@ def _audit_here(engine: Engine, data: Path, order: AuditOrder, keys: Sequence[Lo
     with _shown(order.url, keys, data / "token") as now, snapshot(engine) as connection:
         known = [one for one in (old, now) if one is not None]
         report = audit(connection, keys[0], folder, _progress(), other_keys=keys[1:], known=known)
+        snapshots = recomputed_snapshots(connection, report.size)
         if now is not None:
             if old is not None:
                 require_extends(now, old.checkpoint.size, old.checkpoint.root)
             require_fresh(connection, now, now=utc_now(), seconds=order.stall_seconds, entries=order.stall_entries)
-    return report
+    return report, snapshots
 
 
 def _audit_elsewhere(order: AuditOrder, trust: Path, token_file: Path, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from exchange.identity.clients import ApiClient, ApiClients, check_scopes
 from exchange.identity.directory import Directory, Organisation
 from exchange.identity.enrolment import Application, Enrolled, Operator
 from exchange.identity.registration import Registration, Registrations, Site
+from exchange.identity.snapshotting import Snapshots, recomputed_snapshots
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Registrations",
     "ReleaseRow",
     "Site",
+    "Snapshots",
     "check_scopes",
+    "recomputed_snapshots",
     "roles_today",
     "sees_entries",
     "spoken_for",

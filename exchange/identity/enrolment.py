@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from exchange.errors import RightsError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake import Admissions, Companion, Intake, Receipt
-from exchange.kinds import ERASURE, KEY_EVENTS, ROLE_GRANT, Kind, check_spelling
+from exchange.kinds import ERASURE, KEY_EVENTS, ROLE_GRANT, STATUS_SNAPSHOT, Kind, check_spelling
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, enrolment_claims, issue, new_jti, proof_of_possession
 
@@ -133,6 +133,10 @@ class Operator:
     def state_erasure(self, erasure: Mapping[str, Any], companion: Companion) -> Receipt:
         """State what is erased; `companion` erases it in the transaction of the entry, or undoes all by an error."""
         return self._state(ERASURE, erasure, companion)
+
+    def state_snapshot(self, claims: Mapping[str, Any]) -> Receipt:
+        """State what counts no more at a size of the log."""
+        return self._state(STATUS_SNAPSHOT, claims)
 
     def _standing(self, uri: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The thumbprints of the keys that count for an organisation now, and its roles."""
