@@ -11,7 +11,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from exchange.api import (
     SESSION_COOKIE,
     STREAM_PATH,
     Rates,
+    RequestLimits,
     calculations_router,
     cases_router,
     events_router,
@@ -40,33 +41,22 @@ from exchange.api import (
     statements_router,
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
-from exchange.jobs import Job, start_clock
 from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
-DISPATCH_SECONDS = 1.0
-ENROL_SECONDS = 1.0
-OVERDUE_SECONDS = 60.0
-CALCULATE_SECONDS = 0.5
-WATCH_SECONDS = 1.0
-SNAPSHOT_SECONDS = 60.0
 _SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
-_PUBLIC = frozenset(
+_OPEN = frozenset(
     {
         "/healthz",
-        "/login",
-        "/oauth/token",
         "/api/v1/log",
         "/api/v1/checkpoint",
         "/api/v1/proofs/inclusion",
         "/api/v1/proofs/consistency",
-        "/api/v1/registrations",
-        "/api/v1/sessions",
-        "/api/v1/members",
     }
 )
+_PUBLIC = _OPEN | {"/login", "/oauth/token", "/api/v1/registrations", "/api/v1/sessions", "/api/v1/members"}
 _PUBLIC_BELOW = ("/static/", "/ledger/")
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
@@ -74,35 +64,22 @@ _READS = ("GET", "HEAD")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def create_app(services: Services, *, checkpoint_seconds: float, public_address: str | None = None) -> FastAPI:
-    """Return the application on `services`; its clock publishes checkpoints and sends events while it runs.
+def create_app(
+    services: Services,
+    *,
+    checkpoint_seconds: float,
+    public_address: str | None = None,
+    limits: RequestLimits | None = None,
+) -> FastAPI:
+    """Return the application on `services`; where they are a worker's too, its clock publishes and sends events while it runs.
 
     `public_address` is what a proxy before it answers to (https://...); without it, it answers to loopback addresses alone.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        publisher, dispatcher = services.publisher, services.dispatcher
-        batches, watch = services.batches, services.watch
-        clock = start_clock(
-            Job(publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
-            Job(dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
-            Job(services.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
-            Job(services.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
-            Job(batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
-            Job(services.snapshots.tick, SNAPSHOT_SECONDS, "stating", "status not stated"),
-            Job(services.balances.tick, WATCH_SECONDS, "balancing", "trades not compared"),
-            Job(watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
-        )
-        yield
-        batches.end_soon()
-        clock.shutdown()
-        publisher.stop()
-        dispatcher.stop()
-        batches.stop()
-        watch.stop()
-        services.balances.stop()
-        services.snapshots.stop()
+        with nullcontext() if services.worker is None else services.at_work(checkpoint_seconds):
+            yield
 
     app = FastAPI(
         title="packtrace",
@@ -114,7 +91,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
         responses=REFUSALS,
     )
     app.state.services = services
-    app.state.rates = Rates()
+    app.state.rates = Rates(limits)
     app.state.keep_session = partial(keep_session, secure=public_address is not None)
     # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
     # a database that stands still leaves those for reading free.
@@ -138,15 +115,16 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.add_middleware(_Guard, services=services, public_address=public_address)
+    app.add_middleware(_Guard, services=services, public_address=public_address, rates=app.state.rates)
     return app
 
 
 class _Guard:
     """The door before all routes. Bodies pass it unread, in both directions."""
 
-    def __init__(self, app: ASGIApp, services: Services, public_address: str | None) -> None:
+    def __init__(self, app: ASGIApp, services: Services, public_address: str | None, rates: Rates) -> None:
         self._app = app
+        self._rates = rates
         self._services = services
         self._token, self._standing_in = services.installation.token, services.standing_in
         self._hosts = frozenset() if public_address is None else frozenset({urlsplit(public_address).netloc})
@@ -186,12 +164,20 @@ class _Guard:
         """Find out who asks; return the answer to a request that goes no further."""
         if (answer := _not_ours(request, self._hosts)) is not None:
             return answer
+        # Before anything is looked up or verified. What is public is asked for much, by readers that nobody knows.
+        of = "public" if _is_open(request.url.path) else "address"
+        if (after := self._rates.exceeded(of, request.client.host if request.client else "")) is not None:
+            return _too_many(after, "this address")
         given = request.query_params.get("token")
         if given is not None and request.method == "GET" and _same(given, self._token):
             return _signed_in(request, self._token)
         # A long request asks again.
         request.state.who = partial(_who, request, self._services, self._standing_in)
-        request.state.principal = await request.state.who()
+        principal = request.state.principal = await request.state.who()
+        if of != "public" and principal is not None:
+            after = self._rates.exceeded("principal", f"{principal.organisation} {principal.name}")
+            if after is not None:
+                return _too_many(after, "whoever asks here")
         return _refused(request)
 
 
@@ -252,6 +238,22 @@ def _refused(request: Request) -> Response | None:
             remedy="send an access token instead of the cookie",
         )
     return _bad_length(request)
+
+
+def _is_open(path: str) -> bool:
+    """Whether this is served to everybody and costs little: the log's hashes, health, what pages are made of."""
+    return path in _OPEN or path.startswith(_PUBLIC_BELOW)
+
+
+def _too_many(after: int, who: str) -> Response:
+    return problem(
+        429,
+        "too_many",
+        f"more requests of {who} than are answered in a minute",
+        headers={"Retry-After": str(after)},
+        where="request",
+        remedy=f"ask again in {after} seconds; send many statements as one stream",
+    )
 
 
 def _from_our_page(request: Request) -> bool:

@@ -32,6 +32,7 @@ __all__ = [
     "lost",
     "migrate",
     "place",
+    "require_newest",
 ]
 
 #: What is left to do when a log's database is lost and no copy of it is new enough.
@@ -167,6 +168,24 @@ def lost(engine: Engine) -> SetupError:
         where=place(engine.url),
         remedy=f"put a copy back: `packtrace restore COPY`; {SUCCEED}",
     )
+
+
+def require_newest(engine: Engine) -> None:
+    """Check that the database is at this program's version, for processes that don't migrate. Raises SetupError."""
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with snapshot(engine) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != ScriptDirectory.from_config(config).get_current_head():
+        raise SetupError(
+            f"the database is at version {found}, which is not this program's",
+            where=place(engine.url),
+            remedy="start the worker of this program's version first, which migrates it; then this process",
+        )
 
 
 def migrate(engine: Engine) -> None:

@@ -7,10 +7,10 @@ holds digests alone, stays in the ledger; of the results that were made from it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
@@ -40,16 +40,15 @@ class Erased:
 
 
 class Erasures:
-    """Erases statements for their owners, or by the operator's own decision."""
+    """Erases statements for their owners, or by the operator's own decision.
 
-    def __init__(
-        self, engine: Engine, vault: Vault, accounts: Accounts, operator: Operator, clock: Callable[[], datetime]
-    ) -> None:
+    `carry_out` is given the claims of the erasure and returns the index of its entry: `Eraser.carry_out`, here or at the worker.
+    """
+
+    def __init__(self, engine: Engine, accounts: Accounts, carry_out: Callable[[Mapping[str, Any]], int]) -> None:
         self._engine = engine
-        self._vault = vault
         self._accounts = accounts
-        self._operator = operator
-        self._clock = clock
+        self._carry_out = carry_out
 
     def erase(self, actor: Principal, leaf_hash: str, reason: Reason) -> Erased:
         """Erase a statement of the actor's organisation; the operator erases anybody's, for another reason than the owner's request.
@@ -74,7 +73,26 @@ class Erasures:
                 "all claims of this entry are open: the ledger keeps them", where="leaf_hash", remedy="withdraw it"
             )
         asked_by = issuer if reason == "owner_request" else actor.organisation
-        claims = {"index": index, "leaf_hash": leaf_hash, "reason": reason, "asked_by": asked_by}
+        erasing = self._carry_out({"index": index, "leaf_hash": leaf_hash, "reason": reason, "asked_by": asked_by})
+        security.info("erasure index=%d by=%s reason=%s", index, actor.name, reason)
+        return Erased(erasing, existed=False)
+
+
+class Eraser:
+    """States erasures with the operator's key and erases in the same transaction. It needs no master key: it reads nothing."""
+
+    def __init__(self, engine: Engine, vault: Vault, operator: Operator, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._operator = operator
+        self._clock = clock
+
+    def carry_out(self, claims: Mapping[str, Any]) -> int:
+        """Erase the statement that the claims of an erasure name; return the index of the erasure's entry. Raises HeldError."""
+        index, leaf_hash = claims["index"], claims["leaf_hash"]
+        with snapshot(self._engine) as connection:
+            if (known := erased_at(connection, leaf_hash)) is not None:
+                return known
 
         def forget(session: Session, erasing: int) -> None:
             connection = session.connection()
@@ -94,5 +112,4 @@ class Erasures:
 
         receipt = self._operator.state_erasure(claims, forget)
         forget_pages(self._engine)
-        security.info("erasure index=%d by=%s reason=%s", index, actor.name, reason)
-        return Erased(receipt.index, existed=False)
+        return receipt.index

@@ -77,6 +77,12 @@ class TooManyError(ExchangeError):
     code = "too_many"
 
 
+class WaitingError(ExchangeError):
+    """The sender has to wait: what it asked for is ordered, and the process that can do it has not come to it yet."""
+
+    code = "waiting"
+
+
 class NotFoundError(ExchangeError):
     """What was asked for doesn't exist, or may not be seen by this reader."""
 

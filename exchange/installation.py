@@ -72,21 +72,58 @@ _MAX_SECRET = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """What the worker alone holds: the operator's and the authority's keys, those of the log, and the one of webhooks."""
+
+    operator: Operator
+    note_signer: NoteSigner
+    webhook_key: WebhookKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
-    """An opened data folder: everything that the server's parts are built from."""
+    """An opened data folder: everything that the server's parts are built from.
+
+    In a web process there is no `hand`; in a worker that holds no master key the `vault` is closed.
+    """
 
     folder: Path
     engine: Engine
-    operator: Operator
+    operator_uri: str
+    admissions: Admissions
     intake: Intake
-    note_signer: NoteSigner
     policy: Policy
     trust: Trust
     trust_file: TrustFile
     token: str = field(repr=False)
     access_key: KeyPair = field(repr=False)
-    webhook_key: WebhookKey = field(repr=False)
     vault: Vault = field(repr=False)
+    hand: Hand | None = None
+
+    @property
+    def operator(self) -> Operator:
+        """The operator, who signs. SetupError in a web process."""
+        return self._held.operator
+
+    @property
+    def note_signer(self) -> NoteSigner:
+        """What signs checkpoints. SetupError in a web process."""
+        return self._held.note_signer
+
+    @property
+    def webhook_key(self) -> WebhookKey:
+        """What signs webhooks. SetupError in a web process."""
+        return self._held.webhook_key
+
+    @property
+    def _held(self) -> Hand:
+        if self.hand is None:
+            raise SetupError(
+                "this process holds none of the worker's keys",
+                where="PACKTRACE_PROCESS",
+                remedy="do this in the worker, or with its data folder",
+            )
+        return self.hand
 
     @property
     def published(self) -> Path:
@@ -108,15 +145,19 @@ def open_installation(
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
     max_waiting: int = MAX_WAITING,
+    needs_master: bool = True,
 ) -> Installation:
-    """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy."""
+    """Open the data folder, making what isn't there yet. Raises SetupError or LedgerError, each with the remedy.
+
+    A worker doesn't need the master key (`needs_master`); where its files were taken out of the folder, the vault stays closed.
+    """
     make_private_folder(folder)
     with alone(folder):
         _require_not_lost(engine, folder)
         secret = passphrase or kept_passphrase(folder, random)
         keys = _keys(folder / "keys", secret, clock())
         migrate(engine)
-        vault = _vault(engine, folder / "keys", secret, random, clock())
+        vault = _vault(engine, folder / "keys", secret, random, clock(), needed=needs_master)
         encrypt_plain(engine, vault)
         origin = _log(engine, origin, random, folder)
         note_signer = _note_signer(origin, keys.log)
@@ -125,17 +166,7 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = Intake(
-            engine,
-            vault,
-            admissions,
-            background,
-            clock,
-            max_waiting=max_waiting,
-            disclosed=partial(_disclosed, vault, clock),
-            attested=partial(check_attested, vault),
-            clash=partial(open_claimed_twice, engine, vault, clock, random),
-        )
+        intake = make_intake(engine, vault, admissions, clock=clock, random=random, max_waiting=max_waiting)
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )
@@ -145,19 +176,32 @@ def open_installation(
         trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
         write_private(folder / TRUST, trust_file.document(), mode=0o644)
         token = kept_secret(folder / "token", random)
+    hand = Hand(operator, note_signer, keys.webhook)
     return Installation(
-        folder,
+        folder, engine, operator.uri, admissions, intake, policy, trust, trust_file, token, keys.access, vault, hand
+    )
+
+
+def make_intake(
+    engine: Engine,
+    vault: Vault,
+    admissions: Admissions,
+    *,
+    clock: Callable[[], datetime],
+    random: Callable[[int], bytes],
+    max_waiting: int,
+) -> Intake:
+    """Return the intake of this process, with what it asks of grants, results and cases."""
+    return Intake(
         engine,
-        operator,
-        intake,
-        note_signer,
-        policy,
-        trust,
-        trust_file,
-        token,
-        keys.access,
-        keys.webhook,
         vault,
+        admissions,
+        Background.shipped(),
+        clock,
+        max_waiting=max_waiting,
+        disclosed=partial(_disclosed, vault, clock),
+        attested=partial(check_attested, vault),
+        clash=partial(open_claimed_twice, engine, vault, clock, random),
     )
 
 
@@ -185,12 +229,17 @@ def rotate_vault(
         return rotate(vault, engine, folder / "keys", passphrase=secret, now=now, progress=progress)
 
 
-def _vault(engine: Engine, folder: Path, secret: str, random: Callable[[int], bytes], now: datetime) -> Vault:
+def _vault(
+    engine: Engine, folder: Path, secret: str, random: Callable[[int], bytes], now: datetime, *, needed: bool
+) -> Vault:
     """Open the vault; a folder and database from before there was one get its first key."""
     with snapshot(engine) as connection:
         named = connection.execute(select(MasterKeyRow).limit(1)).first()
-    if named is None and not load_masters(folder, secret):
-        make_master(folder, secret)
+    if not load_masters(folder, secret):
+        if named is not None and not needed:
+            return Vault.closed()
+        if named is None:
+            make_master(folder, secret)
     return open_vault(engine, partial(load_masters, folder, secret), random, now)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from exchange.cosigning import Witnesses
 from exchange.lease import release_lease, take_lease
+from exchange.published import note_published
 from ledger import DurableWriteError, LedgerError, NoteSigner
 from ledger.store import SignedCheckpoint, begin, publish
 
@@ -47,6 +48,7 @@ class Publisher:
         self._holder = holder
         self._clock = clock
         self._looked = False
+        self._noted = -1
 
     def tick(self) -> SignedCheckpoint | None:
         """Publish what was committed, if this process holds the lease; the first time, also files that were lost. Raises LedgerError."""
@@ -65,6 +67,10 @@ class Publisher:
             put_back=not self._looked,
         )
         self._looked = True
+        if signed.size != self._noted:
+            with begin(self._engine) as connection:
+                note_published(connection, signed.size)
+            self._noted = signed.size
         return signed
 
     def stop(self) -> None:

@@ -1,16 +1,21 @@
-"""Opening an exchange from its settings, and serving it on a loopback port."""
+"""Opening an exchange from its settings, and serving it on a loopback port, or working for those that serve it."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
+from exchange.api import RequestLimits
 from exchange.app import create_app
 from exchange.database import engine_for
 from exchange.errors import SetupError
@@ -18,8 +23,11 @@ from exchange.events import MailServer
 from exchange.installation import make_private_folder, new_secret, open_installation
 from exchange.services import Services, utc_now, wire
 from exchange.settings import Settings
+from exchange.web_process import open_web
 
+log = logging.getLogger("packtrace.server")
 _START_SECONDS = 30
+_SHORTEST_PASSPHRASE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +49,20 @@ class Running:
 
 
 def open_services(settings: Settings) -> Services:
-    """Open (and on first use make) the data folder and database that `settings` name."""
+    """Open (and on first use, but in a web process, make) the data folder and database that `settings` name."""
     make_private_folder(settings.data)
-    secret = settings.passphrase.get_secret_value() if settings.passphrase else None
     engine = engine_for(settings.url)
+    opening = (
+        open_web
+        if settings.process in {"web", "calculator"}
+        else partial(open_installation, needs_master=settings.process == "both")
+    )
     try:
-        installation = open_installation(
+        installation = opening(
             settings.data,
             engine,
             origin=settings.origin,
-            passphrase=secret,
+            passphrase=settings.passphrase.get_secret_value() if settings.passphrase else None,
             clock=utc_now,
             random=new_secret,
             max_waiting=settings.max_waiting,
@@ -72,6 +84,50 @@ def open_services(settings: Settings) -> Services:
     except BaseException:
         engine.dispose()
         raise
+
+
+#: What examples, images and manuals give as secrets: everybody knows them.
+_DEFAULTS = frozenset(
+    {
+        "changeit",
+        "changeme",
+        "change-me",
+        "default",
+        "demo",
+        "packtrace",
+        "passphrase",
+        "password",
+        "postgres",
+        "secret",
+    }
+)
+
+
+def refuse_default_secrets(settings: Settings) -> None:
+    """Refuse secrets that everybody knows, and passphrases that are soon guessed. Raises SetupError. The demo takes them."""
+    given = {
+        "PASSPHRASE": settings.passphrase.get_secret_value() if settings.passphrase else None,
+        "SMTP_PASSWORD": settings.smtp_password.get_secret_value() or None,
+        "DATABASE_URL": _password_in(settings.url),
+    }
+    for name, secret in given.items():
+        known = secret is not None and secret.strip().lower() in _DEFAULTS
+        if known or (name == "PASSPHRASE" and secret is not None and len(secret) < _SHORTEST_PASSPHRASE):
+            raise SetupError(
+                "this secret is one that everybody knows" if known else "this passphrase is soon guessed",
+                where=f"PACKTRACE_{name}",
+                remedy=f"give one of your own, a passphrase of at least {_SHORTEST_PASSPHRASE} characters; `packtrace demo` alone takes it",
+            )
+
+
+def _password_in(url: str) -> str | None:
+    """Return the password of a database's URL. What is no URL is refused where it is opened."""
+    try:
+        password = make_url(url).password
+    except (ArgumentError, ValueError):
+        return None
+    # Without one, as a PostgreSQL that is reached by its socket takes it, there is nothing to guess.
+    return str(password) if password else None
 
 
 def _mail_server(settings: Settings) -> MailServer | None:
@@ -110,7 +166,14 @@ def bind(host: str, port: int, *, or_free: bool) -> socket.socket:
 
 def make_server(services: Services, settings: Settings, listener: socket.socket) -> tuple[uvicorn.Server, Running]:
     """Return a server that is not running yet, and the address it will answer at."""
-    app = create_app(services, checkpoint_seconds=settings.checkpoint_seconds, public_address=settings.public_address)
+    app = create_app(
+        services,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        public_address=settings.public_address,
+        limits=RequestLimits(
+            settings.requests_per_minute, settings.address_requests_per_minute, settings.public_requests_per_minute
+        ),
+    )
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -132,6 +195,19 @@ def serving(settings: Settings) -> Iterator[Running]:
         server.should_exit = True
         thread.join(timeout=_START_SECONDS)
         listener.close()
+        services.installation.engine.dispose()
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[Services]:
+    """Do a worker's or a calculator's part while the block runs, without answering requests."""
+    services = open_services(settings)
+    if not services.installation.vault.is_open:
+        log.warning("no master key in %s/keys: this worker calculates nothing and reads no disclosure", settings.data)
+    try:
+        with services.at_work(settings.checkpoint_seconds):
+            yield services
+    finally:
         services.installation.engine.dispose()
 
 

@@ -1,10 +1,12 @@
-"""The use cases of one exchange, wired together: what api, web and the clock are given."""
+"""The use cases of one exchange, wired together: what api, web and the clock are given, and what the worker does besides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -13,18 +15,59 @@ from exchange.access import Principal
 from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
-from exchange.erasing import Erasures
+from exchange.erasing import Eraser, Erasures
+from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
-from exchange.identity import Accounts, ApiClients, Directory, Registrations, Snapshots
+from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Registrations, Snapshots
 from exchange.installation import Installation
-from exchange.jobs import Publisher
+from exchange.jobs import Job, Publisher, start_clock
+from exchange.orders import Document, Orders
 from exchange.progress import Progress
+from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.sharing import AccessLog, Grants, Sharing
-from ledger import LedgerError, WitnessPolicy
-from ledger.store import published_checkpoint, snapshot, witnessed_size
+from ledger import WitnessPolicy
+from ledger.store import snapshot, witnessed_size
 
 WITNESS_SECONDS = 5.0
+DISPATCH_SECONDS = 1.0
+ENROL_SECONDS = 1.0
+OVERDUE_SECONDS = 60.0
+ORDER_SECONDS = 0.25
+CALCULATE_SECONDS = 0.5
+WATCH_SECONDS = 1.0
+SNAPSHOT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the worker does on the clock, with keys that no web process holds."""
+
+    publisher: Publisher
+    snapshots: Snapshots
+    dispatcher: Dispatcher
+    witnesses: Witnesses
+    registrations: Registrations
+    requests: Requests
+    orders: Orders
+    deeds: Mapping[str, Callable[[Document], Document]]
+
+    def jobs(self, checkpoint_seconds: float) -> tuple[Job, ...]:
+        """The clock's jobs that need those keys."""
+        return (
+            Job(self.publisher.tick, checkpoint_seconds, "publishing", "checkpoint not published"),
+            Job(self.snapshots.tick, SNAPSHOT_SECONDS, "stating", "status not stated"),
+            Job(self.dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
+            Job(self.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
+            Job(self.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
+            Job(partial(self.orders.tick, self.deeds), ORDER_SECONDS, "carrying out", "orders not carried out"),
+        )
+
+    def stop(self) -> None:
+        """Give the leases back."""
+        self.publisher.stop()
+        self.snapshots.stop()
+        self.dispatcher.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +94,74 @@ class Services:
     watch: Watch
     exporter: Exporter
     erasures: Erasures
-    witnesses: Witnesses
-    publisher: Publisher
-    snapshots: Snapshots
+    enrol: Callable[[Application], Enrolled]
+    witness_policy: WitnessPolicy
+    published: PublishedLog
     progress: Progress
     inbox: Inbox
     subscriptions: Subscriptions
-    dispatcher: Dispatcher
+    worker: Worker | None
 
     @property
     def standing_in(self) -> Principal:
         """Who holds the data folder's token."""
-        return Principal.standing_in(self.installation.operator.uri)
+        return Principal.standing_in(self.installation.operator_uri)
+
+    @contextmanager
+    def at_work(self, checkpoint_seconds: float) -> Iterator[None]:
+        """Let the clock tick while the block runs, for all that this process has the keys for; then give the leases back.
+
+        What signs needs the worker's, what calculates the master key.
+        """
+        calculates = self.installation.vault.is_open
+        signing = () if self.worker is None else self.worker.jobs(checkpoint_seconds)
+        clock = start_clock(*signing, *(self._calculating() if calculates else ()))
+        try:
+            yield
+        finally:
+            self.batches.end_soon()
+            clock.shutdown()
+            if self.worker is not None:
+                self.worker.stop()
+            for one in (self.batches, self.watch, self.balances) if calculates else ():
+                one.stop()
+
+    def _calculating(self) -> tuple[Job, ...]:
+        return (
+            Job(self.batches.tick, CALCULATE_SECONDS, "calculating", "calculations not worked on"),
+            Job(self.balances.tick, WATCH_SECONDS, "balancing", "trades not compared"),
+            Job(self.watch.tick, WATCH_SECONDS, "watching", "stale results not found"),
+        )
+
+    @property
+    def publisher(self) -> Publisher:
+        """What publishes. SetupError in a web process."""
+        return self._worker.publisher
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What states daily what counts no more. SetupError in a web process."""
+        return self._worker.snapshots
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What sends events. SetupError in a web process."""
+        return self._worker.dispatcher
+
+    @property
+    def witnesses(self) -> Witnesses:
+        """What asks the witnesses. SetupError in a web process."""
+        return self._worker.witnesses
+
+    @property
+    def _worker(self) -> Worker:
+        if self.worker is None:
+            raise SetupError(
+                "this process is no worker",
+                where="PACKTRACE_PROCESS",
+                remedy="do this in the worker, or with its folder",
+            )
+        return self.worker
 
 
 def utc_now() -> datetime:
@@ -89,44 +188,54 @@ def wire(
     engine = installation.engine
     accounts = Accounts(engine, clock, random)
     clients = ApiClients(engine, installation.access_key, installation.trust.origin, clock, random)
-    registrations = Registrations(engine, installation.operator, clock, random, holder)
     vault = installation.vault
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, random=random, vault=vault)
     grants = Grants(engine, vault, accounts, clock, random)
     catalogue = Catalogue(engine, accounts, clock, random)
-    answers = Answers(sharing, grants, installation.operator.admissions)
+    answers = Answers(sharing, grants, installation.admissions)
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
     decisions = Decisions(engine, calculation, sharing, accounts, clock)
     batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random, vault=vault)
     watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
-    admissions = installation.operator.admissions
+    admissions = installation.admissions
     balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
-    erasures = Erasures(engine, vault, accounts, installation.operator, clock)
-    policy = load_policy(witness_policy, *installation.note_signer.log_keys)
-    witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
-    publisher = Publisher(
-        engine,
-        installation.note_signer,
-        installation.published,
-        witnesses,
-        last_signed=installation.last_signed,
-        holder=holder,
-        clock=clock,
+    policy = load_policy(witness_policy, *installation.trust_file.keys)
+    published = PublishedLog(engine)
+    progress = Progress(published.size, _witnessed(engine, policy))
+    orders = Orders(engine, clock, random, holder)
+    enrol, erase = _hands(installation, orders, clock)
+    registrations = Registrations(
+        engine, installation.operator_uri, installation.trust.origin, enrol, clock, random, holder
     )
-    progress = Progress(lambda: _published_size(installation), _witnessed(engine, policy))
-    directory = Directory(engine, clock)
-    channels = Channels(installation.webhook_key, webhook_hosts, mail)
-    subscriptions = Subscriptions(engine, channels, clock=clock, random=random)
-    origin = installation.trust_file.origin
-    dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
+    channels = Channels(None if installation.hand is None else installation.webhook_key, webhook_hosts, mail)
+    worker = None
+    if installation.hand is not None:
+        witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
+        publisher = Publisher(
+            engine,
+            installation.note_signer,
+            installation.published,
+            witnesses,
+            last_signed=installation.last_signed,
+            holder=holder,
+            clock=clock,
+        )
+        origin = installation.trust_file.origin
+        dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
+        snapshots = Snapshots(engine, installation.operator, holder, clock)
+        deeds = {
+            "enrol": lambda document: enrol(Application.read(document)).document(),
+            "erase": lambda document: {"index": erase(document)},
+        }
+        worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, orders, deeds)
     return Services(
         installation,
         accounts,
         clients,
-        directory,
+        Directory(engine, clock),
         registrations,
         sharing,
         grants,
@@ -142,23 +251,28 @@ def wire(
         balances,
         watch,
         exporter,
-        erasures,
-        witnesses,
-        publisher,
-        Snapshots(engine, installation.operator, holder, clock),
+        Erasures(engine, accounts, erase),
+        enrol,
+        policy,
+        published,
         progress,
         Inbox(engine, clock),
-        subscriptions,
-        dispatcher,
+        Subscriptions(engine, channels, clock=clock, random=random),
+        worker,
     )
 
 
-def _published_size(installation: Installation) -> int:
-    try:
-        found = published_checkpoint(installation.published, installation.note_signer.log_keys)
-    except (LedgerError, OSError):
-        return 0  # nothing there that a reader could use; the publisher stops at it and says why
-    return 0 if found is None else found.size
+def _hands(
+    installation: Installation, orders: Orders, clock: Callable[[], datetime]
+) -> tuple[Callable[[Application], Enrolled], Callable[[Document], int]]:
+    """Return what enrols and what erases: the operator's own hand, or orders to the worker."""
+    if installation.hand is not None:
+        operator = installation.operator
+        return operator.enrol, Eraser(installation.engine, installation.vault, operator, clock).carry_out
+    return (
+        lambda application: Enrolled.read(orders.place("enrol", application.document())),
+        lambda claims: int(orders.place("erase", claims)["index"]),
+    )
 
 
 def _witnessed(engine: Engine, policy: WitnessPolicy) -> Callable[[], int] | None:

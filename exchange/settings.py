@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         repr=False,  # it may hold a password
         description="PostgreSQL URL (postgresql+psycopg://...); without it, SQLite in the data folder.",
     )
+    process: Literal["web", "worker", "calculator", "both"] = Field(
+        default="both",
+        description="What this process does: web (answers), worker (signs, sends, calculates), calculator (calculates), or both.",
+    )
     host: str = Field(
         default="127.0.0.1", description="Address to listen on: a loopback one, behind a proxy that ends TLS."
     )
@@ -74,6 +78,18 @@ class Settings(BaseSettings):
 
     max_waiting: int = Field(
         default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
+    )
+
+    requests_per_minute: int = Field(
+        default=6_000,
+        ge=1,
+        description="Requests a minute of one member, program or token that a web process answers; more get 429.",
+    )
+    address_requests_per_minute: int = Field(
+        default=12_000, ge=1, description="Requests a minute from one address that a web process answers; more get 429."
+    )
+    public_requests_per_minute: int = Field(
+        default=60_000, ge=1, description="The same for the published log, health and the files of pages."
     )
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -29,6 +29,8 @@ from exchange.identity.tables import (
 )
 from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
 from exchange.lease import LeaseRow
+from exchange.orders import OrderRow
+from exchange.published import PublishedRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
 from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
 from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
@@ -62,11 +64,13 @@ __all__ = [
     "LeaseRow",
     "MasterKeyRow",
     "MemberRow",
+    "OrderRow",
     "OrganisationRow",
     "PartRow",
     "PlainRow",
     "ProductLinkRow",
     "ProductRow",
+    "PublishedRow",
     "RegistrationRow",
     "ReleaseRow",
     "RequestRow",

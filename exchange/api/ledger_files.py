@@ -19,19 +19,18 @@ _UNCHANGING = "private, max-age=31536000, immutable"
 
 @ledger_router.get("/{path:path}", response_class=Response, responses=_CONTENT)
 def published_file(request: Request, path: str) -> Response:
-    """A file of the published log. The path is parsed strictly, so that it can't leave the log's folder."""
+    """A file of the published log, from the database: every process has it."""
     services = services_of(request)
     is_checkpoint = path == CHECKPOINT_PATH
     if not is_checkpoint:
         parse_path(path)
     if path.startswith(_ENTRIES):
         services.sharing.check_sees_entries(request.state.principal)
-    try:
-        data = (services.installation.published / path).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    data = services.published.file(path)
+    if data is None:
         raise NotFoundError(
             "no such file is published", where=path, remedy="take the paths from the newest checkpoint's size"
-        ) from None
+        )
     if is_checkpoint:
         return Response(data, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
     return Response(data, media_type="application/octet-stream", headers={"Cache-Control": _UNCHANGING})

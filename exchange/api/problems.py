@@ -34,6 +34,7 @@ from exchange.errors import (
     NoWitnessesError,
     RightsError,
     TooManyError,
+    WaitingError,
 )
 from exchange.report import finding_documents
 from ledger import (
@@ -78,6 +79,7 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (DamagedError, 500),
     (DatabaseBusyError, 503),
     (NoWitnessesError, 409),
+    (WaitingError, 503),
     (QueueFullError, 503),
     (NotCommittedError, 503),
     (CommitUncertainError, 503),
@@ -90,6 +92,7 @@ _RETRY_AFTER: Sequence[tuple[type[Exception], int]] = (
     (NotCommittedError, 1),
     (CommitUncertainError, 1),
     (DatabaseBusyError, 5),
+    (WaitingError, 5),
     (TooManyError, 60),
 )
 

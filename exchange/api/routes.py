@@ -82,7 +82,7 @@ class EvidenceBody(Body):
 def show_log(request: Request) -> dict[str, Any]:
     """The log's name and public keys, the trust file's fingerprint, and how far which witnesses have followed."""
     services = services_of(request)
-    trust_file, policy = services.installation.trust_file, services.witnesses.policy
+    trust_file, policy = services.installation.trust_file, services.witness_policy
     with snapshot(services.installation.engine) as connection:
         witnessed, witnessing = witnessed_size(connection, policy), describe_witnesses(connection, policy)
     return {
@@ -105,7 +105,7 @@ def enrol(request: Request, body: OrganisationBody, response: Response, actor: O
         raise StatementError("the CSR is not base64", where="csr", remedy="send the DER request in base64") from None
     services_of(request).accounts.check_speaks_for(actor, body.uri, "operator")
     application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles), body.since, body.until)
-    enrolled = services_of(request).installation.operator.enrol(application)
+    enrolled = services_of(request).enrol(application)
     if enrolled.existed:
         response.status_code = 200
     return {

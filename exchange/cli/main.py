@@ -328,6 +328,18 @@ def ledger_key_retire(data: Data = None) -> None:
     sys.exit(run_retire(data))
 
 
+@app.command("split")
+def split(
+    folder: Annotated[Path, typer.Argument(help="Folder to make, or to bring up to date.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make the data folder of web processes: what they need of the worker's, and none of the keys that sign."""
+    from exchange.cli.recovery import run_split
+
+    sys.exit(run_split(data, folder, as_json=as_json))
+
+
 @vault_app.command("rotate")
 def vault_rotate(data: Data = None, as_json: Json = False) -> None:
     """Let another master key follow, while servers run; run again, it goes on where it was cut."""

@@ -128,6 +128,24 @@ def run_vault_rotate(data: Path | None, *, as_json: bool) -> int:
     return run_with_settings(data, None, command)
 
 
+def run_split(data: Path | None, folder: Path, *, as_json: bool) -> int:
+    """Make or bring up to date the data folder of web processes."""
+
+    def command(settings: Settings) -> int:
+        from exchange.installation import new_secret
+        from exchange.web_process import split
+
+        names = split(settings.data, _passphrase(settings), folder, new_secret)
+        members = {"folder": str(folder), "keys": list(names)}
+        answer(members, f"{folder} holds what web processes need: {', '.join(names)}", as_json=as_json)
+        tell(
+            "it holds none of the keys that sign; those of `keys/vault.*` are needed in the worker's folder to calculate only"
+        )
+        return DONE
+
+    return run_with_settings(data, None, command)
+
+
 def run_succeed(data: Path | None, old: str, new: str | None) -> int:
     """Freeze a lost log and found its successor."""
 

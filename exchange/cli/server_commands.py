@@ -39,12 +39,21 @@ def run_demo(data: Path | None, port: int | None, *, leave: bool, as_json: bool)
 
 
 def run_serve(data: Path | None, port: int | None) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted; a worker or calculator works and listens nowhere."""
 
     def command(settings: Settings) -> int:
+        from exchange.server import refuse_default_secrets, working
+
+        refuse_default_secrets(settings)
+        if settings.process in {"worker", "calculator"}:
+            with working(settings) as services:
+                say(f"working for {services.installation.trust_file.origin}")
+                tell(witnessing(services.witness_policy, services.installation.engine))
+                _wait("working until Ctrl-C")
+            return DONE
         with _serving(settings) as running:
             say(running.page)
-            tell(witnessing(running.services.witnesses.policy, running.services.installation.engine))
+            tell(witnessing(running.services.witness_policy, running.services.installation.engine))
             _wait("serving until Ctrl-C")
         return DONE
 

@@ -16,11 +16,12 @@ class Channels:
     """Webhooks, and mail where the operator has a server for it.
 
     `webhook_hosts` are the origins that the operator allows beside https on public addresses. Raises SetupError for what is none.
+    Without a `key` webhooks are checked and not sent: sending is the worker's.
     """
 
     def __init__(
         self,
-        key: WebhookKey,
+        key: WebhookKey | None,
         webhook_hosts: Iterable[str] = (),
         mail: MailServer | None = None,
         *,

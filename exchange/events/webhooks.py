@@ -60,7 +60,7 @@ class WebhookSender:
 
     def __init__(
         self,
-        key: WebhookKey,
+        key: WebhookKey | None,
         allowed: Hosts,
         *,
         resolve: Resolve,
@@ -85,6 +85,8 @@ class WebhookSender:
             target, addresses = self.check(url)
         except TargetError as error:
             raise UndeliveredError(error.what) from None
+        if self._key is None:
+            raise UndeliveredError("this process has no key to sign with")
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {"Content-Type": MEDIA_TYPE, "User-Agent": "packtrace", "Host": target.authority}
         status = asyncio.run(self._post(target, addresses, body, headers | self._key.headers(event["id"], now, body)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,20 @@ class Application:
     since: date | None = None
     until: date | None = None
 
+    def document(self) -> dict[str, Any]:
+        """As members of a JSON object."""
+        days = {
+            name: None if day is None else day.isoformat()
+            for name, day in (("since", self.since), ("until", self.until))
+        }
+        return {**asdict(self), "csr": self.csr.hex(), **days}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Application:
+        """Return the application that `document` wrote."""
+        days = {name: document[name] and date.fromisoformat(document[name]) for name in ("since", "until")}
+        return cls(**{**document, "csr": bytes.fromhex(document["csr"]), "roles": tuple(document["roles"]), **days})
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -51,6 +65,16 @@ class Enrolled:
     existed: bool
     had_keys: tuple[str, ...]
     had_roles: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As members of a JSON object."""
+        return {**asdict(self), "certificate": self.certificate.hex()}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Enrolled:
+        """Return what `document` wrote."""
+        had = {name: tuple(document[name]) for name in ("had_keys", "had_roles")}
+        return cls(**{**document, "certificate": bytes.fromhex(document["certificate"]), **had})
 
 
 @dataclass(frozen=True, slots=True)

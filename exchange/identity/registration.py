@@ -19,7 +19,7 @@ from exchange.access import Principal
 from exchange.database import begin
 from exchange.errors import ConflictError, NotFoundError, RightsError
 from exchange.events import emit
-from exchange.identity.enrolment import Application, Operator
+from exchange.identity.enrolment import Application
 from exchange.identity.identifiers import spelled
 from exchange.identity.passwords import hashed
 from exchange.identity.tables import IdentifierRow, MemberRow, OrganisationRow, RegistrationRow, SiteRow
@@ -69,10 +69,12 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Registrations:
-    """Takes applications in, decides them, and lets in whom the operator approved."""
+    """Takes applications in, decides them, and lets in whom the operator approved. `operator` is its URI; `enrol` is the worker's."""
 
     engine: Engine
-    operator: Operator
+    operator: str
+    origin: str
+    enrol: Callable[[Application], object] = field(repr=False)
     clock: Callable[[], datetime]
     random: Callable[[int], bytes] = field(repr=False)
     holder: str
@@ -85,7 +87,7 @@ class Registrations:
         """
         application = registration.application
         check_spelling(application.uri)
-        thumbprint = check_application(application.csr, application.uri, application.possession, self.operator.origin)
+        thumbprint = check_application(application.csr, application.uri, application.possession, self.origin)
         identifiers = {scheme: spelled(scheme, value) for scheme, value in registration.identifiers.items()}
         now = self.clock()
         row = RegistrationRow(
@@ -103,7 +105,7 @@ class Registrations:
             found = row.id
             emit(
                 session,
-                recipient=self.operator.uri,
+                recipient=self.operator,
                 type="packtrace.organisation.applied",
                 subject=f"/api/v1/registrations/{found}",
                 data={"registration": found},
@@ -166,7 +168,7 @@ class Registrations:
             tuple(document["roles"]),
         )
         try:
-            self.operator.enrol(application)
+            self.enrol(application)
         except (SignerError, RightsError) as error:
             # What was in order when it applied isn't any more: a key revoked meanwhile, for instance. It stays out, and says why.
             with begin(self.engine) as connection, Session(connection) as session:

@@ -1,6 +1,6 @@
 """The vault: what only the readers of a grant may see rests encrypted, and can be erased for good."""
 
-from exchange.vault.keys import load_masters, make_master
+from exchange.vault.keys import MASTER, load_masters, make_master
 from exchange.vault.opening import open_vault
 from exchange.vault.retention import erased_at, hold, is_held, mark_erased, release_hold
 from exchange.vault.rotation import rotate
@@ -8,6 +8,7 @@ from exchange.vault.sealing import Vault
 from exchange.vault.tables import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
 
 __all__ = [
+    "MASTER",
     "DataKeyRow",
     "ErasureRow",
     "HoldRow",

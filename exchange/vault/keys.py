@@ -18,7 +18,7 @@ from exchange.errors import SetupError
 from signer import KeyFileUnreadableError, KeyPair, SignerError
 from signer.keystore import load_key, save_key
 
-PREFIX = "vault."
+MASTER = "vault."
 ENDED = ".ended"
 
 
@@ -26,14 +26,14 @@ def make_master(folder: Path, passphrase: str) -> str:
     """Make another master key in the folder of keys; return its id."""
     pair = KeyPair.generate("Ed25519")
     name, _secret = _derived(pair)
-    save_key(folder / f"{PREFIX}{name}", pair, passphrase)
+    save_key(folder / f"{MASTER}{name}", pair, passphrase)
     return name
 
 
 def load_masters(folder: Path, passphrase: str) -> dict[str, bytes]:
     """Return every master key of the folder by id. Raises SetupError for a file that is another's or can't be opened."""
     found: dict[str, bytes] = {}
-    for path in sorted(folder.glob(f"{PREFIX}*")):
+    for path in sorted(folder.glob(f"{MASTER}*")):
         try:
             name, secret = _derived(load_key(path, passphrase))
         except KeyFileUnreadableError as error:
@@ -41,7 +41,7 @@ def load_masters(folder: Path, passphrase: str) -> dict[str, bytes]:
             raise SetupError(error.what, where=error.where, remedy=remedy) from error
         except SignerError as error:
             raise SetupError(error.what, where=error.where, remedy=error.remedy) from error
-        if name != path.name.removeprefix(PREFIX).removesuffix(ENDED):
+        if name != path.name.removeprefix(MASTER).removesuffix(ENDED):
             raise SetupError(
                 f"this file holds the master key {name}, not the one of its name",
                 where=str(path),
@@ -54,7 +54,7 @@ def load_masters(folder: Path, passphrase: str) -> dict[str, bytes]:
 def _derived(pair: KeyPair) -> tuple[str, bytes]:
     key = pair.private_key
     if not isinstance(key, Ed25519PrivateKey):
-        raise SignerError("not a master key", where=PREFIX, remedy="restore the file from a backup")
+        raise SignerError("not a master key", where=MASTER, remedy="restore the file from a backup")
     name = hashlib.sha256(b"packtrace vault key id\0" + key.public_key().public_bytes_raw()).hexdigest()[:16]
     derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"packtrace vault master key")
     return name, derive.derive(key.private_bytes_raw())

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from exchange.vault.keys import ENDED, PREFIX, make_master
+from exchange.vault.keys import ENDED, MASTER, make_master
 from exchange.vault.sealing import Vault
 from exchange.vault.tables import DataKeyRow, MasterKeyRow
 from ledger.store import begin, snapshot
@@ -79,7 +79,7 @@ def _step(vault: Vault, engine: Engine, current: str) -> int:
 def _end(engine: Engine, folder: Path, current: str) -> None:
     """Remove the keys that wrap nothing; one that a late writer used stays for another round."""
     for name in _old(engine):
-        file = folder / f"{PREFIX}{name}"
+        file = folder / f"{MASTER}{name}"
         if file.exists():
             file.rename(file.with_name(file.name + ENDED))
         try:
@@ -94,8 +94,8 @@ def _end(engine: Engine, folder: Path, current: str) -> None:
 def _tidy(engine: Engine, folder: Path) -> None:
     """Remove the marked files of keys whose rows are gone, and unmark the rest."""
     kept = _old(engine)
-    for file in folder.glob(f"{PREFIX}*{ENDED}"):
-        if file.name.removeprefix(PREFIX).removesuffix(ENDED) in kept:
+    for file in folder.glob(f"{MASTER}*{ENDED}"):
+        if file.name.removeprefix(MASTER).removesuffix(ENDED) in kept:
             file.rename(file.with_name(file.name.removesuffix(ENDED)))
         else:
             file.unlink()

@@ -64,6 +64,16 @@ class Vault:
         self._index_key = b""
         self._index = AESGCM(bytes(_KEY))
 
+    @classmethod
+    def closed(cls) -> Vault:
+        """Return the vault of a process that holds no master key. It erases; what needs the key raises SetupError."""
+        return cls(dict, _no_random)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process holds the master key."""
+        return bool(self._index_key)
+
     def attach(self, connection: Connection) -> None:
         """Take up the keys that the database names. Raises SetupError where a master key is missing, DamagedError for a bad index key."""
         self._refresh(connection)
@@ -79,6 +89,7 @@ class Vault:
 
     def seal(self, connection: Connection, what: What, subject: str, data: bytes) -> None:
         """Store `data` encrypted under a data key of its own."""
+        self._require_open()
         key, secret = self._random(16).hex(), self._random(_KEY)
         self._add_key(connection, key, secret)
         digest = hashlib.sha256(data).hexdigest()
@@ -91,6 +102,7 @@ class Vault:
         row = connection.execute(_FIND, {"of": what, "about": subject}).one_or_none()
         if row is None:
             return None
+        self._require_open()
         where = f"exchange_sealed, {what} {subject}"
         if row.wrapped is None:
             raise _damaged(what, "the data key of this row is missing", where)
@@ -118,14 +130,17 @@ class Vault:
 
     def blind(self, text: str) -> str:
         """Return a digest (hex) of `text` by which it can be found, and told by nobody without the key."""
+        self._require_open()
         return hmac.digest(self._index_key, text.encode(), "sha256").hex()
 
     def hide(self, text: str, *place: str) -> bytes:
         """Return `text` encrypted for the row at `place`, for look-ups that have to open many rows."""
+        self._require_open()
         return self._encrypted(self._index, text.encode(), _bound(*place))
 
     def shown(self, hidden: bytes, *place: str) -> str:
         """Return what `hide` encrypted for the row at `place`. Raises DamagedError."""
+        self._require_open()
         try:
             return _decrypted(self._index, hidden, _bound(*place)).decode()
         except InvalidTag:
@@ -139,6 +154,14 @@ class Vault:
         """Return the current master key's id, and a data key wrapped by it that `master` wrapped. Raises DamagedError."""
         secret = self._unwrapped(key, master, wrapped, f"exchange_data_key, id {key}")
         return self._current, self._encrypted(self._master(self._current), secret, _bound(key, self._current))
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise SetupError(
+                "this process holds no master key, so it can neither encrypt nor read what rests encrypted",
+                where="keys/vault.*",
+                remedy="do this in a process that has the key: one that takes in or serves disclosures",
+            )
 
     def _add_key(self, connection: Connection, key: str, secret: bytes) -> None:
         for _attempt in range(2):
@@ -184,6 +207,10 @@ class Vault:
     def _encrypted(self, cipher: AESGCM, data: bytes, bound: bytes) -> bytes:
         nonce = self._random(_NONCE)
         return nonce + cipher.encrypt(nonce, data, bound)
+
+
+def _no_random(_count: int) -> bytes:
+    raise SetupError("a closed vault makes no keys", where="keys/vault.*", remedy="open the vault")
 
 
 def _decrypted(cipher: AESGCM, data: bytes, bound: bytes) -> bytes:

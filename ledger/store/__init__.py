@@ -8,7 +8,7 @@ from ledger.store.appending import Appended, append, create_log
 from ledger.store.cosigning import store_cosignatures, witnessed_size, witnesses_of
 from ledger.store.grouping import GroupCommit
 from ledger.store.proving import proof_file, published, published_consistency
-from ledger.store.publication import publish, publish_copy, published_checkpoint, require_current
+from ledger.store.publication import publish, publish_copy, published_checkpoint, published_tile, require_current
 from ledger.store.reading import (
     Entry,
     Head,
@@ -49,6 +49,7 @@ __all__ = [
     "published",
     "published_checkpoint",
     "published_consistency",
+    "published_tile",
     "require_current",
     "root_at",
     "snapshot",

@@ -122,6 +122,13 @@ def published_checkpoint(folder: Path, keys: tuple[LogKey, ...]) -> Checkpoint |
     return _opened(folder / layout.CHECKPOINT_PATH, keys)
 
 
+def published_tile(connection: Connection, path: str, size: int) -> bytes | None:
+    """The tile or bundle that a path names, as published up to `size`; None beyond it. Raises BadTilePathError."""
+    place = layout.parse_path(path)
+    end = (place.number * TILE_WIDTH + place.width) << TILE_HEIGHT * (place.level or 0)
+    return tile_contents(connection, place) if end <= size else None
+
+
 def require_current(
     connection: Connection, keys: tuple[LogKey, ...], folder: Path, last_signed: Path | None = None
 ) -> HeadState:

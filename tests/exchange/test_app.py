@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
+from exchange.api import RequestLimits
 from exchange.app import COOKIE, create_app
 from exchange.client import Client
 from exchange.errors import SetupError
@@ -20,6 +21,7 @@ from exchange.lease import LeaseRow
 from exchange.server import bind, serving
 from exchange.settings import Settings
 from ledger.store import latest_checkpoint, snapshot
+from tests.flow.accounts import Company
 from tests.flow.world import BASE, Exchange, salt
 
 
@@ -107,3 +109,33 @@ def test_the_other_loopback_address_is_served(tmp_path: Path) -> None:
     with serving(Settings(data=tmp_path / "data", host="::1", port=0)) as running:
         assert running.address.startswith("http://[::1]:")
         assert httpx2.get(f"{running.address}/healthz", trust_env=False).status_code == 200
+
+
+def limited(exchange: Exchange, limits: RequestLimits, **headers: str) -> TestClient:
+    """A client of an application that answers so many requests."""
+    app = create_app(exchange.services, checkpoint_seconds=60, limits=limits)
+    return TestClient(app, base_url=BASE, headers=headers)
+
+
+def test_more_requests_of_a_principal_than_the_limit_are_refused(sqlite_exchange: Exchange) -> None:
+    """Of each by itself; and what is public is answered on."""
+    company = Company.join(sqlite_exchange, "busy")
+    token = company.program("data:read").headers["Authorization"]
+    ours = limited(sqlite_exchange, RequestLimits(principal=3), Authorization=token)
+    assert [ours.get("/api/v1/grants").status_code for _time in range(4)] == [200, 200, 200, 429]
+    refused = ours.get("/api/v1/grants")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["code"] == "too_many"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert ours.get("/healthz").status_code == 200
+    assert ours.get("/api/v1/log").status_code == 200
+    operator = {"Authorization": f"Bearer {sqlite_exchange.services.installation.token}"}
+    assert ours.get("/api/v1/organisations", headers=operator).status_code == 200
+
+
+def test_more_requests_from_an_address_than_the_limit_are_refused_whoever_asks(sqlite_exchange: Exchange) -> None:
+    strangers = limited(sqlite_exchange, RequestLimits(address=2, public=4))
+    assert [strangers.get("/api/v1/me").status_code for _time in range(3)] == [401, 401, 429]
+    operator = {"Authorization": f"Bearer {sqlite_exchange.services.installation.token}"}
+    assert strangers.get("/api/v1/organisations", headers=operator).status_code == 429
+    assert [strangers.get("/healthz").status_code for _time in range(5)] == [200, 200, 200, 200, 429]

@@ -228,3 +228,26 @@ def test_a_signal_ends_the_server_gently(elsewhere: Path, number: int) -> None:
     assert address.startswith("http://127.0.0.1:")
     assert (elsewhere / "data" / "token").read_text().strip() in address
     assert (process.returncode, rest) == (0, ("", "stopping\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PASSPHRASE", "changeme"),
+        ("PASSPHRASE", "short"),
+        ("SMTP_PASSWORD", "Password"),
+        ("DATABASE_URL", "postgresql+psycopg://packtrace:postgres@127.0.0.1:1/x"),
+    ],
+)
+@pytest.mark.parametrize("process", ["web", "worker", "both"])
+def test_secrets_that_everybody_knows_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, process: str
+) -> None:
+    """Before anything is made or opened, and without saying what was given."""
+    monkeypatch.setenv(f"PACKTRACE_{name}", value)
+    monkeypatch.setenv("PACKTRACE_PROCESS", process)
+    assert run_serve(None, None) == 2
+    line = one_line(capsys)
+    assert f"PACKTRACE_{name}" in line
+    assert value not in line.replace("packtrace", "")
+    assert not Path(".packtrace").exists()

@@ -87,17 +87,18 @@ def named(leaf_hash: str, *paths: str, **more: Any) -> dict[str, Any]:
 
 def state_footprint(company: Company, product: str = "cell", **changes: Any) -> str:
     """Sign a footprint and have it admitted; return its leaf hash."""
-    return _state(
+    return state(
         company, PRODUCT_FOOTPRINT, signed_footprint(company.member.product(product), "material_acquisition", **changes)
     )
 
 
 def state_activity(company: Company, product: str = "cell", **changes: Any) -> str:
     """Sign activity data and have it admitted; return its leaf hash."""
-    return _state(company, ACTIVITY_DATA, activity(company.member.product(product), **changes))
+    return state(company, ACTIVITY_DATA, activity(company.member.product(product), **changes))
 
 
-def _state(company: Company, kind: Any, claims: Mapping[str, Any]) -> str:
+def state(company: Company, kind: Any, claims: Mapping[str, Any]) -> str:
+    """Sign a statement and have it admitted; return its leaf hash."""
     issued = company.member.sign(kind, claims)
     body = {"statement": join_presentation(issued.token, issued.disclosures)}
     answer = company.admin.post("/api/v1/statements", json=body)
