@@ -162,20 +162,28 @@ class Client:
         found = self._json("GET", f"/api/v1/statements/{leaf_hash}{query}")
         return found["token"], tuple(found["disclosures"])
 
-    def put_product(self, uri: str, name: str, unit: str, kind: str) -> None:
+    def put_product(self, uri: str, name: str, unit: str, kind: str, organisation: str | None = None) -> None:
         """State a product of one's own: `kind` is pack, module, cell, material or component, `unit` what it is declared in."""
-        self._json("PUT", "/api/v1/products", {"uri": uri, "name": name, "unit": unit, "kind": kind})
+        body = {"uri": uri, "name": name, "unit": unit, "kind": kind, "organisation": organisation}
+        self._json("PUT", "/api/v1/products", body)
 
     def products(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield one's products by URI."""
         return self._pages("/api/v1/products", "uri", organisation=organisation)
 
     def propose_part(
-        self, customer: str, part: str, supplier: str, product: str, line: str | None = None
+        self,
+        customer: str,
+        part: str,
+        supplier: str,
+        product: str,
+        line: str | None = None,
+        *,
+        organisation: str | None = None,
     ) -> dict[str, Any]:
         """Propose to the other side that the customer's `part` is the supplier's `product`. Safe to repeat."""
         body = {"customer": customer, "part": part, "line": line, "supplier": supplier, "product": product}
-        return self._object("POST", "/api/v1/parts", body)
+        return self._object("POST", "/api/v1/parts", {**body, "organisation": organisation})
 
     def decide_part(self, part: str, *, confirm: bool, reason: str = "") -> dict[str, Any]:
         """Confirm or refuse a mapping that the other side proposed."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.catalogue_commands import part_app, product_app
+from exchange.cli.grant_commands import grant_app
+from exchange.cli.options import ClientId, Data, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
+from exchange.cli.org_commands import org_app
 from exchange.cli.request_commands import request_app
 
 app = typer.Typer(
@@ -24,7 +26,6 @@ ledger_key_app = typer.Typer(no_args_is_help=True, help="The key that signs chec
 key_app = typer.Typer(no_args_is_help=True, help="Your organisation's signing key, on your machine.")
 statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
 footprint_app = typer.Typer(no_args_is_help=True, help="Footprints.")
-grant_app = typer.Typer(no_args_is_help=True, help="Who may see what of your statements.")
 factors_app = typer.Typer(no_args_is_help=True, help="Emission factors: immutable releases.")
 rules_app = typer.Typer(no_args_is_help=True, help="Rule sets: methods of calculation as files.")
 app.add_typer(footprint_app, name="footprint")
@@ -41,7 +42,8 @@ webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's ev
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(request_app, name="request")
-org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
+app.add_typer(product_app, name="product")
+app.add_typer(part_app, name="part")
 app.add_typer(org_app, name="org")
 
 Port = Annotated[
@@ -56,35 +58,8 @@ LogTrust = Annotated[
     Path | None, typer.Option("--trust", help="Trust file of the published log; else that of the data folder.")
 ]
 KeyFile = Annotated[Path, typer.Argument(help="Key file; its certificate lies beside it as PATH.crt.")]
-Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
-Passphrase = Annotated[
-    int | None,
-    typer.Option(
-        "--passphrase-fd",
-        min=0,
-        help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
-    ),
-]
-ClientId = Annotated[str | None, typer.Option(help="Id of your API client; without it, the data folder's token.")]
-SecretFile = Annotated[
-    Path | None, typer.Option(help="File of the API client's secret; without it, PACKTRACE_CLIENT_SECRET.")
-]
-Email = Annotated[str | None, typer.Option(help="Log in as the member with this address; the password is asked.")]
 Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
 SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the subscription, from `webhook list`.")]
-Owner = Annotated[str, typer.Option(help="URI of the organisation that signed the statement.")]
-To = Annotated[str, typer.Option("--reader", help="URI of the organisation that may see it.")]
-Paths = Annotated[list[str], typer.Argument(help="Claims, lines as inputs/ID, or full.")]
-For = Annotated[Literal["customer", "verification", "authority"], typer.Option("--purpose", help="What for.")]
-OfStatement = Annotated[str | None, typer.Option("--statement", help="The statement, by its leaf hash.")]
-OfProduct = Annotated[
-    str | None, typer.Option("--product", help="Or every statement about this product, those to come too.")
-]
-OfKind = Annotated[str | None, typer.Option("--kind", help="With --product: the kind, as activity-data.")]
-PassedOn = Annotated[Literal["none", "verifier", "any"], typer.Option("--onward", help="To whom it may be passed on.")]
-Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC).")]
-Source = Annotated[str | None, typer.Option(help="Pass on what this grant, by its id, gave you.")]
-Reason = Annotated[str | None, typer.Option(help="Why the data may leave the country; kept in the export record.")]
 StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]
 
 
@@ -175,94 +150,6 @@ def pull(
     from exchange.cli.partner import Login, run_pull
 
     sys.exit(run_pull(file, Login(server, client_id, secret_file, None, data), product, reader, as_json=as_json))
-
-
-@org_app.command("register")
-def org_register(
-    organisation: Organisation,
-    server: Server,
-    *,
-    name: Annotated[str, typer.Option(help="Its name for people.")],
-    country: Annotated[str, typer.Option(help="Its country (ISO 3166-1, two letters).")],
-    identifier: Annotated[list[str], typer.Option(help="SCHEME=VALUE, as uscc=... or lei=...; several.")],
-    role: Annotated[list[str], typer.Option(help="Role that it asks for, as supplier; several.")],
-    admin: Annotated[str, typer.Option(help="Name of its first member.")],
-    email: Annotated[str, typer.Option(help="That member's e-mail address.")],
-    key: Annotated[Path, typer.Option(help="Your key file.")],
-    passphrase_fd: Passphrase = None,
-    as_json: Json = False,
-) -> None:
-    """Apply to join an exchange. The password is asked on the terminal."""
-    from exchange.cli.partner import Joining, run_register
-
-    joining = Joining(organisation, name, country, tuple(identifier), tuple(role), admin, email, key, passphrase_fd)
-    sys.exit(run_register(server, joining, as_json=as_json))
-
-
-@org_app.command("show")
-def org_show(
-    server: Server,
-    *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Show your organisation as the exchange knows it, and what you may do there."""
-    from exchange.cli.partner import Login, run_show
-
-    sys.exit(run_show(Login(server, client_id, secret_file, email, data), as_json=as_json))
-
-
-@org_app.command("members")
-def org_members(
-    server: Server,
-    *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    as_json: Json = False,
-) -> None:
-    """List your organisation's members."""
-    from exchange.cli.partner import Login, run_members
-
-    sys.exit(run_members(Login(server, client_id, secret_file, email), as_json=as_json))
-
-
-@org_app.command("invite")
-def org_invite(
-    invited: Annotated[str, typer.Argument(metavar="ADDRESS", help="E-mail address of who is invited.")],
-    server: Server,
-    *,
-    role: Annotated[Literal["admin", "signatory", "contributor", "viewer"], typer.Option(help="As what.")],
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    as_json: Json = False,
-) -> None:
-    """Invite somebody to your organisation; hand the printed secret to that person."""
-    from exchange.cli.partner import Login, run_invite
-
-    sys.exit(run_invite(Login(server, client_id, secret_file, email), invited, role, as_json=as_json))
-
-
-@org_app.command("clients")
-def org_clients(
-    server: Server,
-    *,
-    new: Annotated[str | None, typer.Option(help="Make one of this name; its secret is printed this once.")] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="Scope of the new one; several.")] = None,
-    end: Annotated[str | None, typer.Option(metavar="ID", help="End one.")] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    as_json: Json = False,
-) -> None:
-    """List your organisation's API clients, make one, or end one."""
-    from exchange.cli.partner import Login, run_clients
-
-    sys.exit(run_clients(Login(server, client_id, secret_file, email), new, scope or [], end, as_json=as_json))
 
 
 @ledger_app.command()
@@ -358,6 +245,24 @@ def succeed(
     from exchange.cli.recovery import run_succeed
 
     sys.exit(run_succeed(data, old, origin))
+
+
+@app.command()
+def erase(
+    leaf_hash: Annotated[str, typer.Argument(metavar="LEAFHASH", help="The statement, by its leaf hash.")],
+    server: Server,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Erase what the exchange holds of a statement of yours beside the ledger, for good. Exit 0 erased, 1 refused."""
+    from exchange.cli.catalogue import Connection, run_erase
+
+    if not yes:
+        typer.confirm("its disclosures, and every result made from them, go for good; erase?", abort=True, err=True)
+    sys.exit(run_erase(Connection(server, token_file, data, as_json), leaf_hash))
 
 
 @app.command()
@@ -791,91 +696,3 @@ def statement_open(
     from exchange.cli.handover import run_open
 
     sys.exit(run_open(file, key, out, passphrase_fd))
-
-
-@grant_app.command("add")
-def grant_add(
-    paths: Paths,
-    *,
-    server: Server,
-    owner: Owner,
-    reader: To,
-    purpose: For = "customer",
-    statement: OfStatement = None,
-    product: OfProduct = None,
-    kind: OfKind = None,
-    onward: PassedOn = "none",
-    until: Until = None,
-    source: Source = None,
-    reason: Reason = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Let a reader see claims of your statements. Exit 0 granted (or there before), 1 refused."""
-    from exchange.cli.grant import Door, Order, run_add
-
-    day = None if until is None else until.date()
-    order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
-    sys.exit(run_add(Door(server, data, as_json), order))
-
-
-@grant_app.command("preview")
-def grant_preview(
-    paths: Paths,
-    *,
-    server: Server,
-    owner: Owner,
-    reader: To,
-    purpose: For = "customer",
-    statement: OfStatement = None,
-    product: OfProduct = None,
-    kind: OfKind = None,
-    onward: PassedOn = "none",
-    until: Until = None,
-    source: Source = None,
-    reason: Reason = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a grant would give away, and what can't be taken back; nothing is recorded."""
-    from exchange.cli.grant import Door, Order, run_preview
-
-    day = None if until is None else until.date()
-    order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
-    sys.exit(run_preview(Door(server, data, as_json), order))
-
-
-@grant_app.command("list")
-def grant_list(
-    *,
-    server: Server,
-    received: Annotated[bool, typer.Option("--received", help="Those that you received; else those you gave.")] = False,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """List the grants that you gave or received, those that ended too."""
-    from exchange.cli.grant import Door, run_list
-
-    sys.exit(run_list(Door(server, data, as_json), "received" if received else "given"))
-
-
-@grant_app.command("withdraw")
-def grant_withdraw(
-    grant: Annotated[str, typer.Argument(help="The grant, by its id.")],
-    *,
-    server: Server,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """End a grant and what was passed on by it, and show which copies stay. Exit 0 ended, 1 refused."""
-    from exchange.cli.grant import Door, run_withdraw
-
-    sys.exit(run_withdraw(Door(server, data, as_json), grant))
-
-
-@grant_app.command("log")
-def grant_log(*, server: Server, data: Data = None, as_json: Json = False) -> None:
-    """Show who took what of your statements, when and what for."""
-    from exchange.cli.grant import Door, run_log
-
-    sys.exit(run_log(Door(server, data, as_json)))

@@ -10,3 +10,22 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default .packtrace, or PACKTRACE_DATA).")]
 Server = Annotated[str, typer.Option(help="Address of the exchange.")]
+Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
+Passphrase = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
+    ),
+]
+ClientId = Annotated[str | None, typer.Option(help="Id of your API client; without it, the data folder's token.")]
+SecretFile = Annotated[
+    Path | None, typer.Option(help="File of the API client's secret; without it, PACKTRACE_CLIENT_SECRET.")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="File with an access token; else the data folder's token is sent.")
+]
+ForWhom = Annotated[
+    str | None, typer.Option("--organisation", help="For whom, where the data folder's token is sent: its URI.")
+]

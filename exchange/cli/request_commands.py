@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import Data, ForWhom, Json, Server, TokenFile
 
 request_app = typer.Typer(no_args_is_help=True, help="Data requests: ask, answer, and see who owes what.")
 
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File with an access token; else the data folder's token is sent.")
-]
-For = Annotated[
-    str | None, typer.Option("--organisation", help="For whom, where the data folder's token is sent: its URI.")
-]
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="Id of the request.")]
 Asked = Annotated[str, typer.Option("--to", help="URI of the organisation that is asked.")]
 OneProduct = Annotated[str | None, typer.Option("--product", help="The supplier's product URI; or --part.")]
@@ -50,7 +43,7 @@ def request_create(
     verifier: Verifier = None,
     message: Message = None,
     own_id: OwnId = None,
-    organisation: For = None,
+    organisation: ForWhom = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -96,7 +89,7 @@ def request_list(
     *,
     box: Annotated[Literal["inbox", "outbox"], typer.Option(help="What you are asked, or what you ask.")] = "inbox",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    organisation: For = None,
+    organisation: ForWhom = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -170,7 +163,7 @@ def request_board(
     *,
     side: Annotated[Literal["asker", "asked"], typer.Option(help="What you wait for, or what you owe.")] = "asker",
     needed_for: NeededFor = None,
-    organisation: For = None,
+    organisation: ForWhom = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,

@@ -120,8 +120,8 @@ def limited(exchange: Exchange, limits: RequestLimits, **headers: str) -> TestCl
 def test_more_requests_of_a_principal_than_the_limit_are_refused(sqlite_exchange: Exchange) -> None:
     """Of each by itself; and what is public is answered on."""
     company = Company.join(sqlite_exchange, "busy")
-    token = company.program("data:read").headers["Authorization"]
-    ours = limited(sqlite_exchange, RequestLimits(principal=3), Authorization=token)
+    ours = limited(sqlite_exchange, RequestLimits(principal=3))
+    ours.cookies = company.admin.cookies
     assert [ours.get("/api/v1/grants").status_code for _time in range(4)] == [200, 200, 200, 429]
     refused = ours.get("/api/v1/grants")
     assert refused.headers["content-type"] == "application/problem+json"

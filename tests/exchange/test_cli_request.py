@@ -164,3 +164,33 @@ def test_the_client_goes_through_pages_and_parts(scene: Scene, monkeypatch: pyte
     assert scene.client.accept(made[0])["state"] == "accepted"
     assert scene.client.withdraw(made[0])["state"] == "withdrawn"
     assert scene.client.board("asker", PACKS)["counts"]["pending"] == 4
+
+
+def test_products_and_parts_are_stated_mapped_and_ended_by_commands(scene: Scene) -> None:
+    def ran(command: str) -> Any:
+        done = scene.run(f"packtrace {command} --server $SERVER --json")
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    stated = ran(f"product put {CELL} --name 'Cell 5' --unit piece --kind cell --organisation {CELLS}")
+    assert ran(f"product list --organisation {CELLS}") == [stated]
+    proposed = ran(f"part propose P-7 {CELL} --customer {PACKS} --supplier {CELLS} --organisation {PACKS}")
+    assert proposed["state"] == "proposed"
+    assert ran(f"part decide {proposed['id']} --confirm")["state"] == "confirmed"
+    assert [one["part"] for one in ran(f"part list --side supplier --organisation {CELLS}")] == ["P-7"]
+    assert ran(f"part end {proposed['id']}")["state"] == "ended"
+    plain = scene.run(f"packtrace product list --server $SERVER --organisation {CELLS}")
+    assert plain.stdout == f"{CELL}  cell per piece  Cell 5\n"
+    wrong = scene.run(f"packtrace part decide {proposed['id']} --refuse --server $SERVER")
+    assert wrong.exit_code == 1
+
+
+def test_a_statement_is_erased_by_a_command_that_asks_before(scene: Scene) -> None:
+    asked = scene.run("packtrace erase $LEAF --server $SERVER")
+    assert asked.exit_code == 1
+    assert "for good" in asked.output
+    done = scene.run("packtrace erase $LEAF --server $SERVER --yes --json")
+    assert done.exit_code == 0, done.output
+    again = scene.run("packtrace erase $LEAF --server $SERVER --yes --json")
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+    assert scene.run(f"packtrace erase {'0' * 64} --server $SERVER --yes").exit_code == 1
