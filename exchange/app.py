@@ -26,6 +26,7 @@ from exchange.api import (
     MAX_STREAM_BYTES,
     SESSION_COOKIE,
     STREAM_PATH,
+    Asker,
     Rates,
     RequestLimits,
     calculations_router,
@@ -165,7 +166,7 @@ class _Guard:
         if (answer := _not_ours(request, self._hosts)) is not None:
             return answer
         # Before anything is looked up or verified. What is public is asked for much, by readers that nobody knows.
-        of = "public" if _is_open(request.url.path) else "address"
+        of: Asker = "public" if _is_open(request.url.path) else "address"
         if (after := self._rates.exceeded(of, request.client.host if request.client else "")) is not None:
             return _too_many(after, "this address")
         given = request.query_params.get("token")

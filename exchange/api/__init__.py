@@ -6,7 +6,7 @@ from exchange.api.events import events_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
-from exchange.api.rates import Rates, RequestLimits
+from exchange.api.rates import Asker, Rates, RequestLimits
 from exchange.api.requests import requests_router
 from exchange.api.routes import router
 from exchange.api.sharing import sharing_router
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_STREAM_BYTES",
     "SESSION_COOKIE",
     "STREAM_PATH",
+    "Asker",
     "Rates",
     "RequestLimits",
     "calculations_router",
