@@ -64,6 +64,7 @@ LAST_SIGNED = "keys/log.checkpoint"
 NEXT = "log.next"
 RETIRED = "keys/log.retired"
 WEBHOOK = "webhook"
+WEBHOOK_NEXT = "webhook.next"
 FROZEN = "frozen"
 ACCESS = "access"
 PREDECESSOR = "predecessor"
@@ -435,10 +436,15 @@ def _webhook_key(path: Path, secret: str) -> WebhookKey:
     """Return the key that signs webhooks; it is made when it is first looked for, also in a folder from before there were webhooks."""
     if not path.exists():
         save_key(path, KeyPair.generate("Ed25519"), secret)
+    follower = path.with_name(WEBHOOK_NEXT)
+    return WebhookKey(_ed25519(path, secret), _ed25519(follower, secret) if follower.exists() else None)
+
+
+def _ed25519(path: Path, secret: str) -> Ed25519PrivateKey:
     key = load_key(path, secret).private_key
     if not isinstance(key, Ed25519PrivateKey):
         raise SetupError("the key of webhooks is not Ed25519", where=str(path), remedy="restore the file, or remove it")
-    return WebhookKey(key)
+    return key
 
 
 def _require_not_lost(engine: Engine, folder: Path) -> None:

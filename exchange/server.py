@@ -80,6 +80,7 @@ def open_services(settings: Settings) -> Services:
             witness_seconds=settings.witness_seconds,
             webhook_hosts=settings.webhook_hosts,
             mail=_mail_server(settings),
+            event_days=settings.event_days,
         )
     except BaseException:
         engine.dispose()

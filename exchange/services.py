@@ -17,7 +17,7 @@ from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
-from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
+from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
 from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Job, Publisher, start_clock
@@ -25,15 +25,17 @@ from exchange.orders import Document, Orders
 from exchange.progress import Progress
 from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
-from exchange.sharing import AccessLog, Grants, Sharing
+from exchange.sharing import AccessLog, Endings, Grants, Sharing
 from ledger import WitnessPolicy
-from ledger.store import snapshot, witnessed_size
+from ledger.store import begin, snapshot, witnessed_size
 
 WITNESS_SECONDS = 5.0
 DISPATCH_SECONDS = 1.0
 ENROL_SECONDS = 1.0
 OVERDUE_SECONDS = 60.0
+RETENTION_SECONDS = 3600.0
 ORDER_SECONDS = 0.25
+EVENT_DAYS = 365
 CALCULATE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 SNAPSHOT_SECONDS = 60.0
@@ -49,6 +51,8 @@ class Worker:
     witnesses: Witnesses
     registrations: Registrations
     requests: Requests
+    endings: Endings
+    retention: Retention
     orders: Orders
     deeds: Mapping[str, Callable[[Document], Document]]
 
@@ -60,6 +64,8 @@ class Worker:
             Job(self.dispatcher.tick, DISPATCH_SECONDS, "dispatching", "events not sent"),
             Job(self.registrations.tick, ENROL_SECONDS, "enrolling", "approved organisations not enrolled"),
             Job(self.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
+            Job(self.endings.tick, OVERDUE_SECONDS, "telling", "ended grants not told"),
+            Job(self.retention.tick, RETENTION_SECONDS, "removing", "old events not removed"),
             Job(partial(self.orders.tick, self.deeds), ORDER_SECONDS, "carrying out", "orders not carried out"),
         )
 
@@ -179,11 +185,13 @@ def wire(
     witness_seconds: float = WITNESS_SECONDS,
     webhook_hosts: Iterable[str] = (),
     mail: MailServer | None = None,
+    event_days: int = EVENT_DAYS,
 ) -> Services:
     """Return the services on an opened installation; `holder` names this process in leases.
 
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
-    `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent.
+    `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent. Events
+    that were seen are removed after `event_days`.
     """
     engine = installation.engine
     accounts = Accounts(engine, clock, random)
@@ -223,6 +231,8 @@ def wire(
             holder=holder,
             clock=clock,
         )
+        with begin(engine) as connection:
+            make_known(connection, installation.webhook_key.public_keys, clock(), random)
         origin = installation.trust_file.origin
         dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
         snapshots = Snapshots(engine, installation.operator, holder, clock)
@@ -230,7 +240,8 @@ def wire(
             "enrol": lambda document: enrol(Application.read(document)).document(),
             "erase": lambda document: {"index": erase(document)},
         }
-        worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, orders, deeds)
+        told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
+        worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds)
     return Services(
         installation,
         accounts,

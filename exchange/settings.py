@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=60_000, ge=1, description="The same for the published log, health and the files of pages."
     )
 
+    event_days: int = Field(
+        default=365,
+        ge=1,
+        le=36_500,
+        description="Days that events are kept which were read or sent; those that nobody has seen are kept longer.",
+    )
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Hosts that webhooks may go to beside public ones, such as https://hooks.corp.example:8443; commas between.",

@@ -8,6 +8,7 @@ Each step is a rename or a whole file; a run that was cut is taken up by the nex
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 from exchange.cosigning import load_policy
 from exchange.database import has_log, place
 from exchange.errors import SetupError, UsageError
+from exchange.events import OVERLAP, public_keys
 from exchange.installation import (
     FROZEN,
     LAST_SIGNED,
@@ -23,6 +25,8 @@ from exchange.installation import (
     PUBLISHED,
     RETIRED,
     TRUST,
+    WEBHOOK,
+    WEBHOOK_NEXT,
     alone,
     flush_folder,
     frozen_origins,
@@ -72,6 +76,42 @@ def end_rotation(folder: Path, engine: Engine, witness_policy: Path | None = Non
         path.replace(folder / "keys" / "log")
         flush_folder(folder / "keys")
         return trust.key
+
+
+def begin_webhook_rotation(folder: Path, *, passphrase: str | None, random: Callable[[int], bytes]) -> None:
+    """Make the next key of webhooks: from the next start of the worker both sign, and receivers are told. Raises SetupError."""
+    path = folder / "keys" / WEBHOOK_NEXT
+    with alone(folder):
+        secret = _secret(folder, passphrase, random)
+        if path.exists():
+            raise SetupError(
+                "another key is following already", where=str(path), remedy="end that: `packtrace webhook key retire`"
+            )
+        save_key(path, KeyPair.generate("Ed25519"), secret)
+
+
+def end_webhook_rotation(folder: Path, engine: Engine, now: datetime) -> None:
+    """End the present key of webhooks: from the next start of the worker its follower signs alone.
+
+    Raises SetupError where none follows, or it was announced less than OVERLAP ago.
+    """
+    path = folder / "keys" / WEBHOOK_NEXT
+    with alone(folder), snapshot(engine) as connection:
+        known = public_keys(connection)
+        if not path.exists() or len(known) < 2:
+            raise SetupError(
+                "no key is following",
+                where=str(path),
+                remedy="begin with `packtrace webhook key rotate` and restart the worker",
+            )
+        if now < (ready := known[1].since + OVERLAP):
+            raise SetupError(
+                "receivers have not had the time to take the next key up",
+                where=str(path),
+                remedy=f"wait until {ready:%Y-%m-%d %H:%M} UTC",
+            )
+        path.replace(folder / "keys" / WEBHOOK)
+        flush_folder(folder / "keys")
 
 
 def succeed(

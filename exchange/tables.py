@@ -15,7 +15,7 @@ from exchange.calculation.tables import (
     WatchRow,
 )
 from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
-from exchange.events import DeliveryRow, EventRow, SubscriptionRow
+from exchange.events import DeliveryRow, EventRow, SubscriptionRow, WebhookKeyRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -32,7 +32,7 @@ from exchange.lease import LeaseRow
 from exchange.orders import OrderRow
 from exchange.published import PublishedRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
-from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow
+from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow, GrantsToldRow
 from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
 from ledger.store import metadata as ledger_metadata
 
@@ -56,6 +56,7 @@ __all__ = [
     "ExportRecordRow",
     "ExportRow",
     "GrantRow",
+    "GrantsToldRow",
     "HoldRow",
     "IdentifierRow",
     "InvitationRow",
@@ -87,4 +88,5 @@ __all__ = [
     "SupersededRow",
     "TradeRow",
     "WatchRow",
+    "WebhookKeyRow",
 ]

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from exchange.api.strict import Admin, After, Body, Id, Limit, Reader, StrictRoute, Uri, services_of, spoken_for
-from exchange.events import EventRow, SubscriptionRow, cloudevent
+from exchange.errors import NotFoundError
+from exchange.events import EventRow, SubscriptionRow, cloudevent, public_keys
+from ledger.store import snapshot
 
 events_router = APIRouter(prefix="/api/v1", route_class=StrictRoute)
 Organisation = Annotated[
@@ -118,9 +120,13 @@ def test_subscription(request: Request, subscription: Id, body: TestBody, actor:
 
 
 @events_router.get("/webhook-key")
-def show_webhook_key(request: Request, _actor: Reader) -> dict[str, str]:
-    """The public key that webhooks are signed with, as Standard Webhooks writes it."""
-    return {"algorithm": "Ed25519", "public_key": services_of(request).installation.webhook_key.public_key}
+def show_webhook_key(request: Request, _actor: Reader) -> dict[str, str | None]:
+    """The public key that webhooks are signed with, as Standard Webhooks writes it, and the one that is about to follow it."""
+    with snapshot(services_of(request).installation.engine) as connection:
+        keys = [row.public_key for row in public_keys(connection)]
+    if not keys:
+        raise NotFoundError("no key of webhooks is known yet", where="worker", remedy="start the worker once")
+    return {"algorithm": "Ed25519", "public_key": keys[0], "next_public_key": keys[1] if len(keys) > 1 else None}
 
 
 def _event(row: EventRow, origin: str) -> dict[str, Any]:

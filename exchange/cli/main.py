@@ -41,6 +41,8 @@ inbox_app = typer.Typer(no_args_is_help=True, help="What happened to an organisa
 webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's events are sent.")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
+webhook_key_app = typer.Typer(no_args_is_help=True, help="The key that signs webhooks.")
+webhook_app.add_typer(webhook_key_app, name="key")
 app.add_typer(request_app, name="request")
 app.add_typer(product_app, name="product")
 app.add_typer(part_app, name="part")
@@ -627,6 +629,22 @@ def inbox_read(
     from exchange.cli.inbox import run_read
 
     sys.exit(run_read(server, organisation, events, data, as_json=as_json))
+
+
+@webhook_key_app.command("rotate")
+def webhook_key_rotate(data: Data = None) -> None:
+    """Announce the next key to all receivers; from the next start of each worker both sign. For the operator."""
+    from exchange.cli.recovery import run_webhook_rotate
+
+    sys.exit(run_webhook_rotate(data))
+
+
+@webhook_key_app.command("retire")
+def webhook_key_retire(data: Data = None) -> None:
+    """End the old key, a week after the next was announced or later. For the operator."""
+    from exchange.cli.recovery import run_webhook_retire
+
+    sys.exit(run_webhook_retire(data))
 
 
 @webhook_app.command("add")

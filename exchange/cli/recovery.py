@@ -100,6 +100,39 @@ def run_retire(data: Path | None) -> int:
     return run_with_settings(data, None, command)
 
 
+def run_webhook_rotate(data: Path | None) -> int:
+    """Begin to follow the key of webhooks by another."""
+
+    def command(settings: Settings) -> int:
+        from exchange.database import existing_engine_for
+        from exchange.installation import new_secret
+        from exchange.succession import begin_webhook_rotation
+
+        existing_engine_for(settings.url).dispose()
+        begin_webhook_rotation(settings.data, passphrase=_passphrase(settings), random=new_secret)
+        _open(settings)
+        say("the next key is announced; both sign webhooks from the next start of each worker")
+        return DONE
+
+    return run_with_settings(data, None, command)
+
+
+def run_webhook_retire(data: Path | None) -> int:
+    """End the old key of webhooks."""
+
+    def command(settings: Settings) -> int:
+        from exchange.database import existing_engine_for
+        from exchange.services import utc_now
+        from exchange.succession import end_webhook_rotation
+
+        end_webhook_rotation(settings.data, existing_engine_for(settings.url), utc_now())
+        _open(settings)
+        say("the old key signs no webhook from the next start of each worker")
+        return DONE
+
+    return run_with_settings(data, None, command)
+
+
 def run_vault_rotate(data: Path | None, *, as_json: bool) -> int:
     """Let another master key of the vault follow."""
 
@@ -174,6 +207,7 @@ def _open(settings: Settings) -> str:
     """Open the exchange once, which completes the data folder and writes the trust file; return the log's name."""
     from exchange.server import open_services
 
-    installation = open_services(settings).installation
+    # These commands are for the worker's folder, which may be without the master key.
+    installation = open_services(settings.model_copy(update={"process": "worker"})).installation
     installation.engine.dispose()
     return installation.trust_file.origin

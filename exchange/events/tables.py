@@ -59,6 +59,7 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "exchange_delivery"
     __table_args__ = (
+        Index("ix_exchange_delivery_event", "event"),
         Index("ix_exchange_delivery_due", "subscription", "due", sqlite_where=_PENDING, postgresql_where=_PENDING),
     )
 

@@ -35,23 +35,35 @@ SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class WebhookKey:
-    """The key that signs webhooks."""
+    """The key that signs webhooks, and the one that is to follow it, which signs beside it."""
 
     private_key: Ed25519PrivateKey = field(repr=False)
+    follower: Ed25519PrivateKey | None = field(default=None, repr=False)
 
     @property
     def public_key(self) -> str:
         """As Standard Webhooks writes it: ``whpk_`` and the 32 bytes in base64."""
-        return f"whpk_{base64.b64encode(self.private_key.public_key().public_bytes_raw()).decode()}"
+        return self.public_keys[0]
+
+    @property
+    def public_keys(self) -> tuple[str, ...]:
+        """Both public keys, the present one first."""
+        raw = [key.public_key().public_bytes_raw() for key in self._keys]
+        return tuple(f"whpk_{base64.b64encode(one).decode()}" for one in raw)
+
+    @property
+    def _keys(self) -> tuple[Ed25519PrivateKey, ...]:
+        return (self.private_key,) if self.follower is None else (self.private_key, self.follower)
 
     def headers(self, event: str, now: datetime, body: bytes) -> dict[str, str]:
-        """The headers that go with `body`: id of the event, time of sending, signature."""
+        """The headers that go with `body`: id of the event, time of sending, a signature of each key."""
         timestamp = str(int(now.timestamp()))
-        signature = self.private_key.sign(f"{event}.{timestamp}.".encode() + body)
+        signed = f"{event}.{timestamp}.".encode() + body
+        signatures = [base64.b64encode(key.sign(signed)).decode() for key in self._keys]
         return {
             "webhook-id": event,
             "webhook-timestamp": timestamp,
-            "webhook-signature": f"v1a,{base64.b64encode(signature).decode()}",
+            "webhook-signature": " ".join(f"v1a,{one}" for one in signatures),
         }
 
 

@@ -16,6 +16,7 @@ from exchange.identity import Accounts, OrganisationRow, spoken_for
 from exchange.intake.tables import StatementRow
 from exchange.kinds import KINDS, kind_of
 from exchange.sharing.access_log import Copies, copies_of
+from exchange.sharing.endings import tell_of
 from exchange.sharing.granted import day_of, grants_of, live
 from exchange.sharing.preview import seen_of
 from exchange.sharing.tables import ExportRecordRow, GrantRow
@@ -165,6 +166,7 @@ class Grants:
                     )
                 )
             session.flush()
+            tell_of(session, row, "created", now, self.random)
             return _recorded(row)
 
     def preview(self, actor: Principal, terms: Terms) -> dict[str, Any]:
@@ -243,6 +245,7 @@ class Grants:
                     one.withdrawn_at = now
                     one.withdrawn_by = actor.recorded_as(row.owner if of_owner else row.grantor)
                     session.add(one)
+                    tell_of(session, one, "withdrawn", now, self.random)
             session.flush()
             copies = _taken_by(session, (row, *hanging)) if of_owner else []
             return Withdrawn(_recorded(row), tuple(one.id for one in hanging), tuple(copies))

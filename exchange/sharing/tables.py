@@ -9,6 +9,9 @@ from sqlmodel import Field, SQLModel
 
 from exchange.database import UtcTime
 
+#: The key of a table's only row.
+ONE = 1
+
 
 class GrantRow(SQLModel, table=True):
     """A grant: of a statement (`leaf_hash`), or of every statement of `kind` about `product`, those to come too.
@@ -90,3 +93,12 @@ class ExportRecordRow(SQLModel, table=True):
     purpose: str = Field(max_length=32)
     reason: str = Field(max_length=500)
     recorded_at: datetime = Field(sa_type=UtcTime)
+
+
+class GrantsToldRow(SQLModel, table=True):
+    """Grants whose last day lies before `day` have been told of: one row."""
+
+    __tablename__ = "exchange_grants_told"
+
+    id: int = Field(default=ONE, primary_key=True)
+    day: date

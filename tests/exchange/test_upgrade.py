@@ -19,7 +19,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
-from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, delete, event, insert, select
 
 from exchange import database
 from exchange.access import Principal
@@ -99,8 +99,17 @@ def fill(exchange: Exchange, maker: Company, buyer: Company) -> None:
     request = ask(buyer, maker)
     assert act(maker, request, "answer", named(state_footprint(maker))).status_code in {200, 201}
     ask(buyer, maker, "another")
+    demands = {"reader": maker.uri, "demands": [{"product": member.product("cell")}], "rule_sets": [RULE_SET]}
+    assert maker.admin.post("/api/v1/calculations", json=demands).status_code == 202
     exchange.clock.advance(1)
+    tick(exchange)
+
+
+def tick(exchange: Exchange) -> None:
+    """What the clock does in the first second."""
     exchange.publish()
+    for job in (exchange.services.batches, exchange.services.balances, exchange.services.watch):
+        job.tick()
 
 
 def held(exchange: Exchange, companies: list[Company]) -> Filled:
@@ -170,6 +179,8 @@ def reads(exchange: Exchange, companies: list[Company], rows: Mapping[str, list[
         "digest": [row["digest"] for row in rows["exchange_result"]],
         "identity": [row["id"] for row in rows["exchange_request"]],
         "path": ["checkpoint"],
+        "calculation": [row["id"] for row in rows["exchange_job"]],
+        "case": [row["id"] for row in rows["exchange_case"]],
     }
     paths = [path for path in paths_to_get(exchange, known) if path != "/api/v1/openapi.json"]
     queries = {
@@ -219,6 +230,9 @@ def put_in(connection: Connection, tables: Mapping[str, Table], filled: Filled) 
     """Write what these tables can hold; return how many rows of each. A column that nothing is known of fails."""
     in_clear = "exchange_sealed" not in tables
     counts = {}
+    for name, table in reversed(list(tables.items())):
+        if name not in PASSING:
+            connection.execute(delete(table))  # what the migrations themselves put in
     for name, table in tables.items():
         if name in PASSING:
             continue
@@ -264,9 +278,9 @@ def test_what_a_version_held_is_read_by_todays_use_cases(
 
     again = Exchange.open(folder, database_url, clock=Clock(source.clock.now))
     try:
-        again.publish()  # as the clock does in the first second
+        tick(again)
         check_all_is_there(again, filled, old, counts)
-        check_answers(again, filled, old)
+        check_answers(again, filled, old, counts)
         check_it_goes_on(again, filled)
     finally:
         again.close()
@@ -291,12 +305,14 @@ def check_all_is_there(again: Exchange, filled: Filled, old: Mapping[str, Table]
     assert sealed == {(row["what"], row["subject"]) for row in filled.rows["exchange_sealed"]}
 
 
-def check_answers(again: Exchange, filled: Filled, old: Mapping[str, Table]) -> None:
+def check_answers(again: Exchange, filled: Filled, old: Mapping[str, Table], counts: Mapping[str, int]) -> None:
     """Every path answers as it did, byte for byte, where all that it is made of was there."""
     partial = {
         name
         for name, rows in filled.rows.items()
-        if rows and name not in DERIVED | PASSING and not whole(old.get(name), rows, filled.clear.get(name))
+        if rows
+        and name not in DERIVED | PASSING
+        and (counts.get(name, 0) < len(rows) or not whole(old.get(name), rows, filled.clear.get(name)))
     }
     compared = 0
     has_accounts = "exchange_session" in old

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +56,7 @@ def open_services(
     holder: str = "first",
     origin: str | None = None,
     witness_policy: Path | None = None,
+    webhook_hosts: Sequence[str] = (),
 ) -> Services:
     """Open a data folder as `exchange.server` does, with a clock and keys from a passphrase of ours."""
     clock = clock or Clock()
@@ -74,6 +75,7 @@ def open_services(
         random=secrets.token_bytes,
         witness_policy=witness_policy,
         witness_seconds=2,
+        webhook_hosts=webhook_hosts,
     )
 
 

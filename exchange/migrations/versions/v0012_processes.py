@@ -1,4 +1,4 @@
-"""How far the log is published, and orders to the worker: for processes without its keys."""
+"""How far the log is published, orders to the worker, keys of webhooks, and which ends of grants were told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,8 +39,25 @@ def upgrade() -> None:
         postgresql_where=_WAITING,
     )
     op.create_index("ix_exchange_order_digest", "exchange_order", ["digest"], unique=False)
+    op.create_table(
+        "exchange_webhook_key",
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("public_key", sa.String(length=64), nullable=False),
+        sa.Column("since", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_exchange_webhook_key")),
+    )
+    op.create_table(
+        "exchange_grants_told",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_grants_told")),
+    )
+    op.create_index("ix_exchange_delivery_event", "exchange_delivery", ["event"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_exchange_delivery_event", table_name="exchange_delivery")
+    op.drop_table("exchange_grants_told")
+    op.drop_table("exchange_webhook_key")
     op.drop_table("exchange_order")
     op.drop_table("exchange_published")
