@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Pol
 from exchange.sharing import day_of, disclosed_to
 from exchange.trust import TrustFile
 from exchange.upgrading import encrypt_plain
-from exchange.vault import MasterKeyRow, Vault, load_masters, make_master, open_vault, rotate
+from exchange.vault import MASTER, MasterKeyRow, Vault, load_masters, make_master, open_vault, rotate
 from ledger import (
     CHECKPOINT_PATH,
     BadSignatureError,
@@ -221,13 +221,35 @@ def rotate_vault(
     passphrase: str | None,
     random: Callable[[int], bytes],
     now: datetime,
+    also: Sequence[Path] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[str, int]:
-    """Let another master key follow the vault's, while servers run; see `exchange.vault.rotate`."""
+    """Let another master key follow the vault's, while servers run; see `exchange.vault.rotate`.
+
+    `also` are data folders of other processes, with passphrases of their own: they get the new key before it is used, and lose the old.
+    """
     with alone(folder):
         vault = vault_of(folder, engine, passphrase, random, now)
-        secret = passphrase or kept_passphrase(folder, random)
-        return rotate(vault, engine, folder / "keys", passphrase=secret, now=now, progress=progress)
+        keys, secret = folder / "keys", passphrase or kept_passphrase(folder, random)
+
+        def hand_out(name: str) -> None:
+            for other in also:
+                copy_key(keys / f"{MASTER}{name}", secret, other / "keys", kept_passphrase(other, random))
+
+        done = rotate(vault, engine, keys, passphrase=secret, now=now, hand_out=hand_out, progress=progress)
+        for ended in (file for other in also for file in (other / "keys").glob(f"{MASTER}*")):
+            if not (keys / ended.name).exists():
+                ended.unlink()
+        return done
+
+
+def copy_key(path: Path, secret: str, folder: Path, passphrase: str) -> None:
+    """Copy a key into another folder of keys, under the passphrase of that one; what is there stays. Raises SetupError."""
+    if not (folder / path.name).exists():
+        try:
+            save_key(folder / path.name, load_key(path, secret), passphrase)
+        except SignerError as error:
+            raise SetupError(error.what, where=error.where, remedy=error.remedy) from error
 
 
 def _vault(

@@ -20,6 +20,7 @@ from exchange.installation import (
     TRUST,
     Installation,
     alone,
+    copy_key,
     kept_passphrase,
     kept_secret,
     make_intake,
@@ -32,7 +33,7 @@ from exchange.trust import TrustFile
 from exchange.vault import MASTER, load_masters, open_vault
 from ledger.store import head, snapshot
 from signer import KeyPair, SignerError
-from signer.keystore import load_key, save_key
+from signer.keystore import load_key
 
 
 def open_web(
@@ -92,8 +93,7 @@ def split(folder: Path, passphrase: str | None, target: Path, random: Callable[[
         fresh = kept_secret(target / "passphrase", random)
         make_private_folder(target / "keys")
         for name in (ACCESS, *names):
-            if not (target / "keys" / name).exists():
-                save_key(target / "keys" / name, _web_key(folder / "keys" / name, secret), fresh)
+            copy_key(folder / "keys" / name, secret, target / "keys", fresh)
     return ACCESS, *names
 
 

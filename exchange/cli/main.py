@@ -230,11 +230,19 @@ def split(
 
 
 @vault_app.command("rotate")
-def vault_rotate(data: Data = None, as_json: Json = False) -> None:
+def vault_rotate(
+    *,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another data folder that holds the master key, as that of web processes; several."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Let another master key follow, while servers run; run again, it goes on where it was cut."""
     from exchange.cli.recovery import run_vault_rotate
 
-    sys.exit(run_vault_rotate(data, as_json=as_json))
+    sys.exit(run_vault_rotate(data, also or [], as_json=as_json))
 
 
 @ledger_app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ def run_webhook_retire(data: Path | None) -> int:
     return run_with_settings(data, None, command)
 
 
-def run_vault_rotate(data: Path | None, *, as_json: bool) -> int:
+def run_vault_rotate(data: Path | None, also: Sequence[Path], *, as_json: bool) -> int:
     """Let another master key of the vault follow."""
 
     def command(settings: Settings) -> int:
@@ -149,6 +150,7 @@ def run_vault_rotate(data: Path | None, *, as_json: bool) -> int:
                 passphrase=_passphrase(settings),
                 random=new_secret,
                 now=utc_now(),
+                also=also,
                 progress=lambda done, of: tell(f"{done:,} of {of:,} data keys are wrapped anew"),
             )
         finally:

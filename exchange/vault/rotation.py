@@ -30,15 +30,18 @@ def rotate(
     *,
     passphrase: str,
     now: datetime,
+    hand_out: Callable[[str], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[str, int]:
     """Let another master key follow the current one, or finish a rotation that was cut; return its id and how many keys were wrapped.
 
-    `folder` is that of the keys. `progress` is told how many data keys are done and how many there are. Raises DamagedError.
+    `folder` is that of the keys. `hand_out` is given the new key's id before anything is wrapped by it. `progress` is told how many
+    data keys are done and how many there are. Raises DamagedError.
     """
     _tidy(engine, folder)
     if not _old(engine):
         fresh = make_master(folder, passphrase)
+        hand_out(fresh)
         with begin(engine) as connection, Session(connection) as session:
             connection.execute(update(MasterKeyRow).values(current=False))
             session.add(MasterKeyRow(id=fresh, current=True, made_at=now))

@@ -24,6 +24,7 @@ from exchange.installation import rotate_vault
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, CERTIFICATE_RETIREMENT
 from exchange.upgrading import encrypt_plain
 from exchange.vault import DataKeyRow, MasterKeyRow, SealedRow, make_master
+from exchange.web_process import open_web, split
 from ledger.store import begin, snapshot
 from tests.flow.world import PASSPHRASE, SITE, START, Exchange, Member, activity, bill, line
 
@@ -291,6 +292,44 @@ class _Cut:
 
     def __exit__(self, *_error: object) -> None:
         return None
+
+
+def test_a_rotation_reaches_the_folder_of_the_web_processes_before_the_key_is_used(exchange: Exchange) -> None:
+    _cited, found = filled(exchange)
+    folder = exchange.services.installation.folder
+    web = folder.with_name("web")
+    split(folder, PASSPHRASE, web, os.urandom)
+    installation = open_web(
+        web,
+        exchange.services.installation.engine,
+        origin=None,
+        passphrase=None,
+        clock=exchange.clock,
+        random=os.urandom,
+    )
+    with begin(installation.engine) as connection:
+        installation.vault.seal(connection, "result", "a" * 64, b"before")
+
+    def meanwhile(done: int, _of: int) -> None:
+        with begin(installation.engine) as connection:
+            installation.vault.seal(connection, "result", f"{done:064}", b"meanwhile")
+
+    rotate_vault(
+        folder,
+        installation.engine,
+        passphrase=PASSPHRASE,
+        random=os.urandom,
+        now=exchange.clock(),
+        also=[web],
+        progress=meanwhile,
+    )
+    names = {path.name for path in (folder / "keys").glob("vault.*")}
+    assert {path.name for path in (web / "keys").glob("vault.*")} == names
+    assert len(names) == 1
+    again = open_web(web, installation.engine, origin=None, passphrase=None, clock=exchange.clock, random=os.urandom)
+    with snapshot(installation.engine) as connection:
+        assert again.vault.open_(connection, "result", "a" * 64) == b"before"
+        assert again.vault.open_(connection, "result", found["digest"]) is not None
 
 
 def test_a_missing_master_key_is_named_with_what_to_do(exchange: Exchange) -> None:

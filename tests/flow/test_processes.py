@@ -244,6 +244,22 @@ def test_two_web_processes_and_a_worker_are_one_exchange(site: Site) -> None:
         assert [one.status_code for one in served] == [200, 200, 200]
     assert site.web[0].get("/ledger/tile/0/000.p/2").content == site.web[1].get("/ledger/tile/0/000.p/2").content
 
+    keys = [client.get("/api/v1/webhook-key").json() for client in site.web]
+    assert keys[0] == keys[1]
+    assert keys[0]["public_key"].startswith("whpk_")
+
+    calculation = {
+        "reader": "https://maker.example",
+        "demands": [{"product": "https://maker.example/products/x"}],
+        "rule_sets": ["everbatt-2023-cradle-to-gate"],
+    }
+    asked = site.web[0].post("/api/v1/calculations", json=calculation).json()["id"]
+    time.sleep(2)
+    state = site.web[1].get(f"/api/v1/calculations/{asked}").json()["state"]
+    assert state == "waiting", "the worker has no master key"
+    site.start("calculator", "web")
+    until(lambda: site.web[1].get(f"/api/v1/calculations/{asked}").json()["state"] == "done", 60)
+
     erased = site.web[0].post(
         "/api/v1/erasures",
         json={"leaf_hash": answer.json()["leaf_hash"], "reason": "unlawful_content"},
