@@ -83,11 +83,11 @@ def split(folder: Path, passphrase: str | None, target: Path, random: Callable[[
     with alone(folder):
         secret = passphrase or kept_passphrase(folder, random)
         names = sorted(path.name for path in (folder / "keys").glob(f"{MASTER}*"))
-        if not names:
+        if not names and not list((target / "keys").glob(f"{MASTER}*")):
             raise SetupError(
                 "this folder holds no master key",
                 where=str(folder / "keys"),
-                remedy="copy another web process's folder",
+                remedy="bring a folder of web processes up to date that has it, or copy one",
             )
         write_private(target / TRUST, trust.read_bytes(), mode=0o644)
         fresh = kept_secret(target / "passphrase", random)
