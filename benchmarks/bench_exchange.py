@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks.measure import Row, compare
+from exchange.api import RequestLimits
 from exchange.intake import Admissions
 from exchange.kinds import ACTIVITY_DATA
 from exchange.server import bind
@@ -38,6 +39,8 @@ from tests.flow.world import Clock, Exchange, Member, activity, line
 STATEMENTS = 2_500
 """More than a run uses up; each is admitted once."""
 CLIENTS, AT_ONCE, STREAMED, ROUNDS = 64, 128, 120, 5
+#: Requests are counted, as in service, and none is refused.
+_NO_LIMITS = RequestLimits(10**9, 10**9, 10**9)
 
 
 def rows() -> Iterator[Row]:
@@ -86,7 +89,9 @@ def _served() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clock = Clock(datetime.now(UTC) + timedelta(minutes=1))  # access tokens are dated by the machine's clock
-        exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}", clock=clock)
+        exchange = Exchange.open(
+            folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}", clock=clock, limits=_NO_LIMITS
+        )
         company = Company.join(exchange, "maker")
         issued = list(_statements(company.member))
         bodies = folder / "bodies"

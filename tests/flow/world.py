@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from bom_graph import Background, load_release, load_rule_set
 from bom_graph.rules import Stage
+from exchange.api import RequestLimits
 from exchange.app import create_app
 from exchange.database import engine_for
 from exchange.identity import OrganisationRow
@@ -90,11 +91,11 @@ class Exchange:
     members: dict[str, Member] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, url: str, *, clock: Clock | None = None) -> Self:
+    def open(cls, folder: Path, url: str, *, clock: Clock | None = None, limits: RequestLimits | None = None) -> Self:
         """An exchange on a database, made on first use."""
         clock = clock or Clock()
         services = open_services(folder, url, clock=clock)
-        app = create_app(services, checkpoint_seconds=60)
+        app = create_app(services, checkpoint_seconds=60, limits=limits)
         bearer = {"Authorization": f"Bearer {services.installation.token}"}
         http = TestClient(app, base_url=BASE, headers=bearer, raise_server_exceptions=False)
         return cls(services, clock, http, url)
