@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ CARRY_OUT: Final = "carry-out-orders"
 PATIENCE: Final = 20.0
 #: How long what came of an order can be asked for.
 KEPT: Final = timedelta(days=1)
+#: How many may wait in a process: each takes a thread from those that answer requests.
+SEATS: Final = 8
 _PAUSE = 0.05
 _AT_ONCE = 100
 _WAITING = text("done_at IS NULL")
@@ -66,13 +69,25 @@ class Orders:
     random: Callable[[int], bytes] = field(repr=False)
     holder: str
     patience: float = PATIENCE
+    _seats: threading.Semaphore = field(
+        default_factory=lambda: threading.Semaphore(SEATS), init=False, repr=False, compare=False
+    )
 
     def place(self, kind: str, document: Document) -> Document:
         """Order something and return what came of it.
 
-        Raises WaitingError where the worker didn't come to it in time (it stays ordered), and what the deed raised.
+        Raises WaitingError where the worker didn't come to it in time, or too many wait already (it stays ordered), and what the deed
+        raised.
         """
         order = self._placed(kind, json.dumps(document, sort_keys=True))
+        if not self._seats.acquire(blocking=False):
+            raise _waiting()
+        try:
+            return self._awaited(order)
+        finally:
+            self._seats.release()
+
+    def _awaited(self, order: str) -> Document:
         until = time.monotonic() + self.patience
         while True:
             with snapshot(self.engine) as connection:
@@ -80,11 +95,7 @@ class Orders:
             if outcome:
                 return _result(json.loads(outcome))
             if time.monotonic() >= until:
-                raise WaitingError(
-                    "the worker has not come to it yet; it stays ordered",
-                    where="worker",
-                    remedy="send the same again in a while; if it lasts, see whether the worker runs",
-                )
+                raise _waiting()
             time.sleep(_PAUSE)
 
     def tick(self, deeds: Mapping[str, Callable[[Document], Document]]) -> int:
@@ -118,6 +129,14 @@ class Orders:
             session.add(OrderRow(id=order, kind=kind, document=document, digest=digest, placed_at=now))
             session.flush()
         return order
+
+
+def _waiting() -> WaitingError:
+    return WaitingError(
+        "the worker has not come to it yet; it stays ordered",
+        where="worker",
+        remedy="send the same again in a while; if it lasts, see whether the worker runs",
+    )
 
 
 def _done(deeds: Mapping[str, Callable[[Document], Document]], row: OrderRow) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from sqlmodel import Session, select
 
 from exchange.errors import HeldError, SetupError, WaitingError
-from exchange.orders import KEPT, OrderRow, Orders
+from exchange.orders import KEPT, SEATS, OrderRow, Orders
 from exchange.vault import SealedRow, Vault
 from ledger import NotCommittedError
 from ledger.store import begin, snapshot
@@ -56,6 +57,22 @@ def test_an_order_is_done_by_the_worker_and_answered_to_all_who_placed_it(exchan
         ended.set()
     assert {"n": 21} in done
     assert waiting(exchange) == []
+
+
+def test_those_who_wait_take_few_of_the_threads(exchange: Exchange) -> None:
+    """While the worker is away: the rest is told at once, and ordered all the same."""
+    ours = orders(exchange, "web", patience=3)
+
+    def placed(number: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(WaitingError):
+            ours.place("late", {"n": number})
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(2 * SEATS) as pool:
+        took = list(pool.map(placed, range(2 * SEATS)))
+    assert sum(one < 2 for one in took) == SEATS
+    assert len(waiting(exchange)) == 2 * SEATS
 
 
 def test_a_refusal_is_raised_where_it_was_ordered_as_it_was_by_the_deed(exchange: Exchange) -> None:
@@ -118,5 +135,6 @@ def test_the_keys_of_the_worker_are_missing_in_a_web_process_with_a_clear_word(s
         with pytest.raises(SetupError, match="none of the worker's keys"):
             getattr(web, name)
     services = replace(sqlite_exchange.services, worker=None)
-    with pytest.raises(SetupError, match="no worker"):
-        services.at_work(1)
+    for name in ("publisher", "dispatcher", "witnesses", "snapshots"):
+        with pytest.raises(SetupError, match="no worker"):
+            getattr(services, name)
