@@ -17,8 +17,10 @@ from exchange.database import UtcTime
 from exchange.events.addresses import MAILTO
 from exchange.events.outbox import emit
 from exchange.events.tables import SubscriptionRow
+from exchange.lease import take_lease
 
 OVERLAP: Final = timedelta(days=7)
+MAKE_KNOWN: Final = "make-webhook-keys-known"
 ANNOUNCED: Final = "packtrace.subscription.key_announced"
 
 
@@ -44,6 +46,9 @@ def make_known(
     connection: Connection, keys: tuple[str, ...], now: datetime, random: Callable[[int], bytes]
 ) -> list[WebhookKeyRow]:
     """Write down which keys sign, the present one first; whoever has a webhook is told of one that is new. Return the rows."""
+    # Whoever has the lease: its row is locked until this transaction ends, so that of two processes that start at once the second
+    # finds what the first wrote.
+    take_lease(connection, MAKE_KNOWN, MAKE_KNOWN, now)
     known = public_keys(connection)
     if [row.public_key for row in known] == list(keys):
         return known

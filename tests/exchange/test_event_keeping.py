@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlmodel import Session, select
 
 from exchange.errors import SetupError
-from exchange.events import OVERLAP, DeliveryRow, EventRow, Retention, public_keys
+from exchange.events import OVERLAP, DeliveryRow, EventRow, Retention, make_known, public_keys
 from exchange.services import Worker
 from exchange.succession import begin_webhook_rotation, end_webhook_rotation
-from ledger.store import snapshot
+from ledger.store import begin, snapshot
 from tests.exchange.receivers import Receiver, receiving
 from tests.flow.accounts import Company
 from tests.flow.asking import later, state_activity
@@ -118,6 +120,21 @@ def test_a_key_of_webhooks_is_followed_by_another_that_receivers_learn_of_before
         alone()
         _path, headers, body = receiver.got[-1]
         assert verifies(new, headers, body) == [True]
+
+
+def test_two_workers_that_start_at_once_make_the_same_keys_known_once(exchange: Exchange) -> None:
+    engine, now = exchange.services.installation.engine, exchange.clock()
+    maker = Company.join(exchange, "maker")
+    exchange.services.subscriptions.add(maker.uri, "https://93.184.215.14/x")
+
+    def start(keys: tuple[str, ...]) -> list[str]:
+        with begin(engine) as connection:
+            return [row.public_key for row in make_known(connection, keys, now, os.urandom)]
+
+    keys = ("whpk_one", "whpk_two")
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(start, [keys] * 6)) == [list(keys)] * 6
+    assert len(told(exchange, maker.uri, "subscription.key_announced")) == 1
 
 
 def test_events_that_were_seen_are_removed_after_their_days_and_others_stay(exchange: Exchange) -> None:
