@@ -27,6 +27,7 @@ from exchange.api import (
     SESSION_COOKIE,
     STREAM_PATH,
     Rates,
+    bills_router,
     calculations_router,
     cases_router,
     events_router,
@@ -123,6 +124,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
     install_problems(app)
     app.include_router(router)
+    app.include_router(bills_router)
     app.include_router(calculations_router)
     app.include_router(cases_router)
     app.include_router(statements_router)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.access import Principal
-from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
+from exchange.calculation import Batches, Bills, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
@@ -46,6 +46,7 @@ class Services:
     decisions: Decisions
     drafts: Drafts
     batches: Batches
+    bills: Bills
     cases: Cases
     balances: Balances
     watch: Watch
@@ -138,6 +139,7 @@ def wire(
         decisions,
         Drafts(calculation, sharing),
         batches,
+        Bills(engine, sharing, accounts),
         Cases(engine),
         balances,
         watch,
