@@ -9,8 +9,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.bom_commands import bom_app
+from exchange.cli.case_commands import case_app
+from exchange.cli.footprint_commands import calculation_app
 from exchange.cli.options import Data, Json, Server
 from exchange.cli.request_commands import request_app
+from exchange.cli.retraction_commands import retraction_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +45,10 @@ webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's ev
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(request_app, name="request")
+app.add_typer(bom_app, name="bom")
+app.add_typer(case_app, name="case")
+footprint_app.add_typer(calculation_app)
+statement_app.add_typer(retraction_app)
 org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
 app.add_typer(org_app, name="org")
 

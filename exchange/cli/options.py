@@ -10,3 +10,21 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (default .packtrace, or PACKTRACE_DATA).")]
 Server = Annotated[str, typer.Option(help="Address of the exchange.")]
+Organisation = Annotated[str, typer.Option(help="Your organisation's URI, for instance https://you.example.")]
+Passphrase = Annotated[
+    int | None,
+    typer.Option(
+        "--passphrase-fd",
+        min=0,
+        help="File descriptor to read the passphrase from; else PACKTRACE_PASSPHRASE, else a prompt.",
+    ),
+]
+ClientId = Annotated[str | None, typer.Option(help="Id of your API client; without it, the data folder's token.")]
+SecretFile = Annotated[
+    Path | None, typer.Option(help="File of the API client's secret; without it, PACKTRACE_CLIENT_SECRET.")
+]
+Email = Annotated[str | None, typer.Option(help="Log in as the member with this address; the password is asked.")]
+AsReader = Annotated[
+    str | None, typer.Option("--reader", help="As whom, where the data folder's token is sent: its URI; else yourself.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
