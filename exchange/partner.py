@@ -235,8 +235,8 @@ class Partner(Client):
     ) -> list[Reviewed]:
         """Accept the effect of recalculating each stale result (of `product`, or all) where `worth` says so; return all that are stale.
 
-        `worth` is told what the exchange says of the result: `causes`, and the `effect` with `before`, `after`, `difference`, `percent`. What
-        it leaves, and what somebody else decided or changed meanwhile, waits for people.
+        `worth` is told what the exchange says of the result: `causes`, and the `effect` with `before`, `after`, `difference`,
+        `percent`. What it leaves, and what somebody else decided or changed meanwhile, waits for people.
         """
         found = []
         for result in self.results(product):
