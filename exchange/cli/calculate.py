@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from exchange.cli.asking import confirmed
-from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, fail, say, say_json, tell
+from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, fail, interrupted, say, say_json, tell
 from exchange.cli.partner import Login, connected
 
 if TYPE_CHECKING:
@@ -185,9 +185,12 @@ def _ended(partner: Partner, calculation: str, *, as_json: bool) -> int:
     """Follow a calculation to its end with a bar on a terminal, or a line now and then; print what became of it."""
     from exchange.cli.progress import progress
 
-    tell(f"calculation {calculation}: interrupt the waiting when you like, the calculation goes on")
-    with progress("footprints") as told:
-        found = partner.follow(calculation, lambda state: told(state["done"], state["total"]))
+    tell(f"calculation {calculation} is followed; it goes on without us")
+    try:
+        with progress("footprints") as told:
+            found = partner.follow(calculation, lambda state: told(state["done"], state["total"]))
+    except KeyboardInterrupt:
+        return interrupted(f"the calculation goes on: packtrace footprint calculations {calculation} --wait")
     return _show(partner, found, as_json=as_json)
 
 

@@ -43,7 +43,7 @@ def run(login: Login, order: Order, *, as_json: bool) -> int:
 
     def command(partner: Partner) -> int:
         from exchange.attestation import take_back
-        from exchange.client import AnswerError
+        from exchange.client import AnswerError, UnreachableError
         from signer import join_presentation
         from signer.key_access import open_signer
 
@@ -72,13 +72,15 @@ def run(login: Login, order: Order, *, as_json: bool) -> int:
             random=secrets.token_bytes,
         )
         write_new(file, join_presentation(issued.token, issued.disclosures).encode("ascii"), mode=0o600)
-        tell(f"signed: {file}; if no answer comes, hand it in with: packtrace push {file} --server {login.server}")
         try:
             receipt = partner.submit(issued.token, issued.disclosures)
-        except AnswerError as error:
-            if not error.may_pass:
+        except (AnswerError, UnreachableError) as error:
+            if isinstance(error, AnswerError) and not error.may_pass:
                 file.unlink()
+            else:
+                tell(f"signed: {file}; hand it in with: packtrace push {file} --server {login.server}")
             raise
+        tell(f"what was signed is kept in {file}")
         if as_json:
             say_json({"kind": kind, "file": str(file), "target": _citation(origin, target), **receipt.citation})
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.client import AnswerError
+from exchange.client import AnswerError, Client
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT
 from tests.exchange.stand import Stand, standing, until
 from tests.flow.world import SITE, activity, line
@@ -90,6 +90,21 @@ def test_a_calculation_that_waits_is_cancelled(stand: Stand) -> None:
     assert cancelled.exit_code == 0, cancelled.output
     assert "cancelled" in cancelled.stdout
     assert stand.found("footprint", "calculations", identity, "--wait", code=1)["state"] == "cancelled"
+
+
+def test_an_interrupted_wait_says_how_to_go_on(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    stated(stand, "1")
+    identity = stand.client.calculate([PART], [RULES], MAKER)
+
+    def cut(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "follow", cut)
+    ran = stand.run("footprint", "calculations", identity, "--wait")
+    assert (ran.exit_code, ran.stdout) == (130, "")
+    assert ran.stderr.splitlines()[-1].endswith(f"packtrace footprint calculations {identity} --wait")
+    monkeypatch.undo()
+    assert stand.found("footprint", "calculations", identity, "--wait")["state"] == "done"
 
 
 def stale_result(stand: Stand) -> str:
