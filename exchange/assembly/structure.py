@@ -77,6 +77,7 @@ class ProductStructure:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._nodes: dict[str, Node] = {}
+        self._known: dict[str, dict[type[Any], Held | None]] = {}
 
     def tree(self, product: str) -> list[Node]:
         """Return `product` and all that goes into it, each once, breadth first: lines lead from one to the next."""
@@ -103,7 +104,7 @@ class ProductStructure:
     def node(self, product: str) -> Node:
         """Return what is known of one product."""
         if product not in self._nodes:
-            held = {kind: self._held(product, kind) for kind in _KINDS}
+            held = self._statements(product)
             statements = tuple(one for one in held.values() if one is not None)
             known_by, why = self._known_by(product, held)
             supplier = statements[0].entry.statement.issuer if statements else None
@@ -123,6 +124,11 @@ class ProductStructure:
                 if line.product is not None:
                     found.setdefault(line.product, []).append(line)
         return found
+
+    def _statements(self, product: str) -> dict[type[Any], Held | None]:
+        if product not in self._known:
+            self._known[product] = {kind: self._held(product, kind) for kind in _KINDS}
+        return self._known[product]
 
     def _held(self, product: str, kind: type[Any]) -> Held | None:
         found = self._evidence.about(product, kind)
@@ -202,8 +208,7 @@ class ProductStructure:
             return "published_factor", None
         if citation is not None and self._evidence.cited(citation) is None:
             return "gap", f"the cited entry {citation.index} is not at hand"
-        held = {kind: self._held(product, kind) for kind in _KINDS}
-        return self._known_by(product, held)
+        return self._known_by(product, self._statements(product))
 
 
 def _items(lines: object) -> Iterator[Any]:
