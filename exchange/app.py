@@ -29,6 +29,7 @@ from exchange.api import (
     Asker,
     Rates,
     RequestLimits,
+    bills_router,
     calculations_router,
     cases_router,
     events_router,
@@ -101,6 +102,7 @@ def create_app(
     app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
     install_problems(app)
     app.include_router(router)
+    app.include_router(bills_router)
     app.include_router(calculations_router)
     app.include_router(cases_router)
     app.include_router(statements_router)

@@ -21,7 +21,16 @@ from exchange.access import FULL
 from exchange.errors import FormError, StatementError, UsageError
 from exchange.form import Form, FormValue, Path
 from exchange.kinds import KINDS, Kind, check_own_product
-from signer import Issued, MalformedCitationError, Signer, citations_of, issue, new_jti
+from signer import (
+    SUPERSESSION,
+    WITHDRAWAL,
+    Issued,
+    MalformedCitationError,
+    Signer,
+    citations_of,
+    issue,
+    new_jti,
+)
 
 #: Kinds that an organisation fills in as a form, by their short name.
 FORM_KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -139,6 +148,35 @@ def sign(
         jti=new_jti(now, random),
         issued_at=now,
         claims=checked.claims,
+        random=random,
+    )
+
+
+def take_back(
+    signer: Signer,
+    target: Mapping[str, Any],
+    reason: str,
+    *,
+    replacement: Mapping[str, Any] | None = None,
+    issuer: str,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> Issued:
+    """Sign that a statement of one's own counts no more: a withdrawal, or with a `replacement` a supersession.
+
+    Both are cited as ``{origin, index, leaf_hash}``; it is for the log of the target. Raises what `signer.issue` raises.
+    """
+    claims: dict[str, Any] = {"target": dict(target), "reason": reason}
+    if replacement is not None:
+        claims["replacement"] = dict(replacement)
+    return issue(
+        signer,
+        WITHDRAWAL if replacement is None else SUPERSESSION,
+        issuer=issuer,
+        audience=str(target["origin"]),
+        jti=new_jti(now, random),
+        issued_at=now,
+        claims=claims,
         random=random,
     )
 

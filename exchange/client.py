@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from signer import join_presentation
 
 _RETRIES = 30
 _PAGE = 200
+_LONGEST_LOOK = 5.0  # seconds between two looks at a calculation
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
 _NO_LOG = "check that a published log is there"
@@ -43,6 +44,11 @@ class AnswerError(ExchangeError):
         self.problem = problem
         #: Seconds after which it is worth another try, where the exchange said so.
         self.retry_after = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may be taken another time: the exchange was busy or in trouble, or says when to come again."""
+        return self.status >= httpx2.codes.INTERNAL_SERVER_ERROR or self.retry_after is not None
 
 
 class UnreachableError(ExchangeError):
@@ -247,6 +253,17 @@ class Client:
         }
         return self._object("GET", f"/api/v1/board?{_query(given)}")
 
+    def pending(self, side: str, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield every request that one waits for (`side` asker) or owes an answer to (asked), by deadline."""
+        after: str | None = None
+        while True:
+            given: dict[str, str | int | None] = {"side": side, "limit": _PAGE, "organisation": organisation}
+            page = self._object("GET", f"/api/v1/board?{_query({**given, 'after': after})}")["requests"]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1]["id"]
+
     def erase(self, leaf_hash: str) -> int:
         """Erase what the exchange holds of one's own statement, for good; return the index of the entry that says so."""
         answer = self._json("POST", "/api/v1/erasures", {"leaf_hash": leaf_hash, "reason": "owner_request"})
@@ -259,6 +276,82 @@ class Client:
         body = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
         answer = self._json("POST", "/api/v1/footprints", body)
         return answer["digest"], answer["result"]
+
+    def bill(self, product: str, reader: str | None = None) -> dict[str, Any]:
+        """Return what a product holds and how each branch is known, as oneself or `reader` may see it."""
+        return self._object("GET", f"/api/v1/bills?{_query({'product': product, 'reader': reader})}")
+
+    def where_used(self, product: str, reader: str | None = None) -> dict[str, Any]:
+        """Return the lines by which a product goes into others, and these into others again."""
+        return self._object("GET", f"/api/v1/bills/uses?{_query({'product': product, 'reader': reader})}")
+
+    def calculate(
+        self, products: Iterable[str], rule_sets: Iterable[str], reader: str, *, flow: str | None = None
+    ) -> str:
+        """Have each product's footprint computed under each rule set, in the background; return the calculation's id."""
+        demands = [{"product": product, "flow": flow} for product in products]
+        body = {"reader": reader, "demands": demands, "rule_sets": list(rule_sets)}
+        return str(self._json("POST", "/api/v1/calculations", body)["id"])
+
+    def calculations(self) -> Iterator[dict[str, Any]]:
+        """Yield the organisation's calculations, newest first."""
+        yield from self._pages("/api/v1/calculations", "id")
+
+    def follow(self, calculation: str, told: Callable[[dict[str, Any]], None] = lambda _state: None) -> dict[str, Any]:
+        """Wait for the end of a calculation; return its state. `told` hears of each state on the way. Begin again with the same id."""
+        pause = 0.25
+        while True:
+            found = self._object("GET", f"/api/v1/calculations/{quote(calculation, safe='')}?limit=1")
+            told(found)
+            if found["state"] not in {"waiting", "running"}:
+                return found
+            self._sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK)
+
+    def outcomes(self, calculation: str) -> Iterator[dict[str, Any]]:
+        """Yield what became of each demand of a calculation, in order: its `result`, or the `findings` that refuse it."""
+        after: int | None = None
+        while True:
+            query = _query({"limit": _PAGE, "after": after})
+            page = self._object("GET", f"/api/v1/calculations/{quote(calculation, safe='')}?{query}")
+            yield from page["items"]
+            after = page["after"]
+            if after is None:
+                return
+
+    def cancel_calculation(self, calculation: str) -> dict[str, Any]:
+        """End a calculation; the results that it has stay. Return its state."""
+        return self._object("POST", f"/api/v1/calculations/{quote(calculation, safe='')}/cancel")
+
+    def stale(self, digest: str) -> dict[str, Any]:
+        """Return whether a result is `stale`, its `causes`, and the `effect` of recalculating it today."""
+        return self._object("GET", f"/api/v1/footprints/{digest}/stale")
+
+    def accept_effect(self, digest: str, effect: str) -> str:
+        """Put the recalculated result in a stale one's place, by the `id` of the effect that was looked at; return its digest."""
+        return str(self._json("POST", f"/api/v1/footprints/{digest}/accept", {"effect": effect})["digest"])
+
+    def keep_stale(self, digest: str, reason: str) -> None:
+        """Keep a stale result, for a reason."""
+        self._checked(self._send("POST", f"/api/v1/footprints/{digest}/keep", {"reason": reason}))
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """Yield the cases that concern one's organisation, newest first."""
+        after: str | None = None
+        while True:
+            page = self._object("GET", f"/api/v1/cases?{_query({'limit': _PAGE, 'after': after})}")
+            yield from page["cases"]
+            after = page["after"]
+            if after is None:
+                return
+
+    def case(self, case: str) -> dict[str, Any]:
+        """Return a case: what it is `about`, its `state`, and one's own `sides`."""
+        return self._object("GET", f"/api/v1/cases/{quote(case, safe='')}")
+
+    def entry(self, leaf_hash: str) -> dict[str, Any]:
+        """Return an entry: its `index`, `token`, `vct`, `issuer`, `issued_at`, and how far it has come."""
+        return self._object("GET", f"/api/v1/entries?{_query({'leaf_hash': leaf_hash})}")
 
     def draft(self, digest: str) -> dict[str, Any]:
         """Return the form of a product-footprint by a result about a product of one's own: claims to check, then to sign."""

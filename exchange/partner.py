@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -19,6 +20,7 @@ import httpx2
 
 from exchange.client import AnswerError, Client, UnreachableError, is_here, refused
 from exchange.errors import UsageError
+from signer import citation_hash, peek, read_unverified, split_presentation
 
 SECRET_VARIABLE: Final = "PACKTRACE_CLIENT_SECRET"  # noqa: S105 - its name
 #: Lines and bytes of one request: its answers fit into what lies between us and the exchange while we still send.
@@ -132,6 +134,33 @@ class Pushed:
             self.refused.append(outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered by what was chosen for it; `refusal` where the exchange refuses the answer."""
+
+    request: dict[str, Any]
+    refusal: AnswerError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A stale result in short, what is `said` of it (docs/api.md, stale results), and the digest of the one `accepted` in its place."""
+
+    result: dict[str, Any]
+    said: dict[str, Any]
+    accepted: str | None
+
+
+#: Names one's statements for an answer: `leaf_hash` and `paths` of each, perhaps `verification_paths`. None leaves the request to people.
+Choose = Callable[[dict[str, Any]], Sequence[Mapping[str, Any]] | None]
+
+
+def has_figure(said: dict[str, Any]) -> bool:
+    """Whether recalculating a stale result gives a figure today, and nothing is missing that was there before."""
+    effect = said["effect"]
+    return not effect["ask"] and (not effect["changed"] or (effect["after"] or {}).get("value") is not None)
+
+
 class Partner(Client):
     """An exchange as one company's program sees it.
 
@@ -184,6 +213,45 @@ class Partner(Client):
             for part in self._parts(items, kept, pushed, settle):
                 self._push_part(part, kept, settle, dry_run=dry_run, sealed=sealed)
         return pushed
+
+    def answer_waiting(self, choose: Choose, organisation: str | None = None) -> list[Answered]:
+        """Answer the requests that wait for an answer by the statements that `choose` names for each; return those it chose for.
+
+        Only what is named is granted. A refusal stops nothing.
+        """
+        done = []
+        for request in list(self.pending("asked", organisation)):
+            named = choose(request)
+            if not named:
+                continue
+            try:
+                done.append(Answered(self.answer(request["id"], named), None))
+            except AnswerError as error:
+                done.append(Answered(request, error))
+        return done
+
+    def accept_stale(
+        self, product: str | None = None, *, worth: Callable[[dict[str, Any]], bool] = has_figure
+    ) -> list[Reviewed]:
+        """Accept the effect of recalculating each stale result (of `product`, or all) where `worth` says so; return all that are stale.
+
+        `worth` is told what the exchange says of the result: `causes`, and the `effect` with `before`, `after`, `difference`,
+        `percent`. What it leaves, and what somebody else decided or changed meanwhile, waits for people.
+        """
+        found = []
+        for result in self.results(product):
+            said = self.stale(result["digest"])
+            if not said["stale"]:
+                continue
+            accepted = None
+            try:
+                if worth(said):
+                    accepted = self.accept_effect(result["digest"], said["effect"]["id"])
+            except AnswerError as error:
+                if error.status != httpx2.codes.CONFLICT:
+                    raise
+            found.append(Reviewed(result, said, accepted))
+        return found
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request of the interface (docs/api.md) and return its answer; None where it has none."""
@@ -354,6 +422,24 @@ def read_folder(folder: Path) -> Iterator[Item]:
     if not folder.is_dir():
         raise UsageError("not a folder", where=str(folder), remedy=f"name the folder of your statements ({_SUFFIX})")
     return read_files(sorted(folder.glob(_SUFFIX)))
+
+
+def newest_by_product(folder: Path, kind: str) -> dict[str, str]:
+    """Return the leaf hash of the newest statement of `kind` (as ``product-footprint``) about each product, of a folder's *.sd-jwt files.
+
+    It reads what the files say of themselves; the exchange checks it. SignerError for a file that is no statement.
+    """
+    newest: dict[str, tuple[datetime, str]] = {}
+    for _name, presentation in read_folder(folder):
+        token, disclosures = split_presentation(presentation)
+        seen, said = peek(token), read_unverified(token, disclosures).disclosed
+        if seen.vct != f"urn:packtrace:{kind}:1":
+            continue
+        outputs: Any = said.get("outputs", [])
+        for product in {said.get("sub"), *(one.get("product") for one in outputs)}:
+            if isinstance(product, str) and (product not in newest or newest[product][0] < seen.issued_at):
+                newest[product] = seen.issued_at, citation_hash(token)
+    return {product: leaf for product, (_at, leaf) in newest.items()}
 
 
 def read_files(files: Iterable[Path]) -> Iterator[Item]:

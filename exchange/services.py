@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from exchange.access import Principal
-from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
+from exchange.calculation import Batches, Bills, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Eraser, Erasures
@@ -95,6 +95,7 @@ class Services:
     decisions: Decisions
     drafts: Drafts
     batches: Batches
+    bills: Bills
     cases: Cases
     balances: Balances
     watch: Watch
@@ -258,6 +259,7 @@ def wire(
         decisions,
         Drafts(calculation, sharing),
         batches,
+        Bills(engine, sharing, accounts),
         Cases(engine),
         balances,
         watch,

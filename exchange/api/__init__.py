@@ -1,5 +1,6 @@
 """The HTTP interface under /api/v1 and the ledger's files under /ledger. Errors are problem details (RFC 9457)."""
 
+from exchange.api.bills import bills_router
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
 from exchange.api.events import events_router
@@ -20,6 +21,7 @@ __all__ = [
     "Asker",
     "Rates",
     "RequestLimits",
+    "bills_router",
     "calculations_router",
     "cases_router",
     "events_router",

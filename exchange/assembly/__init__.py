@@ -8,13 +8,18 @@ from exchange.assembly.annotation import Annotation, annotate
 from exchange.assembly.compute import compute
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.result import BATTERY_MODEL_GAP, ENGINE, Demand, Gap, RefusedError, Result
+from exchange.assembly.structure import BillLine, Held, Node, ProductStructure
 
 __all__ = [
     "BATTERY_MODEL_GAP",
     "ENGINE",
     "Annotation",
+    "BillLine",
     "Demand",
     "Gap",
+    "Held",
+    "Node",
+    "ProductStructure",
     "RefusedError",
     "Result",
     "annotate",

@@ -4,6 +4,7 @@ Many are computed as a batch; which of them something newer makes stale is watch
 """
 
 from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
+from exchange.calculation.bills import Bills, Uses, View
 from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
@@ -15,6 +16,7 @@ from exchange.calculation.watch import Watch
 __all__ = [
     "MAX_ITEMS",
     "Batches",
+    "Bills",
     "Calculation",
     "Decisions",
     "Drafts",
@@ -28,6 +30,8 @@ __all__ = [
     "ResultInputRow",
     "ResultRow",
     "StaleResult",
+    "Uses",
+    "View",
     "Watch",
     "check_attested",
     "forget_results",

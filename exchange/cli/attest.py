@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.cli.asking import confirmed
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
@@ -63,10 +63,10 @@ def run(order: Order) -> int:
             read_form(read_up_to(form, MAX_FORM_BYTES), form.name), kind=order.kind, random=secrets.token_bytes
         )
         signer = open_signer(address, lambda: passphrase(order.passphrase_fd))
-        issuer = _issuer(signer, address)
+        issuer = organisation_of(signer, address)
         attestation.check_issuer(draft, issuer)
         _preview(draft, issuer, ledger)
-        if not order.yes and not _confirmed():
+        if not order.yes and not confirmed("Sign this for your organisation?"):
             tell("not signed; nothing was written")
             return REJECTED
         now = datetime.now(UTC)
@@ -90,8 +90,8 @@ def _given(order: Order) -> tuple[Path, str, str]:
     return order.file, order.key, order.audience
 
 
-def _issuer(signer: Signer, address: str) -> str:
-    """The organisation that the key is certified for, now."""
+def organisation_of(signer: Signer, address: str) -> str:
+    """Return the organisation that the key is certified for, now. UsageError where it isn't."""
     from exchange.errors import UsageError
     from signer import read_leaf
 
@@ -123,13 +123,3 @@ def _preview(draft: Draft, issuer: str, audience: str) -> None:
         tell(shown(f"  note: {place} cites another ledger; {audience} takes that from its named predecessor only"))
     if draft.form.blank:
         tell(f"  note: {len(draft.form.blank)} blank fields of the form are left out")
-
-
-def _confirmed() -> bool:
-    from exchange.errors import UsageError
-
-    if sys.stdin is None or not sys.stdin.isatty():
-        remedy = "run it on a terminal, or give --yes once you have seen what is shown"
-        raise UsageError("nobody to ask whether to sign", where="--yes", remedy=remedy)
-    tell("Sign this for your organisation? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -8,11 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.bom_commands import bom_app
+from exchange.cli.case_commands import case_app
 from exchange.cli.catalogue_commands import part_app, product_app
+from exchange.cli.footprint_commands import calculation_app
 from exchange.cli.grant_commands import grant_app
 from exchange.cli.options import ClientId, Data, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
 from exchange.cli.org_commands import org_app
 from exchange.cli.request_commands import request_app
+from exchange.cli.retraction_commands import retraction_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,6 +50,10 @@ webhook_app.add_typer(webhook_key_app, name="key")
 app.add_typer(request_app, name="request")
 app.add_typer(product_app, name="product")
 app.add_typer(part_app, name="part")
+app.add_typer(bom_app, name="bom")
+app.add_typer(case_app, name="case")
+footprint_app.add_typer(calculation_app)
+statement_app.add_typer(retraction_app)
 app.add_typer(org_app, name="org")
 
 Port = Annotated[

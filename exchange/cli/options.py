@@ -29,3 +29,8 @@ TokenFile = Annotated[
 ForWhom = Annotated[
     str | None, typer.Option("--organisation", help="For whom, where the data folder's token is sent: its URI.")
 ]
+Email = Annotated[str | None, typer.Option(help="Log in as the member with this address; the password is asked.")]
+AsReader = Annotated[
+    str | None, typer.Option("--reader", help="As whom, where the data folder's token is sent: its URI; else yourself.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]

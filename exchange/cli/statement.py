@@ -33,7 +33,7 @@ def run_show(file: Path, *, as_json: bool) -> int:
     def command() -> int:
         from signer import citation_hash, read_unverified
 
-        token, disclosures = _read(file)
+        token, disclosures = read_statement(file)
         seen = read_unverified(token, disclosures)
         members = {**_members(seen), "leaf_hash": citation_hash(token)}
         if as_json:
@@ -57,7 +57,7 @@ def run_verify(file: Path, trust: Path, cited: Path | None, *, as_json: bool) ->
         except EvidenceError as error:
             # Without anchors nothing is said about the statement: that isn't a rejection.
             return fail(error, USAGE)
-        given = None if cited is None else read_folder(cited, _read)
+        given = None if cited is None else read_folder(cited, read_statement)
         code, members = _verdict(file, anchors, given)
         if as_json:
             say_json(members)
@@ -68,8 +68,8 @@ def run_verify(file: Path, trust: Path, cited: Path | None, *, as_json: bool) ->
     return guarded(command)
 
 
-def _read(file: Path) -> tuple[str, tuple[str, ...]]:
-    """Token and disclosures of a presentation, or a token alone."""
+def read_statement(file: Path) -> tuple[str, tuple[str, ...]]:
+    """Return token and disclosures of a presentation, or of a token alone. Raises MalformedTokenError, OSError."""
     from signer import MalformedTokenError, split_presentation
 
     data = read_up_to(file, MAX_STATEMENT_BYTES).strip()
@@ -86,7 +86,7 @@ def _verdict(file: Path, anchors: TrustFile, given: Given | None) -> tuple[int, 
     from signer import CertificateNotValidError, CitationToUnknownLogError, SignerError
 
     try:
-        token, disclosures = _read(file)
+        token, disclosures = read_statement(file)
         try:
             statement, whole = _checked(token, disclosures, anchors, datetime.now(UTC))
         except CertificateNotValidError as error:

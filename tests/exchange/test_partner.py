@@ -23,13 +23,13 @@ import uvicorn
 from exchange.cli import partner as cli
 from exchange.client import AnswerError, UnreachableError
 from exchange.errors import UsageError
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from exchange.partner import SECRET_VARIABLE, ClientCredentials, Outcome, Partner
 from exchange.server import bind
 from signer import KeyPair, join_presentation
 from signer.keystore import save_key
 from tests.flow.accounts import PASSWORD, Company
-from tests.flow.world import Exchange, activity
+from tests.flow.world import EVERBATT, PERIOD, Exchange, activity, line, signed_footprint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -309,21 +309,136 @@ def test_the_org_commands(
     assert cli.run_members(admin, as_json=False) == 2
 
 
-def test_the_page_s_job_runs(company: Company, address: str, tmp_path: Path) -> None:
+def blocks() -> list[str]:
     page = (ROOT / "docs" / "client.md").read_text("utf-8")
-    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)
-    assert example is not None
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def ran(job: str, secret: str, *arguments: str) -> list[str]:
+    """What a job of the page prints."""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", job, *arguments],
+        cwd=ROOT,
+        env={**os.environ, SECRET_VARIABLE: secret},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+def wished(product: str, supplier: str, **changes: Any) -> dict[str, Any]:
+    deadline = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    wish = {"asked": supplier, "product": product, "wanted": ["product-footprint"], "rule_sets": [EVERBATT.id]}
+    return wish | {"period": PERIOD, "deadline": deadline} | changes
+
+
+def test_the_supplier_s_job_of_the_page(company: Company, address: str, tmp_path: Path) -> None:
+    scopes = ("data:read", "statements:write", "requests:write", "grants:write")
+    identity, secret = credentials(company, *scopes)
+    folder = fill(tmp_path / "out", company, 2)
+    cell, other = company.member.product("cell"), company.member.product("other")
+    signed = company.member.sign(PRODUCT_FOOTPRINT, signed_footprint(cell, "manufacturing"))
+    (folder / "cell.sd-jwt").write_text(join_presentation(signed.token, signed.disclosures))
+    customer = Company.join(company.exchange, "customer")
+    for product in (cell, other):
+        assert customer.admin.post("/api/v1/requests", json=wished(product, company.uri)).status_code == 201
+    for expected in (
+        ["3 admitted, 0 known, 0 refused", f"{cell} answered", "1 requests wait for people"],
+        ["0 admitted, 3 known, 0 refused", "1 requests wait for people"],
+    ):
+        assert ran(blocks()[0], secret, address, identity, str(folder)) == expected
+    (granted,) = customer.admin.get("/api/v1/grants?direction=received").json()
+    assert granted["paths"] == ["complete", "declared_unit", "rule_set", "sub", "total"]
+
+
+def test_an_answer_that_is_refused_stops_no_other(company: Company, address: str) -> None:
+    identity, secret = credentials(company, "data:read", "statements:write", "requests:write", "grants:write")
+    customer = Company.join(company.exchange, "customer")
+    products = [company.member.product(name) for name in "ab"]
+    ids = [
+        customer.admin.post("/api/v1/requests", json=wished(product, company.uri)).json()["id"] for product in products
+    ]
+    with Partner(address, ClientCredentials(identity, secret)) as partner:
+        signed = company.member.sign(PRODUCT_FOOTPRINT, signed_footprint(products[1], "manufacturing"))
+        receipt = partner.submit(signed.token, signed.disclosures)
+        named = [{"leaf_hash": receipt.leaf_hash, "paths": ["sub", "rule_set", "declared_unit", "total", "complete"]}]
+        # The statement is about the second product alone.
+        answered = {one.request["id"]: one.refusal for one in partner.answer_waiting(lambda _request: named)}
+        assert answered[ids[1]] is None
+        refusal = answered[ids[0]]
+        assert refusal is not None
+        assert refusal.status == 400
+        assert [one["id"] for one in partner.pending("asked")] == ids[:1]
+        assert partner.answer_waiting(lambda _request: None) == []
+
+
+@contextmanager
+def at_work(exchange: Exchange) -> Iterator[None]:
+    """The exchange's background work, while the block runs."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.1):
+            exchange.services.batches.tick()
+            exchange.services.publisher.tick()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_the_pack_maker_s_job_of_the_page(company: Company, address: str, tmp_path: Path) -> None:
     identity, secret = credentials(company, "data:read", "statements:write", "footprints:write")
-    folder = fill(tmp_path / "out", company, 3)
-    for expected in ("3 admitted, 0 known, 0 refused", "0 admitted, 3 known, 0 refused"):
-        run = subprocess.run(
-            [sys.executable, "-W", "error", "-c", example[1], address, identity, str(folder)],
-            cwd=ROOT,
-            env={**os.environ, SECRET_VARIABLE: secret},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+    exchange, pack, gone = company.exchange, company.member.product("pack"), company.member.product("gone")
+    evidence = tmp_path / "evidence.packtrace"
+    with Partner(address, ClientCredentials(identity, secret)) as partner:
+        partner.push([("pack", presentation(company, "pack"))])
+        digest, _found = partner.footprint(pack, EVERBATT.id, company.uri)
+        more = activity(pack, line(name="salt", flow="nickel-sulfate") | {"amount": "2"}, line(name="x", product=gone))
+        signed = company.member.sign(ACTIVITY_DATA, more)
+        partner.push([("more", join_presentation(signed.token, signed.disclosures))])
+        exchange.services.watch.tick()
+        # Recalculated, there is a gap that wasn't there: that is left to people.
+        (left,) = partner.accept_stale()
+        assert (left.accepted, left.said["effect"]["ask"] != []) == (None, True)
+        better = company.member.sign(
+            ACTIVITY_DATA, activity(pack, line(name="salt", flow="nickel-sulfate") | {"amount": "2"})
         )
-        assert run.returncode == 0, run.stderr
-        assert run.stdout.splitlines()[0] == expected
+        partner.push([("better", join_presentation(better.token, better.disclosures))])
+        exchange.services.watch.tick()
+        with at_work(exchange):
+            job = [address, identity, str(evidence), company.uri, EVERBATT.id, pack]
+            accepted, state, gaps, pulled = ran(blocks()[1], secret, *job)
+        assert accepted.startswith(f"{pack} accepted entry:")
+        assert state == "done"
+        assert gaps == f"{pack} 0 lines without data"
+        assert pulled.startswith(f"{pack} ")
+        assert evidence.read_bytes()[:2] == b"PK"
+        assert partner.stale(digest)["causes"][-1]["decision"] == "accepted"
+        assert partner.accept_stale() == []
+
+
+def test_what_somebody_else_decided_meanwhile_is_left(company: Company, address: str) -> None:
+    identity, secret = credentials(company, "data:read", "statements:write", "footprints:write")
+    pack = company.member.product("pack")
+    with Partner(address, ClientCredentials(identity, secret)) as partner:
+        partner.push([("pack", presentation(company, "pack"))])
+        digest, _found = partner.footprint(pack, EVERBATT.id, company.uri)
+        doubled = activity(pack, line(name="salt", flow="nickel-sulfate") | {"amount": "2"})
+        signed = company.member.sign(ACTIVITY_DATA, doubled)
+        partner.push([("more", join_presentation(signed.token, signed.disclosures))])
+        company.exchange.services.watch.tick()
+
+        def worth(_said: dict[str, Any]) -> bool:
+            partner.keep_stale(digest, "decided on the page")
+            return True
+
+        (one,) = partner.accept_stale(worth=worth)
+        assert (one.result["digest"], one.accepted) == (digest, None)

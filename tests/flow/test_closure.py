@@ -291,6 +291,9 @@ class Play:
             if path not in kept:
                 yield path, client.get(path).content
         yield "received", client.get("/api/v1/grants?direction=received").content
+        for product in self.products:
+            for path in ("/api/v1/bills", "/api/v1/bills/uses"):
+                yield f"{path} of {product}", client.get(path, params={"product": product}).content
 
 
 def opening(disclosure: str) -> list[str]:

@@ -132,6 +132,11 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         f"/api/v1/proofs/inclusion?index={index}",
         f"/api/v1/proofs/consistency?old={size}&new={size}",
         *(f"/api/v1/grants?direction={direction}" for direction in ("given", "received")),
+        *(
+            f"/api/v1/{path}?product={name}"
+            for path in ("bills", "bills/uses")
+            for name in (PRODUCT, f"{RIVAL}/products/y")
+        ),
     ]
     found = {path: client.get(path, follow_redirects=False) for path in asked}
     for product in (PRODUCT, f"{RIVAL}/products/y"):
