@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
@@ -27,6 +27,7 @@ from exchange.api import (
     SESSION_COOKIE,
     STREAM_PATH,
     Rates,
+    admitting,
     calculations_router,
     cases_router,
     events_router,
@@ -51,7 +52,6 @@ OVERDUE_SECONDS = 60.0
 CALCULATE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 SNAPSHOT_SECONDS = 60.0
-_SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _PUBLIC = frozenset(
     {
@@ -116,11 +116,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.state.services = services
     app.state.rates = Rates()
     app.state.keep_session = partial(keep_session, secure=public_address is not None)
-    # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
-    # a database that stands still leaves those for reading free.
-    app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
-    # All streams together have half of the queue: who sends one statement always finds a place.
-    app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
+    app.state.admitting = admitting(services, app.state.rates)
     install_problems(app)
     app.include_router(router)
     app.include_router(calculations_router)

@@ -10,7 +10,7 @@ from exchange.api.rates import Rates
 from exchange.api.requests import requests_router
 from exchange.api.routes import router
 from exchange.api.sharing import sharing_router
-from exchange.api.statements import statements_router
+from exchange.api.statements import admitting, statements_router
 from exchange.api.stream import MAX_STREAM_BYTES, STREAM_PATH
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SESSION_COOKIE",
     "STREAM_PATH",
     "Rates",
+    "admitting",
     "calculations_router",
     "cases_router",
     "events_router",
