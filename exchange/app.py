@@ -118,10 +118,12 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.state.keep_session = partial(keep_session, secure=public_address is not None)
     app.state.admitting = admitting(services, app.state.rates)
     install_problems(app)
+    app.include_router(statements_router)  # first: what comes most is found soonest
+    app.include_router(router)
+    app.include_router(statements_router)  # first: what comes most is found soonest
     app.include_router(router)
     app.include_router(calculations_router)
     app.include_router(cases_router)
-    app.include_router(statements_router)
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)
