@@ -16,7 +16,7 @@ from exchange.access import Principal
 from exchange.api.rates import Rates
 from exchange.api.stream import LINES, VerdictStream
 from exchange.api.strict import Body, StrictRoute, Submitter, read_strictly, services_of
-from exchange.intake import Batches, Receipt, Submission
+from exchange.intake import Queue, Receipt, Submission
 from exchange.progress import State
 from exchange.report import annotation_documents
 from exchange.services import Services
@@ -57,7 +57,7 @@ class Handed:
 
 
 #: Takes what was handed in, and tells what the answers tell.
-Admitting = Batches[Handed, tuple[Receipt, dict[str, Any]]]
+Admitting = Queue[Handed, tuple[Receipt, dict[str, Any]]]
 
 
 def admitting(services: Services, rates: Rates) -> Admitting:
@@ -73,7 +73,7 @@ def admitting(services: Services, rates: Rates) -> Admitting:
             for one, outcome in zip(batch, outcomes, strict=True)
         ]
 
-    return Batches(admit, capacity=intake.max_waiting)
+    return Queue(admit, capacity=intake.max_waiting)
 
 
 def _read(services: Services, rates: Rates, handed: Handed) -> Submission | Exception:

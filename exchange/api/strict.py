@@ -76,7 +76,9 @@ _SCHEME = OAuth2(
 
 
 # Not a plain function, which the framework would run in a thread for each request.
-async def _actor(request: Request, scopes: SecurityScopes, _given: Annotated[str | None, Depends(_SCHEME)]) -> Principal:
+async def _actor(
+    request: Request, scopes: SecurityScopes, _given: Annotated[str | None, Depends(_SCHEME)]
+) -> Principal:
     """Return who asks, once it has the route's scopes. CredentialsError for nobody, RightsError for too few."""
     found: Principal | None = request.state.principal
     if found is None:

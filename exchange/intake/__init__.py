@@ -1,16 +1,16 @@
 """Intake: the only writer of the ledger. A statement comes in whole and verified, or nothing of it stays."""
 
 from exchange.intake.admitting import Admissions
-from exchange.intake.batches import Batches
+from exchange.intake.queueing import Queue
 from exchange.intake.submission import MAX_WAITING, Intake, Receipt, Submission
 from exchange.intake.writing import Companion, blinded_series, forget_statement
 
 __all__ = [
     "MAX_WAITING",
     "Admissions",
-    "Batches",
     "Companion",
     "Intake",
+    "Queue",
     "Receipt",
     "Submission",
     "blinded_series",

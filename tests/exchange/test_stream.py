@@ -15,8 +15,8 @@ from anyio import Event, move_on_after, run
 from fastapi.testclient import TestClient
 
 from exchange.api import stream
-from exchange.intake import Batches
-from exchange.intake.batches import LARGE
+from exchange.intake import Queue
+from exchange.intake.queueing import LARGE
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL
 from ledger import QueueFullError
 from signer import Issued, join_presentation
@@ -319,7 +319,7 @@ def test_streams_leave_places_for_others() -> None:
             assert gate.wait(10)
         return [*items]
 
-    queue: Batches[int, int] = Batches(work, capacity=4)
+    queue: Queue[int, int] = Queue(work, capacity=4)
 
     async def serve() -> list[list[int | Exception]]:
         streamed = queue.enter([1, 2], LARGE, streamed=True)
@@ -342,7 +342,7 @@ def test_an_error_of_a_whole_batch_is_told_to_all_of_it() -> None:
     def work(_items: Sequence[int]) -> list[int | Exception]:
         raise RuntimeError("no database")
 
-    queue: Batches[int, int] = Batches(work, capacity=4)
+    queue: Queue[int, int] = Queue(work, capacity=4)
 
     async def serve() -> list[int | Exception]:
         return await queue.enter([1, 2], 1)

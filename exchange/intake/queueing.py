@@ -44,7 +44,7 @@ class _Lane(Generic[Item, Outcome]):
     at_work: bool = False
 
 
-class Batches(Generic[Item, Outcome]):
+class Queue(Generic[Item, Outcome]):
     """Hands what came to `run`, which returns an outcome or an error for each item, in order."""
 
     def __init__(self, run: Callable[[Sequence[Item]], Sequence[Outcome | Exception]], *, capacity: int) -> None:
