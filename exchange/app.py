@@ -120,8 +120,6 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     install_problems(app)
     app.include_router(statements_router)  # first: what comes most is found soonest
     app.include_router(router)
-    app.include_router(statements_router)  # first: what comes most is found soonest
-    app.include_router(router)
     app.include_router(calculations_router)
     app.include_router(cases_router)
     app.include_router(identity_router)
