@@ -433,9 +433,8 @@ class Record(Part):
     @property
     def is_whole(self) -> bool:
         """Whether this reader holds all of the record: nothing is sealed and every list is complete."""
-        values = [getattr(self, name) for name in type(self).model_fields]
         return not any(
-            isinstance(value, Sealed) or (isinstance(value, Lines) and not value.complete) for value in values
+            type(value) is Sealed or (type(value) is Lines and not value.complete) for value in vars(self).values()
         )
 
     def check(self) -> None:

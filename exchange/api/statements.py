@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from exchange.access import Principal
 from exchange.api.rates import Rates
 from exchange.api.stream import LINES, VerdictStream
-from exchange.api.strict import Body, StrictRoute, Submitter, read_strictly, services_of
+from exchange.api.strict import Body, StrictRoute, Submitter, actor_of, read_strictly, services_of
 from exchange.intake import Queue, Receipt, Submission
 from exchange.progress import State
 from exchange.report import annotation_documents
@@ -23,9 +23,27 @@ from exchange.services import Services
 from ledger.store import proof_file, snapshot
 from signer import peek, split_presentation
 
-statements_router = APIRouter(prefix="/api/v1", route_class=StrictRoute)
 DryRun = Annotated[bool, Query(description="check everything, write nothing")]
 _MAX_PRESENTATION = 5 * 1024 * 1024
+
+
+class _StraightRoute(StrictRoute):
+    """What is asked most: without a query, its function is called without the framework's search for parameters, a fifth of a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await handler(request)
+            answer: Response = await self.endpoint(request, actor_of(request, "statements:write"))
+            return answer
+
+        return handle
+
+
+statements_router = APIRouter(prefix="/api/v1", route_class=_StraightRoute)
 
 
 class StatementBody(Body):
