@@ -11,7 +11,20 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypeVar,
+    final,
+    get_args,
+    get_origin,
+)
 
 from pydantic import (
     AfterValidator,
@@ -417,13 +430,13 @@ class Record(Part):
             if part.model_extra:
                 known = tuple(field.alias or name for name, field in type(part).model_fields.items())
                 found |= {f"{path}{name}": known for name in part.model_extra}
-            for name, value in vars(part).items():
-                # By class, not isinstance: with the metaclass of models that takes longer than all the rest.
-                kind: Any = type(value)
-                if not (kind is Lines or _is_part(kind)) or (field := type(part).model_fields.get(name)) is None:
-                    continue
-                inside = f"{path}{field.alias or name}/"
-                waiting += [(f"{inside}{line.id}/", line) for line in value] if kind is Lines else [(inside, value)]
+            for name, alias in _holding_parts(type(part)):
+                value = getattr(part, name)
+                inside = f"{path}{alias}/"
+                if type(value) is Lines:
+                    waiting += [(f"{inside}{line.id}/", line) for line in value]
+                elif isinstance(value, BaseModel):
+                    waiting.append((inside, value))
         return found
 
     def is_about_others_than(self, product: str) -> bool:
@@ -442,8 +455,22 @@ class Record(Part):
 
 
 @cache
-def _is_part(kind: Any) -> bool:
-    return issubclass(kind, BaseModel)
+def _holding_parts(kind: Any) -> list[tuple[str, str]]:
+    """Name and spelling of the fields of a model that may hold another, or lines."""
+    return [
+        (name, field.alias or name)
+        for name, field in kind.model_fields.items()
+        if any(issubclass(one, (BaseModel, Lines)) for one in _classes_in(field.annotation))
+    ]
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    """The classes that a type names, through unions and annotations."""
+    named = get_origin(annotation) or annotation
+    if isinstance(named, type):
+        yield named
+    for inside in get_args(annotation):
+        yield from _classes_in(inside)
 
 
 def offset_error(where: str) -> OffsetError:
