@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
-from benchmarks.measure import Row, compare
+from benchmarks.measure import Row, compare, limit, seconds
+from exchange.identity.registration import MAX_OPEN
+from exchange.intake import Receipt, Submission
 from exchange.kinds import ACTIVITY_DATA
+from exchange.sharing.tables import GrantRow
+from ledger.store import begin
+from signer import new_jti
 from tests.flow.accounts import Company
 from tests.flow.world import Exchange, activity
 
 FEW, MANY = 10_000, 1_000_000
+LINES = 2_000
 _ID = "printf('01900000-%04x-7000-8000-%012x', n / 65536, n)"
 _LEAF = "CAST(printf('%032d', n) AS BLOB)"
 _AT = "printf('2026-01-01T00:00:00.%06dZ', n)"
@@ -133,7 +141,8 @@ _FILLED = {
     "exchange_registration": {
         "id": _ID,
         "uri": "printf('https://r%08d.example', n)",
-        "state": "'applied'",
+        # As many wait as may, at most.
+        "state": f"CASE WHEN n < {MAX_OPEN} THEN 'applied' ELSE 'refused' END",
         "document": "'{}'",
         "email": "printf('%08d@r.example', n)",
         "password": "'x'",
@@ -208,6 +217,34 @@ def rows() -> Iterator[Row]:
             )
         few.close()
         many.close()
+    yield _inputs_of_a_pack()
+
+
+def _inputs_of_a_pack() -> Row:
+    """What the maker of a pack may see of the statements that its lines are traced to, when an entry has come in since it last asked."""
+    with tempfile.TemporaryDirectory() as name:
+        exchange = Exchange.open(Path(name) / "data", f"sqlite:///{Path(name) / 'exchange.sqlite'}")
+        supplier, pack = exchange.member("supplier"), exchange.member("pack")
+        installation, sharing = exchange.services.installation, exchange.services.sharing
+        signed = (supplier.sign(ACTIVITY_DATA, activity(supplier.product(f"p{n}"))) for n in range(LINES))
+        receipts = installation.intake.submit_all([Submission(one.token, one.disclosures) for one in signed])
+        granted = {"owner": supplier.uri, "grantor": supplier.uri, "reader": pack.uri, "paths": "full"}
+        granted |= {"purpose": "customer", "onward": "none", "recorded_by": "x"}
+        now = exchange.clock()
+        rows = [
+            {**granted, "id": new_jti(now, os.urandom), "leaf_hash": one.leaf_hash, "recorded_at": now}
+            for one in receipts
+            if isinstance(one, Receipt)
+        ]
+        with begin(installation.engine) as connection:
+            connection.execute(insert(GrantRow), rows)
+        assert sum(entry.record.is_whole for entry in sharing.evidence_for(pack.uri).values() if entry.record) == LINES
+        found = []
+        for number in range(7):
+            supplier.state(ACTIVITY_DATA, activity(supplier.product(f"later{number}")))
+            found.append(1000 * seconds(lambda: sharing.evidence_for(pack.uri), 1))
+        exchange.close()
+    return limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
 
 
 def _fill(engine: Engine, count: int) -> None:

@@ -22,7 +22,7 @@ Outcome = TypeVar("Outcome")
 #: Of one batch: the first in it waits for the last.
 MOST = 64
 #: Bytes from which a group of items is large.
-LARGE = 512 * 1024
+LARGE = 128 * 1024
 
 
 @dataclass(eq=False)
