@@ -30,7 +30,7 @@ from benchmarks.measure import Row, compare
 from exchange.api import RequestLimits
 from exchange.intake import Admissions
 from exchange.kinds import ACTIVITY_DATA
-from exchange.server import bind
+from exchange.server import bind, keep_for_good
 from ledger.store import append, begin, create_log, head, metadata, snapshot, sqlite_engine
 from signer import Issued, join_presentation
 from tests.flow.accounts import Company
@@ -97,7 +97,8 @@ def _served() -> Iterator[Row]:
         bodies = folder / "bodies"
         bodies.write_bytes(b"".join(_body(one) + b"\n" for one in issued))
         token = company.program("statements:write").headers["Authorization"].split()[1]
-        cast("FastAPI", exchange.http.app).router.routes.append(_least(exchange, company.member))
+        # First of all routes, so that it doesn't pay for a search among ours.
+        cast("FastAPI", exchange.http.app).router.routes.insert(0, _least(company.member))
         with _listening(exchange) as port, _clients(port, token, bodies) as post, _clients(port, token, bodies) as bare:
             yield compare(
                 f"POST by {CLIENTS} clients in another process, with an access token",
@@ -138,14 +139,14 @@ def _body(issued: Issued) -> bytes:
     return json.dumps({"statement": join_presentation(issued.token, issued.disclosures)}).encode()
 
 
-def _least(exchange: Exchange, maker: Member) -> Route:
-    """The least that a submission takes."""
-    clients, key = exchange.services.clients, maker.key.private_key.public_key()
+def _least(maker: Member) -> Route:
+    """The least that a submission takes; the token is looked up in the cache by the guard before all routes."""
+    key = maker.key.private_key.public_key()
     assert isinstance(key, EllipticCurvePublicKey)
 
     async def answer(request: Request) -> JSONResponse:
         token = json.loads(await request.body())["statement"].partition("~")[0]
-        assert clients.known(request.headers["authorization"].split()[1]) is not None
+        assert request.state.principal is not None
         signing_input, _, signature = token.rpartition(".")
         raw = base64.urlsafe_b64decode(signature + "==")
         der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
@@ -165,6 +166,7 @@ def _listening(exchange: Exchange) -> Iterator[int]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
+    keep_for_good()
     try:
         yield listener.getsockname()[1]
     finally:

@@ -7,9 +7,9 @@ can still correct it. A supplier's product is not looked at here: its statements
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Self
 
 from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
@@ -33,11 +33,13 @@ from bom_graph.records import (
 from bom_graph.rules import RuleSet, load_rule_set, rule_set_ids
 
 _NEAREST = 3
+_REMEMBERED = 4096
+_LIFE_CYCLE = frozenset({LIFE_CYCLE})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Background:
-    """The rule sets in use and the factor releases that they name."""
+    """The rule sets in use and the factor releases that they name; each is itself alone, however alike."""
 
     rule_sets: tuple[RuleSet, ...]
     releases: tuple[FactorRelease, ...]
@@ -82,9 +84,9 @@ class Background:
     def _check_flow(self, line: Material | Waste | Fuel, flow: str, path: str) -> None:
         _check_unit(line, self._rows_of(flow, path), path)
 
-    def _rows_of(self, flow: str, path: str) -> list[FactorRow]:
+    def _rows_of(self, flow: str, path: str) -> Sequence[FactorRow]:
         """The rows of a flow that isn't a grid's; MissingFactorError where there are none."""
-        rows = self._rows(flow, None, {LIFE_CYCLE})
+        rows = self._rows(flow, None, _LIFE_CYCLE)
         if not rows:
             near = difflib.get_close_matches(flow, self._flows, _NEAREST, cutoff=0)
             remedy = missing_remedy(flow, (), near)
@@ -96,8 +98,7 @@ class Background:
         return rows
 
     def _check_electricity(self, line: Electricity, path: str) -> None:
-        families = {rule_set.electricity.family for rule_set in self.rule_sets}
-        rows = self._rows(line.flow, line.geography, families)
+        rows = self._rows(line.flow, line.geography, self._electricity_families)
         if not rows:
             known = {row.geography for release in self.releases for row in release.by_flow.get(line.flow, ())}
             if line.generation is not None:
@@ -127,12 +128,25 @@ class Background:
                     remedy=f"use its stages: {known}",
                 )
 
-    def _rows(self, flow: str, geography: str | None, families: Iterable[str]) -> list[FactorRow]:
+    def _rows(self, flow: str, geography: str | None, families: frozenset[str]) -> Sequence[FactorRow]:
         """The row that each release would give for each family, where it has one."""
-        factors = [
-            release.factor(flow, geography, family, year=None) for release in self.releases for family in families
-        ]
-        return [factor.row for factor in factors if factor is not None]
+        return self._remembered(flow, geography, families)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str, str | None, frozenset[str]], Sequence[FactorRow]]:
+        # Statement after statement names the same flows and grids.
+        @lru_cache(maxsize=_REMEMBERED)
+        def rows(flow: str, geography: str | None, families: frozenset[str]) -> Sequence[FactorRow]:
+            factors = [
+                release.factor(flow, geography, family, year=None) for release in self.releases for family in families
+            ]
+            return [factor.row for factor in factors if factor is not None]
+
+        return rows
+
+    @cached_property
+    def _electricity_families(self) -> frozenset[str]:
+        return frozenset(rule_set.electricity.family for rule_set in self.rule_sets)
 
     @cached_property
     def formulas(self) -> dict[str, str]:
@@ -146,7 +160,7 @@ class Background:
     @property
     def _flows(self) -> list[str]:
         flows = {flow for release in self.releases for flow in (*release.by_flow, *(p.flow for p in release.proxies))}
-        return sorted(flow for flow in flows if self._rows(flow, None, {LIFE_CYCLE}))
+        return sorted(flow for flow in flows if self._rows(flow, None, _LIFE_CYCLE))
 
 
 def _each(name: str, lines: object) -> Iterator[tuple[str, Any]]:
@@ -161,9 +175,8 @@ def _named_flows(record: Record) -> Iterator[tuple[str, str]]:
         for path, line in _each(name, getattr(record, name)):
             if isinstance(line, Transport) and line.factor is None:
                 yield f"{path}/factor", line.freight_flow
-            for member in type(line).model_fields:
-                value = getattr(line, member)
-                if isinstance(value, StatedFactor) and value.flow is not None:
+            for member, value in vars(line).items():
+                if type(value) is StatedFactor and value.flow is not None:
                     yield f"{path}/{member}", value.flow
 
 

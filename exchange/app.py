@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from urllib.parse import urlsplit
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
@@ -29,6 +29,7 @@ from exchange.api import (
     Asker,
     Rates,
     RequestLimits,
+    admitting,
     bills_router,
     calculations_router,
     cases_router,
@@ -47,7 +48,6 @@ from exchange.services import Services
 from exchange.web import STATIC, page_router
 
 COOKIE = "packtrace_token"
-_SPARE_THREADS = 8
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
 _OPEN = frozenset(
     {
@@ -95,17 +95,13 @@ def create_app(
     app.state.services = services
     app.state.rates = Rates(limits)
     app.state.keep_session = partial(keep_session, secure=public_address is not None)
-    # More threads than the queue takes: the rest find it full and are told so, rather than wait for a thread. And their own, so that
-    # a database that stands still leaves those for reading free.
-    app.state.submissions = CapacityLimiter(services.installation.intake.max_waiting + _SPARE_THREADS)
-    # All streams together have half of the queue: who sends one statement always finds a place.
-    app.state.streams = CapacityLimiter(max(1, services.installation.intake.max_waiting // 2))
+    app.state.admitting = admitting(services, app.state.rates)
     install_problems(app)
+    app.include_router(statements_router)  # first: what comes most is found soonest
     app.include_router(router)
     app.include_router(bills_router)
     app.include_router(calculations_router)
     app.include_router(cases_router)
-    app.include_router(statements_router)
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)

@@ -53,22 +53,34 @@ class Progress:
 
     def reached(self, index: int) -> Reached:
         """How far the entry at `index`, which is in the log, has come."""
-        if time.monotonic() - self._asked >= _PAUSE:
-            self._asked = time.monotonic()
-            self._sizes = (self._published(), 0 if self._witnessed is None else self._witnessed())
-        published, witnessed = self._sizes
-        if index < witnessed:
-            return Reached("witnessed", witnessed)
-        return Reached("published", published) if index < published else Reached("sequenced", 0)
+        if self._is_due():
+            self._ask()
+        return self._known(index)
 
     async def wait(self, index: int, wanted: State) -> Reached:
         """Wait until the entry has come as far as `wanted` or PATIENCE is over; return how far it has come."""
         until = time.monotonic() + PATIENCE[wanted]
         while True:
-            fresh = (
-                time.monotonic() - self._asked < _PAUSE
-            )  # then nothing is asked that a thread would have to wait for
-            found = self.reached(index) if fresh else await to_thread.run_sync(self.reached, index)
+            if self._is_due():
+                await to_thread.run_sync(self._ask)
+            found = self._known(index)
             if _RANK[found.state] >= _RANK[wanted] or time.monotonic() >= until:
                 return found
             await sleep(_PAUSE)
+
+    def _is_due(self) -> bool:
+        """Whether the caller has to ask; those who come meanwhile go by what is known."""
+        now = time.monotonic()
+        due = now - self._asked >= _PAUSE
+        if due:
+            self._asked = now
+        return due
+
+    def _ask(self) -> None:
+        self._sizes = (self._published(), 0 if self._witnessed is None else self._witnessed())
+
+    def _known(self, index: int) -> Reached:
+        published, witnessed = self._sizes
+        if index < witnessed:
+            return Reached("witnessed", witnessed)
+        return Reached("published", published) if index < published else Reached("sequenced", 0)

@@ -10,7 +10,21 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeAlias, TypeVar, final
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypeVar,
+    final,
+    get_args,
+    get_origin,
+)
 
 from pydantic import (
     AfterValidator,
@@ -412,16 +426,17 @@ class Record(Part):
         """
         found: dict[str, tuple[str, ...]] = {}
         waiting: list[tuple[str, BaseModel]] = [("", self)]
-        while waiting:
-            path, part = waiting.pop(0)
-            known = {name: field.alias or name for name, field in type(part).model_fields.items()}
-            found |= {f"{path}{name}": tuple(known.values()) for name in part.model_extra or ()}
-            for name, alias in known.items():
+        for path, part in waiting:
+            if part.model_extra:
+                known = tuple(field.alias or name for name, field in type(part).model_fields.items())
+                found |= {f"{path}{name}": known for name in part.model_extra}
+            for name, alias in _holding_parts(type(part)):
                 value = getattr(part, name)
-                if isinstance(value, BaseModel):
-                    waiting.append((f"{path}{alias}/", value))
-                elif isinstance(value, Lines):
-                    waiting.extend((f"{path}{alias}/{line.id}/", line) for line in value)
+                inside = f"{path}{alias}/"
+                if type(value) is Lines:
+                    waiting += [(f"{inside}{line.id}/", line) for line in value]
+                elif isinstance(value, BaseModel):
+                    waiting.append((inside, value))
         return found
 
     def is_about_others_than(self, product: str) -> bool:
@@ -431,13 +446,31 @@ class Record(Part):
     @property
     def is_whole(self) -> bool:
         """Whether this reader holds all of the record: nothing is sealed and every list is complete."""
-        values = [getattr(self, name) for name in type(self).model_fields]
         return not any(
-            isinstance(value, Sealed) or (isinstance(value, Lines) and not value.complete) for value in values
+            type(value) is Sealed or (type(value) is Lines and not value.complete) for value in vars(self).values()
         )
 
     def check(self) -> None:
         """Check what the record says of itself (stated sums); raises StatedSumError. Sealed parts are not checked."""
+
+
+@cache
+def _holding_parts(kind: Any) -> list[tuple[str, str]]:
+    """Name and spelling of the fields of a model that may hold another, or lines."""
+    return [
+        (name, field.alias or name)
+        for name, field in kind.model_fields.items()
+        if any(issubclass(one, (BaseModel, Lines)) for one in _classes_in(field.annotation))
+    ]
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    """The classes that a type names, through unions and annotations."""
+    named = get_origin(annotation) or annotation
+    if isinstance(named, type):
+        yield named
+    for inside in get_args(annotation):
+        yield from _classes_in(inside)
 
 
 def offset_error(where: str) -> OffsetError:

@@ -11,7 +11,7 @@ from exchange.api.rates import Asker, Rates, RequestLimits
 from exchange.api.requests import requests_router
 from exchange.api.routes import router
 from exchange.api.sharing import sharing_router
-from exchange.api.statements import statements_router
+from exchange.api.statements import admitting, statements_router
 from exchange.api.stream import MAX_STREAM_BYTES, STREAM_PATH
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Asker",
     "Rates",
     "RequestLimits",
+    "admitting",
     "bills_router",
     "calculations_router",
     "cases_router",

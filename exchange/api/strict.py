@@ -75,8 +75,15 @@ _SCHEME = OAuth2(
 )
 
 
-def _actor(request: Request, scopes: SecurityScopes, _given: Annotated[str | None, Depends(_SCHEME)]) -> Principal:
-    """Return who asks, once it has the route's scopes. CredentialsError for nobody, RightsError for too few."""
+# Not a plain function, which the framework would run in a thread for each request.
+async def _actor(
+    request: Request, scopes: SecurityScopes, _given: Annotated[str | None, Depends(_SCHEME)]
+) -> Principal:
+    return actor_of(request, *cast("list[Scope]", scopes.scopes))
+
+
+def actor_of(request: Request, *scopes: Scope) -> Principal:
+    """Return who asks, once it has `scopes`. CredentialsError for nobody, RightsError for too few."""
     found: Principal | None = request.state.principal
     if found is None:
         raise CredentialsError(
@@ -84,8 +91,8 @@ def _actor(request: Request, scopes: SecurityScopes, _given: Annotated[str | Non
             where="Authorization",
             remedy="send an access token from /oauth/token, or log in",
         )
-    for scope in scopes.scopes:
-        found.require(cast("Scope", scope))
+    for scope in scopes:
+        found.require(scope)
     return found
 
 

@@ -6,10 +6,11 @@ results are computed, by whoever may see both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bom_graph import (
@@ -35,6 +36,8 @@ from bom_graph import (
 )
 
 _WHERE = "statement"
+#: Tells what it finds in activity data that was signed on that day.
+_Gate = Callable[[ActivityData, date], Iterable[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +51,27 @@ class Annotation:
 def annotate(record: Record, background: Background, *, signed: date) -> tuple[Annotation, ...]:
     """Return what the gates of each rule set in use find in `record` alone, which was signed on that day (UTC)."""
     found: dict[Finding, list[str]] = {}
-    for alike in _alike(record, background.rule_sets):
-        for finding in _findings(record, background, alike[0], signed):
+    for names, findings in _asked(record, background, signed):
+        for finding in findings:
             # Whether a result would be refused is the rule set's matter when one is computed.
-            found.setdefault(replace(finding, refuses=False), []).extend(rule_set.id for rule_set in alike)
+            found.setdefault(replace(finding, refuses=False), []).extend(names)
     every = tuple(rule_set.id for rule_set in background.rule_sets)
     misnamed = [Annotation(finding, every) for finding in unknown_members(record, where=_WHERE)]
     return (*(Annotation(finding, tuple(names)) for finding, names in found.items()), *misnamed)
 
 
-def _alike(record: Record, rule_sets: Iterable[RuleSet]) -> Iterable[list[RuleSet]]:
-    """Group rule sets that ask the same of activity data, which is then asked once."""
-    groups: dict[Any, list[RuleSet]] = {}
-    for one in rule_sets:
-        asks = (one.gates.element_balance, _counts_uptake(one), one.gates.periods.line, one.electricity.basis)
-        groups.setdefault(asks if isinstance(record, ActivityData) else one.id, []).append(one)
-    return groups.values()
+def _asked(record: Record, background: Background, signed: date) -> Iterator[tuple[Sequence[str], Iterable[Finding]]]:
+    """Yield what is found, with the ids of the rule sets that ask it so."""
+    if isinstance(record, ActivityData):
+        for names, gate in _of_activity(background):
+            yield names, gate(record, signed)
+        return
+    for rule_set in background.rule_sets:
+        yield [rule_set.id], _findings(record, rule_set)
 
 
-def _counts_uptake(rule_set: RuleSet) -> bool:
-    return rule_set.gases.counts("CO2", "biogenic_removal")
-
-
-def _findings(record: Record, background: Background, rule_set: RuleSet, signed: date) -> Iterator[Finding]:
+def _findings(record: Record, rule_set: RuleSet) -> Iterator[Finding]:
     match record:
-        case ActivityData():
-            yield from _of_activity(record, background, rule_set, signed)
         case BatteryModel():
             yield from out_of_scope(record, rule_set, where=_WHERE)
             yield from energy_findings(record, rule_set, where=_WHERE)
@@ -83,12 +81,30 @@ def _findings(record: Record, background: Background, rule_set: RuleSet, signed:
                 yield from total_finding(float(record.total), rule_set, where=_WHERE)
 
 
-def _of_activity(record: ActivityData, background: Background, rule_set: RuleSet, signed: date) -> Iterator[Finding]:
-    gates = rule_set.gates
-    yield from element_balance(record, gates.element_balance, where=_WHERE)
-    yield from carbon_balance(record, gates.element_balance, counted=_counts_uptake(rule_set), where=_WHERE)
-    yield from unbalanced(record, background.formulas, where=_WHERE)
-    yield from lines_outside(record, gates.periods.line, where=_WHERE)
-    yield from too_long(record, gates.periods.line, where=_WHERE)
-    yield from yet_to_come(record.period, signed, gates.periods.line, where=_WHERE)
-    yield from grid_elsewhere(record, None, rule_set.electricity, where=_WHERE)
+@lru_cache(maxsize=8)
+def _of_activity(background: Background) -> Sequence[tuple[Sequence[str], _Gate]]:
+    """The gates of activity data, each once for all rule sets that ask the same, with their ids."""
+    asked: list[tuple[Any, list[str], _Gate]] = []
+    for rule_set in background.rule_sets:
+        for number, (asks, gate) in enumerate(_gates(rule_set, background)):
+            alike = next((names for known, names, _gate in asked if known == (number, asks)), None)
+            if alike is None:
+                asked.append(((number, asks), [rule_set.id], gate))
+            else:
+                alike.append(rule_set.id)
+    return [(names, gate) for _asks, names, gate in asked]
+
+
+def _gates(rule_set: RuleSet, background: Background) -> Iterable[tuple[Any, _Gate]]:
+    """The gates of one rule set, each with what it goes by."""
+    limits, effect = rule_set.gates.element_balance, rule_set.gates.periods.line
+    electricity, counted = rule_set.electricity, rule_set.gases.counts("CO2", "biogenic_removal")
+    return (
+        (limits, lambda record, _signed: element_balance(record, limits, where=_WHERE)),
+        ((limits, counted), lambda record, _signed: carbon_balance(record, limits, counted=counted, where=_WHERE)),
+        (None, lambda record, _signed: unbalanced(record, background.formulas, where=_WHERE)),
+        (effect, lambda record, _signed: lines_outside(record, effect, where=_WHERE)),
+        (effect, lambda record, _signed: too_long(record, effect, where=_WHERE)),
+        (effect, lambda record, signed: yet_to_come(record.period, signed, effect, where=_WHERE)),
+        (electricity.basis, lambda record, _signed: grid_elsewhere(record, None, electricity, where=_WHERE)),
+    )

@@ -28,6 +28,7 @@ class GrantRow(SQLModel, table=True):
         Index(None, "grantor", "id"),
         Index(None, "reader", "id"),
         Index(None, "reader", "leaf_hash"),
+        Index(None, "reader", "product_key"),
     )
 
     id: str = Field(max_length=36, primary_key=True)

@@ -82,20 +82,27 @@ class Vault:
         row = connection.execute(select(DataKeyRow).where(col(DataKeyRow.id) == _INDEX)).one_or_none()
         if row is None:
             self._index_key = self._random(_KEY)
-            self._add_key(connection, _INDEX, self._index_key)
+            self._add_keys(connection, {_INDEX: self._index_key})
         else:
             self._index_key = self._unwrapped(_INDEX, row.master, bytes(row.wrapped), f"exchange_data_key, id {_INDEX}")
         self._index = AESGCM(self._index_key)
 
     def seal(self, connection: Connection, what: What, subject: str, data: bytes) -> None:
         """Store `data` encrypted under a data key of its own."""
+        self.seal_all(connection, what, {subject: data})
+
+    def seal_all(self, connection: Connection, what: What, contents: Mapping[str, bytes]) -> None:
+        """Store what is said of each subject, each encrypted under a data key of its own."""
         self._require_open()
-        key, secret = self._random(16).hex(), self._random(_KEY)
-        self._add_key(connection, key, secret)
-        digest = hashlib.sha256(data).hexdigest()
-        sealed = self._encrypted(AESGCM(secret), data, _bound(what, subject, digest, key))
-        row = {"what": what, "subject": subject, "key": key, "digest": digest, "data": sealed}
-        connection.execute(_ADD_SEALED, row)
+        secrets = {self._random(16).hex(): self._random(_KEY) for _ in contents}
+        rows = []
+        for (subject, data), (key, secret) in zip(contents.items(), secrets.items(), strict=True):
+            digest = hashlib.sha256(data).hexdigest()
+            sealed = self._encrypted(AESGCM(secret), data, _bound(what, subject, digest, key))
+            rows.append({"what": what, "subject": subject, "key": key, "digest": digest, "data": sealed})
+        if rows:
+            self._add_keys(connection, secrets)
+            connection.execute(_ADD_SEALED, rows)
 
     def open_(self, connection: Connection, what: What, subject: str) -> bytes | None:
         """Return what was sealed; None where nothing is. Raises DamagedError naming the row."""
@@ -163,13 +170,18 @@ class Vault:
                 remedy="do this in a process that has the key: one that takes in or serves disclosures",
             )
 
-    def _add_key(self, connection: Connection, key: str, secret: bytes) -> None:
+    def _add_keys(self, connection: Connection, secrets: Mapping[str, bytes]) -> None:
         for _attempt in range(2):
             under = self._current
-            wrapped = self._encrypted(self._master(under), secret, _bound(key, under))
-            values = {"key": key, "under": under, "wrapping": wrapped}
-            if connection.execute(_ADD_KEY, values, execution_options=_COUNTED).rowcount:
+            master = self._master(under)
+            rows = [
+                {"key": key, "under": under, "wrapping": self._encrypted(master, secret, _bound(key, under))}
+                for key, secret in secrets.items()
+            ]
+            if connection.execute(_ADD_KEY, rows, execution_options=_COUNTED).rowcount == len(rows):
                 return
+            # A rotation may have come between two of the rows.
+            connection.execute(delete(DataKeyRow).where(col(DataKeyRow.id).in_(secrets)))
             self._refresh(connection)
         raise SetupError(
             "another master key has become the current one twice in a moment",

@@ -18,9 +18,11 @@ from ledger.store.reading import (
     find,
     head,
     inclusion,
+    leaf_hashes,
     root_at,
 )
 from ledger.store.signing import SignedCheckpoint, checkpoint_at, latest_checkpoint
+from ledger.store.statements import attempt
 from ledger.store.tables import metadata
 from ledger.store.transactions import begin, engine_for, snapshot, sqlite_engine
 
@@ -31,6 +33,7 @@ __all__ = [
     "Head",
     "SignedCheckpoint",
     "append",
+    "attempt",
     "begin",
     "checkpoint_at",
     "consistency",
@@ -42,6 +45,7 @@ __all__ = [
     "head",
     "inclusion",
     "latest_checkpoint",
+    "leaf_hashes",
     "metadata",
     "proof_file",
     "publish",

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ledger.errors import CommitUncertainError, DurableWriteError, LedgerError, NotCommittedError, QueueFullError
 from ledger.store.reading import head_state
-from ledger.store.statements import savepoint
+from ledger.store.statements import attempt
 from ledger.store.transactions import begin
 
 Result = TypeVar("Result")
@@ -46,18 +46,11 @@ class _Job:
 
     def run(self, connection: Connection) -> None:
         """Do the work within a savepoint. Raises only what ends the whole transaction."""
-        try:
-            with savepoint(connection):
-                try:
-                    self.result = self.work(connection)
-                except Exception as error:
-                    self.error = error
-                    raise
-        except Exception as error:
-            # Another error than the work's own: its savepoint is gone, and with it the transaction, as after the loss of
-            # the connection. SQLite gives up a transaction by itself when the disk is full; what came next would commit alone.
-            if error is not self.error:
-                raise
+        outcome = attempt(connection, lambda: self.work(connection))
+        if isinstance(outcome, Exception):
+            self.error = outcome
+        else:
+            self.result = outcome
 
 
 class GroupCommit:

@@ -1,6 +1,6 @@
 """What the log holds: its head, its entries, and proofs over any of its sizes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,12 @@ _ENTRIES = (
     .where(tables.entry.c.index >= bindparam("start"), tables.entry.c.index < bindparam("stop"))
     .order_by(tables.entry.c.index)
 )
+
+
+_LEAF_HASHES = select(tables.entry.c.index, tables.entry.c.leaf_hash).where(
+    tables.entry.c.index.in_(bindparam("indices", expanding=True))
+)
+_ASKED = 500  # indices per query, well below what either database takes as parameters
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,16 @@ def find(connection: Connection, leaf_hash: bytes) -> Entry:
     """The entry with a leaf hash. Raises EntryUnknownError."""
     query = select(tables.entry).where(tables.entry.c.leaf_hash == leaf_hash)
     return _known(connection.execute(query).one_or_none(), f"leaf hash {leaf_hash.hex()}")
+
+
+def leaf_hashes(connection: Connection, indices: Collection[int]) -> dict[int, bytes]:
+    """The leaf hashes of those indices that the log has."""
+    asked = sorted(indices)
+    found: dict[int, bytes] = {}
+    for start in range(0, len(asked), _ASKED):
+        rows = connection.execute(_LEAF_HASHES, {"indices": asked[start : start + _ASKED]})
+        found.update(map(tuple, rows))
+    return found
 
 
 def entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:

@@ -1,8 +1,8 @@
 """Statements of every append, compiled once: SQLAlchemy's way from statement to text costs more than SQLite's insert."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,8 @@ _DIALECTS: Final = {
     "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
 _COUNTED: Final = {"preserve_rowcount": True}
+
+Result = TypeVar("Result")
 
 
 class Prepared:
@@ -44,3 +46,21 @@ def savepoint(connection: Connection) -> Iterator[None]:
         raise
     finally:
         connection.exec_driver_sql("RELEASE SAVEPOINT ledger")
+
+
+def attempt(connection: Connection, work: Callable[[], Result]) -> Result | Exception:
+    """Do a part of a transaction: its result, or the error that undid this part and no more. Raises only what ends the transaction."""
+    own: Exception | None = None
+    try:
+        with savepoint(connection):
+            try:
+                return work()
+            except Exception as error:
+                own = error
+                raise
+    except Exception as error:
+        # Another error than the work's own: its savepoint is gone, and with it the transaction, as after the loss of
+        # the connection. SQLite gives up a transaction by itself when the disk is full; what came next would commit alone.
+        if error is not own:
+            raise
+        return own

@@ -133,14 +133,14 @@ def test_many_who_wait_ask_no_more_than_one() -> None:
 @pytest.fixture
 def narrow(exchange: Exchange) -> Exchange:
     """An exchange whose queue takes two."""
-    exchange.services.installation.intake._commits._capacity = 2
+    exchange.http.app.state.admitting.capacity = 2  # type: ignore[attr-defined]
     return exchange
 
 
 def test_a_full_queue_is_a_problem_with_a_hint_and_reading_goes_on(narrow: Exchange) -> None:
     salt(narrow.member("maker"))
     bodies = [sent(narrow, f"p{number}") for number in range(3)]
-    commits = narrow.services.installation.intake._commits
+    queue = narrow.http.app.state.admitting  # type: ignore[attr-defined]
 
     def post(body: dict[str, str]) -> int:
         return narrow.http.post("/api/v1/statements", json=body).status_code
@@ -149,7 +149,7 @@ def test_a_full_queue_is_a_problem_with_a_hint_and_reading_goes_on(narrow: Excha
         with begin(narrow.services.installation.engine) as connection:
             connection.exec_driver_sql("UPDATE ledger_head SET size = size")  # somebody else holds the head
             waiting = [pool.submit(post, body) for body in bodies[:2]]
-            while commits._unanswered < 2:
+            while queue.unanswered < 2:
                 time.sleep(0.01)
             size = narrow.size
             answer = narrow.http.post("/api/v1/statements", json=bodies[2])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from anyio import CapacityLimiter, run
+from anyio import Event, move_on_after, run
 from fastapi.testclient import TestClient
 
 from exchange.api import stream
-from exchange.app import create_app
+from exchange.intake import Queue
+from exchange.intake.queueing import LARGE
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL
 from ledger import QueueFullError
 from signer import Issued, join_presentation
@@ -102,7 +103,7 @@ def test_lines_and_streams_are_bounded(sqlite_exchange: Exchange, monkeypatch: p
 
 def test_a_stream_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "MAX_STREAM_BYTES", 10)
-    response = stream.VerdictStream(lambda _data: {}, always, CapacityLimiter(1))
+    response = stream.VerdictStream(each(lambda _data: {}), always)
     verdicts = by_hand(response, [b"one\n", b"two\n", b"three\n", b"four\n"])
     assert [(one["line"], one.get("code")) for one in verdicts] == [(1, None), (2, None), (3, "too_large")]
 
@@ -182,46 +183,77 @@ async def always() -> bool:
     return True
 
 
-def test_no_more_lines_are_in_work_than_there_is_room_for() -> None:
-    at_work, most, lock = 0, 0, threading.Lock()
-    gate = threading.Event()
+def each(judge: Callable[[bytes], dict[str, Any]]) -> stream.Judge:
+    """Judge lines one by one, whose errors are their answers."""
 
-    def judge(data: bytes) -> dict[str, Any]:
-        nonlocal at_work, most
-        with lock:
-            at_work += 1
-            most = max(most, at_work)
-            if at_work == stream.LINES_AT_ONCE:
-                gate.set()
-        gate.wait(10)
-        with lock:
-            at_work -= 1
-        return {"was": int(data)}
+    async def judge_all(lines: Sequence[bytes]) -> list[dict[str, Any] | Exception]:
+        found: list[dict[str, Any] | Exception] = []
+        for one in lines:
+            try:
+                found.append(judge(one))
+            except QueueFullError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                found.append(error)
+        return found
+
+    return judge_all
+
+
+class AtWork:
+    """Counts what is judged at a time; `enough` ends the wait of all."""
+
+    def __init__(self, enough: int) -> None:
+        self.most = self._now = 0
+        self._enough = enough
+        self._gate = Event()
+
+    async def pass_through(self, weight: int) -> None:
+        self._now += weight
+        self.most = max(self.most, self._now)
+        if self._now >= self._enough:
+            self._gate.set()
+        with move_on_after(0.2):
+            await self._gate.wait()
+        self._now -= weight
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 1000], ids=["line by line", "some", "in one piece"])
+def test_no_more_lines_are_in_work_than_there_is_room_for(at_once: int) -> None:
+    work = AtWork(stream.LINES_AT_ONCE)
+
+    async def judge(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        await work.pass_through(len(lines))
+        return [{"was": int(line)} for line in lines]
 
     lines = [b"%d\n" % number for number in range(5 * stream.LINES_AT_ONCE)]
-    response = stream.VerdictStream(judge, always, CapacityLimiter(10 * stream.LINES_AT_ONCE))
-    verdicts = by_hand(response, [b"".join(lines)])
+    pieces = [b"".join(lines[start : start + at_once]) for start in range(0, len(lines), at_once)]
+    verdicts = by_hand(stream.VerdictStream(judge, always), pieces)
     assert [one["was"] for one in verdicts] == list(range(len(lines)))
-    assert most == stream.LINES_AT_ONCE
+    assert stream.LINES_AT_ONCE - at_once < work.most <= stream.LINES_AT_ONCE
+
+
+def test_a_stream_takes_no_more_places_than_its_share() -> None:
+    most: list[int] = []
+
+    async def judge(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        most.append(len(lines))
+        return [{} for _ in lines]
+
+    assert len(by_hand(stream.VerdictStream(judge, always, most=3), [b"x\n" * 10])) == 10
+    assert most == [3, 3, 3, 1]
 
 
 def test_bytes_in_work_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "BYTES_AT_ONCE", 100)
-    held, most, lock = 0, 0, threading.Lock()
+    work = AtWork(10_000)
 
-    def judge(data: bytes) -> dict[str, Any]:
-        nonlocal held, most
-        with lock:
-            held += len(data)
-            most = max(most, held)
-        threading.Event().wait(0.01)
-        with lock:
-            held -= len(data)
-        return {}
+    async def judge(lines: Sequence[bytes]) -> list[dict[str, Any]]:
+        await work.pass_through(sum(map(len, lines)))
+        return [{} for _ in lines]
 
-    response = stream.VerdictStream(judge, always, CapacityLimiter(99))
-    assert len(by_hand(response, [b"x" * 40 + b"\n"] * 12 + [b"y" * 300 + b"\n"])) == 13
-    assert most == 300  # the long one, alone
+    assert len(by_hand(stream.VerdictStream(judge, always), [b"x" * 40 + b"\n"] * 4 + [b"y" * 300 + b"\n"])) == 5
+    assert work.most == 300  # the long one, alone
 
 
 def test_a_full_queue_is_waited_for_and_nobody_is_told() -> None:
@@ -232,7 +264,7 @@ def test_a_full_queue_is_waited_for_and_nobody_is_told() -> None:
             raise error
         return {"index": 7}
 
-    response = stream.VerdictStream(judge, always, CapacityLimiter(1))
+    response = stream.VerdictStream(each(judge), always)
     assert by_hand(response, [b"1\n"]) == [{"line": 1, "accepted": True, "index": 7}]
 
 
@@ -240,7 +272,7 @@ def test_an_unforeseen_error_is_that_line_s_alone(caplog: pytest.LogCaptureFixtu
     def judge(data: bytes) -> dict[str, Any]:
         return {"inverse": 1 // int(data)}
 
-    verdicts = by_hand(stream.VerdictStream(judge, always, CapacityLimiter(1)), [b"0\n1\n"])
+    verdicts = by_hand(stream.VerdictStream(each(judge), always), [b"0\n1\n"])
     assert [one.get("code") for one in verdicts] == ["internal", None]
     assert "ZeroDivisionError" in caplog.text
     assert "division" not in str(verdicts)
@@ -253,7 +285,7 @@ def test_what_came_whole_before_a_disconnect_is_judged() -> None:
         seen.append(data)
         return {}
 
-    by_hand(stream.VerdictStream(judge, always, CapacityLimiter(1)), [b"one\ntwo\nthr"], ends=False)
+    by_hand(stream.VerdictStream(each(judge), always), [b"one\ntwo\nthr"], ends=False)
     assert seen == [b"one", b"two"]
 
 
@@ -271,17 +303,52 @@ def test_a_silent_sender_is_not_waited_for_without_end(monkeypatch: pytest.Monke
         async def send_on(message: Any) -> None:
             sent.append(message.get("body", b""))
 
-        await stream.VerdictStream(lambda _data: {}, always, CapacityLimiter(1))({"type": "http"}, receive, send_on)
+        await stream.VerdictStream(each(lambda _data: {}), always)({"type": "http"}, receive, send_on)
         return sent
 
     (verdict,) = [json.loads(one) for one in b"".join(run(serve)).splitlines()]
     assert verdict["code"] == "silent"
 
 
-def test_streams_leave_places_for_others(sqlite_exchange: Exchange) -> None:
-    """Half of the queue at most is for streams, whatever their number."""
-    app = create_app(sqlite_exchange.services, checkpoint_seconds=60)
-    assert app.state.streams.total_tokens == sqlite_exchange.services.installation.intake.max_waiting // 2
+def test_streams_leave_places_for_others() -> None:
+    """Half of the queue at most is for streams, whatever their number; and what is large holds up nobody."""
+    gate = threading.Event()
+
+    def work(items: Sequence[int]) -> list[int | Exception]:
+        if items[0] < 100:
+            assert gate.wait(10)
+        return [*items]
+
+    queue: Queue[int, int] = Queue(work, capacity=4)
+
+    async def serve() -> list[list[int | Exception]]:
+        streamed = queue.enter([1, 2], LARGE, streamed=True)
+        with pytest.raises(QueueFullError):
+            queue.enter([3], 1, streamed=True)
+        assert await queue.enter([101], 1) == [101]
+        waiting = [queue.enter([4], LARGE), queue.enter([5], LARGE)]
+        with pytest.raises(QueueFullError):
+            queue.enter([102], 1)
+        gate.set()
+        found = [await one for one in (streamed, *waiting)]
+        assert await queue.enter([1, 2], 1, streamed=True) == [1, 2], "places are free again"
+        return found
+
+    assert run(serve) == [[1, 2], [4], [5]]
+    assert queue.unanswered == 0
+
+
+def test_an_error_of_a_whole_batch_is_told_to_all_of_it() -> None:
+    def work(_items: Sequence[int]) -> list[int | Exception]:
+        raise RuntimeError("no database")
+
+    queue: Queue[int, int] = Queue(work, capacity=4)
+
+    async def serve() -> list[int | Exception]:
+        return await queue.enter([1, 2], 1)
+
+    for _again in range(2):
+        assert [str(one) for one in run(serve)] == ["no database"] * 2
 
 
 def test_a_dry_run_checks_all_and_writes_nothing(exchange: Exchange) -> None:
