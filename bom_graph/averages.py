@@ -162,7 +162,9 @@ def candidate_average(
     value = _rounded(_mean(found), rules.significant_digits)
     if _tells_a_value(Edition(year, made_on, value, found), rules, earlier):
         who = f"a contributor or {rules.coalition} of them together"
-        reason = f"{who} could bound another's value within {rules.protection:.0%}, from it alone or with earlier editions"
+        reason = (
+            f"{who} could bound another's value within {rules.protection:.0%}, from it alone or with earlier editions"
+        )
         return Average(None, (reason,), found)
     return Average(value, (), found)
 

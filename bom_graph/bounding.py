@@ -56,7 +56,7 @@ def can_bound(tables: Sequence[Table], attacker: Attacker) -> bool:
     two of any number; more are taken two by two.
     """
     names = sorted({name for table in tables for name in table.shares})
-    if len(tables) > 2 and (len(names) + 3) ** 2 > _MOST_DIRECTIONS:  # noqa: PLR2004 - two by two is what else there is
+    if len(tables) > 2 and (len(names) + 3) ** 2 > _MOST_DIRECTIONS:
         return any(can_bound([tables[0], other], attacker) for other in tables[1:])
     secrets = _Secrets.of(tables, names, attacker)
     return any(bool(secrets.told_by(directions).any()) for directions in _directions(secrets.shares))
@@ -133,7 +133,7 @@ def _directions(shares: Floats) -> Iterator[Floats]:
     columns = np.concatenate([shares.T, np.eye(tables)])
     if tables == 1:
         found = np.ones((1, 1))
-    elif tables == 2:  # noqa: PLR2004 - a line through the origin has one normal
+    elif tables == 2:
         found = np.stack([-columns[:, 1], columns[:, 0]], axis=1)
     else:
         pairs = np.array(list(combinations(range(len(columns)), 2)))

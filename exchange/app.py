@@ -30,6 +30,7 @@ from exchange.api import (
     calculations_router,
     cases_router,
     events_router,
+    governance_router,
     identity_router,
     install_problems,
     keep_session,
@@ -129,6 +130,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)
+    app.include_router(governance_router)
     app.include_router(sharing_router)
     app.include_router(ledger_router)
     app.include_router(page_router)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from bom_graph import load_average_rules
 from exchange.access import Principal
 from exchange.calculation import Batches, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
+from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
 from exchange.identity import Accounts, ApiClients, Directory, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Publisher
@@ -58,6 +60,9 @@ class Services:
     inbox: Inbox
     subscriptions: Subscriptions
     dispatcher: Dispatcher
+    factor_releases: FactorReleases
+    effects: Effects
+    averages: Averages
 
     @property
     def standing_in(self) -> Principal:
@@ -120,6 +125,10 @@ def wire(
     directory = Directory(engine, clock)
     channels = Channels(installation.webhook_key, webhook_hosts, mail)
     subscriptions = Subscriptions(engine, channels, clock=clock, random=random)
+    releases = FactorReleases(engine, vault, accounts, load_review_rules(), installation.operator.uri, clock, random)
+    effects = Effects(engine, vault, accounts, sharing, calculation, releases)
+    # Verification statements feed it; until there are any, every average is withheld.
+    averages = Averages(engine, vault, load_average_rules(), lambda _flow, _region, _year: (), clock)
     origin = installation.trust_file.origin
     dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
     return Services(
@@ -150,6 +159,9 @@ def wire(
         Inbox(engine, clock),
         subscriptions,
         dispatcher,
+        releases,
+        effects,
+        averages,
     )
 
 

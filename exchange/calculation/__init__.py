@@ -7,7 +7,7 @@ from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
 from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
-from exchange.calculation.results import Calculation, forget_results, stored_document
+from exchange.calculation.results import Calculation, current_with, forget_results, stored_document
 from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
 from exchange.calculation.watch import Watch
@@ -30,6 +30,7 @@ __all__ = [
     "StaleResult",
     "Watch",
     "check_attested",
+    "current_with",
     "forget_results",
     "stored_document",
 ]

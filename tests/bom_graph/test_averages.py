@@ -24,7 +24,9 @@ from bom_graph import (
 
 VALUES = (8, 9, 10, 11, 12, 13)
 RULES = load_average_rules()
-TELLS = "a contributor or 2 of them together could bound another's value within 10%, from it alone or with earlier editions"
+TELLS = (
+    "a contributor or 2 of them together could bound another's value within 10%, from it alone or with earlier editions"
+)
 
 
 def groups(*shares: float, values: tuple[float, ...] = VALUES) -> list[GroupFootprint]:
@@ -70,7 +72,9 @@ def test_it_is_withheld_and_says_why(shares: tuple[int, ...], reason: str) -> No
 def test_reasons_are_the_rules_words_whatever_was_measured() -> None:
     """Two sets of contributors that the same rules hold back read alike."""
     assert average(groups(56, 20, 10, 9, 5)).withheld == average(groups(75, 3, 2, 2, 18)).withheld[:1]
-    alike = [average(groups(40, 39, 19, 1, 1, values=values)).withheld for values in ((8, 9, 10, 11, 12), (1, 2, 3, 4, 5))]
+    alike = [
+        average(groups(40, 39, 19, 1, 1, values=values)).withheld for values in ((8, 9, 10, 11, 12), (1, 2, 3, 4, 5))
+    ]
     assert alike[0] == alike[1] == (TELLS,)
 
 
@@ -80,7 +84,8 @@ def test_who_emits_most_is_protected_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "shown"), [("9.996", "10.0"), ("0.0123456", "0.0123"), ("12345", "1.23E+4"), ("10.05", "10.0"), ("10.15", "10.2")]
+    ("mean", "shown"),
+    [("9.996", "10.0"), ("0.0123456", "0.0123"), ("12345", "1.23E+4"), ("10.05", "10.0"), ("10.15", "10.2")],
 )
 def test_three_digits_half_to_even(mean: str, shown: str) -> None:
     even = [replace(one, footprint=Decimal(mean)) for one in groups(20, 20, 20, 20, 20, values=(1, 1, 1, 1, 1))]
@@ -91,7 +96,9 @@ def test_three_digits_half_to_even(mean: str, shown: str) -> None:
 
 
 def verified(group: str, value: str = "10", production: str = "20", **changes: object) -> VerifiedFootprint:
-    made = VerifiedFootprint(f"https://{group}.example", group, "nickel-sulfate", "CN", 2025, Decimal(value), Decimal(production))
+    made = VerifiedFootprint(
+        f"https://{group}.example", group, "nickel-sulfate", "CN", 2025, Decimal(value), Decimal(production)
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -123,7 +130,8 @@ def test_the_same_contributors_again_tell_nothing_new() -> None:
 
 
 @pytest.mark.parametrize(
-    ("year", "made_on"), [(2024, date(2026, 3, 1)), (2023, date(2026, 3, 1)), (2025, date(2025, 12, 31)), (2026, date(2026, 3, 1))]
+    ("year", "made_on"),
+    [(2024, date(2026, 3, 1)), (2023, date(2026, 3, 1)), (2025, date(2025, 12, 31)), (2026, date(2026, 3, 1))],
 )
 def test_one_edition_a_year(year: int, made_on: date) -> None:
     first = edition(SIX, year=2024)
@@ -181,7 +189,15 @@ def test_every_assumption_of_the_rules_is_stated() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"least_groups": 1}, {"protection": "1"}, {"attackers": []}, {"largest_share": "1.5"}, {"more": 1}, {"coalition": 0}]
+    "change",
+    [
+        {"least_groups": 1},
+        {"protection": "1"},
+        {"attackers": []},
+        {"largest_share": "1.5"},
+        {"more": 1},
+        {"coalition": 0},
+    ],
 )
 def test_other_rules_are_refused_where_they_protect_nobody(change: dict[str, object]) -> None:
     with pytest.raises(AverageError):

@@ -38,7 +38,15 @@ class Bound:
 def interval(value: Decimal) -> tuple[float, float]:
     """What rounds to a published value, by trying: the two neighbours that don't."""
     unit = Decimal(1).scaleb(value.adjusted() - RULES.significant_digits + 1)
-    low = max((value - part * unit for part in (Decimal("0.5"), Decimal("0.05")) if _rounded(value - part * unit * Decimal("0.99"), 3) == value), default=value, key=lambda one: value - one)
+    low = max(
+        (
+            value - part * unit
+            for part in (Decimal("0.5"), Decimal("0.05"))
+            if _rounded(value - part * unit * Decimal("0.99"), 3) == value
+        ),
+        default=value,
+        key=lambda one: value - one,
+    )
     return float(low), float(value + unit / 2)
 
 
@@ -68,7 +76,9 @@ def attack(editions: Sequence[Edition], factor: float | None, targets: str) -> I
                 low[name] = max(low[name], change[name])
     true = {name: max(float(table[name].footprint) for table in tables if name in table) for name in names}
     for coalition in combinations(names, RULES.coalition):
-        ranges = [(newest[n], newest[n]) if n in coalition else (low[n], high[n] if high[n] < np.inf else None) for n in names]
+        ranges = [
+            (newest[n], newest[n]) if n in coalition else (low[n], high[n] if high[n] < np.inf else None) for n in names
+        ]
         for place, target in enumerate(names):
             if target in coalition or (targets and target not in targets):
                 continue
@@ -103,7 +113,9 @@ def successors(draw: st.DrawFn, before: Sequence[GroupFootprint]) -> tuple[Group
     """Next year's contributors: some leave, some join, some make more, some emit less."""
     kept = [one for n, one in enumerate(before) if n < 3 or draw(st.integers(0, 5)) > 0]
     grown = [replace(one, production=one.production + draw(st.sampled_from([0, 0, 1, 5]))) for one in kept]
-    bettered = [replace(one, footprint=one.footprint * draw(st.sampled_from([Decimal(1), Decimal("0.9")]))) for one in grown]
+    bettered = [
+        replace(one, footprint=one.footprint * draw(st.sampled_from([Decimal(1), Decimal("0.9")]))) for one in grown
+    ]
     joined = [GroupFootprint(f"{len(before)}-{n}", draw(shares), draw(values)) for n in range(draw(st.integers(0, 2)))]
     return (*bettered, *joined)
 

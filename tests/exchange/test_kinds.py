@@ -186,7 +186,9 @@ def test_an_open_kind_s_page_names_its_claims_and_its_example_is_read() -> None:
     release, policy = examples("releases")
     assert ReviewedRelease.model_validate(release).id == release["id"]
     assert Policy.read(json.dumps(policy).encode()).roles_by_kind
-    assert documented("releases").keys() == ReviewedRelease.model_fields.keys() | Policy.model_fields.keys() - {"digest"}
+    assert documented("releases").keys() == ReviewedRelease.model_fields.keys() | Policy.model_fields.keys() - {
+        "digest"
+    }
     for name, where in OPEN.items():
         assert f"urn:packtrace:{name}:1" in page(where)
 
