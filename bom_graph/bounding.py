@@ -52,8 +52,8 @@ class Table:
 def can_bound(tables: Sequence[Table], attacker: Attacker) -> bool:
     """Whether the attacker can bound another contributor's value within the protection by the first table, with the others' help.
 
-    Bounds that the attacker's range gives without any table don't count. Exact for up to three tables of up to 138 contributors together, and for
-    two of any number; more are taken two by two.
+    Bounds that the attacker's range gives without any table don't count. Exact for two tables, and for three of up to 138 contributors
+    together; more are taken two by two.
     """
     names = sorted({name for table in tables for name in table.shares})
     if len(tables) > 2 and (len(names) + 3) ** 2 > _MOST_DIRECTIONS:

@@ -29,6 +29,7 @@ from exchange.api import (
     Rates,
     calculations_router,
     cases_router,
+    certificates_router,
     events_router,
     governance_router,
     identity_router,
@@ -131,6 +132,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(events_router)
     app.include_router(requests_router)
     app.include_router(governance_router)
+    app.include_router(certificates_router)
     app.include_router(sharing_router)
     app.include_router(ledger_router)
     app.include_router(page_router)

@@ -22,6 +22,7 @@ from exchange.installation import Installation
 from exchange.jobs import Publisher
 from exchange.progress import Progress
 from exchange.requests import Answers, Boards, Catalogue, Requests
+from exchange.retirements import Register
 from exchange.sharing import AccessLog, Grants, Sharing
 from ledger import LedgerError, WitnessPolicy
 from ledger.store import published_checkpoint, snapshot, witnessed_size
@@ -63,6 +64,7 @@ class Services:
     factor_releases: FactorReleases
     effects: Effects
     averages: Averages
+    register: Register
 
     @property
     def standing_in(self) -> Principal:
@@ -162,6 +164,7 @@ def wire(
         releases,
         effects,
         averages,
+        Register(engine, accounts, sharing, clock),
     )
 
 

@@ -2,6 +2,7 @@
 
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
+from exchange.api.certificates import certificates_router
 from exchange.api.events import events_router
 from exchange.api.governance import governance_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
@@ -21,6 +22,7 @@ __all__ = [
     "Rates",
     "calculations_router",
     "cases_router",
+    "certificates_router",
     "events_router",
     "governance_router",
     "identity_router",

@@ -63,7 +63,7 @@ def run(order: Order) -> int:
             read_form(read_up_to(form, MAX_FORM_BYTES), form.name), kind=order.kind, random=secrets.token_bytes
         )
         signer = open_signer(address, lambda: passphrase(order.passphrase_fd))
-        issuer = _issuer(signer, address)
+        issuer = issuer_of(signer, address)
         attestation.check_issuer(draft, issuer)
         _preview(draft, issuer, ledger)
         if not order.yes and not _confirmed():
@@ -90,8 +90,8 @@ def _given(order: Order) -> tuple[Path, str, str]:
     return order.file, order.key, order.audience
 
 
-def _issuer(signer: Signer, address: str) -> str:
-    """The organisation that the key is certified for, now."""
+def issuer_of(signer: Signer, address: str) -> str:
+    """Return the organisation that the key is certified for, now. Raises UsageError."""
     from exchange.errors import UsageError
     from signer import read_leaf
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from exchange.cli.options import Data, Json, Server
+from exchange.cli.certificate_commands import certificate_app
+from exchange.cli.factor_commands import factor_app
 from exchange.cli.request_commands import request_app
 
 app = typer.Typer(
@@ -41,6 +43,8 @@ webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's ev
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(request_app, name="request")
+app.add_typer(factor_app, name="factor")
+app.add_typer(certificate_app, name="certificate")
 org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
 app.add_typer(org_app, name="org")
 

@@ -1,6 +1,6 @@
 """Governance of factors: releases proposed, compared, reviewed, published and withdrawn; industry averages from verified footprints."""
 
-from exchange.governance.admitting import governed_kinds
+from exchange.governance.admitting import GovernedKinds
 from exchange.governance.editions import Averages, Footprints, ShownEdition
 from exchange.governance.effect import Effects, Moved, Tally
 from exchange.governance.proposals import FactorReleases, Proposal, Review, Shown
@@ -14,6 +14,7 @@ __all__ = [
     "FactorReleases",
     "Footprints",
     "Given",
+    "GovernedKinds",
     "Moved",
     "Proposal",
     "ProposalRow",
@@ -25,7 +26,6 @@ __all__ = [
     "ShownEdition",
     "Standing",
     "Tally",
-    "governed_kinds",
     "load_review_rules",
     "standing",
 ]

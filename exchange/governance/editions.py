@@ -1,7 +1,7 @@
 """The closed loop: verified footprints give candidate industry averages, which may become rows of a proposed factor release.
 
-The mathematics is `bom_graph.averages`; here editions are kept, since an average that was shown once stays known for ever. What an edition was
-made of is hidden and never leaves.
+The mathematics is `bom_graph.averages`; here editions are kept, since an average that was shown once stays known for ever. What an
+edition was made of is hidden and never leaves.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Averages:
     def make(self, actor: Principal, flow: str, region: str, year: int, unit: str) -> ShownEdition | tuple[str, ...]:
         """Make the edition of a flow, region and year, by the operator; return it, or why it is withheld.
 
-        One that was made before is found, whatever is verified by now. `unit`: what production is counted in. Raises RightsError, UnitError,
-        AverageError for a contribution that isn't above zero.
+        One that was made before is found, whatever is verified by now. `unit`: what production is counted in. Raises RightsError,
+        UnitError, AverageError for a contribution that isn't above zero.
         """
         actor.require("operator")
         dimension(unit, where="unit")

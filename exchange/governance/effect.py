@@ -1,8 +1,8 @@
 """What a proposed factor release moves in the stored results: which use a changed row, and what they come to.
 
 Where only values of rows change, a result's contributions are linear in them, and the new figure is the old one moved by what they move:
-no statement is read. Where rows are added or removed, or say something else by now (validity, unit, place), another row may be taken, and the
-result is computed again by the same code that computed it. Both give the same figures where both apply; a test holds them together.
+no statement is read. Where rows are added or removed, or say something else by now (validity, unit, place), another row may be taken, and
+the result is computed again by the same code that computed it. Both give the same figures where both apply; a test holds them together.
 """
 
 from __future__ import annotations

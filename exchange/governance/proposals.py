@@ -53,7 +53,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review as insiders see it: what it says, whether it counts (`uncounted` says why not), and the answers to its remarks by their id."""
+    """A review as insiders see it: what it says, why it doesn't count (`uncounted`), and the answers to its remarks by their id."""
 
     index: int
     leaf_hash: str
@@ -111,7 +111,7 @@ class FactorReleases:
         except IntegrityError:
             raise _proposed() from None
 
-    def _propose(
+    def _propose(  # noqa: PLR0917 - one row's columns
         self,
         session: Session,
         actor: Principal,

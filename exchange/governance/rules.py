@@ -51,7 +51,7 @@ def load_review_rules() -> ReviewRules:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A review that came in, by its entry: whose (organisation and corporate group), its outcome, what it declares, what waits for an answer."""
+    """A review by its entry: whose (organisation and group), its outcome, declared conflicts, remarks that wait for an answer."""
 
     index: int
     reviewer: str

@@ -1,6 +1,6 @@
 """A review: what somebody whose judgement is asked for says about an entry or a file, with declared conflicts of interest.
 
-One kind for all reviews: of a proposed factor release by experts, of a filing by the authority. Persons don't appear: an organisation reviews.
+One kind for all reviews: of a proposed factor release by experts, of a filing by the authority. Organisations review; no person appears.
 """
 
 from __future__ import annotations
