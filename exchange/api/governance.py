@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from bom_graph import FactorRow, stored
+from bom_graph import FactorRelease, FactorRow, stored
 from exchange.api.stream import LINES
 from exchange.api.strict import (
     After,
@@ -83,7 +83,7 @@ def proposed_file(request: Request, proposal: Id, actor: Reader) -> Response:
 @governance_router.get("/factor-proposals/{proposal}/difference")
 def proposed_difference(request: Request, proposal: Id, actor: Reader) -> dict[str, Any]:
     """Rows added, removed and changed against the release that it follows."""
-    found = services_of(request).factor_releases.difference(actor, proposal)
+    old, new, found = services_of(request).factor_releases.difference(actor, proposal)
     changed = [
         {
             "id": one.old.id,
@@ -94,7 +94,11 @@ def proposed_difference(request: Request, proposal: Id, actor: Reader) -> dict[s
         }
         for one in found.changed
     ]
-    return {"added": [_row(r) for r in found.added], "removed": [_row(r) for r in found.removed], "changed": changed}
+    rows = {"added": [_row(r) for r in found.added], "removed": [_row(r) for r in found.removed], "changed": changed}
+    if old.proxies == new.proxies:
+        return rows
+    # Few, and each stands for a flow: both lists are shown.
+    return rows | {"proxies": {"old": _proxies(old), "new": _proxies(new)}}
 
 
 @governance_router.get("/factor-proposals/{proposal}/effect", response_class=StreamingResponse, responses=_LINES)
@@ -222,6 +226,10 @@ def _edition(one: ShownEdition) -> dict[str, Any]:
 
 def _row(row: FactorRow) -> dict[str, Any]:
     return row.model_dump(mode="json", exclude_none=True)
+
+
+def _proxies(release: FactorRelease) -> list[dict[str, Any]]:
+    return [one.model_dump(mode="json") for one in release.proxies]
 
 
 def _citation(request: Request, index: int, leaf_hash: str) -> dict[str, Any]:

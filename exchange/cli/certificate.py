@@ -37,7 +37,11 @@ def run_cover(to: Connection, organisation: str | None) -> int:
             say_json(found)
         else:
             for one in found:
-                say(shown(f"{one['site']} {one['month']}: {one['retired_mwh']} MWh retired, {one['bought_mwh']} MWh from the grid"))
+                say(
+                    shown(
+                        f"{one['site']} {one['month']}: {one['retired_mwh']} MWh retired, {one['bought_mwh']} MWh from the grid"
+                    )
+                )
                 if not one["covered"]:
                     say(shown(f"  {one['what']}; {one['remedy']}"))
         return DONE if all(one["covered"] for one in found) else REJECTED
@@ -64,4 +68,5 @@ def _retirement(one: Mapping[str, Any]) -> str:
     if one["name"] is None:
         return f"entry {one['index']}: {stands}"
     serials = ", ".join(f"{line['first']} to {line['last']}" for line in one["serials"])
-    return f"entry {one['index']}: {stands}; {one['mwh']} MWh {one['generation']} for {one['site']} {one['month']}; {one['registry']} {serials}"
+    what = f"{one['mwh']} MWh {one['generation']} for {one['site']} {one['month']}; {one['registry']} {serials}"
+    return f"entry {one['index']}: {stands}; {what}"

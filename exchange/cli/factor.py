@@ -64,7 +64,11 @@ def run_diff(to: Connection, proposal: str) -> int:
             return DONE
         for word in ("added", "removed"):
             for row in found[word]:
-                say(shown(f"{word}: {row['id']}: {row['flow']} {row['geography']} {row['year']}, {row['value']} kg/{row['per']}"))
+                say(
+                    shown(
+                        f"{word}: {row['id']}: {row['flow']} {row['geography']} {row['year']}, {row['value']} kg/{row['per']}"
+                    )
+                )
         for one in found["changed"]:
             by = "" if one["relative"] is None else f" ({float(one['relative']):+.2%})"
             values = f"{one['old']['value']} -> {one['new']['value']} kg/{one['new']['per']}{by}"
@@ -94,7 +98,9 @@ def run_effect(to: Connection, proposal: str) -> int:
         between = ""
         if tally["relative"] is not None:
             between = ", by {:+.2%} to {:+.2%}".format(*map(float, tally["relative"]))
-        say(f"{tally['moved']} of {tally['total']} results on this exchange use a changed row{between}; yours are {len(moved)}")
+        say(
+            f"{tally['moved']} of {tally['total']} results on this exchange use a changed row{between}; yours are {len(moved)}"
+        )
         return DONE
 
     return to.run(command)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
 from exchange.cli.certificate_commands import certificate_app
 from exchange.cli.factor_commands import factor_app
+from exchange.cli.options import Data, Json, Server
 from exchange.cli.request_commands import request_app
 
 app = typer.Typer(

@@ -74,17 +74,18 @@ class GovernedKinds:
                 where="iss",
                 remedy="ask the operator for the role, or an expert",
             )
+        remarks = [_members(line) for line in record.remarks] if isinstance(record.remarks, Lines) else []
         content = {
             "outcome": record.outcome,
             "reason": record.reason,
-            "conflicts": [_members(line) for line in record.conflicts],
-            "remarks": [_members(line) for line in record.remarks] if isinstance(record.remarks, Lines) else [],
+            "conflicts": [_members(line) for line in record.conflicts] if isinstance(record.conflicts, Lines) else [],
+            "remarks": remarks,
         }
         hidden = self.vault.hide(json.dumps(content), "exchange_factor_review", str(entry.index))
         session.add(
             ReviewRow(index=entry.index, leaf_hash=entry.leaf_hash, proposal=row.id, reviewer=issuer, content=hidden)
         )
-        for remark in content["remarks"]:
+        for remark in remarks:
             session.add(RemarkRow(review=entry.index, remark=remark["id"], proposal=row.id))
         session.flush()
         _tell(session, row.proposer, "reviewed", row, self.clock())

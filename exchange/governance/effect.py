@@ -208,6 +208,8 @@ def _used(found: Document, release: str) -> frozenset[str]:
 def _needs_computing(found: Document, change: _Change, used: frozenset[str]) -> bool:
     """Whether another row may be taken by now: one that it uses is gone or means something else, or its flow has one more."""
     difference = change.difference
+    if change.old.proxies != change.new.proxies:
+        return True
     if used & {row.id for row in difference.removed} or found["total"]["value"] is None:
         return True
     redefined = [one for one in difference.changed if not _WORDS.issuperset(one.members)]

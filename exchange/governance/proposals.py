@@ -223,11 +223,12 @@ class FactorReleases:
         with snapshot(self.engine) as connection, Session(connection) as session:
             return _found(session, proposal).document.encode()
 
-    def difference(self, actor: Principal, proposal: str) -> ReleaseDifference:
-        """Return how a proposed release differs from the one that it follows; all is added where it follows none."""
+    def difference(self, actor: Principal, proposal: str) -> tuple[FactorRelease, FactorRelease, ReleaseDifference]:
+        """Return the release that a proposed one follows (an empty one where there is none), the proposed one, and how they differ."""
         actor.require("data:read")
         old, new = self.pair(proposal)
-        return compare_releases(old or new.model_copy(update={"rows": ()}), new)
+        before = old or new.model_copy(update={"rows": (), "proxies": ()})
+        return before, new, compare_releases(before, new)
 
     def pair(self, proposal: str) -> tuple[FactorRelease | None, FactorRelease]:
         """Return the release that a proposed one follows, and the proposed one."""

@@ -184,7 +184,8 @@ def shipped() -> bytes:
 
 def test_every_assumption_of_the_rules_is_stated() -> None:
     assert RULES.citation
-    assert all(one.assumption for one in (*RULES.attackers, *RULES.unstated))
+    assert all(one.assumption for one in RULES.attackers)
+    assert all(one.assumption for one in RULES.unstated)
     assert (RULES.least_groups, RULES.coalition, RULES.protection) == (5, 2, Decimal("0.1"))
 
 

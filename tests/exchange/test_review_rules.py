@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.governance import Given, load_review_rules, standing
+from exchange.kinds.review import Outcome, Relation
 
 RULES = load_review_rules()
-outcomes = st.sampled_from(["accepted", "returned", "rejected"])
-ties = st.lists(st.sampled_from(["ownership", "contract", "authorship", "other"]), max_size=2).map(tuple)
+outcomes: st.SearchStrategy[Outcome] = st.sampled_from(get_args(Outcome)[:3])
+ties: st.SearchStrategy[tuple[Relation, ...]] = st.lists(st.sampled_from(get_args(Relation)), max_size=2).map(tuple)
 
 
 @st.composite
