@@ -19,7 +19,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 #: A contributor whose part in a direction is smaller than this has dropped out of it: sums of doubles don't meet zero exactly.
 _NOTHING = 1e-9
-_ROWS = 2_000_000  # elements worked on at once
+#: Further above all values than any bound that is drawn from an average: without a range there is no upper end.
+_FAR = 1e6
+_AT_ONCE = 200_000  # elements worked on at once: few enough for a processor's cache
 #: Directions beyond which three editions are taken two by two: their number grows with the square of the contributors'.
 _MOST_DIRECTIONS = 20_000
 
@@ -59,7 +61,7 @@ def can_bound(tables: Sequence[Table], attacker: Attacker) -> bool:
     if len(tables) > 2 and (len(names) + 3) ** 2 > _MOST_DIRECTIONS:
         return any(can_bound([tables[0], other], attacker) for other in tables[1:])
     secrets = _Secrets.of(tables, names, attacker)
-    return any(bool(secrets.told_by(directions).any()) for directions in _directions(secrets.shares))
+    return any(secrets.tell(directions) for directions in _directions(secrets.shares))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +90,31 @@ class _Secrets:
                     below[number] = min(below[number], max(0.0, high - value))
         shares = np.array([[table.shares.get(name, 0.0) for name in names] for table in tables])
         rounding = np.array([[table.room_above, table.room_below] for table in tables])
-        return cls(attacker, shares, values, above, below, rounding)
+        # Finite, so that who drops out of a direction leaves nothing open in it.
+        return cls(attacker, shares, values, above, np.minimum(below, _FAR * values.max()), rounding)
 
-    def told_by(self, directions: Floats) -> npt.NDArray[np.bool_]:
-        """Return for each direction (rows) and contributor (columns) whether it is bounded too closely."""
-        protection, coalition = self.attacker.protection, self.attacker.coalition
+    def tell(self, directions: Floats) -> bool:
+        """Whether some contributor is bounded too closely, from above or below, in one of the directions (rows)."""
         part = directions @ self.shares
-        part[np.abs(part) <= _NOTHING * (np.abs(directions) @ self.shares)] = 0.0
-        needed = protection * np.abs(part) * self.values
-        # What a contributor leaves open; more than twice what is needed is enough, and infinite nowhere.
-        with np.errstate(invalid="ignore"):
-            open_ = np.where(part > 0, part * self.above_low, -part * self.below_high)
-        open_ = np.minimum(np.where(part == 0, 0.0, open_), 2 * needed.max(axis=1, keepdims=True))
-        left = _without_largest(open_, coalition) + self._rounding(directions)[:, None]
-        known = np.where(part > 0, self.below_high, self.above_low) < protection * self.values
-        return np.asarray((part != 0) & ~known & (left < needed * (1 + _NOTHING)))
+        size = np.abs(part)
+        size *= size > _NOTHING * (np.abs(directions) @ self.shares)
+        needed = self.attacker.protection * size * self.values
+        return any(self._told_on(sign * directions, sign * part, size, needed) for sign in (1, -1))
+
+    def _told_on(self, directions: Floats, part: Floats, size: Floats, needed: Floats) -> bool:
+        """Whether bounds of one side tell: `part` and `size` of each contributor in each direction, and what has to be left open of it."""
+        coalition, most = self.attacker.coalition, needed.max(axis=1)
+        # What a contributor leaves open; more than twice what is needed is enough.
+        open_ = np.minimum(size * np.where(part > 0, self.above_low, self.below_high), 2 * most[:, None])
+        rounding = self._rounding(directions)
+        # Where enough is left even if the largest of all were the target's and each attacker's, none has to be looked at by itself.
+        close = open_.sum(axis=1) - (coalition + 1) * open_.max(axis=1) + rounding < most * (1 + _NOTHING)
+        if not close.any():
+            return False
+        part, size, needed, open_ = part[close], size[close], needed[close], open_[close]
+        left = _without_largest(open_, coalition) + rounding[close, None]
+        known = np.where(part > 0, self.below_high, self.above_low) < self.attacker.protection * self.values
+        return bool(((size > 0) & ~known & (left < needed * (1 + _NOTHING))).any())
 
     def _rounding(self, directions: Floats) -> Floats:
         """What rounding leaves open in each direction."""
@@ -121,7 +133,7 @@ def _without_largest(open_: Floats, coalition: int) -> Floats:
     base = rest.sum(axis=1, keepdims=True)
     found = base + least - open_
     np.put_along_axis(found, top, np.broadcast_to(base, largest.shape), axis=1)
-    return np.maximum(found, 0.0)
+    return np.asarray(np.maximum(found, 0.0))
 
 
 def _directions(shares: Floats) -> Iterator[Floats]:
@@ -141,7 +153,6 @@ def _directions(shares: Floats) -> Iterator[Floats]:
     scale = np.abs(found).max(axis=1, keepdims=True)
     found = found[(scale > 0)[:, 0]] / scale[scale[:, 0] > 0]
     found = found[np.abs(found[:, 0]) > _NOTHING]
-    size = max(1, _ROWS // shares.shape[1])
-    for sign in (1, -1):
-        for start in range(0, len(found), size):
-            yield sign * found[start : start + size]
+    size = max(1, _AT_ONCE // shares.shape[1])
+    for start in range(0, len(found), size):
+        yield found[start : start + size]

@@ -82,7 +82,8 @@ def run_effect(to: Connection, proposal: str) -> int:
     """Print what a proposed release moves in one's own results; say on the way how far it is."""
 
     def command(client: Client) -> int:
-        moved, tally = [], {"done": 0, "total": 0, "moved": 0, "refused": 0, "relative": None}
+        moved: list[dict[str, Any]] = []
+        tally: dict[str, Any] = {"done": 0, "total": 0, "moved": 0, "refused": 0, "relative": None}
         for one in client.effect(proposal):
             if "result" in one:
                 moved.append(one)

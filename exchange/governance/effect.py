@@ -8,9 +8,8 @@ the result is computed again by the same code that computed it. Both give the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -18,9 +17,7 @@ from sqlmodel import Session
 from bom_graph import (
     BomGraphError,
     FactorRelease,
-    ReleaseDifference,
     compare_releases,
-    effect_on_result,
     load_release,
     release_ids,
     stored,
@@ -40,7 +37,7 @@ from ledger.store import snapshot
 _WORDS = frozenset(
     {"value", "name", "source", "source_value", "source_unit", "address", "licence", "note", "uncertainty"}
 )
-_BATCH = 200
+_BATCH = 100
 #: Of fewer organisations than these, how far results move isn't told to others.
 _LEAST_READERS = 5
 
@@ -97,23 +94,47 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """From one release to another, and the flow of every row that is known, by release and row."""
+    """From one release to another.
+
+    `touched`: rows that are gone or differ; `relative`: of those whose value alone does, by which share; `flows`: the flow of every row
+    that is known, by release and row; `new_flows`: those for which another row may be taken.
+    """
 
     old: FactorRelease
     new: FactorRelease
-    difference: ReleaseDifference
+    touched: frozenset[str]
+    relative: Mapping[str, float]
     flows: Mapping[tuple[str, str], str]
+    new_flows: frozenset[str]
 
-    @property
-    def touched(self) -> frozenset[str]:
-        """The rows that are gone or differ."""
-        gone = (row.id for row in self.difference.removed)
-        return frozenset(gone) | {one.old.id for one in self.difference.changed}
+    @classmethod
+    def between(cls, old: FactorRelease, new: FactorRelease) -> _Change:
+        """Return what changes from `old` to `new`."""
+        difference = compare_releases(old, new)
+        gone = {row.id for row in difference.removed}
+        relative, new_flows = {}, {row.flow for row in difference.added}
+        for one in difference.changed:
+            if not _WORDS.issuperset(one.members):
+                new_flows |= {one.old.flow, one.new.flow}
+            elif one.relative is not None:
+                relative[one.old.id] = one.relative
+        known = [*(one for one in map(load_release, release_ids()) if one.id != old.id), old]
+        flows = {(release.id, row.id): row.flow for release in known for row in release.rows}
+        touched = frozenset(gone | {one.old.id for one in difference.changed})
+        return cls(old, new, touched, relative, flows, frozenset(new_flows))
 
-
-def _flows(old: FactorRelease) -> dict[tuple[str, str], str]:
-    known = [*(one for one in map(load_release, release_ids()) if one.id != old.id), old]
-    return {(release.id, row.id): row.flow for release in known for row in release.rows}
+    def needs_computing(self, found: Document, rows: Collection[str]) -> bool:
+        """Whether another row may be taken than those that a result uses, or its total is unknown; `rows`: those of it that are touched."""
+        if self.old.proxies != self.new.proxies or found["total"]["value"] is None:
+            return True
+        if any(row not in self.relative for row in rows):
+            return True
+        if not self.new_flows:
+            return False
+        # A gap may be filled by a row that is new, and a row that nobody here knows be of any flow.
+        factors = [part["factor"] for part in found["contributions"] if part.get("factor")]
+        taken = {self.flows.get((str(one.get("release")), str(one.get("row")))) for one in factors}
+        return bool(found["gaps"]) or None in taken or not self.new_flows.isdisjoint(taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +159,15 @@ class Effects:
         if old is None:
             yield Tally(0)
             return
-        change = _Change(old, new, compare_releases(old, new), _flows(old))
+        change = _Change.between(old, new)
         with snapshot(self.engine) as connection, Session(connection) as session:
             found = current_with(session, old.digest)
         tally = Tally(len(found))
         mine: dict[str, bool] = {}
         for start in range(0, len(found), self.step):
-            for result, reader in found[start : start + self.step]:
-                moved = self._moved(result, reader, change)
+            some = found[start : start + self.step]
+            for (result, reader), before in zip(some, self._documents(some), strict=True):
+                moved = None if before is None else self._moved(result, reader, before, change)
                 tally.done += 1
                 if moved is None:
                     continue
@@ -165,23 +187,27 @@ class Effects:
             return False
         return True
 
-    def _moved(self, result: str, reader: str, change: _Change) -> Moved | None:
+    def _documents(self, some: Sequence[tuple[str, str]]) -> list[Document | None]:
+        """The documents of stored results, read in one transaction; None for what was erased."""
+        found: list[Document | None] = []
         with snapshot(self.engine) as connection:
-            try:
-                before = stored_document(connection, self.vault, result)
-            except ErasedError:
-                return None
-        used = _used(before, change.old.id)
-        rows = tuple(sorted(used & change.touched))
-        if _needs_computing(before, change, used):
+            for result, _reader in some:
+                try:
+                    found.append(stored_document(connection, self.vault, result))
+                except ErasedError:
+                    found.append(None)
+        return found
+
+    def _moved(self, result: str, reader: str, before: Document, change: _Change) -> Moved | None:
+        parts = _parts(before, change)
+        rows = tuple(sorted({row for row, _kg in parts}))
+        if change.needs_computing(before, rows):
             return self._recalculated(result, reader, before, change.new, rows)
         if not rows:
             return None
-        moves = effect_on_result(before["contributions"], change.old, change.difference)
-        total = float(before["total"]["value"])
-        kg = total + math.fsum((one.new or 0.0) - (one.old or 0.0) for one in moves)
-        headline = before["headline"]["value"]
-        after = None if headline is None else stored(float(headline) * kg / total) if total else stored(0.0)
+        total, headline = float(before["total"]["value"]), before["headline"]["value"]
+        moved = total + math.fsum(kg * change.relative[row] for row, kg in parts)
+        after = None if headline is None else stored(float(headline) * moved / total if total else 0.0)
         return _moved(result, reader, before, rows, after, recalculated=False)
 
     def _recalculated(
@@ -199,29 +225,15 @@ class Effects:
         return _moved(result, reader, before, rows, after, recalculated=True)
 
 
-def _used(found: Document, release: str) -> frozenset[str]:
-    """The rows of a release that a result's contributions use."""
-    factors: list[Mapping[str, Any]] = [part.get("factor") or {} for part in found["contributions"]]
-    return frozenset(str(one["row"]) for one in factors if one.get("release") == release)
-
-
-def _needs_computing(found: Document, change: _Change, used: frozenset[str]) -> bool:
-    """Whether another row may be taken by now: one that it uses is gone or means something else, or its flow has one more."""
-    difference = change.difference
-    if change.old.proxies != change.new.proxies:
-        return True
-    if used & {row.id for row in difference.removed} or found["total"]["value"] is None:
-        return True
-    redefined = [one for one in difference.changed if not _WORDS.issuperset(one.members)]
-    if any(one.old.id in used and (one in redefined or one.relative is None) for one in difference.changed):
-        return True
-    new = {row.flow for row in difference.added} | {end.flow for one in redefined for end in (one.old, one.new)}
-    if not new:
-        return False
-    # A gap may be filled by it, and a row that nobody here knows be of any flow.
-    factors = [part["factor"] for part in found["contributions"] if part.get("factor")]
-    taken = {change.flows.get((str(one.get("release")), str(one.get("row")))) for one in factors}
-    return bool(found["gaps"]) or None in taken or not new.isdisjoint(taken)
+def _parts(found: Document, change: _Change) -> list[tuple[str, float]]:
+    """The row and the kilograms of each contribution whose row is gone or differs."""
+    return [
+        (factor["row"], float(part["kg_co2e"]))
+        for part in found["contributions"]
+        if (factor := part.get("factor"))
+        and factor.get("release") == change.old.id
+        and factor.get("row") in change.touched
+    ]
 
 
 def _moved(

@@ -41,8 +41,8 @@ class Scene:
     client: Client
     keys: dict[str, KeyPair]
 
-    def run(self, command: str, code: int = 0, **values: str) -> Result:
-        for name, value in {"SERVER": self.running.address, **values}.items():
+    def run(self, command: str, code: int = 0, *, proposal: str = "") -> Result:
+        for name, value in {"SERVER": self.running.address, "PROPOSAL": proposal}.items():
             command = command.replace(f"${name}", value)
         arguments = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
         ran = CliRunner().invoke(app, arguments, env={"PACKTRACE_PASSPHRASE": SECRET})
@@ -100,25 +100,24 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
     propose, diff, effect, _review, show, publish, withdraw = commands("governance.md")
     proposed = scene.run(propose.replace("release.json", str(file)))
     proposal = proposed.output.split()[0]
-    values = {"PROPOSAL": proposal}
     assert (
         "changed: nickel-sulfate: 7.56905866629409 -> 9 kg/kg (+18.91%); differing: value"
-        in scene.run(diff, **values).output
+        in scene.run(diff, proposal=proposal).output
     )
-    moved = scene.run(effect, **values).output
+    moved = scene.run(effect, proposal=proposal).output
     assert f"{product} (everbatt-2023-cradle-to-gate): " in moved
     assert "1 of 1 results on this exchange use a changed row; yours are 1" in moved
-    assert "lacks 0 of 3 reviews that count" in scene.run(show, **values).output
+    assert "lacks 0 of 3 reviews that count" in scene.run(show, proposal=proposal).output
     publish = publish.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
-    refused = scene.run(publish, 1, **values)
+    refused = scene.run(publish, 1, proposal=proposal)
     assert "0 of 3 reviews that count" in refused.output
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     for expert in EXPERTS:
         scene.state(expert, REVIEW, {"digest": digest, "outcome": "accepted", "conflicts": []})
-    assert scene.run(publish, **values).output.startswith("entry ")
+    assert scene.run(publish, proposal=proposal).output.startswith("entry ")
     withdraw = withdraw.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
-    scene.run(withdraw, **values)
-    shown = scene.run(show, **values).output
+    scene.run(withdraw, proposal=proposal)
+    shown = scene.run(show, proposal=proposal).output
     assert ": the source erred" in shown
     assert shown.count("; counts") == 3
     (listed,) = json.loads(scene.run("packtrace factor list --server $SERVER --json").output)
