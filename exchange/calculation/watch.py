@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -241,15 +241,18 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
 
 
 def _releases_before(session: Session, row: StatementRow) -> set[int]:
-    """The entries that stated earlier releases of the id that the entry of `row` states one of."""
+    """The entries that stated earlier releases of the id of a reviewed one; what comes with the software is told apart by `_rules`."""
+    connection = session.connection()
+    own = _release_at(connection, row.index)
+    if not own.get("reviews"):
+        return set()
     stated = select(ReleaseRow.index).where(col(ReleaseRow.vct) == row.vct, col(ReleaseRow.index) < row.index)
-    own = _release_of(session.connection(), row.index)
-    return {one for one in session.exec(stated).all() if _release_of(session.connection(), one) == own}
+    return {one for one in session.exec(stated).all() if _release_at(connection, one)["id"] == own["id"]}
 
 
-def _release_of(connection: Connection, index: int) -> object:
-    """The id of the release that an entry states."""
-    return read_unverified(entry(connection, index).data.decode("ascii"), ()).open_claims["id"]
+def _release_at(connection: Connection, index: int) -> Mapping[str, Any]:
+    """What an entry states of a release."""
+    return read_unverified(entry(connection, index).data.decode("ascii"), ()).open_claims
 
 
 def _made_with(session: Session, releases: Collection[int], index: int, only: str | None) -> list[tuple[str, str]]:
