@@ -7,8 +7,7 @@ recompute: serials are hidden, entries aren't.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +24,7 @@ from exchange.identity import Accounts, spoken_for
 from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import CERTIFICATE_RETIREMENT
 from exchange.sharing import Sharing
+from exchange.snapshots import register_digest
 from exchange.vault import erased_at
 from ledger.store import entry, head, snapshot
 from signer import read_unverified
@@ -61,11 +61,6 @@ class RegisterDigest:
     size: int
     retirements: int
     digest: str
-
-
-def register_digest(counting: Iterable[tuple[int, str]]) -> str:
-    """Return the hex SHA-256 of the register: a line ``index leaf_hash`` for each retirement that counts, by index."""
-    return hashlib.sha256("".join(f"{index} {leaf}\n" for index, leaf in sorted(counting)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, WITHDRAWALS
+from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, STATUS_SNAPSHOT, WITHDRAWALS
+from signer import read_unverified
 from tests.flow.accounts import Company
 from tests.flow.world import SITE, Exchange, Member, activity
 
@@ -153,3 +154,16 @@ def test_the_digest_is_recomputed_from_the_entries_alone(exchange: Exchange, cel
     assert register(size=stated[1]["index"])["digest"] == digest(stated[0])
     assert register(size=0)["digest"] == hashlib.sha256(b"").hexdigest()
     assert exchange.http.get("/api/v1/retirement-register", params={"size": 10**6}).status_code == 400
+
+
+def test_status_snapshots_state_the_same_digest(exchange: Exchange, cells: Member) -> None:
+    cells.state(CERTIFICATE_RETIREMENT, retired(cells, "a", 1, 3))
+    gone = cells.state(CERTIFICATE_RETIREMENT, retired(cells, "b", 4, 4))
+    cells.state(WITHDRAWALS, {"target": gone, "reason": "sold after all"})
+    exchange.clock.advance(86_400)
+    exchange.services.snapshots.tick()
+    entry = exchange.http.get(f"/api/v1/entries/{exchange.size - 1}").json()
+    said = read_unverified(entry["token"], ()).open_claims
+    assert entry["vct"] == STATUS_SNAPSHOT.vct
+    register = exchange.http.get("/api/v1/retirement-register", params={"size": said["size"]}).json()
+    assert (register["digest"], register["retirements"]) == (said["retirements"], 1)
