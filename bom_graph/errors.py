@@ -44,6 +44,12 @@ class TextError(RecordError):
     code = "text"
 
 
+class AverageError(BomGraphError):
+    """The rules of averages can't be read, or a contribution to one isn't above zero."""
+
+    code = "average"
+
+
 class StatedSumError(BomGraphError):
     """A sum that the record states isn't the sum of its parts."""
 

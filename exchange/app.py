@@ -33,7 +33,9 @@ from exchange.api import (
     bills_router,
     calculations_router,
     cases_router,
+    certificates_router,
     events_router,
+    governance_router,
     identity_router,
     install_problems,
     keep_session,
@@ -105,6 +107,8 @@ def create_app(
     app.include_router(identity_router)
     app.include_router(events_router)
     app.include_router(requests_router)
+    app.include_router(governance_router)
+    app.include_router(certificates_router)
     app.include_router(sharing_router)
     app.include_router(ledger_router)
     app.include_router(page_router)

@@ -264,6 +264,60 @@ class Client:
                 return
             after = page[-1]["id"]
 
+    def propose_release(self, file: bytes, digest: str, **more: Any) -> dict[str, Any]:
+        """Propose a factor release for review; `more`: `panel`, `accept`, `organisation`."""
+        return self._object("POST", "/api/v1/factor-proposals", {"file": file.decode(), "digest": digest, **more})
+
+    def proposals(self) -> Iterator[dict[str, Any]]:
+        """Proposed factor releases, newest first."""
+        return self._pages("/api/v1/factor-proposals", "id")
+
+    def proposal(self, proposal: str, part: str = "") -> dict[str, Any]:
+        """A proposed release; or its `part`: ``difference``, or the claims to sign for its ``publication`` or ``withdrawal``."""
+        return self._object("GET", f"/api/v1/factor-proposals/{quote(proposal, safe='')}{'/' if part else ''}{part}")
+
+    def drop_proposal(self, proposal: str) -> dict[str, Any]:
+        """Take a proposal back."""
+        return self._object("POST", f"/api/v1/factor-proposals/{quote(proposal, safe='')}/drop")
+
+    def effect(self, proposal: str) -> Iterator[dict[str, Any]]:
+        """What a proposed release moves: one's own results, and now and then how far it is; in the last line `done` equals `total`."""
+        path = f"/api/v1/factor-proposals/{quote(proposal, safe='')}/effect"
+        try:
+            with self._http.stream("GET", path) as answer:
+                if not answer.is_success:
+                    answer.read()
+                self._checked(answer)
+                yield from map(json.loads, answer.iter_lines())
+        except (httpx2.HTTPError, ValueError) as error:
+            what = f"the answer broke off: {error or type(error).__name__}"
+            raise UnreachableError(what, where=str(self._http.base_url), remedy="ask again") from None
+
+    def make_average(self, flow: str, region: str, year: int, unit: str) -> dict[str, Any]:
+        """Make an edition of an industry average, as the operator; or learn by which rule it is `withheld`."""
+        body = {"flow": flow, "region": region, "year": year, "unit": unit}
+        return self._object("POST", "/api/v1/industry-averages", body)
+
+    def averages(self, flow: str | None = None) -> list[dict[str, Any]]:
+        """Editions of industry averages."""
+        found: list[dict[str, Any]] = self._json("GET", f"/api/v1/industry-averages?{_query({'flow': flow})}")
+        return found
+
+    def certificates(self) -> Iterator[dict[str, Any]]:
+        """One's own retirements of certificates, newest first."""
+        return self._pages("/api/v1/certificates", "index")
+
+    def cover(self, organisation: str | None = None) -> list[dict[str, Any]]:
+        """What was retired for each site and month, against what the site took from the grid in it."""
+        found: list[dict[str, Any]] = self._json(
+            "GET", f"/api/v1/certificates/cover?{_query({'organisation': organisation})}"
+        )
+        return found
+
+    def register(self, size: int | None = None) -> dict[str, Any]:
+        """The digest of the register of retired certificates at a size of the log."""
+        return self._object("GET", f"/api/v1/retirement-register?{_query({'size': size})}")
+
     def erase(self, leaf_hash: str) -> int:
         """Erase what the exchange holds of one's own statement, for good; return the index of the entry that says so."""
         answer = self._json("POST", "/api/v1/erasures", {"leaf_hash": leaf_hash, "reason": "owner_request"})

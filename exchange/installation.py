@@ -32,6 +32,7 @@ from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
+from exchange.governance import GovernedKinds, load_review_rules
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
@@ -167,7 +168,9 @@ def open_installation(
         policy = load_policy()
         background = Background.shipped()
         admissions = Admissions(trust, policy)
-        intake = make_intake(engine, vault, admissions, clock=clock, random=random, max_waiting=max_waiting)
+        intake = make_intake(
+            engine, vault, admissions, OPERATOR_URI, clock=clock, random=random, max_waiting=max_waiting
+        )
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random
         )
@@ -187,12 +190,13 @@ def make_intake(
     engine: Engine,
     vault: Vault,
     admissions: Admissions,
+    operator: str,
     *,
     clock: Callable[[], datetime],
     random: Callable[[int], bytes],
     max_waiting: int,
 ) -> Intake:
-    """Return the intake of this process, with what it asks of grants, results and cases."""
+    """Return the intake of this process, with what it asks of grants, results, cases and the domains whose kinds it takes in."""
     return Intake(
         engine,
         vault,
@@ -203,6 +207,7 @@ def make_intake(
         disclosed=partial(_disclosed, vault, clock),
         attested=partial(check_attested, vault),
         clash=partial(open_claimed_twice, engine, vault, clock, random),
+        takes=GovernedKinds(vault, load_review_rules(), operator, clock).takes(),
     )
 
 

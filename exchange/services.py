@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from bom_graph import load_average_rules
 from exchange.access import Principal
 from exchange.calculation import Batches, Bills, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
@@ -18,6 +19,7 @@ from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
+from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
 from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Job, Publisher, start_clock
@@ -25,6 +27,7 @@ from exchange.orders import Document, Orders
 from exchange.progress import Progress
 from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
+from exchange.retirements import Register
 from exchange.sharing import AccessLog, Endings, Grants, Sharing
 from ledger import WitnessPolicy
 from ledger.store import begin, snapshot, witnessed_size
@@ -108,6 +111,10 @@ class Services:
     inbox: Inbox
     subscriptions: Subscriptions
     worker: Worker | None
+    factor_releases: FactorReleases
+    effects: Effects
+    averages: Averages
+    register: Register
 
     @property
     def standing_in(self) -> Principal:
@@ -243,6 +250,10 @@ def wire(
         }
         told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
         worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds)
+    releases = FactorReleases(engine, vault, accounts, load_review_rules(), installation.operator_uri, clock, random)
+    effects = Effects(engine, vault, accounts, sharing, calculation, releases)
+    # Verification statements feed it; until there are any, every average is withheld.
+    averages = Averages(engine, vault, load_average_rules(), lambda _flow, _region, _year: (), clock)
     return Services(
         installation,
         accounts,
@@ -272,6 +283,10 @@ def wire(
         Inbox(engine, clock),
         Subscriptions(engine, channels, clock=clock, random=random),
         worker,
+        releases,
+        effects,
+        averages,
+        Register(engine, accounts, sharing, clock),
     )
 
 

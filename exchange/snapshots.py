@@ -31,6 +31,11 @@ class Change:
     what: str | int
 
 
+def register_digest(counting: Iterable[tuple[int, str]]) -> str:
+    """Return the hex SHA-256 of the register of retired certificates: a line ``index leaf_hash`` for each that counts, by index."""
+    return hashlib.sha256("".join(f"{index} {leaf}\n" for index, leaf in sorted(counting)).encode()).hexdigest()
+
+
 @dataclass
 class Status:
     """What the entries of a log say of each other, taken in by index."""
@@ -54,18 +59,14 @@ class Status:
             return sorted(one for one in changes if since <= one.by < size)
 
         gone = {one.what for one in self.retracted if one.by < size}
-        counting = (
-            f"{index} {leaf}\n"
-            for index, leaf in sorted(self.retirements.items())
-            if index < size and index not in gone
-        )
+        counting = ((index, leaf) for index, leaf in self.retirements.items() if index < size and index not in gone)
         claims: dict[str, Any] = {
             "size": size,
             "chain": chain,
             "revoked": [{"thumbprint": one.what, "by": one.by} for one in between(self.revoked)],
             "retracted": [{"index": one.what, "by": one.by} for one in between(self.retracted)],
             "erased": [{"index": one.what, "by": one.by} for one in between(self.erased)],
-            "retirements": hashlib.sha256("".join(counting).encode()).hexdigest(),
+            "retirements": register_digest(counting),
         }
         return claims if previous is None else claims | {"previous": previous[0]}
 

@@ -16,6 +16,7 @@ from exchange.calculation.tables import (
 )
 from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow, WebhookKeyRow
+from exchange.governance.tables import EditionRow, ProposalRow, RemarkRow, ReviewRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -51,6 +52,7 @@ __all__ = [
     "CurrentRow",
     "DataKeyRow",
     "DeliveryRow",
+    "EditionRow",
     "ErasureRow",
     "EventRow",
     "ExportRecordRow",
@@ -71,14 +73,17 @@ __all__ = [
     "PlainRow",
     "ProductLinkRow",
     "ProductRow",
+    "ProposalRow",
     "PublishedRow",
     "RegistrationRow",
     "ReleaseRow",
+    "RemarkRow",
     "RequestRow",
     "RestsOnRow",
     "ResultInputRow",
     "ResultRow",
     "RetiredCertificateRow",
+    "ReviewRow",
     "SealedRow",
     "SessionRow",
     "SiteRow",

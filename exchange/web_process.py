@@ -65,7 +65,7 @@ def open_web(
         operator = admissions.current(connection)[0].keys.operator
     if operator is None:
         raise SetupError("the log has no first entry yet", where=place(engine.url), remedy="start the worker first")
-    intake = make_intake(engine, vault, admissions, clock=clock, random=random, max_waiting=max_waiting)
+    intake = make_intake(engine, vault, admissions, operator, clock=clock, random=random, max_waiting=max_waiting)
     return Installation(
         folder, engine, operator, admissions, intake, policy, trust, trust_file, token, access_key, vault
     )

@@ -3,7 +3,9 @@
 from exchange.api.bills import bills_router
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
+from exchange.api.certificates import certificates_router
 from exchange.api.events import events_router
+from exchange.api.governance import governance_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
@@ -25,7 +27,9 @@ __all__ = [
     "bills_router",
     "calculations_router",
     "cases_router",
+    "certificates_router",
     "events_router",
+    "governance_router",
     "identity_router",
     "install_problems",
     "keep_session",

@@ -5,6 +5,7 @@ footprint of the product under the same rule set (a sealed branch); else a gap. 
 """
 
 from exchange.assembly.annotation import Annotation, annotate
+from exchange.assembly.certificates import SiteMonth, site_months
 from exchange.assembly.compute import compute
 from exchange.assembly.deliveries import compare_deliveries
 from exchange.assembly.result import BATTERY_MODEL_GAP, ENGINE, Demand, Gap, RefusedError, Result
@@ -22,7 +23,9 @@ __all__ = [
     "ProductStructure",
     "RefusedError",
     "Result",
+    "SiteMonth",
     "annotate",
     "compare_deliveries",
     "compute",
+    "site_months",
 ]

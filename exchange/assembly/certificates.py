@@ -124,6 +124,65 @@ def match_certificates(evidence: Evidence, entry: Entry, record: ActivityData, r
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class SiteMonth:
+    """What a site's retired certificates of a month come to (kWh) against its grid purchases of that month, and what is wrong with it."""
+
+    site: str
+    month: str
+    retired: Fraction
+    bought: Fraction
+    retirements: tuple[int, ...]
+    wrong: CertificateError | None
+
+
+def site_months(evidence: Evidence, issuer: str) -> list[SiteMonth]:
+    """Return what `issuer` retired, by site and month, against what those sites took from the grid: by the rule of the calculation.
+
+    Of retirements of one name the newest counts; purchases are those of the site's statements that count in a calculation.
+    """
+    newest: dict[str, tuple[Entry, CertificateRetirement]] = {}
+    for entry, record in evidence.stated_by(issuer, CertificateRetirement):
+        if record.is_whole:
+            newest.setdefault(str(record.sub), (entry, record))
+    found: dict[tuple[str, str], list[tuple[Entry, CertificateRetirement]]] = {}
+    for entry, record in newest.values():
+        if isinstance(record.site, Site):
+            found.setdefault((name_key(record.site.name), str(record.month)), []).append((entry, record))
+    return [_site_month(evidence, issuer, key, month, retired) for (key, month), retired in sorted(found.items())]
+
+
+def _site_month(
+    evidence: Evidence, issuer: str, key: str, month: str, retired: list[tuple[Entry, CertificateRetirement]]
+) -> SiteMonth:
+    stated = evidence.stated_by(issuer, ActivityData)
+    newest = next(((one, found) for one, found in stated if found.is_whole and _site_name(found.site) == key), None)
+    # Beside the newest: as a calculation over it would count them.
+    counting = _site_statements(evidence, *newest) if newest is not None else []
+    purchases = [purchase for pair in counting for purchase in _purchases(*pair)]
+    claims = [_retired(entry, record, month) for entry, record in retired]
+    wrong = None
+    try:
+        certified_shares(purchases, claims)
+    except CertificateError as error:
+        wrong = error
+    in_month = [one.kwh for one in purchases if f"{one.start:%Y-%m}" == f"{one.end:%Y-%m}" == month]
+    names = {record.site.name for _, record in retired if isinstance(record.site, Site)}
+    return SiteMonth(
+        min(names),
+        month,
+        sum((claim.kwh for claim in claims), Fraction(0)),
+        sum(in_month, Fraction(0)),
+        tuple(sorted(entry.index for entry, _ in retired)),
+        wrong,
+    )
+
+
+def _retired(entry: Entry, record: CertificateRetirement, month: str) -> Claimed:
+    energy: Any = record.energy
+    return Claimed(_place(entry, "energy"), Fraction(energy.to("kWh", where="energy")), month, str(record.generation))
+
+
 def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> list[tuple[Entry, ActivityData]]:
     """The statements of the entry's site that count, the entry's own among them."""
     site = _site_name(record.site)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, sql
 from sqlmodel import Session, col, select
 
-from bom_graph import load_release, load_rule_set
+from bom_graph import FactorRelease, load_release, load_rule_set
 from exchange.access import Principal
 from exchange.assembly import Demand, compute
 from exchange.calculation.stale import StaleResult, judge
@@ -163,10 +164,19 @@ class Calculation:
                 progress(done, len(newest))
         return [one for one in judged if one is not None]
 
-    def computed(self, evidence: Evidence, demand: Demand, rule_set_id: str) -> Document:
-        """Compute a demand from evidence; nothing is stored. Raises RefusedError, RuleSetError."""
+    def computed(
+        self,
+        evidence: Evidence,
+        demand: Demand,
+        rule_set_id: str,
+        instead: Mapping[str, FactorRelease] = MappingProxyType({}),
+    ) -> Document:
+        """Compute a demand from evidence; nothing is stored. `instead` are releases that take the place of those of their ids.
+
+        Raises RefusedError, RuleSetError.
+        """
         rule_set = load_rule_set(rule_set_id)
-        releases = [load_release(name) for name in rule_set.factor_releases]
+        releases = [instead.get(name) or load_release(name) for name in rule_set.factor_releases]
         return document(compute(evidence, demand, rule_set, releases, self._policy))
 
     def _row(self, name: str, reader: str, found: Document) -> ResultRow:
@@ -205,6 +215,12 @@ def stored_document(connection: Connection, vault: Vault, name: str) -> Document
         )
     found: Document = json.loads(data)
     return found
+
+
+def current_with(session: Session, key: str) -> list[tuple[str, str]]:
+    """Return digest and reader of each current result that rests on `key`: the digest of a rule set or factor release, for instance."""
+    query = select(RestsOnRow.result, RestsOnRow.reader).where(col(RestsOnRow.key) == key)
+    return list(session.exec(query.order_by(col(RestsOnRow.result), col(RestsOnRow.reader))).all())
 
 
 def forget_results(connection: Connection, vault: Vault, leaf_hash: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,9 @@ from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, Re
 from exchange.errors import DamagedError, ErasedError
 from exchange.events import emit
 from exchange.evidence import Evidence
+from exchange.identity import ReleaseRow
 from exchange.intake.tables import StatementRow, SupersededRow
+from exchange.kinds import FACTOR_RELEASE
 from exchange.lease import release_lease, take_lease
 from exchange.report import Document
 from exchange.sharing import Sharing, day_of, granted_to
@@ -222,6 +224,12 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
         for _gone, target in session.exec(taken_back).all():
             for result, reader in _resting_on(session, target.leaf_hash, row.index, only):
                 _mark(session, result, reader, f"entry:{row.index}", at)
+            if target.vct == FACTOR_RELEASE.vct:
+                for result, reader in _made_with(session, {target.index}, row.index, only):
+                    _mark(session, result, reader, f"release-withdrawn:{row.index}", at)
+    if row.vct == FACTOR_RELEASE.vct:
+        for result, reader in _made_with(session, _releases_before(session, row), row.index, only):
+            _mark(session, result, reader, f"release-published:{row.index}", at)
     if row.product is None:
         return
     for result, reader in _resting_on(session, row.product, row.index, only):
@@ -230,6 +238,27 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
         else:
             session.merge(CandidateRow(result=result, reader=reader, index=row.index, leaf_hash=row.leaf_hash))
     session.flush()
+
+
+def _releases_before(session: Session, row: StatementRow) -> set[int]:
+    """The entries that stated earlier releases of the id of a reviewed one; what comes with the software is told apart by `_rules`."""
+    connection = session.connection()
+    own = _release_at(connection, row.index)
+    if not own.get("reviews"):
+        return set()
+    stated = select(ReleaseRow.index).where(col(ReleaseRow.vct) == row.vct, col(ReleaseRow.index) < row.index)
+    return {one for one in session.exec(stated).all() if _release_at(connection, one)["id"] == own["id"]}
+
+
+def _release_at(connection: Connection, index: int) -> Mapping[str, Any]:
+    """What an entry states of a release."""
+    return read_unverified(entry(connection, index).data.decode("ascii"), ()).open_claims
+
+
+def _made_with(session: Session, releases: Collection[int], index: int, only: str | None) -> list[tuple[str, str]]:
+    """Result and reader of what was made with the releases that these entries state, before the entry at `index`."""
+    digests = session.exec(select(ReleaseRow.digest).where(col(ReleaseRow.index).in_(releases))).all()
+    return [found for digest in digests for found in _resting_on(session, digest, index, only)]
 
 
 def _resting_on(session: Session, key: str, index: int, only: str | None) -> list[tuple[str, str]]:

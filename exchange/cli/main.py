@@ -11,6 +11,8 @@ import typer
 from exchange.cli.bom_commands import bom_app
 from exchange.cli.case_commands import case_app
 from exchange.cli.catalogue_commands import part_app, product_app
+from exchange.cli.certificate_commands import certificate_app
+from exchange.cli.factor_commands import factor_app
 from exchange.cli.footprint_commands import calculation_app
 from exchange.cli.grant_commands import grant_app
 from exchange.cli.options import ClientId, Data, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
@@ -54,6 +56,8 @@ app.add_typer(bom_app, name="bom")
 app.add_typer(case_app, name="case")
 footprint_app.add_typer(calculation_app)
 statement_app.add_typer(retraction_app)
+app.add_typer(factor_app, name="factor")
+app.add_typer(certificate_app, name="certificate")
 app.add_typer(org_app, name="org")
 
 Port = Annotated[

@@ -7,8 +7,8 @@ from sqlmodel import Session, col, select
 
 from exchange.errors import ConflictError, RightsError, StatementError
 from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
-from exchange.kinds import kind_of
-from signer import Citation, Statement, read_retraction
+from exchange.kinds import FACTOR_RELEASE, kind_of
+from signer import WITHDRAWAL, Citation, Statement, read_retraction
 
 
 def check_retraction(session: Session, statement: Statement) -> None:
@@ -19,11 +19,12 @@ def check_retraction(session: Session, statement: Statement) -> None:
     """
     retraction = read_retraction(statement)
     target = _own(session, statement, retraction.target, "target")
-    if kind_of(target.vct).record is None:
+    is_release = statement.vct == WITHDRAWAL.vct and target.vct == FACTOR_RELEASE.vct
+    if kind_of(target.vct).record is None and not is_release:
         raise StatementError(
             f"a {target.vct.split(':')[2]} isn't taken back",
             where="target",
-            remedy="supersede or withdraw statements about products; state the rest anew",
+            remedy="supersede or withdraw statements about products, withdraw factor releases; state the rest anew",
         )
     _check_counts(session, target, "target")
     if retraction.replacement is None:

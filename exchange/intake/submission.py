@@ -12,9 +12,10 @@ one that is refused: it costs the others nothing but time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
@@ -38,7 +39,7 @@ from exchange.intake.checking import (
 )
 from exchange.intake.retracting import check_retraction
 from exchange.intake.tables import StatementRow
-from exchange.intake.writing import Checked, Companion, components, write_rows
+from exchange.intake.writing import Checked, Companion, Take, components, write_rows
 from exchange.vault import Vault, erased_at
 from ledger import leaf_hash
 from ledger.store import Appended, GroupCommit, append, attempt, entry, head, snapshot
@@ -125,12 +126,14 @@ class Intake:
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
         attested: Attested = lambda _connection, _issuer, _record: None,
         clash: Clash = lambda _issuer, _place, _index: None,
+        takes: Mapping[str, Take] = MappingProxyType({}),
     ) -> None:
         self._engine = engine
         self._vault = vault
         self._disclosed = disclosed
         self._attested = attested
         self._clash = clash
+        self._takes = takes
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -260,7 +263,7 @@ class Intake:
             return self._commits.submit(
                 lambda connection: [
                     outcome
-                    for together in _runs(batch, _taken(connection, batch))
+                    for together in _runs(batch, _taken(connection, batch), self._takes.keys())
                     for outcome in self._append_run(connection, together)
                 ]
             )
@@ -304,11 +307,16 @@ class Intake:
                 return
             self._check_meanwhile(connection, placed.index, one)
             write_rows(connection, self._vault, [(placed.index, one)])
-            if one.companion is not None:
-                # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
-                with Session(connection, join_transaction_mode="create_savepoint") as session:
-                    one.companion(session, placed.index)
-                    session.commit()
+            take, companion = self._takes.get(statement.vct), one.companion
+            if take is None and companion is None:
+                return
+            # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
+            with Session(connection, join_transaction_mode="create_savepoint") as session:
+                if take is not None:
+                    take(session, replace(one.checked, index=placed.index))
+                if companion is not None:
+                    companion(session, placed.index)
+                session.commit()
 
         receipt = _receipt(append(connection, [leaf_bytes(statement.token)], under_lock)[0])
         if one.dry_run:
@@ -401,12 +409,15 @@ class _Admitted:
     keeps_none: bool
 
 
-def _runs(batch: Sequence[Checked], taken: set[tuple[str, str]]) -> Iterator[list[Checked]]:
-    """Cut a batch into what may be appended together, in order. `taken` are identities that are here; those of the batch join them."""
+def _runs(batch: Sequence[Checked], taken: set[tuple[str, str]], alone: Collection[str]) -> Iterator[list[Checked]]:
+    """Cut a batch into what may be appended together, in order; kinds in `alone` never are.
+
+    `taken` are identities that are here; those of the batch join them.
+    """
     run: list[Checked] = []
     for one in batch:
         identity = one.checked.statement.identity
-        if identity not in taken and _stands_alone(one):
+        if identity not in taken and one.checked.statement.vct not in alone and _stands_alone(one):
             run.append(one)
         else:
             if run:

@@ -21,6 +21,8 @@ from signer import KEY_EVENT, RETRACTIONS, read_key_event
 
 #: Writes rows of a domain's own in the transaction of a fresh entry, given its index.
 Companion = Callable[[Session, int], None]
+#: Takes a fresh entry of its kind into a domain's tables in the entry's transaction, or refuses it; `Entry.index` is its place.
+Take = Callable[[Session, Entry], None]
 
 # Built once: every statement asks them.
 _ADD_STATEMENT = sql.insert(StatementRow)

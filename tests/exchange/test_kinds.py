@@ -15,7 +15,7 @@ from bom_graph import ActivityData, FactorRelease, Record, RuleSet, load_release
 from bom_graph.factors import FactorRow
 from exchange.assembly import Demand, compute
 from exchange.errors import EvidenceError, StatementError
-from exchange.kinds import KINDS, Kind, Policy, Release, RoleGrant, kind_of, load_policy, policy_bytes
+from exchange.kinds import KINDS, Kind, Policy, ReviewedRelease, RoleGrant, kind_of, load_policy, policy_bytes
 from exchange.report import document
 from signer import KEY_EVENT, RETRACTIONS
 from tests.connectors.supply_chain import SupplyChain
@@ -184,9 +184,11 @@ def test_an_open_kind_s_page_names_its_claims_and_its_example_is_read() -> None:
     assert RoleGrant.model_validate(grant).roles == ("supplier",)
     assert documented("role-grant").keys() == RoleGrant.model_fields.keys()
     release, policy = examples("releases")
-    assert Release.model_validate(release).id == release["id"]
+    assert ReviewedRelease.model_validate(release).id == release["id"]
     assert Policy.read(json.dumps(policy).encode()).roles_by_kind
-    assert documented("releases").keys() == Release.model_fields.keys() | Policy.model_fields.keys() - {"digest"}
+    assert documented("releases").keys() == ReviewedRelease.model_fields.keys() | Policy.model_fields.keys() - {
+        "digest"
+    }
     for name, where in OPEN.items():
         assert f"urn:packtrace:{name}:1" in page(where)
 

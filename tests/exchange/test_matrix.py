@@ -5,6 +5,7 @@ Where it names something in its path, `Scene.values` has to say what of the make
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from bom_graph import release_bytes
 from exchange.access import MEMBER_SCOPES, SCOPES, MemberRole
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT
 from signer import join_presentation
@@ -126,6 +128,11 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     claimed = {"statement": join_presentation(twice.token, twice.disclosures)}
     refused = maker.admin.post("/api/v1/statements", json=claimed)
     assert refused.status_code == 409, refused.text
+    maintainer = exchange.member("factors", "factor_maintainer")
+    file = json.dumps(json.loads(release_bytes("everbatt-2023")) | {"version": "2", "proxies": []})
+    digest = hashlib.sha256(file.encode()).hexdigest()
+    body = {"file": file, "digest": digest, "organisation": maintainer.uri}
+    proposed = accepted(exchange.http.post("/api/v1/factor-proposals", json=body))
     exchange.publish()
     return {
         "index": str(receipt["index"]),
@@ -139,6 +146,7 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
         "identity": asked["id"],
         "grant": granted["id"],
         "part": mapped["id"],
+        "proposal": proposed["id"],
         "calculation": asked_for["id"],
         "case": refused.json()["detail"].rpartition(" ")[2],
         "path": "tile/entries/000.p/1",
@@ -221,7 +229,9 @@ def test_a_rival_gets_nothing_and_changes_nothing(scene: Scene, subtests: pytest
                 assert answer.status_code < 500, answer.text
                 assert SECRET not in answer.text
                 assert HIDDEN not in answer.text
-                if "{" in path:
+                # Proposed factor releases are for everybody on the exchange to look at.
+                is_public = method == "GET" and path.startswith("/api/v1/factor-proposals/")
+                if "{" in path and not is_public:
                     assert answer.status_code in {403, 404, 422}, answer.text
     for path in ("/", f"/results/{scene.values['digest']}", f"/entries/{scene.values['index']}"):
         assert HIDDEN not in scene.rival.admin.get(path).text

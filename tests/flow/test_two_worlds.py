@@ -114,7 +114,7 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
     known = {
         "index": [str(index) for index in range(one.exchange.size)],
         # Nobody asked for anything in these worlds, and nothing contradicts anything.
-        **{key: ["00000000-0000-7000-8000-000000000000"] for key in ("identity", "calculation", "case")},
+        **{key: ["00000000-0000-7000-8000-000000000000"] for key in ("identity", "calculation", "case", "proposal")},
         "leaf_hash": [one.stated["leaf_hash"], "00" * 32],
         "digest": [one.results["owner"], "00" * 32],
         "path": [

@@ -30,6 +30,7 @@ from bom_graph import (
     why_unreadable,
 )
 from exchange.errors import EvidenceError, StatementError
+from exchange.kinds.review import Review
 from signer import KEY_EVENT, RETRACTIONS, SUPERSESSION, WITHDRAWAL, Profile, Statement, read_retraction
 
 POLICY_FILE = "policy-1.json"
@@ -123,6 +124,20 @@ class Release(_Open):
     digest: Digest
 
 
+class CitedEntry(_Open):
+    """A citation in the open."""
+
+    origin: str = Field(min_length=1, max_length=500)
+    index: int = Field(ge=0, strict=True)
+    leaf_hash: Digest
+
+
+class ReviewedRelease(Release):
+    """A factor release with the reviews that it rests on; none of what came with the software."""
+
+    reviews: tuple[CitedEntry, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A statement kind: its profile for signing and verifying, and the model of its claims."""
@@ -157,10 +172,11 @@ LIFE_CYCLE_SCENARIO = _hidden("life-cycle-scenario", LifeCycleScenario)
 DELIVERY = _hidden("delivery", Delivery)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
+REVIEW = _hidden("review", Review)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 ERASURE = _open("erasure", Erasure)
 STATUS_SNAPSHOT = _open("status-snapshot", StatusSnapshot)
-FACTOR_RELEASE = _open("factor-release", Release)
+FACTOR_RELEASE = _open("factor-release", ReviewedRelease)
 RULE_SET_RELEASE = _open("rule-set-release", Release)
 POLICY_RELEASE = _open("policy-release", Release)
 KEY_EVENTS = Kind(profile=KEY_EVENT)
@@ -177,6 +193,7 @@ KINDS: Mapping[str, Kind] = {
         DELIVERY,
         PRODUCT_FOOTPRINT,
         CERTIFICATE_RETIREMENT,
+        REVIEW,
         ROLE_GRANT,
         ERASURE,
         STATUS_SNAPSHOT,

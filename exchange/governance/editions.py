@@ -1,0 +1,145 @@
+"""The closed loop: verified footprints give candidate industry averages, which may become rows of a proposed factor release.
+
+The mathematics is `bom_graph.averages`; here editions are kept, since an average that was shown once stays known for ever. What an
+edition was made of is hidden and never leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from bom_graph import (
+    Average,
+    AverageRules,
+    Edition,
+    GroupFootprint,
+    VerifiedFootprint,
+    candidate_average,
+    contributions_of,
+    dimension,
+)
+from exchange.access import Principal
+from exchange.database import begin
+from exchange.errors import ConflictError
+from exchange.governance.tables import EditionRow
+from exchange.vault import Vault
+from ledger.store import snapshot
+
+#: The verified footprints of a flow, region and year that count today: what a verification statement covers.
+Footprints = Callable[[str, str, int], Iterable[VerifiedFootprint]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEdition:
+    """An edition as everybody sees it; `row` is what a factor release may hold of it."""
+
+    flow: str
+    region: str
+    year: int
+    unit: str
+    value: str
+    made_on: str
+    rules: str
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """A row of a factor release file."""
+        return {
+            "id": f"average-{self.flow}-{self.region}-{self.year}",
+            "flow": self.flow,
+            "name": f"industry average of verified footprints: {self.flow}",
+            "geography": self.region,
+            "year": self.year,
+            "value": self.value,
+            "per": self.unit,
+            "family": "co2e_life_cycle",
+            "nature": "statistical",
+            "source_value": self.value,
+            "source_unit": f"kg CO2e/{self.unit}",
+            "source": f"average of {self.year}, made {self.made_on} under {self.rules}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Makes editions of industry averages, and lists them."""
+
+    engine: Engine
+    vault: Vault
+    rules: AverageRules
+    footprints: Footprints
+    clock: Callable[[], datetime]
+
+    def make(self, actor: Principal, flow: str, region: str, year: int, unit: str) -> ShownEdition | tuple[str, ...]:
+        """Make the edition of a flow, region and year, by the operator; return it, or why it is withheld.
+
+        One that was made before is found, whatever is verified by now. `unit`: what production is counted in. Raises RightsError,
+        UnitError, AverageError for a contribution that isn't above zero.
+        """
+        actor.require("operator")
+        dimension(unit, where="unit")
+        contributions = contributions_of(self.footprints(flow, region, year), flow=flow, region=region, year=year)
+        try:
+            with begin(self.engine) as connection, Session(connection) as session:
+                if (there := session.get(EditionRow, (flow, region, year))) is not None:
+                    return _shown(there)
+                today = self.clock().astimezone(UTC).date()
+                earlier = self._earlier(session, flow, region)
+                found = candidate_average(contributions, self.rules, year=year, made_on=today, earlier=earlier)
+                if found.value is None:
+                    return found.withheld
+                row = EditionRow(
+                    flow=flow,
+                    region=region,
+                    year=year,
+                    unit=unit,
+                    value=format(found.value, "f"),
+                    made_on=today,
+                    rules=f"{self.rules.id} {self.rules.version}",
+                    recorded_by=actor.name,
+                    contributions=self._hidden(found, flow, region, year),
+                )
+                session.add(row)
+                session.flush()
+                return _shown(row)
+        except IntegrityError:
+            raise ConflictError("it is being made by another", where="year", remedy="ask for it again") from None
+
+    def page(self, actor: Principal, flow: str | None = None, limit: int = 200) -> list[ShownEdition]:
+        """Return the editions (of one flow) by flow, region and year."""
+        actor.require("data:read")
+        query = select(EditionRow).order_by(col(EditionRow.flow), col(EditionRow.region), col(EditionRow.year))
+        if flow is not None:
+            query = query.where(col(EditionRow.flow) == flow)
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            return [_shown(row) for row in session.exec(query.limit(limit)).all()]
+
+    def _earlier(self, session: Session, flow: str, region: str) -> list[Edition]:
+        query = select(EditionRow).where(col(EditionRow.flow) == flow, col(EditionRow.region) == region)
+        found = []
+        for row in session.exec(query).all():
+            said = json.loads(self.vault.shown(bytes(row.contributions), *_place(row.flow, row.region, row.year)))
+            parts = tuple(GroupFootprint(group, Decimal(made), Decimal(value)) for group, made, value in said)
+            found.append(Edition(row.year, row.made_on, Decimal(row.value), parts))
+        return found
+
+    def _hidden(self, found: Average, flow: str, region: str, year: int) -> bytes:
+        said = [(one.group, str(one.production), str(one.footprint)) for one in found.contributions]
+        return self.vault.hide(json.dumps(said), *_place(flow, region, year))
+
+
+def _place(flow: str, region: str, year: int) -> tuple[str, str, str, str]:
+    return "exchange_average_edition", flow, region, str(year)
+
+
+def _shown(row: EditionRow) -> ShownEdition:
+    return ShownEdition(row.flow, row.region, row.year, row.unit, row.value, row.made_on.isoformat(), row.rules)

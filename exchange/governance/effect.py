@@ -1,0 +1,261 @@
+"""What a proposed factor release moves in the stored results: which use a changed row, and what they come to.
+
+Where only values of rows change, a result's contributions are linear in them, and the new figure is the old one moved by what they move:
+no statement is read. Where rows are added or removed, or say something else by now (validity, unit, place), another row may be taken, and
+the result is computed again by the same code that computed it. Both give the same figures where both apply; a test holds them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from bom_graph import (
+    BomGraphError,
+    FactorRelease,
+    compare_releases,
+    load_release,
+    release_ids,
+    stored,
+)
+from exchange.access import Principal
+from exchange.assembly import Demand, RefusedError
+from exchange.calculation import Calculation, current_with, stored_document
+from exchange.errors import ErasedError, RightsError
+from exchange.governance.proposals import FactorReleases
+from exchange.identity import Accounts
+from exchange.report import Document
+from exchange.sharing import Sharing
+from exchange.vault import Vault
+from ledger.store import snapshot
+
+#: Members of a row by which nothing is found or added up.
+_WORDS = frozenset(
+    {"value", "name", "source", "source_value", "source_unit", "address", "licence", "note", "uncertainty"}
+)
+_BATCH = 100
+#: Of fewer organisations than these, how far results move isn't told to others.
+_LEAST_READERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A result that uses changed rows: the headline before and after, in its `unit`; `after` is None where it is refused, and `why`."""
+
+    result: str
+    reader: str
+    product: str
+    rule_set: str
+    rows: tuple[str, ...]
+    before: str | None
+    after: str | None
+    unit: str
+    recalculated: bool
+    why: str | None = None
+
+    @property
+    def relative(self) -> float | None:
+        """By how much the headline moves, as a share of the old one."""
+        if self.before is None or self.after is None or float(self.before) == 0:
+            return None
+        return float(self.after) / float(self.before) - 1
+
+
+@dataclass
+class Tally:
+    """How far an effect is: results looked at of all, those that use a changed row, and in whose hands."""
+
+    total: int
+    done: int = 0
+    moved: int = 0
+    refused: int = 0
+    readers: set[str] = field(default_factory=set)
+    least: float = math.inf
+    most: float = -math.inf
+
+    def take(self, one: Moved) -> None:
+        """Count a result that moves."""
+        self.moved += 1
+        self.readers.add(one.reader)
+        self.refused += one.why is not None
+        if one.relative is not None:
+            self.least, self.most = min(self.least, one.relative), max(self.most, one.relative)
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Least and largest relative move; None where nothing moves, or so few organisations are concerned that it would tell whose."""
+        shown = len(self.readers) >= _LEAST_READERS and self.least <= self.most
+        return (self.least, self.most) if shown else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """From one release to another.
+
+    `touched`: rows that are gone or differ; `relative`: of those whose value alone does, by which share; `flows`: the flow of every row
+    that is known, by release and row; `new_flows`: those for which another row may be taken.
+    """
+
+    old: FactorRelease
+    new: FactorRelease
+    touched: frozenset[str]
+    relative: Mapping[str, float]
+    flows: Mapping[tuple[str, str], str]
+    new_flows: frozenset[str]
+
+    @classmethod
+    def between(cls, old: FactorRelease, new: FactorRelease) -> _Change:
+        """Return what changes from `old` to `new`."""
+        difference = compare_releases(old, new)
+        gone = {row.id for row in difference.removed}
+        relative, new_flows = {}, {row.flow for row in difference.added}
+        for one in difference.changed:
+            if not _WORDS.issuperset(one.members):
+                new_flows |= {one.old.flow, one.new.flow}
+            elif one.relative is not None:
+                relative[one.old.id] = one.relative
+        known = [*(one for one in map(load_release, release_ids()) if one.id != old.id), old]
+        flows = {(release.id, row.id): row.flow for release in known for row in release.rows}
+        touched = frozenset(gone | {one.old.id for one in difference.changed})
+        return cls(old, new, touched, relative, flows, frozenset(new_flows))
+
+    def needs_computing(self, found: Document, rows: Collection[str]) -> bool:
+        """Whether another row may be taken than those that a result uses, or its total is unknown; `rows`: those of it that are touched."""
+        if self.old.proxies != self.new.proxies or found["total"]["value"] is None:
+            return True
+        if any(row not in self.relative for row in rows):
+            return True
+        if not self.new_flows:
+            return False
+        # A gap may be filled by a row that is new, and a row that nobody here knows be of any flow.
+        factors = [part["factor"] for part in found["contributions"] if part.get("factor")]
+        taken = {self.flows.get((str(one.get("release")), str(one.get("row")))) for one in factors}
+        return bool(found["gaps"]) or None in taken or not self.new_flows.isdisjoint(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Tells what a proposal moves: to each organisation its own results, to everybody the counts."""
+
+    engine: Engine
+    vault: Vault
+    accounts: Accounts
+    sharing: Sharing
+    calculation: Calculation
+    releases: FactorReleases
+    step: int = _BATCH
+
+    def of(self, actor: Principal, proposal: str) -> Iterator[Moved | Tally]:
+        """Yield the actor's results that move, and now and then the tally; last of all the final one.
+
+        The results are the current ones that were made with the release that the proposal follows. NotFoundError for no proposal.
+        """
+        actor.require("data:read")
+        old, new = self.releases.pair(proposal)
+        if old is None:
+            yield Tally(0)
+            return
+        change = _Change.between(old, new)
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            found = current_with(session, old.digest)
+        tally = Tally(len(found))
+        mine: dict[str, bool] = {}
+        for start in range(0, len(found), self.step):
+            some = found[start : start + self.step]
+            for (result, reader), before in zip(some, self._documents(some), strict=True):
+                moved = None if before is None else self._moved(result, reader, before, change)
+                tally.done += 1
+                if moved is None:
+                    continue
+                tally.take(moved)
+                if reader not in mine:
+                    mine[reader] = self._speaks_for(actor, reader)
+                if mine[reader]:
+                    yield moved
+            yield replace(tally)
+        if not found:
+            yield tally
+
+    def _speaks_for(self, actor: Principal, reader: str) -> bool:
+        try:
+            self.accounts.check_speaks_for(actor, reader, "data:read")
+        except RightsError:
+            return False
+        return True
+
+    def _documents(self, some: Sequence[tuple[str, str]]) -> list[Document | None]:
+        """The documents of stored results, read in one transaction; None for what was erased."""
+        found: list[Document | None] = []
+        with snapshot(self.engine) as connection:
+            for result, _reader in some:
+                try:
+                    found.append(stored_document(connection, self.vault, result))
+                except ErasedError:
+                    found.append(None)
+        return found
+
+    def _moved(self, result: str, reader: str, before: Document, change: _Change) -> Moved | None:
+        parts = _parts(before, change)
+        rows = tuple(sorted({row for row, _kg in parts}))
+        if change.needs_computing(before, rows):
+            return self._recalculated(result, reader, before, change.new, rows)
+        if not rows:
+            return None
+        total, headline = float(before["total"]["value"]), before["headline"]["value"]
+        moved = total + math.fsum(kg * change.relative[row] for row, kg in parts)
+        after = None if headline is None else stored(float(headline) * moved / total if total else 0.0)
+        return _moved(result, reader, before, rows, after, recalculated=False)
+
+    def _recalculated(
+        self, result: str, reader: str, before: Document, new: FactorRelease, rows: tuple[str, ...]
+    ) -> Moved | None:
+        demand = Demand(before["demand"]["product"], before["demand"]["flow"])
+        evidence = self.sharing.evidence_for(reader)
+        try:
+            found = self.calculation.computed(evidence, demand, before["rule_set"]["id"], {new.id: new})
+        except (RefusedError, BomGraphError) as error:
+            return _moved(result, reader, before, rows, None, recalculated=True, why=str(error))
+        after = found["headline"]["value"]
+        if after == before["headline"]["value"] and not rows:
+            return None
+        return _moved(result, reader, before, rows, after, recalculated=True)
+
+
+def _parts(found: Document, change: _Change) -> list[tuple[str, float]]:
+    """The row and the kilograms of each contribution whose row is gone or differs."""
+    return [
+        (factor["row"], float(part["kg_co2e"]))
+        for part in found["contributions"]
+        if (factor := part.get("factor"))
+        and factor.get("release") == change.old.id
+        and factor.get("row") in change.touched
+    ]
+
+
+def _moved(
+    result: str,
+    reader: str,
+    before: Document,
+    rows: tuple[str, ...],
+    after: str | None,
+    *,
+    recalculated: bool,
+    why: str | None = None,
+) -> Moved:
+    headline = before["headline"]
+    return Moved(
+        result,
+        reader,
+        before["demand"]["product"],
+        before["rule_set"]["id"],
+        rows,
+        headline["value"],
+        after,
+        headline["unit"],
+        recalculated,
+        why,
+    )

@@ -1,0 +1,158 @@
+"""``packtrace factor`` and ``packtrace certificate`` against a served exchange: the commands of docs/governance.md, and the register."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bom_graph import release_bytes
+from exchange.cli.main import app
+from exchange.client import Client
+from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, REVIEW, Kind
+from exchange.server import Running, serving
+from exchange.settings import Settings
+from signer import KeyPair, issue, new_jti, proof_of_possession
+from signer.keystore import save_key
+from tests.flow.world import activity
+
+PAGES = Path(__file__).parents[2] / "docs"
+FACTORS, CELLS = "https://factors.example", "https://cells.example"
+EXPERTS = tuple(f"https://expert-{n}.example" for n in range(3))
+SECRET = "correct horse"
+
+
+@dataclass
+class Scene:
+    """A running exchange and organisations without accounts; the maintainer's key is a file."""
+
+    running: Running
+    folder: Path
+    client: Client
+    keys: dict[str, KeyPair]
+
+    def run(self, command: str, code: int = 0, *, proposal: str = "") -> Result:
+        for name, value in {"SERVER": self.running.address, "PROPOSAL": proposal}.items():
+            command = command.replace(f"${name}", value)
+        arguments = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
+        ran = CliRunner().invoke(app, arguments, env={"PACKTRACE_PASSPHRASE": SECRET})
+        assert ran.exit_code == code, ran.output
+        return ran
+
+    def state(self, issuer: str, kind: Kind, claims: dict[str, Any]) -> int:
+        now = datetime.now(UTC)
+        issued = issue(
+            self.keys[issuer],
+            kind.profile,
+            issuer=issuer,
+            audience=self.client.log()["origin"],
+            jti=new_jti(now, secrets.token_bytes),
+            issued_at=now,
+            claims=claims,
+            random=secrets.token_bytes,
+        )
+        return self.client.submit(issued.token, issued.disclosures).index
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with (
+        serving(Settings(data=tmp_path / "data", port=0)) as running,
+        Client(running.address, running.services.installation.token) as client,
+    ):
+        keys = {}
+        roles = {FACTORS: "factor_maintainer", CELLS: "supplier", **dict.fromkeys(EXPERTS, "expert")}
+        for uri, role in roles.items():
+            key = KeyPair.generate("ES256")
+            possession = proof_of_possession(key, client.log()["origin"], uri)
+            keys[uri] = key.with_certificate(client.enrol(uri, uri, key.csr(uri), possession, [role]).certificate)
+        save_key(tmp_path / "maintainer-key", keys[FACTORS], SECRET)
+        yield Scene(running, tmp_path, client, keys)
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page's console block."""
+    block = re.search(r"```console\n(.*?)```", (PAGES / page).read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    return [line.removeprefix("$ ") for line in block[1].splitlines()]
+
+
+def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scene) -> None:
+    product = f"{CELLS}/products/salt"
+    scene.state(CELLS, ACTIVITY_DATA, activity(product))
+    scene.client.footprint(product, "everbatt-2023-cradle-to-gate", CELLS)
+    found = json.loads(release_bytes("everbatt-2023")) | {"version": "2"}
+    for row in found["rows"]:
+        if row["id"] == "nickel-sulfate":
+            row["value"] = "9"
+    file = scene.folder / "release.json"
+    file.write_text(json.dumps(found))
+    propose, diff, effect, _review, show, publish, withdraw = commands("governance.md")
+    proposed = scene.run(propose.replace("release.json", str(file)))
+    proposal = proposed.output.split()[0]
+    assert (
+        "changed: nickel-sulfate: 7.56905866629409 -> 9 kg/kg (+18.91%); differing: value"
+        in scene.run(diff, proposal=proposal).output
+    )
+    moved = scene.run(effect, proposal=proposal).output
+    assert f"{product} (everbatt-2023-cradle-to-gate): " in moved
+    assert "1 of 1 results on this exchange use a changed row; yours are 1" in moved
+    assert "lacks 0 of 3 reviews that count" in scene.run(show, proposal=proposal).output
+    publish = publish.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
+    refused = scene.run(publish, 1, proposal=proposal)
+    assert "0 of 3 reviews that count" in refused.output
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    for expert in EXPERTS:
+        scene.state(expert, REVIEW, {"digest": digest, "outcome": "accepted", "conflicts": []})
+    assert scene.run(publish, proposal=proposal).output.startswith("entry ")
+    withdraw = withdraw.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
+    scene.run(withdraw, proposal=proposal)
+    shown = scene.run(show, proposal=proposal).output
+    assert ": the source erred" in shown
+    assert shown.count("; counts") == 3
+    (listed,) = json.loads(scene.run("packtrace factor list --server $SERVER --json").output)
+    assert (listed["state"], listed["reason"]) == ("withdrawn", "the source erred")
+
+
+def test_a_broken_file_is_refused_before_it_is_sent(scene: Scene) -> None:
+    file = scene.folder / "release.json"
+    file.write_bytes(b"{}")
+    refused = scene.run(f"packtrace factor propose {file} --server $SERVER", 1)
+    assert "the factor release can't be read" in refused.output
+
+
+def test_an_average_is_withheld_with_its_reason(scene: Scene) -> None:
+    withheld = scene.run("packtrace factor average nickel-sulfate CN 2024 --server $SERVER", 1)
+    assert withheld.output == "withheld: fewer than 5 corporate groups contribute\n"
+    assert scene.run("packtrace factor averages --server $SERVER").output == ""
+
+
+def test_certificates_are_listed_covered_and_digested(scene: Scene) -> None:
+    claims = {
+        "sub": f"{CELLS}/retirements/a",
+        "registry": "GEC",
+        "serials": [{"first": "GEC-000001", "last": "GEC-000003"}],
+        "energy": {"amount": "3", "unit": "MWh", "obtained": "measured"},
+        "month": "2026-01",
+        "generation": "wind",
+        "region": "CN-NM",
+        "site": {"name": "Plant 1", "country": "CN", "grid": "CN"},
+    }
+    index = scene.state(CELLS, CERTIFICATE_RETIREMENT, claims)
+    listed = scene.run("packtrace certificate list --server $SERVER").output
+    assert listed == f"entry {index}: counts; 3 MWh wind for Plant 1 2026-01; GEC GEC-000001 to GEC-000003\n"
+    uncovered = scene.run(f"packtrace certificate cover --organisation {CELLS} --server $SERVER", 1).output
+    assert "Plant 1 2026-01: 3 MWh retired, 0 MWh from the grid" in uncovered
+    assert "nothing was taken from the grid in that month" in uncovered
+    register = scene.run("packtrace certificate register --server $SERVER").output
+    assert re.fullmatch(rf"[0-9a-f]{{64}}  1 retirements count at size {index + 1}\n", register)
