@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ from exchange.governance import GovernedKinds, load_review_rules
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
-from exchange.sharing import day_of, disclosed_to
+from exchange.sharing import day_of, disclosed_to, paths_seen
 from exchange.trust import TrustFile
 from exchange.upgrading import encrypt_plain
 from exchange.vault import MASTER, MasterKeyRow, Vault, load_masters, make_master, open_vault, rotate
@@ -204,6 +204,7 @@ def make_intake(
         Background.shipped(),
         clock,
         max_waiting=max_waiting,
+        visible=partial(_visible, clock),
         disclosed=partial(_disclosed, vault, clock),
         attested=partial(check_attested, vault),
         clash=partial(open_claimed_twice, engine, vault, clock, random),
@@ -269,6 +270,12 @@ def _vault(
         if named is None:
             make_master(folder, secret)
     return open_vault(engine, partial(load_masters, folder, secret), random, now)
+
+
+def _visible(
+    clock: Callable[[], datetime], connection: Connection, reader: str, leaf_hashes: Sequence[str]
+) -> Mapping[str, frozenset[str]]:
+    return paths_seen(connection, reader, leaf_hashes, day_of(clock()))
 
 
 def _disclosed(

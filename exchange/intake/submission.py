@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, Executable, bindparam, sql
 from sqlmodel import Session, col
 
 from bom_graph import Background, BomGraphError, CertificateRetirement, ProductFootprint
+from exchange.access import covers
 from exchange.admission import Admission, citations
 from exchange.assembly import Annotation, annotate
 from exchange.errors import DamagedError, DoubleClaimError, JtiReusedError, StatementError
@@ -48,6 +49,8 @@ from signer import RETRACTIONS, Statement, leaf_bytes
 MAX_WAITING = 128
 
 
+#: Returns the claim paths that an organisation may see of each of these statements (leaf hashes), of which it may see any.
+Visible = Callable[[Connection, str, Sequence[str]], Mapping[str, frozenset[str]]]
 #: Returns the disclosures that an organisation may see of the statement with this leaf hash (hex).
 Disclosed = Callable[[Connection, str, str], Sequence[str]]
 #: Checks that a footprint says what the result that it names says, where it is a stored one of this issuer. StatementError.
@@ -58,9 +61,10 @@ Clash = Callable[[str, str, int], str | None]
 
 # Built once: every statement asks them.
 _NUMBER: Any = col(StatementRow.index).label("number")
-_BY_LEAVES: Executable = sql.select(_NUMBER, col(StatementRow.leaf_hash), col(StatementRow.withheld)).where(
-    col(StatementRow.leaf_hash).in_(bindparam("leaves", expanding=True))
-)
+_BY_LEAVES: Executable = sql.select(
+    _NUMBER, col(StatementRow.leaf_hash), col(StatementRow.withheld), col(StatementRow.product)
+).where(col(StatementRow.leaf_hash).in_(bindparam("leaves", expanding=True)))
+_QUERY = 500  # leaf hashes asked for at once, well below what either database takes as parameters
 _BY_LEAF_LOCKED: Executable = (
     sql.select(col(StatementRow.withheld))
     .where(col(StatementRow.leaf_hash) == bindparam("leaf"))
@@ -123,6 +127,7 @@ class Intake:
         clock: Callable[[], datetime],
         *,
         max_waiting: int = MAX_WAITING,
+        visible: Visible = lambda _connection, _reader, _leaf_hashes: {},
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
         attested: Attested = lambda _connection, _issuer, _record: None,
         clash: Clash = lambda _issuer, _place, _index: None,
@@ -130,6 +135,7 @@ class Intake:
     ) -> None:
         self._engine = engine
         self._vault = vault
+        self._visible = visible
         self._disclosed = disclosed
         self._attested = attested
         self._clash = clash
@@ -192,7 +198,7 @@ class Intake:
         """Look once, for all of them, at what is here and at the keys and roles that count."""
         leaves = {one.token: leaf_hash(one.token.encode("ascii", "replace")).hex() for one in submissions}
         with snapshot(self._engine) as connection:
-            rows = connection.execute(_BY_LEAVES, {"leaves": list(leaves.values())}).all()
+            rows = _rows_of(connection, list(leaves.values()))
             state = head(connection)
             admitted = {row.leaf_hash: self._admitted(connection, state.origin, row) for row in rows}
             admission, seen = self._admissions.current(connection)
@@ -349,14 +355,20 @@ class Intake:
             return
         with snapshot(self._engine) as connection:
             admission, _seen = self._admissions.current(connection)
+            leaves = sorted({citation.leaf_hash for _path, citation, _product in cited})
+            # Of an entry that isn't there, or is another, `check_all_cited` tells.
+            visible = self._visible(connection, checked.statement.issuer, leaves)
+            there = {row.leaf_hash: row for row in _rows_of(connection, leaves)}
             for path, citation, product in cited:
-                # Of an entry that isn't there, or is another, `check_all_cited` tells.
-                there = connection.execute(_BY_LEAVES, {"leaves": [citation.leaf_hash]}).one_or_none()
-                if there is None:
+                leaf = citation.leaf_hash
+                if leaf not in visible or leaf not in there:
                     continue
-                seen = self._disclosed(connection, checked.statement.issuer, citation.leaf_hash)
-                token = entry(connection, there.number).data.decode("ascii")
-                record = admission.reread(there.number, token, seen).record if seen else None
+                # Who may see its product is told by the row alone: a bill of materials has thousands of lines.
+                if covers(visible[leaf], "sub") and there[leaf].product == self._vault.blind(str(product)):
+                    continue
+                seen = self._disclosed(connection, checked.statement.issuer, leaf)
+                token = entry(connection, there[leaf].number).data.decode("ascii")
+                record = admission.reread(there[leaf].number, token, seen).record if seen else None
                 if record is not None and record.is_about_others_than(str(product)):
                     raise StatementError(
                         f"the cited entry {citation.index} is about another product",
@@ -443,6 +455,15 @@ def _taken(connection: Connection, batch: Sequence[Checked]) -> set[tuple[str, s
         return set()
     identities = [one.checked.statement.identity for one in batch]
     return {(row.issuer, row.jti) for row in connection.execute(_TAKEN, {"identities": identities})}
+
+
+def _rows_of(connection: Connection, leaves: Sequence[str]) -> list[Any]:
+    """Return the rows of those statements (leaf hashes) that are here."""
+    return [
+        row
+        for start in range(0, len(leaves), _QUERY)
+        for row in connection.execute(_BY_LEAVES, {"leaves": leaves[start : start + _QUERY]})
+    ]
 
 
 def _known(connection: Connection, statement: Statement) -> Receipt | None:

@@ -17,7 +17,7 @@ from exchange.access import Grant, Principal, visible_paths
 from exchange.errors import RightsError
 from exchange.identity import spoken_for
 from exchange.intake.tables import StatementRow
-from exchange.sharing.granted import day_of, grants_of
+from exchange.sharing.granted import MOST_AT_ONCE, day_of, grants_of
 from exchange.sharing.tables import AccessRow
 from ledger.store import snapshot
 from signer import new_jti
@@ -73,7 +73,7 @@ def log_access(
     if not others:
         return
     grants: dict[str, list[Grant]] = {}
-    for grant in grants_of(session, reader, day, leaf_hash=others[0] if len(others) == 1 else None):
+    for grant in grants_of(session, reader, day, leaf_hashes=others if len(others) <= MOST_AT_ONCE else None):
         grants.setdefault(grant.leaf_hash, []).append(grant)
     rows = []
     for leaf in others:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from exchange.access import Grant, Purpose
+from exchange.access import Grant, Purpose, visible_paths
 from exchange.intake.tables import StatementRow
 from exchange.sharing.tables import GrantRow
 
+MOST_AT_ONCE = 500
 _ABOUT = and_(
     col(GrantRow.product_key) == col(StatementRow.product),
     col(GrantRow.kind) == col(StatementRow.vct),
@@ -38,15 +40,18 @@ def granted_to(reader: str | Mapped[str], day: date) -> ColumnElement[bool]:
     return exists().where(col(GrantRow.reader) == reader, aimed, live(day)).correlate_except(GrantRow)
 
 
-def grants_of(session: Session, reader: str, day: date, *, leaf_hash: str | None = None) -> list[Grant]:
-    """Return the grants to `reader` that count on `day`, one for each statement that they open; with `leaf_hash` those of it alone."""
+def grants_of(session: Session, reader: str, day: date, *, leaf_hashes: Sequence[str] | None = None) -> list[Grant]:
+    """Return the grants to `reader` that count on `day`, one for each statement that they open; with `leaf_hashes` those of these alone.
+
+    Of at most MOST_AT_ONCE leaf hashes.
+    """
     columns = (col(GrantRow.owner), col(GrantRow.paths), col(GrantRow.purpose), col(GrantRow.valid_until))
     to_reader = (col(GrantRow.reader) == reader, live(day))
     by_statement = select(col(GrantRow.leaf_hash), *columns).where(*to_reader, col(GrantRow.leaf_hash).is_not(None))
     by_product = select(col(StatementRow.leaf_hash), *columns).join(StatementRow, _ABOUT).where(*to_reader)
-    if leaf_hash is not None:
-        by_statement = by_statement.where(col(GrantRow.leaf_hash) == leaf_hash)
-        by_product = by_product.where(col(StatementRow.leaf_hash) == leaf_hash)
+    if leaf_hashes is not None:
+        by_statement = by_statement.where(col(GrantRow.leaf_hash).in_(leaf_hashes))
+        by_product = by_product.where(col(StatementRow.leaf_hash).in_(leaf_hashes))
     # Columns, not rows: a pack's reader has a grant for each of thousands of lines.
     connection = session.connection()
     return [
@@ -54,3 +59,22 @@ def grants_of(session: Session, reader: str, day: date, *, leaf_hash: str | None
         for query in (by_statement, by_product)
         for leaf, owner, paths, purpose, until in connection.execute(query)
     ]
+
+
+def paths_seen(
+    connection: Connection, reader: str, leaf_hashes: Sequence[str], day: date
+) -> Mapping[str, frozenset[str]]:
+    """Return the claim paths of each of these statements that `reader` may see on `day`; those of which it sees nothing are left out."""
+    found: dict[str, frozenset[str]] = {}
+    for start in range(0, len(leaf_hashes), MOST_AT_ONCE):
+        some = leaf_hashes[start : start + MOST_AT_ONCE]
+        issued = select(col(StatementRow.leaf_hash), col(StatementRow.issuer)).where(
+            col(StatementRow.leaf_hash).in_(some)
+        )
+        grants: dict[str, list[Grant]] = {}
+        for grant in grants_of(Session(connection), reader, day, leaf_hashes=some):
+            grants.setdefault(grant.leaf_hash, []).append(grant)
+        for leaf, issuer in connection.execute(issued):
+            if paths := visible_paths(reader, issuer, leaf, grants.get(leaf, ()), day):
+                found[leaf] = paths
+    return found

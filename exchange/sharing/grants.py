@@ -307,10 +307,10 @@ class Grants:
         day, leaf = day_of(self.clock()), row.leaf_hash
         token = entry(connection, row.index).data.decode("ascii")
         claims = claims_by_path(token, held_disclosures(connection, self.vault, leaf))
-        granted = grants_of(session, terms.reader, day, leaf_hash=leaf)
+        granted = grants_of(session, terms.reader, day, leaf_hashes=[leaf])
         had = visible_paths(terms.reader, row.issuer, leaf, granted, day)
         if grantor != terms.owner:
-            own = visible_paths(grantor, row.issuer, leaf, grants_of(session, grantor, day, leaf_hash=leaf), day)
+            own = visible_paths(grantor, row.issuer, leaf, grants_of(session, grantor, day, leaf_hashes=[leaf]), day)
             claims, had = {path: value for path, value in claims.items() if covers(own, path)}, frozenset()
         lists = kind_of(row.vct).profile.lists
         seen = seen_of(claims, lists, opened(terms.paths, terms.purpose), had)

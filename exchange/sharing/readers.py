@@ -149,5 +149,5 @@ def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: s
     row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
     if row is None:
         raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-    paths = visible_paths(reader, row.issuer, leaf_hash, grants_of(session, reader, day, leaf_hash=leaf_hash), day)
+    paths = visible_paths(reader, row.issuer, leaf_hash, grants_of(session, reader, day, leaf_hashes=[leaf_hash]), day)
     return disclosed_at(connection, vault, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
