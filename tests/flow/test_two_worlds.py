@@ -27,6 +27,7 @@ import pytest
 from sqlmodel import Session, select
 
 from exchange.calculation.tables import ResultRow
+from exchange.events import EventRow
 from exchange.kinds import ACTIVITY_DATA
 from exchange.sharing import AccessRow, GrantRow
 from ledger.store import entries, snapshot
@@ -54,6 +55,7 @@ class World:
 def world(folder: Path, owner: Member, amount: str, note: str) -> World:
     """Open the copy in `folder`, and let happen what differs in the amount of a line and in a note."""
     exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}")
+    exchange.clock.advance(1)  # events of one moment stand in the order of their random ids
     before = exchange.size
     lines = [
         line(id="one", name="salt", flow="nickel-sulfate", composition={"formula": "NiSO4"}),
@@ -166,6 +168,7 @@ def row_ids(exchange: Exchange) -> set[str]:
         return {
             *session.exec(select(GrantRow.id)).all(),
             *session.exec(select(AccessRow.id)).all(),
+            *session.exec(select(EventRow.id)).all(),
             *session.exec(select(ResultRow.digest)).all(),
         }
 
