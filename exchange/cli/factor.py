@@ -100,7 +100,7 @@ def run_effect(to: Connection, proposal: str) -> int:
         if tally["relative"] is not None:
             between = ", by {:+.2%} to {:+.2%}".format(*map(float, tally["relative"]))
         say(
-            f"{tally['moved']} of {tally['total']} results on this exchange use a changed row{between}; yours are {len(moved)}"
+            f"{tally['moved']} of {tally['total']} results that were looked at use a changed row{between}; yours are {len(moved)}"
         )
         return DONE
 

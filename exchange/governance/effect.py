@@ -139,7 +139,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Tells what a proposal moves: to each organisation its own results, to everybody the counts."""
+    """Tells what a proposal moves: to each organisation its own results, to insiders the counts of all."""
 
     engine: Engine
     vault: Vault
@@ -152,18 +152,20 @@ class Effects:
     def of(self, actor: Principal, proposal: str) -> Iterator[Moved | Tally]:
         """Yield the actor's results that move, and now and then the tally; last of all the final one.
 
-        The results are the current ones that were made with the release that the proposal follows. NotFoundError for no proposal.
+        The results are the current ones that were made with the release that the proposal follows: of everybody for insiders, who are told
+        counts of others' alone; for the rest their own. NotFoundError for no proposal.
         """
-        actor.require("data:read")
+        is_inside = self.releases.is_inside(actor, proposal)
         old, new = self.releases.pair(proposal)
-        if old is None:
-            yield Tally(0)
+        found = [] if old is None else self._made_with(old)
+        mine = {reader for reader in {reader for _, reader in found} if self._speaks_for(actor, reader)}
+        if not is_inside:
+            found = [(result, reader) for result, reader in found if reader in mine]
+        tally = Tally(len(found))
+        if old is None or not found:
+            yield tally
             return
         change = _Change.between(old, new)
-        with snapshot(self.engine) as connection, Session(connection) as session:
-            found = current_with(session, old.digest)
-        tally = Tally(len(found))
-        mine: dict[str, bool] = {}
         for start in range(0, len(found), self.step):
             some = found[start : start + self.step]
             for (result, reader), before in zip(some, self._documents(some), strict=True):
@@ -172,13 +174,13 @@ class Effects:
                 if moved is None:
                     continue
                 tally.take(moved)
-                if reader not in mine:
-                    mine[reader] = self._speaks_for(actor, reader)
-                if mine[reader]:
+                if reader in mine:
                     yield moved
             yield replace(tally)
-        if not found:
-            yield tally
+
+    def _made_with(self, release: FactorRelease) -> list[tuple[str, str]]:
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            return current_with(session, release.digest)
 
     def _speaks_for(self, actor: Principal, reader: str) -> bool:
         try:

@@ -185,9 +185,18 @@ class FactorReleases:
         with snapshot(self.engine) as connection, Session(connection) as session:
             row = _found(session, proposal)
             found = standing_of(session, self.vault, row, self.rules)
-            roles = roles_today(session, actor.organisation, self.clock())
-            inside = "operator" in actor.scopes or actor.organisation == row.proposer or not _INSIDERS.isdisjoint(roles)
-            return Shown(self._seen(row), found, self._reviews(session, row, found) if inside else None)
+            reviews = self._reviews(session, row, found) if self._is_inside(session, actor, row) else None
+            return Shown(self._seen(row), found, reviews)
+
+    def is_inside(self, actor: Principal, proposal: str) -> bool:
+        """Whether the actor proposes, judges or oversees a proposal: the proposer, experts, authorities, the operator."""
+        actor.require("data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            return self._is_inside(session, actor, _found(session, proposal))
+
+    def _is_inside(self, session: Session, actor: Principal, row: ProposalRow) -> bool:
+        roles = roles_today(session, actor.organisation, self.clock())
+        return "operator" in actor.scopes or actor.organisation == row.proposer or not _INSIDERS.isdisjoint(roles)
 
     def publication(self, actor: Principal, proposal: str) -> dict[str, Any]:
         """Return the claims by whose signature the proposer publishes. ConflictError naming what is missing."""

@@ -106,7 +106,7 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
     )
     moved = scene.run(effect, proposal=proposal).output
     assert f"{product} (everbatt-2023-cradle-to-gate): " in moved
-    assert "1 of 1 results on this exchange use a changed row; yours are 1" in moved
+    assert "1 of 1 results that were looked at use a changed row; yours are 1" in moved
     assert "lacks 0 of 3 reviews that count" in scene.run(show, proposal=proposal).output
     publish = publish.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
     refused = scene.run(publish, 1, proposal=proposal)

@@ -418,17 +418,20 @@ def test_a_row_that_was_added_is_taken_where_it_fits_better(panel: Panel) -> Non
     assert float(moved["relative"]) == pytest.approx(1.0)
 
 
-def test_others_learn_counts_alone(panel: Panel) -> None:
+def test_others_learn_counts_alone_and_only_who_judges_it(panel: Panel) -> None:
     """How far results move is told once five organisations are concerned, and never whose."""
+    expert = Company.join(panel.exchange, "judging", roles=["expert"])
     rival = Company.join(panel.exchange, "rival")
     proposal = panel.proposed()
     for count in range(1, 7):
         _maker, result = panel.result(f"maker-{count}")
-        answer = rival.admin.get(f"/api/v1/factor-proposals/{proposal['id']}/effect")
+        answer = expert.admin.get(f"/api/v1/factor-proposals/{proposal['id']}/effect")
         assert result["digest"] not in answer.text
         (tally,) = [json.loads(one) for one in answer.text.splitlines()]
         assert tally["moved"] == count
         assert (tally["relative"] is None) == (count < 5)
+    nothing = {"done": 0, "total": 0, "moved": 0, "refused": 0, "relative": None}
+    assert panel.effect(proposal, rival.admin) == [nothing], "no more than its own"
 
 
 def test_the_effect_tells_how_far_it_is(panel: Panel) -> None:

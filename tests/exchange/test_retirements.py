@@ -33,8 +33,8 @@ def retired(member: Member, name: str = "a", first: int = 1, last: int = 1, **ch
 
 def metered(member: Member, mwh: str, month: str = MONTH, name: str = "salt", supply: str = "grid") -> dict[str, Any]:
     """Activity data of a month with so much electricity."""
-    kind = {"geography": "CN"} if supply == "grid" else {"generation": "solar"}
-    power = {"amount": mwh, "unit": "MWh", "obtained": "measured", "supply": supply, **kind}
+    kind = {} if supply == "grid" else {"generation": "solar"}
+    power = {"amount": mwh, "unit": "MWh", "obtained": "measured", "supply": supply, "geography": "CN", **kind}
     period = {"start": f"{month}-01", "end": f"{month}-28"}
     return activity(member.product(name), period=period, electricity=[power])
 
