@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import ClientId, Data, Json, Organisation, Passphrase, SecretFile, Server
+from exchange.cli.options import ClientId, Data, Email, Json, Organisation, Passphrase, SecretFile, Server
 
 org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
-
-Email = Annotated[str | None, typer.Option(help="Log in as the member with this address; the password is asked.")]
 
 
 @org_app.command("register")
