@@ -32,6 +32,7 @@ from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
+from exchange.filing import Stored, Taking, load_duty
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
@@ -135,6 +136,7 @@ def open_installation(
             disclosed=partial(_disclosed, vault, clock),
             attested=partial(check_attested, vault),
             clash=partial(open_claimed_twice, engine, vault, clock, random),
+            takes=Taking(Stored(vault, admissions), load_duty(), clock).takes(),
         )
         operator = Operator(
             OPERATOR_URI, keys.operator, keys.authority, origin, intake, admissions, engine, clock, random

@@ -16,6 +16,7 @@ from exchange.calculation.tables import (
 )
 from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow
+from exchange.filing.tables import FilingRow, FilingStepRow, ModelRow, PublicationRow, RemarkRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -53,6 +54,8 @@ __all__ = [
     "EventRow",
     "ExportRecordRow",
     "ExportRow",
+    "FilingRow",
+    "FilingStepRow",
     "GrantRow",
     "HoldRow",
     "IdentifierRow",
@@ -62,13 +65,16 @@ __all__ = [
     "LeaseRow",
     "MasterKeyRow",
     "MemberRow",
+    "ModelRow",
     "OrganisationRow",
     "PartRow",
     "PlainRow",
     "ProductLinkRow",
     "ProductRow",
+    "PublicationRow",
     "RegistrationRow",
     "ReleaseRow",
+    "RemarkRow",
     "RequestRow",
     "RestsOnRow",
     "ResultInputRow",

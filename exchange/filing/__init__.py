@@ -17,6 +17,9 @@ from exchange.filing.chain import (
 from exchange.filing.duty import DUTY, FILED, Coverage, Duty, DutyRules, Model, coverage, duty_of, load_duty
 from exchange.filing.reconciling import Compared, open_differences, reconcile
 from exchange.filing.steps import advance, compare_with, next_steps, remark_id, step_of
+from exchange.filing.stored import Stored
+from exchange.filing.tables import FilingRow, FilingStepRow, ModelRow, PublicationRow, RemarkRow
+from exchange.filing.taking import Taking, forget_models
 
 __all__ = [
     "DUTY",
@@ -31,17 +34,25 @@ __all__ = [
     "DutyRules",
     "Facts",
     "Filing",
+    "FilingRow",
+    "FilingStepRow",
     "Link",
     "Model",
     "ModelFacts",
+    "ModelRow",
+    "PublicationRow",
+    "RemarkRow",
     "ResultFacts",
     "Signed",
     "State",
     "Step",
+    "Stored",
+    "Taking",
     "advance",
     "compare_with",
     "coverage",
     "duty_of",
+    "forget_models",
     "load_duty",
     "next_steps",
     "open_differences",

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, bindparam, sql
@@ -50,6 +51,8 @@ _QUERY = 500  # products asked for at once, well below what either database take
 
 #: Writes rows of a domain's own in the transaction of a fresh entry, given its index.
 Companion = Callable[[Session, int], None]
+#: Takes a fresh entry of its kind into a domain's tables in the entry's transaction, or refuses it; `Entry.index` is its place.
+Take = Callable[[Session, Entry], None]
 #: Returns the disclosures that an organisation may see of the statement with this leaf hash (hex).
 Disclosed = Callable[[Connection, str, str], Sequence[str]]
 #: Checks that a footprint says what the result that it names says, where it is a stored one of this issuer. StatementError.
@@ -124,12 +127,14 @@ class Intake:
         disclosed: Disclosed = lambda _connection, _reader, _leaf_hash: (),
         attested: Attested = lambda _connection, _issuer, _record: None,
         clash: Clash = lambda _issuer, _place, _index: None,
+        takes: Mapping[str, Take] = MappingProxyType({}),
     ) -> None:
         self._engine = engine
         self._vault = vault
         self._disclosed = disclosed
         self._attested = attested
         self._clash = clash
+        self._takes = takes
         self.max_waiting = max_waiting
         self._commits = GroupCommit(engine, capacity=max_waiting)
         self._admissions = admissions
@@ -220,6 +225,10 @@ class Intake:
             if not appended[0].existed:
                 self._check_meanwhile(connection, appended[0].index, submission)
                 self._write_rows(connection, appended[0].index, submission)
+                if (take := self._takes.get(statement.vct)) is not None:
+                    with Session(connection, join_transaction_mode="create_savepoint") as session:
+                        take(session, replace(submission.checked, index=appended[0].index))
+                        session.commit()
                 if submission.companion is not None:
                     # A session of its own savepoint: another kind would, where a flush fails, undo also what others wrote.
                     with Session(connection, join_transaction_mode="create_savepoint") as session:
