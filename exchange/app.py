@@ -30,6 +30,7 @@ from exchange.api import (
     calculations_router,
     cases_router,
     events_router,
+    filings_router,
     identity_router,
     install_problems,
     keep_session,
@@ -67,7 +68,7 @@ _PUBLIC = frozenset(
         "/api/v1/members",
     }
 )
-_PUBLIC_BELOW = ("/static/", "/ledger/")
+_PUBLIC_BELOW = ("/static/", "/ledger/", "/public/", "/api/v1/public/")
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 #: In no path of ours. The router would overlook a line break at the end: its `$` matches before one.
@@ -130,6 +131,7 @@ def create_app(services: Services, *, checkpoint_seconds: float, public_address:
     app.include_router(events_router)
     app.include_router(requests_router)
     app.include_router(sharing_router)
+    app.include_router(filings_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

@@ -15,6 +15,7 @@ from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Erasures
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Subscriptions
+from exchange.filing import Authority, Filings, Publications, Stored, load_duty
 from exchange.identity import Accounts, ApiClients, Directory, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Publisher
@@ -50,6 +51,9 @@ class Services:
     balances: Balances
     watch: Watch
     exporter: Exporter
+    filings: Filings
+    authority: Authority
+    publications: Publications
     erasures: Erasures
     witnesses: Witnesses
     publisher: Publisher
@@ -104,6 +108,9 @@ def wire(
     admissions = installation.operator.admissions
     balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
     exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
+    stored = Stored(vault, installation.operator.admissions)
+    filings = Filings(engine, stored, load_duty(), accounts, sharing, clock, random)
+    publications = Publications(engine, filings, load_duty(), installation.operator, clock, random)
     erasures = Erasures(engine, vault, accounts, installation.operator, clock)
     policy = load_policy(witness_policy, *installation.note_signer.log_keys)
     witnesses = Witnesses(engine, policy, seconds=witness_seconds, clock=clock)
@@ -142,6 +149,9 @@ def wire(
         balances,
         watch,
         exporter,
+        filings,
+        Authority(filings),
+        publications,
         erasures,
         witnesses,
         publisher,

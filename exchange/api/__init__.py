@@ -3,6 +3,7 @@
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
 from exchange.api.events import events_router
+from exchange.api.filings import filings_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
 from exchange.api.problems import install_problems
@@ -21,6 +22,7 @@ __all__ = [
     "calculations_router",
     "cases_router",
     "events_router",
+    "filings_router",
     "identity_router",
     "install_problems",
     "keep_session",

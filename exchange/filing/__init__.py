@@ -1,5 +1,6 @@
 """Filing: who is obliged, how far it has come, and the steps from registration to review, each a signed statement."""
 
+from exchange.filing.authority import Authority, summary_text
 from exchange.filing.chain import (
     HELD,
     ORDER,
@@ -15,6 +16,8 @@ from exchange.filing.chain import (
     Step,
 )
 from exchange.filing.duty import DUTY, FILED, Coverage, Duty, DutyRules, Model, coverage, duty_of, load_duty
+from exchange.filing.publishing import LIFE, STATUS, STATUS_LIST, Publications
+from exchange.filing.reading import Filings
 from exchange.filing.reconciling import Compared, open_differences, reconcile
 from exchange.filing.steps import advance, compare_with, next_steps, remark_id, step_of
 from exchange.filing.stored import Stored
@@ -25,8 +28,12 @@ __all__ = [
     "DUTY",
     "FILED",
     "HELD",
+    "LIFE",
     "ORDER",
+    "STATUS",
+    "STATUS_LIST",
     "STEPS",
+    "Authority",
     "Compared",
     "Coverage",
     "DataFacts",
@@ -36,11 +43,13 @@ __all__ = [
     "Filing",
     "FilingRow",
     "FilingStepRow",
+    "Filings",
     "Link",
     "Model",
     "ModelFacts",
     "ModelRow",
     "PublicationRow",
+    "Publications",
     "RemarkRow",
     "ResultFacts",
     "Signed",
@@ -59,4 +68,5 @@ __all__ = [
     "reconcile",
     "remark_id",
     "step_of",
+    "summary_text",
 ]

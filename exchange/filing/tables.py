@@ -99,7 +99,7 @@ class ModelRow(SQLModel, table=True):
 
 
 class PublicationRow(SQLModel, table=True):
-    """A model's status is public from `published_at` until `withdrawn_at`; the id is in its address."""
+    """A model's status is public from `published_at` until `withdrawn_at`, with its figure where `figure`; the id is in its address."""
 
     __tablename__ = "exchange_publication"
     __table_args__ = (
@@ -109,6 +109,7 @@ class PublicationRow(SQLModel, table=True):
     id: str = Field(max_length=36, primary_key=True)
     filing: str = Field(max_length=36)
     owner: str = Field(max_length=512)
+    figure: bool = False
     published_by: str = Field(max_length=600)
     published_at: datetime = Field(sa_type=UtcTime)
     withdrawn_by: str | None = Field(default=None, max_length=600)

@@ -144,7 +144,7 @@ class Parties(RuleBasedStateMachine):
                 needed.append(step)
                 if after == reached:
                     break
-            at = {link.step: link.index for link in links}
+            at: dict[str, int] = {link.step: link.index for link in links}
             assert all(step in at for step in needed), (filing.state, sorted(at))
             rests_on = [at[step] for step in needed]
             assert rests_on == sorted(rests_on), (filing.state, at)
@@ -581,7 +581,7 @@ def test_a_gap_that_is_stated_stands_for_data_and_for_a_late_calibration() -> No
     _kind, plan = office.claims("plan")
     late = [{**plan["figures"][0], "calibration_due": "2025-06-30"}, plan["figures"][1]]
     office.take("plan", FILER, figures=late)
-    data = [
+    data: list[dict[str, Any]] = [
         {"id": "d1", "figure": "power", "citation": citation(1, METER)},
         {"id": "d2", "figure": "cells", "gap": "counted by hand in May"},
     ]

@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("filing", sa.String(length=36), nullable=False),
         sa.Column("owner", sa.String(length=512), nullable=False),
+        sa.Column("figure", sa.Boolean(), nullable=False),
         sa.Column("published_by", sa.String(length=600), nullable=False),
         sa.Column("published_at", _TIME, nullable=False),
         sa.Column("withdrawn_by", sa.String(length=600), nullable=True),
