@@ -13,14 +13,14 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_release, load_rule_set
-from exchange.calculation.tables import ResultRow
+from exchange.calculation.tables import ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
 from exchange.filing.hidden import model_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.tables import FilingRow, FilingStepRow
 from exchange.intake import Admissions
-from exchange.intake.tables import StatementRow
+from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import ACTIVITY_DATA
 from exchange.kinds.filing import PlanFigure, QualityPlan
 from exchange.report import Document
@@ -94,7 +94,8 @@ class Stored:
 
     def counts(self, session: Session, row: StatementRow) -> bool:
         """Whether a statement was neither erased nor taken back."""
-        return erased_at(session.connection(), row.leaf_hash) is None
+        taken_back = session.get(SupersededRow, row.index) is not None
+        return not taken_back and erased_at(session.connection(), row.leaf_hash) is None
 
     def cited(self, session: Session, citation: Citation) -> StatementRow | None:
         """Return the row of a cited entry of this log."""
@@ -136,7 +137,7 @@ class Stored:
 
     def result(self, session: Session, digest: str, filer: str) -> ResultFacts | None:
         """Return what steps ask of a stored result; None where there is none (any more)."""
-        row, found = session.get(ResultRow, digest), self.document(session.connection(), digest)
+        row, found = session.get(ResultRow, (digest, filer)), self.document(session.connection(), digest)
         if row is None or found is None:
             return None
         leaves = [one["leaf_hash"] for one in found["inputs"]]
@@ -153,7 +154,7 @@ class Stored:
             lines=lines,
             inputs=frozenset(leaves),
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
-            stale=tuple(_outdated(found)),
+            stale=(*self._taken_back(session, found), *self._marked(session, digest, row.reader), *_outdated(found)),
         )
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
@@ -166,6 +167,20 @@ class Stored:
             )
             found.extend(session.exec(query).all())
         return found
+
+    def _taken_back(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which inputs of a result count no more, by the entries that took them back."""
+        indices = [one["index"] for one in found["inputs"]]
+        for start in range(0, len(indices), _QUERY):
+            query = select(SupersededRow).where(col(SupersededRow.index).in_(indices[start : start + _QUERY]))
+            for row in session.exec(query.order_by(col(SupersededRow.index))).all():
+                yield f"entry {row.index} was taken back by entry {row.by}"
+
+    def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
+        """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""
+        query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
+        for cause in session.exec(query.order_by(col(StaleRow.cause))).all():
+            yield f"{cause.replace(':', ' ')} is newer than what it was made from"
 
 
 def _outdated(found: Document) -> Iterator[str]:

@@ -341,7 +341,8 @@ class Intake:
     def _write_rows(self, connection: Connection, index: int, submission: _Submission) -> None:
         checked = submission.checked
         statement, record = checked.statement, checked.record
-        product = record.sub if record is not None and isinstance(record.sub, str) else None
+        # What speaks of another's product, as a step of a filing does, is no statement about it that results could rest on.
+        product = record.sub if record is not None and isinstance(record.sub, str) and record.products else None
         row = {
             "index": index,
             "leaf_hash": checked.leaf_hash,

@@ -120,6 +120,7 @@ class Desk:
     authority: Company
     id: str = ""
     digest: str = ""
+    computed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def maker(self) -> Company:
@@ -145,7 +146,8 @@ class Desk:
         said = {"function": "metering_engineer", "frequency": "monthly", "gap_treatment": "same month of last year"}
         metered = {"meter": "EM-7", "calibrated": "2024-06-01", "calibration_due": "2026-06-01"}
         if step == "calculate":
-            self.digest = self.pack.result()["digest"]
+            answer = self.pack.result()
+            self.digest, self.computed = answer["digest"], answer["result"]
         rest: dict[str, dict[str, Any]] = {
             "plan": {
                 "period": PERIOD,
@@ -171,7 +173,7 @@ class Desk:
             "amend": {"trigger": "data_corrected", "reason": "the meter was read again"},
         }
         if step == "platform":
-            found = self.maker.admin.get(f"/api/v1/results/{self.digest}").json()
+            found = self.computed
             lines = {one["id"]: one["value"] for one in found["stages"]} | {"total": found["headline"]["value"]}
             return {
                 "platform": "designated platform",

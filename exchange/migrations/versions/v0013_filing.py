@@ -6,7 +6,7 @@ from alembic import op
 import exchange.database
 
 revision = "0013_filing"
-down_revision = "0009_requests"
+down_revision = "0011_cases"
 
 _TIME = exchange.database.UtcTime(length=32)
 _INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
