@@ -22,6 +22,7 @@ from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
 from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company, application, browser
+from tests.flow.filing import Desk, Pack, model_claims, stated
 from tests.flow.world import Clock, Exchange, activity
 
 #: In everything of the maker's that a rival may not see.
@@ -59,7 +60,8 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("matrix")
     exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}", clock=WallClock())
-    maker, rival = Company.join(exchange, "maker"), Company.join(exchange, "rival")
+    maker = Company.join(exchange, "maker", roles=["supplier", "pack_maker"])
+    rival = Company.join(exchange, "rival")
     values = possessions(exchange, maker)
     document = exchange.http.get("/api/v1/openapi.json").json()
     operations = [
@@ -126,8 +128,14 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     claimed = {"statement": join_presentation(twice.token, twice.disclosures)}
     refused = maker.admin.post("/api/v1/statements", json=claimed)
     assert refused.status_code == 409, refused.text
+    pack = Pack(maker, HIDDEN)
+    stated(maker, "battery-model", model_claims(pack.product))
+    desk = Desk(pack, maker, maker).reach("registered")
+    publication = accepted(maker.admin.put(f"/api/v1/filings/{desk.id}/publication", json={}))
     exchange.publish()
     return {
+        "filing": desk.id,
+        "publication": publication["publication"],
         "index": str(receipt["index"]),
         "leaf_hash": receipt["leaf_hash"],
         "digest": result["digest"],

@@ -280,7 +280,10 @@ class Play:
                     yield f"evidence {name}", archive.read(name)
         known = {
             "index": [str(self.exchange.size - 1 - number) for number in range(len(self.model.stated))] or ["0"],
-            **{key: ["00000000-0000-7000-8000-000000000000"] for key in ("identity", "calculation", "case")},
+            **{
+                key: ["00000000-0000-7000-8000-000000000000"]
+                for key in ("identity", "calculation", "case", "filing", "publication")
+            },
             "leaf_hash": [one.leaf_hash for one in self.model.stated] or ["00" * 32],
             "digest": made or ["00" * 32],
             "path": ["checkpoint"],
