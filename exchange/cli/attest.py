@@ -63,10 +63,10 @@ def run(order: Order) -> int:
             read_form(read_up_to(form, MAX_FORM_BYTES), form.name), kind=order.kind, random=secrets.token_bytes
         )
         signer = open_signer(address, lambda: passphrase(order.passphrase_fd))
-        issuer = _issuer(signer, address)
+        issuer = issuer_of(signer, address)
         attestation.check_issuer(draft, issuer)
         _preview(draft, issuer, ledger)
-        if not order.yes and not _confirmed():
+        if not order.yes and not confirmed():
             tell("not signed; nothing was written")
             return REJECTED
         now = datetime.now(UTC)
@@ -90,7 +90,7 @@ def _given(order: Order) -> tuple[Path, str, str]:
     return order.file, order.key, order.audience
 
 
-def _issuer(signer: Signer, address: str) -> str:
+def issuer_of(signer: Signer, address: str) -> str:
     """The organisation that the key is certified for, now."""
     from exchange.errors import UsageError
     from signer import read_leaf
@@ -125,7 +125,8 @@ def _preview(draft: Draft, issuer: str, audience: str) -> None:
         tell(f"  note: {len(draft.form.blank)} blank fields of the form are left out")
 
 
-def _confirmed() -> bool:
+def confirmed() -> bool:
+    """Ask on the terminal whether to sign; UsageError where nobody is there to ask."""
     from exchange.errors import UsageError
 
     if sys.stdin is None or not sys.stdin.isatty():

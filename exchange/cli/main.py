@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.filing_commands import authority_app, filing_app
 from exchange.cli.options import Data, Json, Server
 from exchange.cli.request_commands import request_app
 
@@ -41,6 +42,8 @@ webhook_app = typer.Typer(no_args_is_help=True, help="Where an organisation's ev
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(request_app, name="request")
+app.add_typer(filing_app, name="filing")
+app.add_typer(authority_app, name="authority")
 org_app = typer.Typer(no_args_is_help=True, help="Your organisation at an exchange: members, API clients.")
 app.add_typer(org_app, name="org")
 

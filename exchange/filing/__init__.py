@@ -16,7 +16,7 @@ from exchange.filing.chain import (
     Step,
 )
 from exchange.filing.duty import DUTY, FILED, Coverage, Duty, DutyRules, Model, coverage, duty_of, load_duty
-from exchange.filing.publishing import LIFE, STATUS, STATUS_LIST, Publications
+from exchange.filing.publishing import LIFE, Publications
 from exchange.filing.reading import Filings
 from exchange.filing.reconciling import Compared, open_differences, reconcile
 from exchange.filing.steps import advance, compare_with, next_steps, remark_id, step_of
@@ -30,8 +30,6 @@ __all__ = [
     "HELD",
     "LIFE",
     "ORDER",
-    "STATUS",
-    "STATUS_LIST",
     "STEPS",
     "Authority",
     "Compared",

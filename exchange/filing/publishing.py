@@ -21,41 +21,12 @@ from exchange.filing.hidden import show_told
 from exchange.filing.reading import Filings
 from exchange.filing.tables import FilingRow, FilingStepRow, PublicationRow
 from exchange.identity import Operator
+from exchange.public_status import STATUS, STATUS_LIST
 from ledger.store import begin, snapshot
-from signer import Profile, new_jti
+from signer import new_jti
 
 LIFE: Final = timedelta(hours=24)
 _KEPT = 2 * LIFE
-_STATUS_CLAIMS = frozenset(
-    {
-        "publication",
-        "status",
-        "state",
-        "meaning",
-        "model",
-        "variants",
-        "filer",
-        "plant_country",
-        "chemistry_group",
-        "duty",
-        "verifier",
-        "verification_expires",
-        "figure",
-        "unit",
-        "entry",
-        "as_of",
-        "expires",
-        "recheck",
-        "status_list",
-    }
-)
-STATUS: Final = Profile("urn:packtrace:public-status:1", open_claims=_STATUS_CLAIMS, selective=False, lists=frozenset())
-STATUS_LIST: Final = Profile(
-    "urn:packtrace:public-status-list:1",
-    open_claims=frozenset({"withdrawn", "since", "as_of", "expires"}),
-    selective=False,
-    lists=frozenset(),
-)
 LIST_PATH: Final = "/api/v1/public/status-list"
 _MEANING = {
     "accepted": "filed, verified by a third party, and accepted by the authority",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from sqlmodel import Session, select
 from bom_graph import read_json
 from exchange.access import Principal
 from exchange.events import EventRow
-from exchange.filing import HELD, STATUS, STATUS_LIST, FilingRow, FilingStepRow, load_duty
+from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
+from exchange.public_status import STATUS, STATUS_LIST
 from exchange.vault import HoldRow
 from ledger.store import snapshot
 from signer import join_presentation, peek, verify
@@ -95,7 +97,7 @@ def test_the_chain_of_statements_is_checked_offline(lone: Desk) -> None:
         profile = kind_named(peek(one["token"]).vct.split(":")[2]).profile
         statement = verify(one["token"], tuple(one["disclosures"]), profile=profile, trust=trust, at=exchange.clock())
         cited = statement.claims.get("previous", statement.claims.get("target"))
-        assert (None if cited is None else dict(cited)["leaf_hash"]) == before  # type: ignore[call-overload]
+        assert (cited["leaf_hash"] if isinstance(cited, Mapping) else None) == before
         before = one["leaf_hash"]
     taken = lone.maker.admin.get("/api/v1/access-log").json()
     assert {one["reader"] for one in taken} == {lone.verifier.uri}, "what goes out is logged for its signer"

@@ -54,6 +54,38 @@ def model_claims(product: str, chemistry: str = "LFP", **changes: Any) -> dict[s
     return {name: value for name, value in claims.items() if value is not None}
 
 
+def pack_claims(product: str, copper: str = "500") -> dict[str, dict[str, Any]]:
+    """What the result of a pack is made from beside its model, by kind."""
+    electricity = [line(amount="5", unit="kWh", supply="grid", geography="CN", obtained="measured")]
+    activity = {
+        "sub": product,
+        "process_class": "pack_assembly",
+        "site": SITE,
+        "period": PERIOD,
+        "outputs": [line(unit="piece", product=product)],
+        "inputs": [line(amount=copper, name="copper", flow="copper", obtained="measured")],
+        "electricity": electricity,
+    }
+    material = {
+        **line(amount="500", name="copper", obtained="estimated"),
+        "recovery_yield": "0.9",
+        "recycled_content": "0",
+        "quality_out": "1",
+        **{
+            name: {"value": value, **_STATED}
+            for name, value in (("virgin", "3"), ("recycled", "1"), ("recycling", "1.2"), ("disposal", "0.05"))
+        },
+    }
+    factor = {"value": "0.09502", "per": "t.km", "source": "the carrier's letter"}
+    scenario = {
+        "sub": product,
+        "basis": "the contracts of 2026",
+        "distribution": [line(amount="1500", unit="km", mode="road", obtained="estimated", factor=factor)],
+        "materials": [material],
+    }
+    return {"activity-data": activity, "life-cycle-scenario": scenario}
+
+
 @dataclass
 class Pack:
     """A pack of a maker's: 500 kg of copper and 5 kWh, with a scenario for the rest of its life. Its citations by name."""
@@ -70,36 +102,10 @@ class Pack:
 
     def state(self, copper: str = "500", **model: Any) -> Pack:
         """State all that its result is made from."""
-        electricity = [line(amount="5", unit="kWh", supply="grid", geography="CN", obtained="measured")]
-        activity = {
-            "sub": self.product,
-            "process_class": "pack_assembly",
-            "site": SITE,
-            "period": PERIOD,
-            "outputs": [line(unit="piece", product=self.product)],
-            "inputs": [line(amount=copper, name="copper", flow="copper", obtained="measured")],
-            "electricity": electricity,
-        }
-        material = {
-            **line(amount="500", name="copper", obtained="estimated"),
-            "recovery_yield": "0.9",
-            "recycled_content": "0",
-            "quality_out": "1",
-            **{
-                name: {"value": value, **_STATED}
-                for name, value in (("virgin", "3"), ("recycled", "1"), ("recycling", "1.2"), ("disposal", "0.05"))
-            },
-        }
-        factor = {"value": "0.09502", "per": "t.km", "source": "the carrier's letter"}
-        scenario = {
-            "sub": self.product,
-            "basis": "the contracts of 2026",
-            "distribution": [line(amount="1500", unit="km", mode="road", obtained="estimated", factor=factor)],
-            "materials": [material],
-        }
+        claims = pack_claims(self.product, copper)
         self.cited["model"] = stated(self.maker, "battery-model", model_claims(self.product, self.chemistry, **model))
-        self.cited["activity"] = stated(self.maker, "activity-data", activity)
-        self.cited["scenario"] = stated(self.maker, "life-cycle-scenario", scenario)
+        self.cited["activity"] = stated(self.maker, "activity-data", claims["activity-data"])
+        self.cited["scenario"] = stated(self.maker, "life-cycle-scenario", claims["life-cycle-scenario"])
         return self
 
     def result(self) -> dict[str, Any]:
