@@ -17,7 +17,7 @@ from importlib.util import find_spec
 
 from benchmarks.measure import Row
 
-GROUPS = ("signer", "ledger", "engine", "exchange", "auditor")
+GROUPS = ("signer", "ledger", "engine", "exchange", "auditor", "filing")
 HEADINGS = ("operation", "ours", "reference", "ratio", "goal", "met?")
 
 

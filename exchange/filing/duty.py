@@ -6,11 +6,11 @@ What the notice leaves open stands in the file as `unstated`, with our assumptio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Annotated, Literal
 
@@ -124,13 +124,14 @@ class DutyRules(_Rules):
             ) from None
         return rules.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
 
+    @cached_property
+    def _groups(self) -> Mapping[str, str]:
+        """The group of each listed chemistry, as chemistries are compared."""
+        return {_plain(one): group.id for group in self.chemistry_groups for one in group.chemistries}
+
     def group_of(self, chemistry: str) -> str:
         """Return the group of a chemistry; one that isn't listed is a group of its own, under its own name."""
-        wanted = _plain(chemistry)
-        return next(
-            (group.id for group in self.chemistry_groups if any(_plain(one) == wanted for one in group.chemistries)),
-            chemistry.strip(),
-        )
+        return self._groups.get(_plain(chemistry), chemistry.strip())
 
     def in_scope(self, rated_kwh: Decimal) -> bool:
         """Whether a model of this rated energy is in scope: above the limit, not at it."""
