@@ -17,7 +17,7 @@ from importlib.util import find_spec
 
 from benchmarks.measure import Row
 
-GROUPS = ("signer", "ledger", "engine", "exchange", "lists", "governance", "auditor")
+GROUPS = ("signer", "ledger", "engine", "exchange", "lists", "governance", "filing", "auditor")
 HEADINGS = ("operation", "ours", "reference", "ratio", "goal", "met?")
 
 

@@ -113,7 +113,7 @@ from bom_graph.periods import (
 )
 from bom_graph.portfolio import Change, Portfolio
 from bom_graph.quality import DataQuality, Improvement, assess, overstated, pact_primary_share
-from bom_graph.quantities import base_unit, convert, dimension, format_amount
+from bom_graph.quantities import Amount, base_unit, convert, dimension, format_amount
 from bom_graph.records import (
     SEALED,
     ActivityData,
@@ -138,6 +138,7 @@ from bom_graph.records import (
     Maybe,
     Measure,
     Name,
+    OnSale,
     Output,
     Part,
     Period,
@@ -192,6 +193,7 @@ __all__ = [
     "Allocation",
     "AllocationError",
     "AmbiguousFactorError",
+    "Amount",
     "Average",
     "AverageError",
     "AverageRules",
@@ -259,6 +261,7 @@ __all__ = [
     "Misstatement",
     "Name",
     "OffsetError",
+    "OnSale",
     "Output",
     "Parameter",
     "Part",

@@ -32,6 +32,7 @@ from signer import (
     citations_of,
     leaf_bytes,
     peek,
+    read_citation,
     read_key_event,
     read_retraction,
     verify,
@@ -144,10 +145,16 @@ def _check_erases(index: int, statement: Statement) -> None:
 
 
 def citations(statement: Statement) -> Iterator[tuple[str, Citation]]:
-    """Yield the path and citation of each line that `statement` discloses, and of what it takes back. Raises MalformedCitationError."""
+    """Yield path and citation of each line and claim that cites, and of what is taken back, as far as disclosed.
+
+    Raises MalformedCitationError.
+    """
     if statement.vct in RETRACTIONS:
         retraction = read_retraction(statement)
         yield "target", retraction.target
         if retraction.replacement is not None:
             yield "replacement", retraction.replacement
-    yield from citations_of(statement.claims, kind_of(statement.vct).profile.lists)
+    kind = kind_of(statement.vct)
+    for name in sorted(kind.cites & statement.claims.keys()):
+        yield name, read_citation(statement.claims[name], name)
+    yield from citations_of(statement.claims, kind.profile.lists)

@@ -35,6 +35,7 @@ from exchange.api import (
     cases_router,
     certificates_router,
     events_router,
+    filings_router,
     governance_router,
     identity_router,
     install_problems,
@@ -61,7 +62,7 @@ _OPEN = frozenset(
     }
 )
 _PUBLIC = _OPEN | {"/login", "/oauth/token", "/api/v1/registrations", "/api/v1/sessions", "/api/v1/members"}
-_PUBLIC_BELOW = ("/static/", "/ledger/")
+_PUBLIC_BELOW = ("/static/", "/ledger/", "/public/", "/api/v1/public/")
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _READS = ("GET", "HEAD")
 #: In no path of ours. The router would overlook a line break at the end: its `$` matches before one.
@@ -110,6 +111,7 @@ def create_app(
     app.include_router(governance_router)
     app.include_router(certificates_router)
     app.include_router(sharing_router)
+    app.include_router(filings_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

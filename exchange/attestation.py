@@ -34,7 +34,12 @@ from signer import (
 
 #: Kinds that an organisation fills in as a form, by their short name.
 FORM_KINDS: Mapping[str, Kind] = MappingProxyType(
-    {kind.vct.split(":")[2]: kind for kind in KINDS.values() if kind.record is not None}
+    {
+        # What a party to a filing signs cites the step before it, which the exchange fills in: see `packtrace filing draft`.
+        kind.vct.split(":")[2]: kind
+        for kind in KINDS.values()
+        if kind.record is not None and not kind.cites
+    }
 )
 CONTENTS = "contents"
 

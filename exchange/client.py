@@ -318,6 +318,64 @@ class Client:
         """The digest of the register of retired certificates at a size of the log."""
         return self._object("GET", f"/api/v1/retirement-register?{_query({'size': size})}")
 
+    def duties(self, organisation: str | None = None) -> dict[str, Any]:
+        """Return what one has to file, and how far one has come with the trial."""
+        return self._object("GET", f"/api/v1/duties?{_query({'organisation': organisation})}")
+
+    def filings(self, box: str, organisation: str | None = None, **given: str | None) -> Iterator[dict[str, Any]]:
+        """Yield filings, page by page: one's own (`box` filer), those that one verifies, or all there are (authority)."""
+        if box == "authority":
+            yield from self._pages("/api/v1/authority/filings", "id", organisation=organisation, **given)
+        else:
+            yield from self._pages("/api/v1/filings", "id", box=box, organisation=organisation, **given)
+
+    def filing(self, filing: str, part: str = "", organisation: str | None = None) -> Any:
+        """Return a filing, or a `part` of it: ``statements``, ``reconciliation``."""
+        return self._json(
+            "GET", f"/api/v1/filings/{filing}{part and f'/{part}'}?{_query({'organisation': organisation})}"
+        )
+
+    def filing_export(self, filing: str, organisation: str | None = None) -> bytes:
+        """Return the export of a filing for the designated platform."""
+        path = f"/api/v1/filings/{filing}/export?{_query({'organisation': organisation})}"
+        return bytes(self._checked(self._send("GET", path, None)).content)
+
+    def draft_step(
+        self, step: str, *, filing: str | None = None, product: str | None = None, organisation: str | None = None
+    ) -> dict[str, Any]:
+        """Return `kind` and `claims` of a step of a filing; `product` is what is registered."""
+        if step == "register":
+            return self._object(
+                "GET", f"/api/v1/filings/draft?{_query({'product': product, 'organisation': organisation})}"
+            )
+        query = _query({"step": step, "organisation": organisation})
+        return self._object("GET", f"/api/v1/filings/{filing}/draft?{query}")
+
+    def publish_status(self, filing: str, *, figure: bool, organisation: str | None = None) -> dict[str, Any]:
+        """Make the status of a filing's model public, with its figure or without."""
+        body = {"figure": figure, "organisation": organisation}
+        return self._object("PUT", f"/api/v1/filings/{filing}/publication", body)
+
+    def withdraw_status(self, filing: str, organisation: str | None = None) -> dict[str, Any]:
+        """Take a public status back."""
+        return self._object("DELETE", f"/api/v1/filings/{filing}/publication?{_query({'organisation': organisation})}")
+
+    def authority(self, part: str, organisation: str | None = None) -> dict[str, Any]:
+        """Return an authority's ``overview`` or ``trial-summary``."""
+        return self._object("GET", f"/api/v1/authority/{part}?{_query({'organisation': organisation})}")
+
+    def authority_list(
+        self, part: str, organisation: str | None = None, **given: str | None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield an authority's ``coverage`` by maker, or ``remarks`` by id."""
+        key = "maker" if part == "coverage" else "id"
+        yield from self._pages(f"/api/v1/authority/{part}", key, organisation=organisation, **given)
+
+    def trial_summary_text(self, organisation: str | None = None) -> str:
+        """Return the trial's summary in Markdown."""
+        path = f"/api/v1/authority/trial-summary.md?{_query({'organisation': organisation})}"
+        return str(self._checked(self._send("GET", path, None)).text)
+
     def erase(self, leaf_hash: str) -> int:
         """Erase what the exchange holds of one's own statement, for good; return the index of the entry that says so."""
         answer = self._json("POST", "/api/v1/erasures", {"leaf_hash": leaf_hash, "reason": "owner_request"})

@@ -20,6 +20,7 @@ from exchange.calculation import forget_results
 from exchange.cases import forget_trades
 from exchange.database import forget_pages
 from exchange.errors import HeldError, NotFoundError, StatementError
+from exchange.filing import forget_models
 from exchange.identity import Accounts, Operator
 from exchange.intake import forget_statement
 from exchange.intake.tables import StatementRow
@@ -108,6 +109,7 @@ class Eraser:
             forget_statement(connection, self._vault, index, leaf_hash)
             forget_results(connection, self._vault, leaf_hash)
             forget_trades(connection, index)
+            forget_models(session, index)
             mark_erased(session, leaf_hash, erasing, self._clock())
 
         receipt = self._operator.state_erasure(claims, forget)

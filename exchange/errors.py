@@ -95,6 +95,24 @@ class ErasedError(ExchangeError):
     code = "erased"
 
 
+class FilingError(ExchangeError):
+    """A party to a filing has to correct what it states in this step."""
+
+    code = "filing"
+
+
+class StepError(FilingError):
+    """A party to a filing has to take another step first: the filing isn't where this one begins."""
+
+    code = "filing_step"
+
+
+class StaleError(FilingError):
+    """A party to a filing signed on what has changed meanwhile, or what a result was made from counts no more."""
+
+    code = "stale"
+
+
 class HeldError(ExchangeError):
     """The sender has to wait: the statement is under verification, filed, or kept for another stated reason."""
 

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection, Engine, select
+from sqlmodel import Session
 
 from bom_graph import Background
 from exchange.calculation import check_attested
@@ -32,10 +33,13 @@ from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
+from exchange.evidence import Entry
+from exchange.filing import Stored, Taking, load_duty
 from exchange.governance import GovernedKinds, load_review_rules
 from exchange.identity import Operator
-from exchange.intake import MAX_WAITING, Admissions, Intake
-from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE, Policy, load_policy
+from exchange.intake import MAX_WAITING, Admissions, Intake, Take
+from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, REVIEW, RULE_SET_RELEASE, Policy, load_policy
+from exchange.kinds.review import Review
 from exchange.sharing import day_of, disclosed_to, paths_seen
 from exchange.trust import TrustFile
 from exchange.upgrading import encrypt_plain
@@ -208,8 +212,20 @@ def make_intake(
         disclosed=partial(_disclosed, vault, clock),
         attested=partial(check_attested, vault),
         clash=partial(open_claimed_twice, engine, vault, clock, random),
-        takes=GovernedKinds(vault, load_review_rules(), operator, clock).takes(),
+        takes=_takes(vault, admissions, operator, clock),
     )
+
+
+def _takes(vault: Vault, admissions: Admissions, operator: str, clock: Callable[[], datetime]) -> Mapping[str, Take]:
+    """Return what takes entries into the domains' tables, by kind: reviews of files into governance's, the rest into filing's."""
+    governance = GovernedKinds(vault, load_review_rules(), operator, clock).takes()
+    filing = Taking(Stored(vault, admissions), load_duty(), clock).takes()
+
+    def take_review(session: Session, entry: Entry) -> None:
+        about_file = isinstance(entry.record, Review) and entry.record.digest is not None
+        (governance if about_file else filing)[REVIEW.vct](session, entry)
+
+    return {**governance, **filing, REVIEW.vct: take_review}
 
 
 def vault_of(

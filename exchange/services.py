@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -19,18 +20,21 @@ from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
+from exchange.filing import Authority, Filings, Publications, Stored, load_duty
 from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
-from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Registrations, Snapshots
+from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Operator, Registrations, Snapshots
 from exchange.installation import Installation
 from exchange.jobs import Job, Publisher, start_clock
 from exchange.orders import Document, Orders
 from exchange.progress import Progress
+from exchange.public_status import STATUS, STATUS_LIST
 from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.retirements import Register
 from exchange.sharing import AccessLog, Endings, Grants, Sharing
 from ledger import WitnessPolicy
 from ledger.store import begin, snapshot, witnessed_size
+from signer import Profile
 
 WITNESS_SECONDS = 5.0
 DISPATCH_SECONDS = 1.0
@@ -103,6 +107,9 @@ class Services:
     balances: Balances
     watch: Watch
     exporter: Exporter
+    filings: Filings
+    authority: Authority
+    publications: Publications
     erasures: Erasures
     enrol: Callable[[Application], Enrolled]
     witness_policy: WitnessPolicy
@@ -223,6 +230,9 @@ def wire(
     progress = Progress(published.size, _witnessed(engine, policy))
     orders = Orders(engine, clock, random, holder)
     enrol, erase = _hands(installation, orders, clock)
+    stored, origin = Stored(vault, installation.admissions), installation.trust.origin
+    filings = Filings(engine, stored, load_duty(), accounts, sharing, clock, random)
+    publications = Publications(engine, filings, load_duty(), origin, _vouch(installation, orders), clock, random)
     registrations = Registrations(
         engine, installation.operator_uri, installation.trust.origin, enrol, clock, random, holder
     )
@@ -244,9 +254,10 @@ def wire(
         origin = installation.trust_file.origin
         dispatcher = Dispatcher(engine, channels, origin, holder=holder, clock=clock, random=random)
         snapshots = Snapshots(engine, installation.operator, holder, clock)
-        deeds = {
+        deeds: dict[str, Callable[[Document], Document]] = {
             "enrol": lambda document: enrol(Application.read(document)).document(),
             "erase": lambda document: {"index": erase(document)},
+            "vouch": partial(_vouched, installation.operator),
         }
         told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
         worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds)
@@ -275,6 +286,9 @@ def wire(
         balances,
         watch,
         exporter,
+        filings,
+        Authority(filings),
+        publications,
         Erasures(engine, accounts, erase),
         enrol,
         policy,
@@ -301,6 +315,19 @@ def _hands(
         lambda application: Enrolled.read(orders.place("enrol", application.document())),
         lambda claims: int(orders.place("erase", claims)["index"]),
     )
+
+
+def _vouch(installation: Installation, orders: Orders) -> Callable[[Profile, dict[str, Any]], str]:
+    """Return what signs a public status: the operator's own hand, or orders to the worker."""
+    if installation.hand is not None:
+        return installation.operator.vouch
+    return lambda profile, claims: str(orders.place("vouch", {"type": profile.vct, "claims": claims})["token"])
+
+
+def _vouched(operator: Operator, document: Document) -> Document:
+    """Sign what a web process ordered: a status or the list of those withdrawn, and nothing else."""
+    profiles = {profile.vct: profile for profile in (STATUS, STATUS_LIST)}
+    return {"token": operator.vouch(profiles[document["type"]], document["claims"])}
 
 
 def _witnessed(engine: Engine, policy: WitnessPolicy) -> Callable[[], int] | None:

@@ -16,7 +16,8 @@ from exchange.calculation.tables import (
 )
 from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow, WebhookKeyRow
-from exchange.governance.tables import EditionRow, ProposalRow, RemarkRow, ReviewRow
+from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow, PublicationRow
+from exchange.governance.tables import EditionRow, FactorRemarkRow, ProposalRow, ReviewRow
 from exchange.identity.tables import (
     ClientRow,
     IdentifierRow,
@@ -57,6 +58,10 @@ __all__ = [
     "EventRow",
     "ExportRecordRow",
     "ExportRow",
+    "FactorRemarkRow",
+    "FilingRemarkRow",
+    "FilingRow",
+    "FilingStepRow",
     "GrantRow",
     "GrantsToldRow",
     "HoldRow",
@@ -67,6 +72,7 @@ __all__ = [
     "LeaseRow",
     "MasterKeyRow",
     "MemberRow",
+    "ModelRow",
     "OrderRow",
     "OrganisationRow",
     "PartRow",
@@ -74,10 +80,10 @@ __all__ = [
     "ProductLinkRow",
     "ProductRow",
     "ProposalRow",
+    "PublicationRow",
     "PublishedRow",
     "RegistrationRow",
     "ReleaseRow",
-    "RemarkRow",
     "RequestRow",
     "RestsOnRow",
     "ResultInputRow",

@@ -34,7 +34,7 @@ from bom_graph.records.base import (
     Text,
     Uri,
 )
-from bom_graph.records.battery import BatteryModel, CycleLife, CyclePoint, Vehicle, Warranty
+from bom_graph.records.battery import BatteryModel, CycleLife, CyclePoint, OnSale, Vehicle, Warranty
 from bom_graph.records.bill import BillOfMaterials, Component
 from bom_graph.records.footprint import ProductFootprint, RuleSetName
 from bom_graph.records.scenario import LifeCycleScenario, RecoveredMaterial
@@ -71,6 +71,7 @@ __all__ = [
     "Maybe",
     "Measure",
     "Name",
+    "OnSale",
     "Output",
     "Part",
     "Period",

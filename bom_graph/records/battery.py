@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     ConfigDict,
     Field,
+    model_validator,
 )
 
 from bom_graph.errors import (
@@ -16,10 +17,12 @@ from bom_graph.errors import (
 )
 from bom_graph.quantities import Amount
 from bom_graph.records.base import (
+    Day,
     Line,
     ListOf,
     Maybe,
     Measure,
+    Name,
     Obtained,
     Part,
     Record,
@@ -64,6 +67,19 @@ class Vehicle(Part):
     obtained: Obtained
 
 
+class OnSale(Part):
+    """First and, where it has ended, last day on which the model is sold."""
+
+    since: Day
+    until: Day | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.until is not None and self.until < self.since:
+            raise ValueError("the sale ends before it begins")
+        return self
+
+
 class BatteryModel(Record):
     """A pack model as one plant makes it, by the pack maker: what the denominators need."""
 
@@ -81,6 +97,8 @@ class BatteryModel(Record):
     cumulative_discharge_energy: Maybe[Measure] = None
     vehicle: Maybe[Vehicle] = None
     warranty: Maybe[Warranty] = None
+    variants: Maybe[Annotated[tuple[Name, ...], Field(min_length=1, max_length=200)]] = None
+    on_sale: Maybe[OnSale] = None
     note: Maybe[Text] = None
 
     def check(self) -> None:

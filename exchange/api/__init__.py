@@ -5,6 +5,7 @@ from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
 from exchange.api.certificates import certificates_router
 from exchange.api.events import events_router
+from exchange.api.filings import filings_router
 from exchange.api.governance import governance_router
 from exchange.api.identity import SESSION_COOKIE, identity_router, keep_session
 from exchange.api.ledger_files import ledger_router
@@ -29,6 +30,7 @@ __all__ = [
     "cases_router",
     "certificates_router",
     "events_router",
+    "filings_router",
     "governance_router",
     "identity_router",
     "install_problems",

@@ -33,6 +33,8 @@ from exchange.errors import (
     NotFoundError,
     NoWitnessesError,
     RightsError,
+    StaleError,
+    StepError,
     TooManyError,
     WaitingError,
 )
@@ -70,6 +72,8 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (CredentialsError, 401),
     (RightsError, 403),
     (ConflictError, 409),
+    (StepError, 409),
+    (StaleError, 409),
     (TooManyError, 429),
     (JtiReusedError, 409),
     (DoubleClaimError, 409),

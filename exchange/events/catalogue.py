@@ -49,6 +49,15 @@ TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "packtrace.release.withdrawn": "A factor release that you proposed or reviewed was withdrawn.",
         "packtrace.conflict.opened": "Two statements contradict each other, one of them yours.",
         "packtrace.conflict.closed": "A contradiction that concerned a statement of yours is settled.",
+        "packtrace.filing.submitted": "A filing waits for your verification.",
+        "packtrace.filing.verified": "A filing of yours was verified.",
+        "packtrace.filing.not_verified": "A filing of yours was not verified, and is back at its data.",
+        "packtrace.filing.filed": "A model was filed.",
+        "packtrace.filing.accepted": "A filing of yours was accepted.",
+        "packtrace.filing.returned": "A filing of yours was returned with remarks.",
+        "packtrace.filing.reopened": "A filing that you verify or verified was amended or withdrawn.",
+        "packtrace.remark.made": "A review of a filing has a remark for you as a maintainer.",
+        "packtrace.remark.answered": "A remark of a review of yours was answered.",
         "packtrace.erasure.done": "Disclosures of a statement of yours were erased.",
     }
 )

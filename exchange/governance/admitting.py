@@ -19,7 +19,7 @@ from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.governance.rules import ReviewRules
 from exchange.governance.standing import newest_published, standing_of
-from exchange.governance.tables import HOLD, ProposalRow, RemarkRow, ReviewRow
+from exchange.governance.tables import HOLD, FactorRemarkRow, ProposalRow, ReviewRow
 from exchange.identity import ReleaseRow, roles_today
 from exchange.intake import Take
 from exchange.kinds import FACTOR_RELEASE, REVIEW, WITHDRAWALS, ReviewedRelease, read_open
@@ -86,7 +86,7 @@ class GovernedKinds:
             ReviewRow(index=entry.index, leaf_hash=entry.leaf_hash, proposal=row.id, reviewer=issuer, content=hidden)
         )
         for remark in remarks:
-            session.add(RemarkRow(review=entry.index, remark=remark["id"], proposal=row.id))
+            session.add(FactorRemarkRow(review=entry.index, remark=remark["id"], proposal=row.id))
         session.flush()
         _tell(session, row.proposer, "reviewed", row, self.clock())
 
@@ -167,7 +167,9 @@ class GovernedKinds:
                 "remarks on a proposal are answered by its proposer", where="iss", remedy="let the proposer answer"
             )
         lines = list(record.answers) if isinstance(record.answers, Lines) else []
-        open_ = select(RemarkRow).where(col(RemarkRow.proposal) == row.id, col(RemarkRow.answered).is_(None))
+        open_ = select(FactorRemarkRow).where(
+            col(FactorRemarkRow.proposal) == row.id, col(FactorRemarkRow.answered).is_(None)
+        )
         waiting = {one.remark: one for one in session.exec(open_).all()}
         reviews = set()
         for line in lines:

@@ -22,7 +22,7 @@ from exchange.errors import ConflictError, NotFoundError, RightsError, Statement
 from exchange.events import emit
 from exchange.governance.rules import ReviewRules, Standing
 from exchange.governance.standing import content_of, newest_published, reviews_of, standing_of
-from exchange.governance.tables import HOLD, ProposalRow, RemarkRow, State
+from exchange.governance.tables import HOLD, FactorRemarkRow, ProposalRow, State
 from exchange.identity import Accounts, OrganisationRow, roles_today
 from exchange.intake.tables import StatementRow
 from exchange.vault import Vault, release_hold
@@ -269,7 +269,9 @@ class FactorReleases:
 
     def _reviews(self, session: Session, row: ProposalRow, found: Standing) -> tuple[Review, ...]:
         uncounted = {one.index: why for one, why in found.uncounted}
-        answered = select(RemarkRow).where(col(RemarkRow.proposal) == row.id, col(RemarkRow.answered).is_not(None))
+        answered = select(FactorRemarkRow).where(
+            col(FactorRemarkRow.proposal) == row.id, col(FactorRemarkRow.answered).is_not(None)
+        )
         answers: dict[int, dict[str, str]] = {}
         for one in session.exec(answered).all():
             text = self.vault.shown(bytes(one.answer or b""), "exchange_factor_remark", str(one.review), one.remark)

@@ -9,14 +9,14 @@ from sqlmodel import Session, col, select
 
 from bom_graph import name_key
 from exchange.governance.rules import Given, ReviewRules, Standing, standing
-from exchange.governance.tables import ProposalRow, RemarkRow, ReviewRow
+from exchange.governance.tables import FactorRemarkRow, ProposalRow, ReviewRow
 from exchange.identity import OrganisationRow
 from exchange.vault import Vault
 
 
 def standing_of(session: Session, vault: Vault, row: ProposalRow, rules: ReviewRules) -> Standing:
     """Return how a proposal stands now."""
-    remarks = session.exec(select(RemarkRow).where(col(RemarkRow.proposal) == row.id)).all()
+    remarks = session.exec(select(FactorRemarkRow).where(col(FactorRemarkRow.proposal) == row.id)).all()
     given = []
     for review in reviews_of(session, row.id):
         content = content_of(vault, review)

@@ -60,7 +60,7 @@ class ReviewRow(SQLModel, table=True):
     content: bytes
 
 
-class RemarkRow(SQLModel, table=True):
+class FactorRemarkRow(SQLModel, table=True):
     """A remark of a review, by its line's id, and the entry that answered it; `answer` hides the answer."""
 
     __tablename__ = "exchange_factor_remark"

@@ -16,7 +16,7 @@ from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake import Admissions, Companion, Intake, Receipt
 from exchange.kinds import ERASURE, KEY_EVENTS, ROLE_GRANT, STATUS_SNAPSHOT, Kind, check_spelling
 from ledger.store import head, snapshot
-from signer import CertificateAuthority, KeyPair, enrolment_claims, issue, new_jti, proof_of_possession
+from signer import CertificateAuthority, KeyPair, Profile, enrolment_claims, issue, new_jti, proof_of_possession
 
 CERTIFICATE_LIFE = timedelta(days=730)
 
@@ -161,6 +161,20 @@ class Operator:
     def state_snapshot(self, claims: Mapping[str, Any]) -> Receipt:
         """State what counts no more at a size of the log."""
         return self._state(STATUS_SNAPSHOT, claims)
+
+    def vouch(self, profile: Profile, claims: Mapping[str, Any]) -> str:
+        """Return open claims signed by the operator's key for whoever asks. Its type is none of the ledger's: it is never admitted."""
+        now = self.clock()
+        return issue(
+            self.key,
+            profile,
+            issuer=self.uri,
+            audience=self.origin,
+            jti=new_jti(now, self.random),
+            issued_at=now,
+            claims=dict(claims),
+            random=self.random,
+        ).token
 
     def _standing(self, uri: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The thumbprints of the keys that count for an organisation now, and its roles."""

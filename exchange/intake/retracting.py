@@ -26,6 +26,12 @@ def check_retraction(session: Session, statement: Statement) -> None:
             where="target",
             remedy="supersede or withdraw statements about products, withdraw factor releases; state the rest anew",
         )
+    if kind_of(target.vct).cites:
+        raise StatementError(
+            "a step of a filing isn't taken back",
+            where="target",
+            remedy="take the step anew, amend the filing, or withdraw it by a filing-event",
+        )
     _check_counts(session, target, "target")
     if retraction.replacement is None:
         return

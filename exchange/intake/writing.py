@@ -108,7 +108,7 @@ def components(record: Record) -> dict[str, str]:
 
 def _statement(vault: Vault, index: int, one: Checked) -> dict[str, Any]:
     statement, record = one.checked.statement, one.checked.record
-    product = record.sub if record is not None and isinstance(record.sub, str) else None
+    product = record.sub if record is not None and isinstance(record.sub, str) and record.products else None
     return {
         "index": index,
         "leaf_hash": one.checked.leaf_hash,

@@ -30,6 +30,13 @@ from bom_graph import (
     why_unreadable,
 )
 from exchange.errors import EvidenceError, StatementError
+from exchange.kinds.filing import (
+    FilingEvent,
+    PlatformResult,
+    QualityPlan,
+    VerificationStatement,
+    cited_claims,
+)
 from exchange.kinds.review import Review
 from signer import KEY_EVENT, RETRACTIONS, SUPERSESSION, WITHDRAWAL, Profile, Statement, read_retraction
 
@@ -151,10 +158,15 @@ class Kind:
         """The type URI, ``urn:packtrace:<kind>:<major>``."""
         return self.profile.vct
 
+    @property
+    def cites(self) -> frozenset[str]:
+        """The claims that are citations by themselves, beside those of lines."""
+        return cited_claims(self.record)
 
-def _hidden(name: str, record: type[Record]) -> Kind:
+
+def _hidden(name: str, record: type[Record], *, open_claims: frozenset[str] = frozenset()) -> Kind:
     profile = Profile(
-        vct=f"urn:packtrace:{name}:1", open_claims=frozenset(), selective=True, lists=frozenset(record.lists)
+        vct=f"urn:packtrace:{name}:1", open_claims=open_claims, selective=True, lists=frozenset(record.lists)
     )
     return Kind(profile=profile, record=record)
 
@@ -172,6 +184,10 @@ LIFE_CYCLE_SCENARIO = _hidden("life-cycle-scenario", LifeCycleScenario)
 DELIVERY = _hidden("delivery", Delivery)
 PRODUCT_FOOTPRINT = _hidden("product-footprint", ProductFootprint)
 CERTIFICATE_RETIREMENT = _hidden("certificate-retirement", CertificateRetirement)
+QUALITY_PLAN = _hidden("quality-plan", QualityPlan)
+FILING_EVENT = _hidden("filing-event", FilingEvent)
+PLATFORM_RESULT = _hidden("platform-result", PlatformResult)
+VERIFICATION_STATEMENT = _hidden("verification-statement", VerificationStatement, open_claims=frozenset({"target"}))
 REVIEW = _hidden("review", Review)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 ERASURE = _open("erasure", Erasure)
@@ -193,6 +209,10 @@ KINDS: Mapping[str, Kind] = {
         DELIVERY,
         PRODUCT_FOOTPRINT,
         CERTIFICATE_RETIREMENT,
+        QUALITY_PLAN,
+        FILING_EVENT,
+        PLATFORM_RESULT,
+        VERIFICATION_STATEMENT,
         REVIEW,
         ROLE_GRANT,
         ERASURE,
@@ -230,6 +250,9 @@ def read_record(statement: Statement) -> Record | None:
     if kind.record is None:
         return None
     claims = {name: value for name, value in statement.claims.items() if name not in _ENVELOPE}
+    if missing := kind.profile.open_claims - claims.keys():
+        name = min(missing)
+        raise StatementError(f"{name} is missing", where=name, remedy="a statement of this kind states it in the open")
     record = kind.record.read(claims, statement.contents)
     check_own_product(record, statement.issuer)
     return record

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
-from bom_graph import Citation, Identifier, Line, Lines, ListOf, Maybe, Name, Record, RecordError, Text, Uri
+from bom_graph import Citation, Line, Lines, ListOf, Maybe, Name, RecordError, Text, Uri
+from exchange.kinds.filing import AnswerLine, FilingRecord, StepName
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)]
 #: ``returned`` with remarks to be answered, ``rejected`` for good; ``answered`` is an answer to the remarks of an earlier review.
@@ -27,7 +28,7 @@ class Remark(Line):
     to: Addressee
     text: Text
     about: Name | None = None
-    step: Identifier | None = None
+    step: StepName | None = None
 
 
 class Conflict(Line):
@@ -38,14 +39,7 @@ class Conflict(Line):
     organisation: Uri | None = None
 
 
-class AnswerLine(Line):
-    """An answer to a remark, by the remark's id."""
-
-    remark: Identifier
-    text: Text
-
-
-class Review(Record):
+class Review(FilingRecord):
     """An outcome about `target` (an entry) or about the file with `digest` (SHA-256), or both.
 
     `conflicts` is always stated: an empty list declares that there are none. `sub` is what it is about, where that is a product.
@@ -56,7 +50,6 @@ class Review(Record):
     #: Claims that are citations by themselves.
     cites: ClassVar[frozenset[str]] = frozenset({"target"})
 
-    filing: Maybe[Identifier] = None
     target: Maybe[Citation] = None
     digest: Maybe[Digest] = None
     outcome: Maybe[Outcome] = None
@@ -64,11 +57,6 @@ class Review(Record):
     conflicts: ListOf = None
     answers: ListOf = None
     reason: Maybe[Text] = None
-
-    @property
-    def products(self) -> tuple[str, ...]:
-        """None: it speaks of another's."""
-        return ()
 
     def check(self) -> None:
         """It is about something; what is returned or rejected says why."""

@@ -62,9 +62,11 @@ def log_access(
     *,
     now: datetime,
     random: Callable[[int], bytes],
+    opened: Collection[str] = (),
 ) -> None:
     """Log in the caller's transaction that disclosures of these statements go out to `reader`; what is its own isn't logged.
 
+    `opened` are paths that are open to it without a grant: to a party to a filing, what the others state in it.
     RightsError where nothing of one is granted (any more).
     """
     session, day = Session(connection), day_of(now)
@@ -77,7 +79,8 @@ def log_access(
         grants.setdefault(grant.leaf_hash, []).append(grant)
     rows = []
     for leaf in others:
-        paths = " ".join(sorted(visible_paths(reader, issuers[leaf], leaf, grants.get(leaf, ()), day)))
+        seen = visible_paths(reader, issuers[leaf], leaf, grants.get(leaf, ()), day)
+        paths = " ".join(sorted(seen.union(opened)))
         if not paths:
             raise RightsError(
                 f"{reader} may not see this any more: its grant was withdrawn or has ended",

@@ -135,19 +135,29 @@ class Sharing:
         """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
         return disclosed_to(connection, self._vault, reader, leaf_hash, day_of(self._clock()))
 
-    def took(self, connection: Connection, reader: str, act: Act, leaf_hashes: Collection[str]) -> None:
+    def took(
+        self,
+        connection: Connection,
+        reader: str,
+        act: Act,
+        leaf_hashes: Collection[str],
+        *,
+        opened: Collection[str] = (),
+    ) -> None:
         """Log for their owners, in the caller's transaction, that disclosures of these statements go out to `reader`.
 
-        RightsError where a grant ended since they were read.
+        `opened` are paths that are open to it without a grant. RightsError where a grant ended since they were read.
         """
-        log_access(connection, reader, act, leaf_hashes, now=self._clock(), random=self._random)
+        log_access(connection, reader, act, leaf_hashes, now=self._clock(), random=self._random, opened=opened)
 
 
 def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: str, day: date) -> tuple[str, ...]:
     """Return the disclosures of one statement that `reader` may see on `day`; NotFoundError for no statement."""
-    session = Session(connection)
-    row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-    if row is None:
-        raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-    paths = visible_paths(reader, row.issuer, leaf_hash, grants_of(session, reader, day, leaf_hashes=[leaf_hash]), day)
-    return disclosed_at(connection, vault, entry(connection, row.index).data.decode("ascii"), leaf_hash, paths)
+    # Closed here: inside of a caller's savepoint a session that is left open would end that with its own.
+    with Session(connection) as session:
+        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
+        if row is None:
+            raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
+        index, issuer = row.index, row.issuer
+        paths = visible_paths(reader, issuer, leaf_hash, grants_of(session, reader, day, leaf_hashes=[leaf_hash]), day)
+    return disclosed_at(connection, vault, entry(connection, index).data.decode("ascii"), leaf_hash, paths)

@@ -2,7 +2,7 @@
 
 from exchange.vault.keys import MASTER, load_masters, make_master
 from exchange.vault.opening import open_vault
-from exchange.vault.retention import erased_at, hold, is_held, mark_erased, release_hold
+from exchange.vault.retention import erased_at, hold, is_held, mark_erased, release_hold, release_holds
 from exchange.vault.rotation import rotate
 from exchange.vault.sealing import Vault
 from exchange.vault.tables import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
@@ -24,5 +24,6 @@ __all__ = [
     "mark_erased",
     "open_vault",
     "release_hold",
+    "release_holds",
     "rotate",
 ]

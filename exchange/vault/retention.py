@@ -37,6 +37,11 @@ def release_hold(session: Session, leaf_hash: str, reason: str) -> None:
     )
 
 
+def release_holds(session: Session, reason: str) -> None:
+    """Let go of every hold of one reason."""
+    session.connection().execute(delete(HoldRow).where(col(HoldRow.reason) == reason))
+
+
 def is_held(connection: Connection, leaf_hash: str, now: datetime) -> bool:
     """Whether a statement may not be erased now."""
     counts = or_(col(HoldRow.until).is_(None), col(HoldRow.until) > now)

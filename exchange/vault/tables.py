@@ -73,5 +73,5 @@ class HoldRow(SQLModel, table=True):
     __tablename__ = "exchange_hold"
 
     leaf_hash: str = Field(max_length=64, primary_key=True)
-    reason: str = Field(max_length=128, primary_key=True)
+    reason: str = Field(max_length=128, primary_key=True, index=True)
     until: datetime | None = Field(default=None, sa_type=UtcTime)

@@ -118,6 +118,14 @@ def show_entry(request: Request, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)
     return _page(request, "entry.html", view=entry_view(found, size=size, published=published))
 
 
+@page_router.get("/public/models/{publication}")
+def show_public_status(request: Request, publication: Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]) -> HTMLResponse:
+    """A model's status where its maker publishes it, for everybody."""
+    services: Services = request.app.state.services
+    claims, _token = services.publications.status(publication)
+    return _page(request, "public.html", claims=claims)
+
+
 def _page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     principal: Principal | None = request.state.principal
     standing_in = principal is not None and principal.stands_in

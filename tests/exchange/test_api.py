@@ -41,6 +41,10 @@ OPEN = {
     "/api/v1/proofs/consistency",
     "/ledger/checkpoint",
     "/static/style.css",
+    "/api/v1/public/models/{publication}",
+    "/api/v1/public/status-list",
+    "/api/v1/public/models/0",
+    "/public/models/0",
 }
 #: Where everybody may apply, log in or join; what else is there at the same path isn't open.
 WAYS_IN = {("POST", "/api/v1/registrations"), ("POST", "/api/v1/sessions"), ("POST", "/api/v1/members")}

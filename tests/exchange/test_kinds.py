@@ -15,7 +15,17 @@ from bom_graph import ActivityData, FactorRelease, Record, RuleSet, load_release
 from bom_graph.factors import FactorRow
 from exchange.assembly import Demand, compute
 from exchange.errors import EvidenceError, StatementError
-from exchange.kinds import KINDS, Kind, Policy, ReviewedRelease, RoleGrant, kind_of, load_policy, policy_bytes
+from exchange.kinds import (
+    KINDS,
+    VERIFICATION_STATEMENT,
+    Kind,
+    Policy,
+    ReviewedRelease,
+    RoleGrant,
+    kind_of,
+    load_policy,
+    policy_bytes,
+)
 from exchange.report import document
 from signer import KEY_EVENT, RETRACTIONS
 from tests.connectors.supply_chain import SupplyChain
@@ -69,7 +79,8 @@ def test_every_kind_has_a_vct_a_reader_and_someone_who_signs_it() -> None:
 @pytest.mark.parametrize("kind", RECORDS.values(), ids=RECORDS.keys())
 def test_a_kind_with_a_record_opens_nothing_of_its_own(kind: Kind) -> None:
     assert kind.profile.selective
-    assert kind.profile.open_claims == frozenset()
+    # The one exception: whoever sees a verification can see what of.
+    assert kind.profile.open_claims == (frozenset({"target"}) if kind is VERIFICATION_STATEMENT else frozenset())
     assert kind.record is not None
     assert kind.profile.lists == set(kind.record.lists)
 

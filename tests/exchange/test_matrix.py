@@ -24,6 +24,7 @@ from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
 from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company, application, browser
+from tests.flow.filing import Desk, Pack, model_claims, stated
 from tests.flow.world import Clock, Exchange, activity
 
 #: In everything of the maker's that a rival may not see.
@@ -61,7 +62,8 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("matrix")
     exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}", clock=WallClock())
-    maker, rival = Company.join(exchange, "maker"), Company.join(exchange, "rival")
+    maker = Company.join(exchange, "maker", roles=["supplier", "pack_maker"])
+    rival = Company.join(exchange, "rival")
     values = possessions(exchange, maker)
     document = exchange.http.get("/api/v1/openapi.json").json()
     operations = [
@@ -133,8 +135,14 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     digest = hashlib.sha256(file.encode()).hexdigest()
     body = {"file": file, "digest": digest, "organisation": maintainer.uri}
     proposed = accepted(exchange.http.post("/api/v1/factor-proposals", json=body))
+    pack = Pack(maker, HIDDEN)
+    stated(maker, "battery-model", model_claims(pack.product))
+    desk = Desk(pack, maker, maker).reach("registered")
+    publication = accepted(maker.admin.put(f"/api/v1/filings/{desk.id}/publication", json={}))
     exchange.publish()
     return {
+        "filing": desk.id,
+        "publication": publication["publication"],
         "index": str(receipt["index"]),
         "leaf_hash": receipt["leaf_hash"],
         "digest": result["digest"],

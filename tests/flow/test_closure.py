@@ -281,7 +281,8 @@ class Play:
         known = {
             "index": [str(self.exchange.size - 1 - number) for number in range(len(self.model.stated))] or ["0"],
             **{
-                key: ["00000000-0000-7000-8000-000000000000"] for key in ("identity", "calculation", "case", "proposal")
+                key: ["00000000-0000-7000-8000-000000000000"]
+                for key in ("identity", "calculation", "case", "proposal", "filing", "publication")
             },
             "leaf_hash": [one.leaf_hash for one in self.model.stated] or ["00" * 32],
             "digest": made or ["00" * 32],

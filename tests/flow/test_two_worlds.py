@@ -116,7 +116,10 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
     known = {
         "index": [str(index) for index in range(one.exchange.size)],
         # Nobody asked for anything in these worlds, and nothing contradicts anything.
-        **{key: ["00000000-0000-7000-8000-000000000000"] for key in ("identity", "calculation", "case", "proposal")},
+        **{
+            key: ["00000000-0000-7000-8000-000000000000"]
+            for key in ("identity", "calculation", "case", "proposal", "filing", "publication")
+        },
         "leaf_hash": [one.stated["leaf_hash"], "00" * 32],
         "digest": [one.results["owner"], "00" * 32],
         "path": [
@@ -126,7 +129,8 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
             f"tile/entries/000.p/{one.exchange.size}",
         ],
     }
-    asked = paths_to_get(one.exchange, known)
+    # The status list is signed anew for whoever asks, and is the same for all: nobody's in particular.
+    asked = [path for path in paths_to_get(one.exchange, known) if path != "/api/v1/public/status-list"]
     index, size = one.stated["index"], one.exchange.size
     asked += [
         f"/api/v1/entries?leaf_hash={one.stated['leaf_hash']}",

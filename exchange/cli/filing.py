@@ -1,0 +1,282 @@
+"""``packtrace filing`` and ``packtrace authority``: duties, filings and their steps, public statuses, and what an authority sees."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exchange.cli.asking import confirmed
+from exchange.cli.attest import organisation_of
+from exchange.cli.files import check_new, read_up_to, write_new
+from exchange.cli.guard import guarded
+from exchange.cli.key import passphrase
+from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, say, say_json, tell
+from exchange.cli.request import Connection
+from exchange.cli.server_commands import answer
+from exchange.screen import shown
+
+if TYPE_CHECKING:
+    from exchange.client import Client
+
+_MAX_CLAIMS = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """By which key a step is signed, and whether it was agreed to before."""
+
+    key: str
+    passphrase_fd: int | None
+    yes: bool
+
+
+def run_duties(to: Connection, organisation: str | None) -> int:
+    """Print what one has to file. Exit 1 where the trial still lacks something, or a model is on sale without a filing."""
+
+    def command(client: Client) -> int:
+        found = client.duties(organisation)
+        coverage = found["coverage"]
+        if to.as_json:
+            say_json(found)
+        else:
+            for one in found["models"]:
+                say(
+                    shown(f"{one['model']}  {one['chemistry_group']}  {one['state'] or 'not registered'}  {one['why']}")
+                )
+            for text in [] if coverage is None else coverage["missing"]:
+                say(shown(f"missing: {text}"))
+            for one in found["unstated"]:
+                tell(shown(f"not stated by the notice: {one['what']}; assumed: {one['assumption']}"))
+        lacking = coverage is not None and (coverage["missing"] or coverage["on_sale_without_filing"])
+        return REJECTED if lacking else DONE
+
+    return to.run(command)
+
+
+def run_list(to: Connection, box: str, organisation: str | None, limit: int, filters: Mapping[str, str | None]) -> int:
+    """Print filings, one a line."""
+
+    def command(client: Client) -> int:
+        return _all(to, islice(client.filings(box, organisation, **filters), limit), _line)
+
+    return to.run(command)
+
+
+def run_show(to: Connection, filing: str, organisation: str | None) -> int:
+    """Print a filing with its chain, remarks, and what comes next."""
+
+    def command(client: Client) -> int:
+        found = client.filing(filing, organisation=organisation)
+        lines = [_line(found)]
+        lines += [f"  {one['step']} -> {one['state']}  entry {one['index']}  {one['signer']}" for one in found["steps"]]
+        lines += [_remark(one) for one in found["remarks"]]
+        lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
+        answer(found, shown("\n".join(lines)), as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_reconcile(to: Connection, filing: str, organisation: str | None) -> int:
+    """Print our result beside the platform's. Exit 1 where a difference isn't explained."""
+
+    def command(client: Client) -> int:
+        found = client.filing(filing, "reconciliation", organisation)
+        if to.as_json:
+            say_json(found)
+        else:
+            for one in found["lines"]:
+                said = "agrees" if one["agrees"] else one["explanation"] or "NOT EXPLAINED"
+                say(shown(f"{one['line']}  ours {one['ours']}  platform {one['platform']}  {said}"))
+            say("fileable" if found["fileable"] else f"not fileable: explain {', '.join(found['unexplained'])}")
+        return DONE if found["fileable"] else REJECTED
+
+    return to.run(command)
+
+
+def run_export(to: Connection, filing: str, out: Path, organisation: str | None) -> int:
+    """Write the export for the designated platform."""
+
+    def command(client: Client) -> int:
+        check_new(out)
+        data = client.filing_export(filing, organisation)
+        write_new(out, data, mode=0o600)
+        answer({"file": str(out), "bytes": len(data)}, f"exported: {out}", as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_draft(to: Connection, step: str, filing: str | None, product: str | None, organisation: str | None) -> int:
+    """Print kind and claims of a step, as far as the exchange knows them."""
+
+    def command(client: Client) -> int:
+        say_json(client.draft_step(step, filing=filing, product=product, organisation=organisation))
+        return DONE
+
+    return to.run(command)
+
+
+def run_step(
+    to: Connection, step: str, filing: str | None, *, product: str | None, claims: Path | None, signing: Signing
+) -> int:
+    """Draft a step, complete it from a file of claims, show it, sign it and hand it in."""
+
+    def command(client: Client) -> int:
+        from exchange.kinds import KINDS
+        from signer import issue, new_jti
+        from signer.key_access import open_signer
+
+        signer = open_signer(signing.key, lambda: passphrase(signing.passphrase_fd))
+        issuer = organisation_of(signer, signing.key)
+        drafted = client.draft_step(step, filing=filing, product=product, organisation=issuer)
+        said = {**drafted["claims"], **_claims(claims)}
+        tell(
+            f"{drafted['kind']} of {issuer}; every claim but the target of a verification is hidden, and shown to the parties alone:"
+        )
+        tell(shown(json.dumps(said, indent=1, ensure_ascii=False)))
+        if not signing.yes and not confirmed("Sign this for your organisation?"):
+            tell("not signed; nothing was handed in")
+            return REJECTED
+        now = datetime.now(UTC)
+        issued = issue(
+            signer,
+            KINDS[f"urn:packtrace:{drafted['kind']}:1"].profile,
+            issuer=issuer,
+            audience=client.log()["origin"],
+            jti=new_jti(now, secrets.token_bytes),
+            issued_at=now,
+            claims=said,
+            random=secrets.token_bytes,
+        )
+        receipt = client.submit(issued.token, issued.disclosures)
+        found = {"filing": said.get("filing"), "step": step, **receipt.citation}
+        answer(found, f"filing {said.get('filing')}: {step} is entry {receipt.index}", as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_publish(to: Connection, filing: str, organisation: str | None, *, figure: bool) -> int:
+    """Make a model's status public; print its addresses."""
+
+    def command(client: Client) -> int:
+        found = client.publish_status(filing, figure=figure, organisation=organisation)
+        answer(found, f"published: {found['page']} for people, {found['status']} signed", as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_unpublish(to: Connection, filing: str, organisation: str | None) -> int:
+    """Take a public status back."""
+
+    def command(client: Client) -> int:
+        found = client.withdraw_status(filing, organisation)
+        answer(found, f"withdrawn; copies end at {found['copies_end']}", as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_check_status(file: Path, trust: Path, *, as_json: bool) -> int:
+    """Check a fetched public status offline. Exit 0 it counts, 1 it is false or withdrawn, 3 it has ended: fetch it anew."""
+
+    def command() -> int:
+        from exchange.public_status import check_status
+        from exchange.trust import MAX_TRUST_BYTES, TrustFile
+
+        anchors = TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust))
+        found = check_status(read_up_to(file, _MAX_CLAIMS), anchors.signers, datetime.now(UTC))
+        said = found.get("meaning", "not published any more")
+        code = {"current": DONE, "ended": UNDECIDABLE}.get(found["verdict"], REJECTED)
+        answer(found, shown(f"{found['verdict']}: {said} (as of {found['as_of']})"), as_json=as_json)
+        return code
+
+    return guarded(command)
+
+
+def run_overview(to: Connection, organisation: str | None) -> int:
+    """Print an authority's overview."""
+
+    def command(client: Client) -> int:
+        found = client.authority("overview", organisation)
+        lines = [f"{found['filings']} filings of {found['makers']} makers"]
+        lines += [f"{state}  {count}" for state, count in found["by_state"].items() if count]
+        lines += [
+            f"{group}  median {spread['median']} {spread['unit']} of {spread['filings']}"
+            for group, spread in found["results"].items()
+        ]
+        answer(found, shown("\n".join(lines)), as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_coverage(to: Connection, organisation: str | None) -> int:
+    """Print makers with what the trial still lacks of them."""
+
+    def line(one: Mapping[str, Any]) -> str:
+        lacking = [*one["missing"], *(f"on sale without a filing: {it}" for it in one["on_sale_without_filing"])]
+        return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {'; '.join(lacking) or 'covered'}"
+
+    return to.run(lambda client: _all(to, client.authority_list("coverage", organisation), line))
+
+
+def run_remarks(to: Connection, organisation: str | None, *, open_only: bool) -> int:
+    """Print remarks of reviews with their answers."""
+    given = {"open": "true"} if open_only else {}
+    return to.run(lambda client: _all(to, client.authority_list("remarks", organisation, **given), _remark))
+
+
+def run_summary(to: Connection, organisation: str | None) -> int:
+    """Print the trial's summary: Markdown for people, data with --json."""
+
+    def command(client: Client) -> int:
+        if to.as_json:
+            say_json(client.authority("trial-summary", organisation))
+        else:
+            say(shown(client.trial_summary_text(organisation)).rstrip("\n"))
+        return DONE
+
+    return to.run(command)
+
+
+def _claims(file: Path | None) -> dict[str, Any]:
+    from bom_graph import read_json, why_unreadable
+    from exchange.errors import UsageError
+
+    if file is None:
+        return {}
+    try:
+        found = read_json(read_up_to(file, _MAX_CLAIMS))
+    except ValueError as error:
+        raise UsageError(why_unreadable(error), where=str(file), remedy="give the claims as a JSON object") from None
+    if not isinstance(found, dict):
+        raise UsageError("not a JSON object", where=str(file), remedy="give the claims as a JSON object")
+    return found
+
+
+def _all(to: Connection, found: Iterable[dict[str, Any]], line: Any) -> int:
+    if to.as_json:
+        say_json(list(found))
+        return DONE
+    for one in found:
+        say(shown(line(one)))
+    return DONE
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    figure = "" if one["figure"] is None else f"  {one['figure']} {one['unit']}"
+    return f"{one['id']}  {one['state']}  {one['model']}  {one['chemistry_group']}  {one['filer']}{figure}"
+
+
+def _remark(one: Mapping[str, Any]) -> str:
+    said = "open" if one["answered"] is None else f"answered: {one['answer']}"
+    return f"  remark {one['id']} to the {one['to'].replace('_', ' ')}: {one['text']} ({said})"

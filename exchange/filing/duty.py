@@ -1,0 +1,273 @@
+"""Who has to file which models, and how far a maker has come with it: pure, by a file of rules.
+
+What the notice leaves open stands in the file as `unstated`, with our assumption, and is told wherever a duty or a coverage is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache, cached_property
+from importlib import resources
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bom_graph import Amount, Day, first_defect, name_key, read_json, why_unreadable
+from exchange.errors import EvidenceError
+from exchange.kinds.filing import Opinion
+
+DUTY = "cn-miit-551"
+#: Steps after which a filing counts towards a maker's coverage.
+FILED = frozenset({"filed", "accepted"})
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ObligedRoles(_Rules):
+    """The roles that have to file."""
+
+    roles: tuple[str, ...]
+    what: str
+    source: str
+
+
+class Scope(_Rules):
+    """Rated energy above which a model is in scope, in kWh."""
+
+    rated_energy_above_kwh: Amount
+    what: str
+    source: str
+
+
+class Trial(_Rules):
+    """The trial: to which day, and how many typical models at least."""
+
+    until: Day
+    typical_models: Annotated[int, Field(gt=0)]
+    what: str
+    source: str
+
+
+class Regular(_Rules):
+    """From which day on every model in scope has to be filed."""
+
+    since: Day
+    what: str
+    source: str
+
+
+class ChemistryGroup(_Rules):
+    """Chemistries that count as one chemical system."""
+
+    id: str
+    name: str
+    name_zh: str
+    chemistries: tuple[str, ...]
+
+
+class Trigger(_Rules):
+    """What asks for an amendment, and back to which state it takes an accepted filing."""
+
+    id: str
+    what: str
+    back_to: Literal["registered", "planned", "data_complete", "exported", "reconciled"]
+    recalculated: bool
+    verified_again: bool
+
+
+class Unstated(_Rules):
+    """What the source doesn't state, and what is assumed here."""
+
+    id: str
+    what: str
+    assumption: str
+
+
+class DutyRules(_Rules):
+    """The rules of one duty to file. `digest` is the hex SHA-256 of the file's bytes."""
+
+    format: Literal["urn:packtrace:filing-duty:1"]
+    id: str
+    version: str
+    title: str
+    title_zh: str
+    source: str
+    rule_set: str
+    obliged_roles: ObligedRoles
+    scope: Scope
+    trial: Trial
+    regular: Regular
+    chemistry_groups: tuple[ChemistryGroup, ...]
+    opinions_that_can_be_filed: tuple[Opinion, ...]
+    retention_years: Annotated[int, Field(gt=0)]
+    triggers: tuple[Trigger, ...]
+    unstated: tuple[Unstated, ...]
+    digest: str = ""
+
+    @classmethod
+    def read(cls, data: bytes) -> DutyRules:
+        """Return the rules in the file's bytes; EvidenceError for anything else."""
+        try:
+            rules = cls.model_validate(read_json(data))
+        except ValidationError as error:
+            steps, what = first_defect(error)
+            raise EvidenceError(what, where="/".join(steps), remedy="take the published file") from None
+        except ValueError as error:
+            raise EvidenceError(
+                why_unreadable(error), where="rules of a duty", remedy="take the published file"
+            ) from None
+        return rules.model_copy(update={"digest": hashlib.sha256(data).hexdigest()})
+
+    @cached_property
+    def _groups(self) -> Mapping[str, str]:
+        """The group of each listed chemistry, as chemistries are compared."""
+        return {_plain(one): group.id for group in self.chemistry_groups for one in group.chemistries}
+
+    def group_of(self, chemistry: str) -> str:
+        """Return the group of a chemistry; one that isn't listed is a group of its own, under its own name."""
+        return self._groups.get(_plain(chemistry), chemistry.strip())
+
+    def in_scope(self, rated_kwh: Decimal) -> bool:
+        """Whether a model of this rated energy is in scope: above the limit, not at it."""
+        return rated_kwh > self.scope.rated_energy_above_kwh
+
+    def trigger(self, name: str) -> Trigger | None:
+        """Return the trigger of that id."""
+        return next((one for one in self.triggers if one.id == name), None)
+
+    def assumption(self, name: str) -> str:
+        """Return what is assumed where the source states nothing. KeyError for what the file doesn't name."""
+        return {one.id: one.assumption for one in self.unstated}[name]
+
+
+@cache
+def load_duty(name: str = DUTY) -> DutyRules:
+    """Return the rules that ship with the package."""
+    return DutyRules.read((resources.files("exchange") / "data" / "duties" / f"{name}.json").read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as one plant makes it, by its maker's newest battery-model statement; `state`: that of its filing, None without one."""
+
+    product: str
+    name: str
+    chemistry: str
+    rated_kwh: Decimal
+    stated_on: date
+    on_sale_since: date | None = None
+    on_sale_until: date | None = None
+    variants: tuple[str, ...] = ()
+    state: str | None = None
+
+    def on_sale(self, day: date) -> bool:
+        """Whether the model is sold on that day."""
+        since = self.on_sale_since or self.stated_on
+        return since <= day and (self.on_sale_until is None or day <= self.on_sale_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What has to be done about one model: `obliged` by the role of its maker, `in_scope` by its energy; `why` in a sentence."""
+
+    product: str
+    obliged: bool
+    in_scope: bool
+    group: str
+    filed: bool
+    overdue: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a maker has come with the trial. `missing` says exactly what lacks; empty where the trial is covered.
+
+    `unfiled`: the products on sale without a filing, from the regular stage on.
+    """
+
+    maker: str
+    models: int
+    out_of_scope: tuple[str, ...]
+    needed: int
+    filed: int
+    under_way: int
+    groups: tuple[str, ...]
+    groups_filed: tuple[str, ...]
+    missing: tuple[str, ...]
+    unfiled: tuple[str, ...]
+
+    @property
+    def covered(self) -> bool:
+        """Whether the trial asks for nothing more."""
+        return not self.missing
+
+
+def duty_of(rules: DutyRules, roles: Collection[str], model: Model, day: date) -> Duty:
+    """Return the duty of an organisation with `roles` about one of its models on `day`."""
+    obliged = not frozenset(roles).isdisjoint(rules.obliged_roles.roles)
+    inside = rules.in_scope(model.rated_kwh)
+    filed = model.state in FILED
+    overdue = obliged and inside and not filed and day >= rules.regular.since and model.on_sale(day)
+    limit = f"{rules.scope.rated_energy_above_kwh} kWh"
+    if not obliged:
+        why = f"not to be filed by an organisation that is none of: {', '.join(rules.obliged_roles.roles)}"
+    elif not inside:
+        why = f"out of scope: its rated energy, {model.rated_kwh} kWh, is not above {limit}"
+    elif filed:
+        why = "filed"
+    elif overdue:
+        why = f"on sale without a filing; from {rules.regular.since} on every model above {limit} has to be filed"
+    elif day >= rules.regular.since:
+        why = f"to be filed before it is sold: its rated energy, {model.rated_kwh} kWh, is above {limit}"
+    else:
+        why = f"in the trial to {rules.trial.until}; to be filed by {rules.regular.since} at the latest where it is sold then"
+    return Duty(model.product, obliged, inside, rules.group_of(model.chemistry), filed, overdue, why)
+
+
+def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -> Coverage:
+    """Return how far `maker`, which is obliged, has come with its `models`; one line of `missing` for each thing that lacks."""
+    ordered = sorted(models, key=lambda model: model.product)
+    inside = [model for model in ordered if rules.in_scope(model.rated_kwh)]
+    filed = [model for model in inside if model.state in FILED]
+    by_group: dict[str, list[Model]] = {}
+    for model in inside:
+        by_group.setdefault(rules.group_of(model.chemistry), []).append(model)
+    groups_filed = {rules.group_of(model.chemistry) for model in filed}
+    needed = min(rules.trial.typical_models, len(inside))
+    missing = []
+    if len(filed) < needed:
+        few = needed < rules.trial.typical_models
+        of = f"all {needed} models" if few else f"{needed} typical models"
+        missing.append(f"{needed - len(filed)} more to be filed: {len(filed)} of {of} are")
+    for group in sorted(by_group.keys() - groups_filed):
+        named = ", ".join(model.name for model in by_group[group])
+        missing.append(f"chemistry group {group} is not represented: file one of {named}")
+    unfiled = [
+        model.product
+        for model in inside
+        if model.state not in FILED and day >= rules.regular.since and model.on_sale(day)
+    ]
+    return Coverage(
+        maker=maker,
+        models=len(inside),
+        out_of_scope=tuple(model.product for model in ordered if not rules.in_scope(model.rated_kwh)),
+        needed=needed,
+        filed=len(filed),
+        under_way=sum(model.state is not None and model.state not in FILED | {"withdrawn"} for model in inside),
+        groups=tuple(sorted(by_group)),
+        groups_filed=tuple(sorted(groups_filed)),
+        missing=tuple(missing),
+        unfiled=tuple(unfiled),
+    )
+
+
+def _plain(chemistry: str) -> str:
+    """A chemistry as it is compared: NMC 622, nmc-622 and NMC622 are one."""
+    return "".join(filter(str.isalnum, name_key(chemistry).upper()))

@@ -1,0 +1,170 @@
+"""A model's public status: there only while its owner publishes it, signed by the operator's key, good for a day.
+
+Who fetched one looks again at its address, or at the list of those that were withdrawn: whatever was handed out before a withdrawal has
+ended a day later, and the list names it until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from exchange.access import Principal
+from exchange.errors import ConflictError, NotFoundError
+from exchange.filing.duty import DutyRules
+from exchange.filing.hidden import show_told
+from exchange.filing.reading import Filings
+from exchange.filing.tables import FilingRow, FilingStepRow, PublicationRow
+from exchange.public_status import STATUS, STATUS_LIST
+from ledger.store import begin, snapshot
+from signer import Profile, new_jti
+
+LIFE: Final = timedelta(hours=24)
+_KEPT = 2 * LIFE
+LIST_PATH: Final = "/api/v1/public/status-list"
+_MEANING = {
+    "accepted": "filed, verified by a third party, and accepted by the authority",
+    "filed": "filed and verified by a third party; the authority has not decided yet",
+    "verified": "verified by a third party; not filed yet",
+    "withdrawn": "the filing was withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Publications:
+    """Publishes statuses, and takes them back."""
+
+    engine: Engine
+    filings: Filings
+    rules: DutyRules
+    origin: str
+    #: Signs open claims of one of the two types by the operator's key.
+    vouch: Callable[[Profile, dict[str, Any]], str]
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes] = field(repr=False)
+
+    def publish(self, actor: Principal, owner: str, filing: str, *, figure: bool) -> dict[str, Any]:
+        """Publish the status of a filing of `owner`'s, with its figure where `figure`; published already, it is stated anew."""
+        self.filings.accounts.check_speaks_for(actor, owner, "grants:write")
+        now = self.clock()
+        with begin(self.engine) as connection, Session(connection) as session:
+            row = self._own(session, owner, filing)
+            there = session.exec(self._live(filing)).one_or_none()
+            found = there or PublicationRow(
+                id=new_jti(now, self.random),
+                filing=row.id,
+                owner=owner,
+                published_by=actor.recorded_as(owner),
+                published_at=now,
+            )
+            found.figure = figure
+            session.add(found)
+            session.flush()
+            return {
+                "publication": found.id,
+                "filing": row.id,
+                "figure": figure,
+                "page": f"/public/models/{found.id}",
+                "status": f"/api/v1/public/models/{found.id}",
+                "published_at": found.published_at,
+            }
+
+    def withdraw(self, actor: Principal, owner: str, filing: str) -> dict[str, Any]:
+        """Take a publication back. What was fetched before ends within LIFE; until then the status list names it."""
+        self.filings.accounts.check_speaks_for(actor, owner, "grants:write")
+        now = self.clock()
+        with begin(self.engine) as connection, Session(connection) as session:
+            self._own(session, owner, filing)
+            found = session.exec(self._live(filing)).one_or_none()
+            if found is None:
+                raise ConflictError("it isn't published", where="filing", remedy="there is nothing to withdraw")
+            found.withdrawn_at, found.withdrawn_by = now, actor.recorded_as(owner)
+            session.add(found)
+            session.flush()
+            return {"publication": found.id, "withdrawn_at": now, "copies_end": now + LIFE}
+
+    def status(self, publication: str) -> tuple[dict[str, Any], str]:
+        """Return a model's public status, and the same as signed claims: for anybody.
+
+        Of one that was withdrawn nothing is left but that. NotFoundError for one that never was.
+        """
+        now = self.clock()
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            found = session.get(PublicationRow, publication)
+            if found is None:
+                raise NotFoundError(
+                    "no such publication", where="publication", remedy="ask the model's maker for its address"
+                )
+            claims: dict[str, Any] = {
+                "publication": found.id,
+                "status": "withdrawn" if found.withdrawn_at is not None else "published",
+                "as_of": now.isoformat(),
+                "expires": (now + LIFE).isoformat(),
+                "recheck": f"/api/v1/public/models/{found.id}",
+                "status_list": LIST_PATH,
+            }
+            if found.withdrawn_at is None:
+                claims |= self._told(session, found, now.date())
+        return claims, self.vouch(STATUS, claims)
+
+    def withdrawn(self) -> tuple[dict[str, Any], str]:
+        """Return the list of publications that were withdrawn while copies of them may still count, and the same signed."""
+        now = self.clock()
+        since = now - _KEPT
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            query = select(PublicationRow.id).where(col(PublicationRow.withdrawn_at) >= since)
+            names = session.exec(query.order_by(col(PublicationRow.id))).all()
+        claims = {
+            "withdrawn": list(names),
+            "since": since.isoformat(),
+            "as_of": now.isoformat(),
+            "expires": (now + LIFE).isoformat(),
+        }
+        return claims, self.vouch(STATUS_LIST, claims)
+
+    def _told(self, session: Session, found: PublicationRow, day: date) -> dict[str, Any]:
+        row = session.get_one(FilingRow, found.filing)
+        told = show_told(self.filings.stored.vault, row.id, row.sealed)
+        last = session.exec(
+            select(FilingStepRow)
+            .where(FilingStepRow.filing == row.id)
+            .order_by(col(FilingStepRow.index).desc())
+            .limit(1)
+        ).one()
+        stands = row.state in ("verified", "filed", "accepted") and row.expires is not None
+        lapsed = stands and row.expires is not None and row.expires < day
+        meaning = (
+            "its verification has lapsed" if lapsed else _MEANING.get(row.state, "under way: not verified, not filed")
+        )
+        claims: dict[str, Any] = {
+            "state": row.state,
+            "meaning": meaning,
+            "model": told.model,
+            "variants": list(told.variants),
+            "filer": row.filer,
+            "plant_country": told.country,
+            "chemistry_group": told.group,
+            "duty": f"{self.rules.id} {self.rules.version}",
+            "entry": {"origin": self.origin, "index": last.index, "leaf_hash": last.leaf_hash},
+        }
+        if stands and row.expires is not None:
+            claims |= {"verifier": str(row.verifier), "verification_expires": row.expires.isoformat()}
+        if found.figure and stands and told.figure is not None:
+            claims |= {"figure": told.figure, "unit": str(told.unit)}
+        return claims
+
+    def _own(self, session: Session, owner: str, filing: str) -> FilingRow:
+        row = session.exec(select(FilingRow).where(FilingRow.id == filing, FilingRow.filer == owner)).one_or_none()
+        if row is None:
+            raise NotFoundError(
+                "no such filing of yours", where="filing", remedy="take the id from the list of filings"
+            )
+        return row
+
+    def _live(self, filing: str) -> Any:
+        return select(PublicationRow).where(PublicationRow.filing == filing, col(PublicationRow.withdrawn_at).is_(None))

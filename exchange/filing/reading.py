@@ -1,0 +1,407 @@
+"""Filings as their parties read them: lists, one with its chain, what to sign next, the export, the reconciliation; and a maker's duties.
+
+A filing is there for its filer, the verifier that it names, and authorities; for anybody else it doesn't exist (NotFoundError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy import ColumnElement, Engine, or_
+from sqlmodel import Session, col, select
+
+from bom_graph import Lines
+from exchange.access import FULL, Principal
+from exchange.errors import FilingError, NotFoundError
+from exchange.filing.chain import Facts, Filing, State, Step
+from exchange.filing.duty import Coverage, Duty, DutyRules, Model, coverage, duty_of
+from exchange.filing.exporting import digest_of, platform_export
+from exchange.filing.hidden import group_key, product_key, show_model, show_told
+from exchange.filing.reconciling import Compared, open_differences
+from exchange.filing.steps import compare_with, next_steps
+from exchange.filing.stored import Stored
+from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
+from exchange.identity import Accounts, roles_today
+from exchange.intake.tables import StatementRow
+from exchange.kinds.filing import PlatformResult
+from exchange.sharing import Sharing, day_of
+from ledger.store import begin, entry, head, snapshot
+from signer import new_jti
+
+AUTHORITY = "authority"
+Box = Literal["filer", "verifier", "authority"]
+_KIND_OF_STEP = {
+    "plan": "quality-plan",
+    "platform": "platform-result",
+    "verify": "verification-statement",
+    "review": "review",
+}
+_LIST = "take the id from the list of filings"
+
+
+@dataclass(frozen=True, slots=True)
+class Filings:
+    """Reads filings. `reader` is for whom: the actor's organisation, or one that it stands in for."""
+
+    engine: Engine
+    stored: Stored
+    rules: DutyRules
+    accounts: Accounts
+    sharing: Sharing
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes] = field(repr=False)
+
+    # -- lists -------------------------------------------------------------------------------------------------------------
+
+    def page(
+        self,
+        actor: Principal,
+        reader: str,
+        *,
+        box: Box = "filer",
+        state: State | None = None,
+        maker: str | None = None,
+        group: str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Return filings of `reader` as filer, verifier or authority, by id; of those in `state`, of `maker`, of a chemistry group."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            query = select(FilingRow).where(self._box(session, box, reader), col(FilingRow.id) > after)
+            if state is not None:
+                query = query.where(col(FilingRow.state) == state)
+            if maker is not None:
+                query = query.where(col(FilingRow.filer) == maker)
+            if group is not None:
+                query = query.where(col(FilingRow.group_key) == group_key(self.stored.vault, group))
+            rows = session.exec(query.order_by(col(FilingRow.id)).limit(limit)).all()
+            return [self._summary(row) for row in rows]
+
+    def _box(self, session: Session, box: Box, reader: str) -> ColumnElement[bool]:
+        if box == "authority":
+            self.check_authority(session, reader)
+            return col(FilingRow.id) != ""
+        return col(FilingRow.filer if box == "filer" else FilingRow.verifier) == reader
+
+    def check_authority(self, session: Session, reader: str) -> None:
+        """Check that `reader` is an authority today; NotFoundError otherwise, as if there were nothing."""
+        if AUTHORITY not in roles_today(session, reader, self.clock()):
+            raise NotFoundError(
+                "nothing here", where="path", remedy="this is for organisations with the role authority"
+            )
+
+    def _summary(self, row: FilingRow) -> dict[str, Any]:
+        told = show_told(self.stored.vault, row.id, row.sealed)
+        return {
+            "id": row.id,
+            "filer": row.filer,
+            "product": told.product,
+            "model": told.model,
+            "plant": told.plant,
+            "country": told.country,
+            "chemistry": told.chemistry,
+            "chemistry_group": told.group,
+            "rated_energy_kwh": told.rated_kwh,
+            "variants": list(told.variants),
+            "state": row.state,
+            "fileable": row.state in ("reconciled", "under_verification", "verified"),
+            "verifier": row.verifier,
+            "verification_expires": row.expires,
+            "result": row.result,
+            "figure": told.figure,
+            "unit": told.unit,
+            "open_remarks": row.open_remarks.split(),
+            "registered_at": row.registered_at,
+            "since": row.entered_at,
+        }
+
+    # -- one ---------------------------------------------------------------------------------------------------------------
+
+    def row(self, session: Session, reader: str, filing: str) -> FilingRow:
+        """Return the row of a filing that `reader` is a party to; NotFoundError for any other."""
+        mine = or_(col(FilingRow.filer) == reader, col(FilingRow.verifier) == reader)
+        if AUTHORITY in roles_today(session, reader, self.clock()):
+            mine = col(FilingRow.id) == filing
+        row = session.exec(select(FilingRow).where(col(FilingRow.id) == filing, mine)).one_or_none()
+        if row is None:
+            raise NotFoundError("no such filing", where="filing", remedy=_LIST)
+        return row
+
+    def show(self, actor: Principal, reader: str, filing: str) -> dict[str, Any]:
+        """Return a filing with its chain of signed statements, its remarks, and which steps can be taken now, by whom."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            row = self.row(session, reader, filing)
+            steps = session.exec(
+                select(FilingStepRow).where(FilingStepRow.filing == row.id).order_by(col(FilingStepRow.index))
+            ).all()
+            found = self.stored.filing(session, row)
+            remarks = session.exec(
+                select(FilingRemarkRow).where(FilingRemarkRow.filing == row.id).order_by(col(FilingRemarkRow.id))
+            ).all()
+            return {
+                **self._summary(row),
+                "duty": self._duty(),
+                "steps": [
+                    {
+                        "step": one.step,
+                        "state": one.state,
+                        "signer": one.signer,
+                        "index": one.index,
+                        "leaf_hash": one.leaf_hash,
+                        "at": one.at,
+                    }
+                    for one in steps
+                ],
+                "next": [{"step": step, "party": party} for step, party in next_steps(found)]
+                if found.state != "withdrawn"
+                else [],
+                "remarks": [self.remark(session, one) for one in remarks],
+            }
+
+    def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
+        """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
+
+        That they went out is logged for their signers.
+        """
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with begin(self.engine) as connection, Session(connection) as session:
+            chain = self.stored.filing(session, self.row(session, reader, filing)).chain
+            found = [
+                {
+                    "step": link.step,
+                    "index": link.index,
+                    "leaf_hash": link.leaf_hash,
+                    "token": entry(connection, link.index).data.decode("ascii"),
+                    "disclosures": list(self.sharing.disclosed(connection, link.signer, link.leaf_hash)),
+                }
+                for link in chain
+            ]
+            self.sharing.took(connection, reader, "read", [link.leaf_hash for link in chain], opened=(FULL,))
+            return found
+
+    def remark(self, session: Session, row: FilingRemarkRow) -> dict[str, Any]:
+        """Return a remark with its text and, where there is one, the answer's."""
+        text = self._line(session, row.review, "remarks", row.id.partition(".")[2])
+        answer = None if row.answered is None else self._line(session, row.answered, "answers", row.id)
+        return {
+            "id": row.id,
+            "filing": row.filing,
+            "to": row.addressee,
+            "step": row.step,
+            "text": text,
+            "made_at": row.made_at,
+            "review": row.review,
+            "answered": row.answered,
+            "answered_at": row.answered_at,
+            "answer": answer,
+        }
+
+    def _line(self, session: Session, index: int, name: str, wanted: str) -> str | None:
+        row = session.get(StatementRow, index)
+        record = None if row is None else self.stored.record(session.connection(), index, row.leaf_hash, row.issuer)
+        lines = getattr(record, name, None)
+        for line in lines if isinstance(lines, Lines) else ():
+            if wanted in (line.id, getattr(line, "remark", None)):
+                return str(line.text)
+        return None
+
+    def remarks_to(self, actor: Principal, reader: str, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Return the remarks that wait for `reader` as a maintainer, and those that it has answered, by id."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            roles = roles_today(session, reader, self.clock())
+            mine = {"factor_maintainer": "factor_maintainer", "operator": "rule_maintainer"}
+            named = [to for role, to in mine.items() if role in roles]
+            query = select(FilingRemarkRow).where(
+                col(FilingRemarkRow.addressee).in_(named), col(FilingRemarkRow.id) > after
+            )
+            rows = session.exec(query.order_by(col(FilingRemarkRow.id)).limit(limit)).all()
+            return [self.remark(session, one) for one in rows]
+
+    # -- what to sign next -------------------------------------------------------------------------------------------------
+
+    def draft(
+        self, actor: Principal, reader: str, step: Step, *, filing: str | None = None, product: str | None = None
+    ) -> dict[str, Any]:
+        """Return kind and claims of a step, as far as the exchange knows them; whoever signs adds the rest.
+
+        `product`: the model that is registered. Raises NotFoundError, FilingError where one of the two is missing.
+        """
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            if step == "register":
+                return {"kind": "filing-event", "claims": self._registration(session, reader, product)}
+            if filing is None:
+                raise FilingError("which filing isn't said", where="filing", remedy=_LIST)
+            row = self.row(session, reader, filing)
+            found = self.stored.filing(session, row)
+            origin = head(connection).origin
+        kind = _KIND_OF_STEP.get(step, "filing-event")
+        follows = found.newest("submit") if step == "verify" and found.verifier is not None else found.last
+        cited = {"origin": origin, "index": follows.index, "leaf_hash": follows.leaf_hash}
+        claims: dict[str, Any] = {"sub": found.product, "filing": found.id}
+        claims["target" if step in ("verify", "review") else "previous"] = cited
+        if kind == "filing-event":
+            claims["event"] = step
+        if step in ("submit", "file", "verify") and found.result is not None:
+            claims["result"] = found.result
+        if step == "export":
+            claims["export"] = self.export(actor, reader, filing)[1]
+        return {"kind": kind, "claims": claims}
+
+    def _registration(self, session: Session, filer: str, product: str | None) -> dict[str, Any]:
+        if product is None:
+            raise FilingError("which model isn't said", where="product", remedy="name the product of a battery model")
+        row = session.get(ModelRow, product_key(self.stored.vault, product))
+        if row is None or row.owner != filer:
+            raise NotFoundError(
+                "no battery model of yours of this product", where="product", remedy="state its battery-model first"
+            )
+        stated = session.get_one(StatementRow, row.index)
+        origin = head(session.connection()).origin
+        return {
+            "sub": product,
+            "filing": new_jti(self.clock(), self.random),
+            "event": "register",
+            "model": {"origin": origin, "index": stated.index, "leaf_hash": stated.leaf_hash},
+            "rules": {"id": self.rules.id, "version": self.rules.version, "digest": self.rules.digest},
+        }
+
+    def export(self, actor: Principal, reader: str, filing: str) -> tuple[bytes, str]:
+        """Return the export of the filing's result for the designated platform, and its SHA-256 (hex)."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            row = self.row(session, reader, filing)
+            found = self.stored.filing(session, row)
+            result = None if found.result is None else self.stored.document(connection, found.result)
+            if result is None:
+                raise NotFoundError("the filing has no result", where="filing", remedy="take the step calculate first")
+            data = platform_export(found, show_told(self.stored.vault, row.id, row.sealed), result, self.rules)
+        return data, digest_of(data)
+
+    def reconciliation(self, actor: Principal, reader: str, filing: str) -> dict[str, Any]:
+        """Return our result beside the platform's newest, line by line. NotFoundError where there is none yet."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            found = self.stored.filing(session, self.row(session, reader, filing))
+            stated, compared = self._compared(session, found)
+        left = open_differences(compared)
+        return {
+            "filing": found.id,
+            "result": found.result,
+            "platform": stated.platform,
+            "database": stated.database,
+            "database_version": stated.database_version,
+            "calculated": stated.calculated,
+            "unit": stated.unit,
+            "fileable": not left,
+            "unexplained": list(left),
+            "lines": [_compared(one) for one in compared],
+        }
+
+    def _compared(self, session: Session, filing: Filing) -> tuple[PlatformResult, tuple[Compared, ...]]:
+        if filing.result is None or not any(link.step == "platform" for link in filing.chain):
+            raise NotFoundError(
+                "no result of the platform is stated", where="filing", remedy="take the step platform first"
+            )
+        link = filing.newest("platform")
+        record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
+        stated = cast("PlatformResult", record)
+        facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
+        return stated, compare_with(stated, facts, day_of(self.clock()))
+
+    # -- duties ------------------------------------------------------------------------------------------------------------
+
+    def duties(self, actor: Principal, maker: str) -> dict[str, Any]:
+        """Return what `maker` has to file, model by model, how far it has come with the trial, and what is assumed."""
+        self.accounts.check_speaks_for(actor, maker, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            roles, models = roles_today(session, maker, self.clock()), self.models(session, [maker]).get(maker, [])
+        day = day_of(self.clock())
+        duties = [duty_of(self.rules, roles, model, day) for model in models]
+        return {
+            "maker": maker,
+            "as_of": day,
+            "rules": self._duty(),
+            "models": [_duty(model, duty) for model, duty in zip(models, duties, strict=True)],
+            "coverage": coverage_document(coverage(self.rules, maker, models, day))
+            if any(duty.obliged for duty in duties)
+            else None,
+            "unstated": [one.model_dump() for one in self.rules.unstated],
+        }
+
+    def models(self, session: Session, makers: Sequence[str]) -> dict[str, list[Model]]:
+        """Return the models of each maker that were stated and not taken back, with the states of their filings."""
+        running = (col(FilingRow.product_key) == col(ModelRow.product_key)) & (col(FilingRow.state) != "withdrawn")
+        query = (
+            select(ModelRow, FilingRow.state)
+            .outerjoin(FilingRow, running)
+            .where(col(ModelRow.owner).in_(makers))
+            .order_by(col(ModelRow.index))
+        )
+        found: dict[str, list[Model]] = {}
+        for row, state in session.exec(query).all():
+            model = show_model(self.stored.vault, row.product_key, row.sealed, state)
+            found.setdefault(row.owner, []).append(model)
+        return found
+
+    def _duty(self) -> dict[str, str]:
+        return {
+            "id": self.rules.id,
+            "version": self.rules.version,
+            "digest": self.rules.digest,
+            "source": self.rules.source,
+        }
+
+
+def coverage_document(found: Coverage) -> dict[str, Any]:
+    """Return a coverage as it is answered."""
+    return {
+        "covered": found.covered,
+        "missing": list(found.missing),
+        "models_in_scope": found.models,
+        "out_of_scope": list(found.out_of_scope),
+        "needed": found.needed,
+        "filed": found.filed,
+        "under_way": found.under_way,
+        "chemistry_groups": list(found.groups),
+        "chemistry_groups_filed": list(found.groups_filed),
+        "on_sale_without_filing": list(found.unfiled),
+    }
+
+
+def _duty(model: Model, duty: Duty) -> dict[str, Any]:
+    return {
+        "product": model.product,
+        "model": model.name,
+        "chemistry": model.chemistry,
+        "chemistry_group": duty.group,
+        "rated_energy_kwh": str(model.rated_kwh),
+        "variants": list(model.variants),
+        "obliged": duty.obliged,
+        "in_scope": duty.in_scope,
+        "filed": duty.filed,
+        "overdue": duty.overdue,
+        "state": model.state,
+        "why": duty.why,
+    }
+
+
+def _compared(one: Compared) -> dict[str, Any]:
+    def text(value: object) -> str | None:
+        return None if value is None else str(value)
+
+    return {
+        "line": one.line,
+        "ours": text(one.ours),
+        "platform": text(one.platform),
+        "difference": text(one.difference),
+        "agrees": one.agrees,
+        "cause": one.cause,
+        "explanation": one.explanation,
+    }

@@ -1,0 +1,92 @@
+"""Our result held against the designated platform's, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast
+
+from bom_graph import Lines
+from exchange.errors import FilingError
+from exchange.kinds.filing import Cause, Explanation, PlatformLine, PlatformResult
+
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One line of both results, kg CO2e per functional unit; None on the side that doesn't have it.
+
+    `agrees`: equal to the decimals that the platform prints. `cause` and `explanation` are the filer's.
+    """
+
+    line: str
+    ours: Decimal | None
+    platform: Decimal | None
+    agrees: bool
+    cause: Cause | None = None
+    explanation: str | None = None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """The platform's figure less ours; None where one side has none."""
+        return None if self.ours is None or self.platform is None else self.platform - self.ours
+
+    @property
+    def settled(self) -> bool:
+        """Whether the line agrees, or its difference is explained."""
+        return self.agrees or self.explanation is not None
+
+
+def reconcile(ours: Mapping[str, Decimal], result: PlatformResult) -> tuple[Compared, ...]:
+    """Return every line of either side, the total last. FilingError for a line stated twice, or an explanation of none."""
+    theirs = _by_line(result.lines)
+    explained = _explanations(result.explanations)
+    names = [*sorted((ours.keys() | theirs.keys()) - {TOTAL}), TOTAL]
+    if TOTAL not in theirs:
+        raise FilingError("the platform's total is missing", where="lines", remedy="state a line total")
+    if unknown := sorted(explained.keys() - set(names)):
+        raise FilingError(
+            f"an explanation is of a line that neither side has: {unknown[0]}",
+            where="explanations",
+            remedy=f"explain one of {', '.join(names)}",
+        )
+    found = []
+    for name in names:
+        one, mine, its = explained.get(name), ours.get(name), theirs.get(name)
+        agrees = mine is not None and its is not None and _agree(mine, its)
+        why = (None, None) if one is None else (one.cause, one.text)
+        found.append(Compared(name, mine, its, agrees, *why))
+    return tuple(found)
+
+
+def open_differences(compared: Iterable[Compared]) -> tuple[str, ...]:
+    """Return the lines that differ and are not explained: nothing is fileable while there are any."""
+    return tuple(one.line for one in compared if not one.settled)
+
+
+def _agree(ours: Decimal, platform: Decimal) -> bool:
+    """Whether ours, rounded as the platform's figure is printed, could be that figure: within half of its last decimal."""
+    exponent = cast("int", platform.as_tuple().exponent)  # amounts are finite
+    return abs(ours - platform) <= Decimal((0, (5,), exponent - 1))
+
+
+def _by_line(lines: object) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for one in cast("Lines[PlatformLine]", lines) if isinstance(lines, Lines) else ():
+        if one.line in found:
+            raise FilingError(f"the line {one.line} is stated twice", where=f"lines/{one.id}", remedy="state it once")
+        found[one.line] = one.value
+    return found
+
+
+def _explanations(lines: object) -> dict[str, Explanation]:
+    found: dict[str, Explanation] = {}
+    for one in cast("Lines[Explanation]", lines) if isinstance(lines, Lines) else ():
+        if one.line in found:
+            raise FilingError(
+                f"{one.line} is explained twice", where=f"explanations/{one.id}", remedy="explain it once"
+            )
+        found[one.line] = one
+    return found

@@ -1,0 +1,194 @@
+"""Reading filings and what they rest on back from the database, in a transaction of the caller's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import cast
+
+from sqlalchemy import Connection
+from sqlmodel import Session, col, select
+
+from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_release, load_rule_set
+from exchange.calculation.tables import ResultRow, StaleRow
+from exchange.evidence import Entry
+from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
+from exchange.filing.hidden import model_of
+from exchange.filing.reconciling import TOTAL
+from exchange.filing.tables import FilingRow, FilingStepRow
+from exchange.intake import Admissions
+from exchange.intake.tables import StatementRow, SupersededRow
+from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds.filing import PlanFigure, QualityPlan
+from exchange.report import Document
+from exchange.sharing import day_of, disclosed_to
+from exchange.vault import Vault, erased_at
+from ledger.store import entry
+
+_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What filings are read with."""
+
+    vault: Vault
+    admissions: Admissions
+
+    # -- filings -----------------------------------------------------------------------------------------------------------
+
+    def filing(self, session: Session, row: FilingRow) -> Filing:
+        """Return the filing of a row, its chain and plan included."""
+        steps = session.exec(
+            select(FilingStepRow).where(col(FilingStepRow.filing) == row.id).order_by(col(FilingStepRow.index))
+        ).all()
+        chain = tuple(
+            Link(one.index, one.leaf_hash, cast("Step", one.step), one.signer, cast("State", one.state))
+            for one in steps
+        )
+        filing = Filing(
+            id=row.id,
+            filer=row.filer,
+            product=self._product(session, chain[0]),
+            state=cast("State", row.state),
+            chain=chain,
+            data=frozenset(row.data.split()),
+            result=row.result,
+            export=row.export,
+            verifier=row.verifier,
+            expires=row.expires,
+            open_remarks=frozenset(row.open_remarks.split()),
+        )
+        return self._with_plan(session, filing)
+
+    def _product(self, session: Session, first: Link) -> str:
+        record = self.record(session.connection(), first.index, first.leaf_hash, first.signer)
+        return str(record.sub) if record is not None else ""
+
+    def _with_plan(self, session: Session, filing: Filing) -> Filing:
+        """Return the filing with the plan that counts: its newest, unless it was sent back behind that."""
+        if filing.state in ("registered", "withdrawn"):
+            return filing
+        link = filing.newest("plan")
+        plan = self.record(session.connection(), link.index, link.leaf_hash, link.signer)
+        if not isinstance(plan, QualityPlan):
+            return filing
+        figures = cast("tuple[PlanFigure, ...]", plan.figures.items if isinstance(plan.figures, Lines) else ())
+        period = plan.period if isinstance(plan.period, Period) else None
+        return replace(filing, plan_period=period, figures=figures)
+
+    # -- entries -----------------------------------------------------------------------------------------------------------
+
+    def entry(self, connection: Connection, index: int, leaf_hash: str, reader: str, day: date | None = None) -> Entry:
+        """Return an entry with what `reader` may see of it; its issuer sees all. EntryUnknownError for no such entry."""
+        given = disclosed_to(connection, self.vault, reader, leaf_hash, day or date.max)
+        admission, _seen = self.admissions.current(connection)
+        return admission.reread(index, entry(connection, index).data.decode("ascii"), given)
+
+    def record(self, connection: Connection, index: int, leaf_hash: str, issuer: str) -> Record | None:
+        """Return the record of a statement as its issuer sees it; None where nothing of it is kept any more."""
+        return self.entry(connection, index, leaf_hash, issuer).record
+
+    def counts(self, session: Session, row: StatementRow) -> bool:
+        """Whether a statement was neither erased nor taken back."""
+        taken_back = session.get(SupersededRow, row.index) is not None
+        return not taken_back and erased_at(session.connection(), row.leaf_hash) is None
+
+    def cited(self, session: Session, citation: Citation) -> StatementRow | None:
+        """Return the row of a cited entry of this log."""
+        row = session.get(StatementRow, citation.index)
+        return row if row is not None and row.leaf_hash == citation.leaf_hash else None
+
+    # -- facts -------------------------------------------------------------------------------------------------------------
+
+    def model(self, session: Session, citation: Citation, filer: str) -> tuple[ModelFacts, BatteryModel] | None:
+        """Return what a battery-model statement of `filer` says, wholly disclosed; None for anything else."""
+        row = self.cited(session, citation)
+        if row is None or row.issuer != filer:
+            return None
+        record = self.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+        if not isinstance(record, BatteryModel):
+            return None
+        found = model_of(record, day_of(row.admitted_at))
+        if found is None:
+            return None
+        counts = self.counts(session, row)
+        return ModelFacts(row.issuer, found.product, found.rated_kwh, counts), record
+
+    def data(self, session: Session, citation: Citation, filer: str, now: datetime) -> DataFacts | None:
+        """Return what the filer may know of an entry that a figure is cited from."""
+        row = self.cited(session, citation)
+        if row is None:
+            return None
+        record = self.entry(session.connection(), row.index, row.leaf_hash, filer, day_of(now)).record
+        period = getattr(record, "period", None)
+        visible = record is not None and (record.is_whole or isinstance(record.sub, str))
+        return DataFacts(
+            row.vct, period if isinstance(period, Period) else None, visible=visible, counts=self.counts(session, row)
+        )
+
+    def document(self, connection: Connection, digest: str) -> Document | None:
+        """Return a stored result; None where there is none (any more)."""
+        data = self.vault.open_(connection, "result", digest)
+        return None if data is None else cast("Document", json.loads(data))
+
+    def result(self, session: Session, digest: str, filer: str) -> ResultFacts | None:
+        """Return what steps ask of a stored result; None where there is none (any more)."""
+        row, found = session.get(ResultRow, (digest, filer)), self.document(session.connection(), digest)
+        if row is None or found is None:
+            return None
+        leaves = [one["leaf_hash"] for one in found["inputs"]]
+        lines = {one["id"]: Decimal(one["value"]) for one in found["stages"] if one["value"] is not None}
+        if found["headline"]["value"] is not None:
+            lines[TOTAL] = Decimal(found["headline"]["value"])
+        return ResultFacts(
+            reader=row.reader,
+            product=found["demand"]["product"],
+            rule_set=found["rule_set"]["id"],
+            complete=found["complete"],
+            heading=found["heading"],
+            unit=found["headline"]["unit"],
+            lines=lines,
+            inputs=frozenset(leaves),
+            own_activity=frozenset(self._own_activity(session, leaves, filer)),
+            stale=(*self._taken_back(session, found), *self._marked(session, digest, row.reader), *_outdated(found)),
+        )
+
+    def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
+        found: list[str] = []
+        for start in range(0, len(leaves), _QUERY):
+            query = select(StatementRow.leaf_hash).where(
+                col(StatementRow.leaf_hash).in_(leaves[start : start + _QUERY]),
+                col(StatementRow.issuer) == filer,
+                col(StatementRow.vct) == ACTIVITY_DATA.vct,
+            )
+            found.extend(session.exec(query).all())
+        return found
+
+    def _taken_back(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which inputs of a result count no more, by the entries that took them back."""
+        indices = [one["index"] for one in found["inputs"]]
+        for start in range(0, len(indices), _QUERY):
+            query = select(SupersededRow).where(col(SupersededRow.index).in_(indices[start : start + _QUERY]))
+            for row in session.exec(query.order_by(col(SupersededRow.index))).all():
+                yield f"entry {row.index} was taken back by entry {row.by}"
+
+    def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
+        """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""
+        query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
+        for cause in session.exec(query.order_by(col(StaleRow.cause))).all():
+            yield f"{cause.replace(':', ' ')} is newer than what it was made from"
+
+
+def _outdated(found: Document) -> Iterator[str]:
+    """Yield which rules and releases that a result was made with have another text by now."""
+    rules = load_rule_set(found["rule_set"]["id"])
+    if rules.digest != found["rule_set"]["digest"]:
+        yield f"the rule set {rules.id} has the version {rules.version} by now"
+    for named in found["releases"]:
+        release = load_release(named["id"])
+        if release.digest != named["digest"]:
+            yield f"the factor release {release.id} has the version {release.version} by now"

@@ -1,0 +1,357 @@
+"""Statements of filings on their way in: the step is taken, and its rows are written, in the transaction of the entry, or nothing stays.
+
+Called by intake under the lock on the ledger's head, so that of two statements on one state the second finds that state gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from bom_graph import BatteryModel, Citation, Lines
+from exchange.errors import FilingError, NotFoundError, RightsError
+from exchange.events import emit
+from exchange.evidence import Entry
+from exchange.filing.chain import HELD, Facts, Filing, ModelFacts, Signed, Step
+from exchange.filing.duty import DutyRules
+from exchange.filing.exporting import digest_of, platform_export
+from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
+from exchange.filing.reconciling import TOTAL
+from exchange.filing.steps import advance, remark_id, step_of
+from exchange.filing.stored import Stored
+from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
+from exchange.identity import OrganisationRow
+from exchange.intake import Take
+from exchange.kinds import (
+    BATTERY_MODEL,
+    FILING_EVENT,
+    PLATFORM_RESULT,
+    QUALITY_PLAN,
+    REVIEW,
+    VERIFICATION_STATEMENT,
+)
+from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord
+from exchange.kinds.review import Remark, Review
+from exchange.sharing import day_of
+from exchange.vault import hold, release_holds
+
+_ANSWERS = {"factor_maintainer": "factor_maintainer", "rule_maintainer": "operator"}
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Takes statements of filings, and battery models, in."""
+
+    stored: Stored
+    rules: DutyRules
+    clock: Callable[[], datetime]
+
+    def takes(self) -> dict[str, Take]:
+        """Return what intake calls, by the type of statement."""
+        kinds = (FILING_EVENT, QUALITY_PLAN, PLATFORM_RESULT, VERIFICATION_STATEMENT, REVIEW)
+        return {**{kind.vct: self.take for kind in kinds}, BATTERY_MODEL.vct: self.take_model}
+
+    # -- models ------------------------------------------------------------------------------------------------------------
+
+    def take_model(self, session: Session, entry: Entry) -> None:
+        """Note a maker's model, which its newest statement describes; one that is withheld can't be noted."""
+        if not isinstance(entry.record, BatteryModel):
+            return
+        model = model_of(entry.record, day_of(self.clock()))
+        if model is None:
+            return
+        vault = self.stored.vault
+        key = product_key(vault, model.product)
+        session.merge(
+            ModelRow(
+                product_key=key,
+                owner=entry.statement.issuer,
+                index=entry.index,
+                sealed=hide_model(vault, key, model),
+            )
+        )
+        session.flush()
+
+    # -- steps -------------------------------------------------------------------------------------------------------------
+
+    def take(self, session: Session, entry: Entry) -> None:
+        """Take the step that a statement states. Raises what `advance` raises."""
+        record = entry.record
+        if not isinstance(record, FilingRecord) or not record.is_whole:
+            raise FilingError(
+                "a statement of a filing is for its parties: it can't be withheld",
+                where="disclosures",
+                remedy="send it with all its disclosures",
+            )
+        if isinstance(record, Review) and record.outcome == "answered":
+            self._answer(session, entry, record)
+            return
+        if record.filing is None:
+            if isinstance(record, Review):
+                return  # of another domain: a review of a release, for instance
+            raise FilingError("it names no filing", where="filing", remedy="name the filing's id")
+        row = session.exec(select(FilingRow).where(FilingRow.id == str(record.filing)).with_for_update()).one_or_none()
+        filing = None if row is None else self.stored.filing(session, row)
+        signed = Signed(entry.index, entry.leaf_hash, entry.statement.issuer, day_of(self.clock()), record)
+        facts, told = self._facts(session, signed, filing, row)
+        after = advance(filing, signed, facts, self.rules)
+        if row is None:
+            self._add(session, after, told)
+        else:
+            self._update(session, row, after, facts)
+        self._write_step(session, filing, after)
+        self._write_remarks(session, after, signed)
+        self._hold(session, filing, after, facts)
+        self._tell(session, filing, after, signed)
+        session.flush()
+
+    def _facts(
+        self, session: Session, signed: Signed, filing: Filing | None, row: FilingRow | None
+    ) -> tuple[Facts, Told | None]:
+        """Gather what the step asks for, and what a registration discloses."""
+        step, record = step_of(signed.record), signed.record
+        roles = self._roles(session, signed.signer, signed)
+        model: ModelFacts | None = None
+        told, running, result, export = None, None, None, None
+        data = {}
+        if isinstance(record, FilingEvent) and step == "register" and isinstance(record.model, Citation):
+            found = self.stored.model(session, record.model, signed.signer)
+            if found is not None:
+                model = found[0]
+                described = model_of(found[1], signed.day)
+                told = None if described is None else told_of(self.rules, found[1], described)
+                running = self._running(session, model.product)
+        if isinstance(record, FilingEvent) and step == "complete" and filing is not None:
+            lines = record.data if isinstance(record.data, Lines) else ()
+            for line in lines:
+                if line.citation is not None:
+                    seen = self.stored.data(session, line.citation, filing.filer, self.clock())
+                    if seen is not None:
+                        data[line.citation.leaf_hash] = seen
+        if filing is not None:
+            digest = getattr(record, "result", None) if step == "calculate" else filing.result
+            if isinstance(digest, str):
+                result = self.stored.result(session, digest, filing.filer)
+            if step == "export" and row is not None and filing.result is not None:
+                export = self._export(session, filing, row)
+        verifier = str(record.verifier) if isinstance(record, FilingEvent) and step == "submit" else signed.signer
+        return (
+            Facts(
+                roles=roles,
+                running=running,
+                model=model,
+                data=data,
+                result=result,
+                export=export,
+                verifier_roles=self._roles(session, verifier, signed),
+                verifier_group=_group(session, verifier),
+                filer_group=None if filing is None else _group(session, filing.filer),
+            ),
+            told,
+        )
+
+    def _roles(self, session: Session, organisation: str, signed: Signed) -> frozenset[str]:
+        """Return the roles that an organisation has by the ledger on the day of admission."""
+        admission, _seen = self.stored.admissions.current(session.connection())
+        grant = admission.roles.get(organisation)
+        return frozenset[str]() if grant is None else grant.on(signed.day)
+
+    def _running(self, session: Session, product: str) -> str | None:
+        key = product_key(self.stored.vault, product)
+        query = select(FilingRow.id).where(FilingRow.product_key == key, col(FilingRow.state) != "withdrawn")
+        return session.exec(query).first()
+
+    def _export(self, session: Session, filing: Filing, row: FilingRow) -> str | None:
+        found = self.stored.document(session.connection(), str(filing.result))
+        told = show_told(self.stored.vault, row.id, row.sealed)
+        return None if found is None else digest_of(platform_export(filing, told, found, self.rules))
+
+    # -- rows --------------------------------------------------------------------------------------------------------------
+
+    def _add(self, session: Session, filing: Filing, told: Told | None) -> None:
+        if told is None:
+            raise FilingError("the model isn't disclosed", where="model", remedy="send the battery model whole")
+        vault, now = self.stored.vault, self.clock()
+        session.add(
+            FilingRow(
+                id=filing.id,
+                filer=filing.filer,
+                product_key=product_key(vault, told.product),
+                group_key=group_key(vault, told.group),
+                state=filing.state,
+                sealed=hide_told(vault, filing.id, told),
+                registered_at=now,
+                entered_at=now,
+            )
+        )
+        session.flush()
+
+    def _update(self, session: Session, row: FilingRow, after: Filing, facts: Facts) -> None:
+        vault = self.stored.vault
+        if after.result != row.result:
+            told = show_told(vault, row.id, row.sealed)
+            total = None if facts.result is None or after.result is None else facts.result.lines.get(TOTAL)
+            unit = facts.result.unit if facts.result is not None and total is not None else None
+            row.sealed = hide_told(vault, row.id, told.with_figure(None if total is None else str(total), unit))
+        row.verifier, row.result, row.export = after.verifier, after.result, after.export
+        row.expires, row.data = after.expires, " ".join(sorted(after.data))
+        row.open_remarks = " ".join(sorted(after.open_remarks))
+        session.add(row)
+
+    def _write_step(self, session: Session, before: Filing | None, after: Filing) -> None:
+        link, now = after.last, self.clock()
+        row = session.get_one(FilingRow, after.id)
+        moved = before is not None and before.state != after.state
+        session.add(
+            FilingStepRow(
+                filing=after.id,
+                index=link.index,
+                leaf_hash=link.leaf_hash,
+                step=link.step,
+                signer=link.signer,
+                before=before.state if before is not None and moved else "",
+                state=after.state,
+                seconds=int((now - row.entered_at).total_seconds()) if moved else 0,
+                at=now,
+            )
+        )
+        if moved:
+            row.state, row.entered_at = after.state, now
+            session.add(row)
+
+    def _write_remarks(self, session: Session, after: Filing, signed: Signed) -> None:
+        record, now = signed.record, self.clock()
+        if isinstance(record, Review):
+            for remark in _remarks(record):
+                session.add(
+                    FilingRemarkRow(
+                        id=remark_id(signed.index, remark),
+                        filing=after.id,
+                        review=signed.index,
+                        addressee=remark.to,
+                        step=remark.step,
+                        made_at=now,
+                    )
+                )
+                if remark.to != "filer":
+                    self._tell_maintainers(session, remark, after.id)
+        for answer in _answers(record):
+            self._close(session, session.get_one(FilingRemarkRow, answer.remark), signed.index)
+
+    def _close(self, session: Session, row: FilingRemarkRow, index: int) -> None:
+        row.answered, row.answered_at = index, self.clock()
+        session.add(row)
+        review = session.exec(select(FilingStepRow).where(FilingStepRow.index == row.review)).one()
+        self._emit(session, review.signer, "packtrace.remark.answered", row.filing, {"remark": row.id})
+
+    def _answer(self, session: Session, entry: Entry, review: Review) -> None:
+        """Take a maintainer's answer to remarks of a review, which it names as its target."""
+        signer, day = entry.statement.issuer, day_of(self.clock())
+        signed = Signed(entry.index, entry.leaf_hash, signer, day, review)
+        roles = self._roles(session, signer, signed)
+        answers = _answers(review)
+        if not answers:
+            raise FilingError("it answers nothing", where="answers", remedy="answer a remark by its id")
+        for one in answers:
+            row = session.get(FilingRemarkRow, one.remark)
+            target = review.target if isinstance(review.target, Citation) else None
+            if row is None or target is None or row.review != target.index or row.addressee not in _ANSWERS:
+                raise NotFoundError(
+                    "no such remark to a maintainer in that review",
+                    where=f"answers/{one.id}",
+                    remedy="take its id from the list of remarks",
+                )
+            if _ANSWERS[row.addressee] not in roles:
+                raise RightsError(
+                    f"the remark is for who has the role {_ANSWERS[row.addressee]}",
+                    where=f"answers/{one.id}",
+                    remedy="let that organisation answer it",
+                )
+            if row.answered is not None:
+                raise FilingError(
+                    f"answered already, by entry {row.answered}", where=f"answers/{one.id}", remedy="leave it out"
+                )
+            self._close(session, row, entry.index)
+        session.flush()
+
+    # -- holds -------------------------------------------------------------------------------------------------------------
+
+    def _hold(self, session: Session, before: Filing | None, after: Filing, facts: Facts) -> None:
+        """Hold what the filing rests on from erasure as long as it is verified or filed, and for the years of the rules after that."""
+        reason = f"filing {after.id}"
+        if after.state not in HELD:
+            if before is not None and before.state in HELD:
+                release_holds(session, reason)
+            return
+        now, until = self.clock(), None
+        if after.state == "accepted":
+            until = now.replace(year=now.year + self.rules.retention_years, day=min(now.day, 28))
+        leaves = {after.last.leaf_hash}
+        if before is None or before.state not in HELD or until is not None:
+            leaves |= {link.leaf_hash for link in after.chain}
+            leaves |= facts.result.inputs if facts.result is not None else frozenset()
+        for leaf in sorted(leaves):
+            hold(session, leaf, reason, until)
+
+    # -- telling -----------------------------------------------------------------------------------------------------------
+
+    def _tell(self, session: Session, before: Filing | None, after: Filing, signed: Signed) -> None:
+        step: Step = after.last.step
+        if step == "submit" and after.verifier is not None:
+            self._emit(session, after.verifier, "packtrace.filing.submitted", after.id)
+        elif step == "verify":
+            said = "verified" if after.state == "verified" else "not_verified"
+            self._emit(session, after.filer, f"packtrace.filing.{said}", after.id)
+        elif step == "file":
+            for authority in self._with_role(session, "authority", signed):
+                self._emit(session, authority, "packtrace.filing.filed", after.id)
+        elif step == "review":
+            said = "accepted" if after.state == "accepted" else "returned"
+            self._emit(session, after.filer, f"packtrace.filing.{said}", after.id)
+        elif step in ("amend", "withdraw") and before is not None and before.verifier is not None:
+            self._emit(session, before.verifier, "packtrace.filing.reopened", after.id)
+
+    def _tell_maintainers(self, session: Session, remark: Remark, filing: str) -> None:
+        role = _ANSWERS[remark.to]
+        for one in self._with_role(session, role, None):
+            self._emit(session, one, "packtrace.remark.made", filing)
+
+    def _with_role(self, session: Session, role: str, signed: Signed | None) -> Iterator[str]:
+        day = signed.day if signed is not None else day_of(self.clock())
+        admission, _seen = self.stored.admissions.current(session.connection())
+        return (uri for uri, grant in sorted(admission.roles.items()) if role in grant.on(day))
+
+    def _emit(
+        self, session: Session, recipient: str, type_: str, filing: str, more: dict[str, str] | None = None
+    ) -> None:
+        emit(
+            session,
+            recipient=recipient,
+            type=type_,
+            subject=f"/api/v1/filings/{filing}",
+            data={"filing": filing, **(more or {})},
+            at=self.clock(),
+        )
+
+
+def forget_models(session: Session, index: int) -> None:
+    """Erase what is kept of the model that the battery-model statement at `index` describes."""
+    session.connection().execute(delete(ModelRow).where(col(ModelRow.index) == index))
+
+
+def _group(session: Session, organisation: str) -> str | None:
+    row = session.get(OrganisationRow, organisation)
+    return None if row is None else row.corporate_group
+
+
+def _remarks(review: Review) -> tuple[Remark, ...]:
+    return review.remarks.items if isinstance(review.remarks, Lines) else ()
+
+
+def _answers(record: FilingRecord) -> tuple[AnswerLine, ...]:
+    found = getattr(record, "answers", None)
+    return found.items if isinstance(found, Lines) else ()

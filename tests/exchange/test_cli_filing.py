@@ -1,0 +1,210 @@
+"""docs/filing.md is true: its commands file a model against a real server, its tables are the rules', and a status is checked offline."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
+from typer.testing import CliRunner, Result
+
+from exchange.cli.main import app
+from exchange.client import Client
+from exchange.filing import STEPS, load_duty
+from exchange.server import Running, serving
+from exchange.settings import Settings
+from signer import KeyPair, issue, new_jti, proof_of_possession
+from signer.keystore import save_key
+from tests.flow.filing import CHINA, kind_named, model_claims, pack_claims
+from tests.flow.world import PERIOD
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "filing.md").read_text("utf-8")
+PACKS, VERIFIER, AUTHORITY = (f"https://{name}.example" for name in ("packs", "verifier", "authority"))
+PRODUCT = f"{PACKS}/products/p100"
+SECRET = "correct horse battery staple"
+
+
+@dataclass
+class Scene:
+    """A running exchange, three organisations with key files, and a folder of claims."""
+
+    running: Running
+    folder: Path
+    client: Client
+    activity: dict[str, Any] = field(default_factory=dict)
+    filing: str = ""
+
+    def run(self, command: str) -> Result:
+        """Run a command of the page with its variables filled in."""
+        values = {"SERVER": self.running.address, "KEYS": self.folder, "CLAIMS": self.folder, "FILING": self.filing}
+        for name, value in values.items():
+            command = command.replace(f"${name}", str(value))
+        given = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
+        given += ["--yes"] if given[:2] == ["filing", "step"] else []
+        return CliRunner().invoke(app, given, env={"PACKTRACE_PASSPHRASE": SECRET})
+
+    def write(self, name: str, claims: Mapping[str, Any]) -> None:
+        (self.folder / f"{name}.json").write_text(json.dumps(claims), "utf-8")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with (
+        serving(Settings(data=tmp_path / "data", port=0)) as running,
+        Client(running.address, running.services.installation.token) as client,
+    ):
+        origin, keys = client.log()["origin"], {}
+        for uri, roles in ((PACKS, ["pack_maker"]), (VERIFIER, ["verifier"]), (AUTHORITY, ["authority"])):
+            key = KeyPair.generate("ES256")
+            enrolled = client.enrol(uri, uri, key.csr(uri), proof_of_possession(key, origin, uri), roles)
+            path = tmp_path / uri.removeprefix("https://").removesuffix(".example")
+            save_key(path, key, SECRET)
+            pem = load_der_x509_certificate(enrolled.certificate).public_bytes(Encoding.PEM)
+            path.with_name(f"{path.name}.crt").write_bytes(pem)
+            keys[uri] = key.with_certificate(enrolled.certificate)
+        found = Scene(running, tmp_path, client)
+        for name, claims in {"battery-model": model_claims(PRODUCT), **pack_claims(PRODUCT)}.items():
+            now = datetime.now(UTC)
+            issued = issue(
+                keys[PACKS],
+                kind_named(name).profile,
+                issuer=PACKS,
+                audience=origin,
+                jti=new_jti(now, secrets.token_bytes),
+                issued_at=now,
+                claims=claims,
+                random=secrets.token_bytes,
+            )
+            receipt = client.submit(issued.token, issued.disclosures)
+            if name == "activity-data":
+                found.activity = receipt.citation
+        yield found
+
+
+def write_claims(scene: Scene) -> None:
+    digest, result = scene.client.footprint(PRODUCT, CHINA, PACKS)
+    said = {"function": "metering_engineer", "frequency": "monthly", "gap_treatment": "same month of last year"}
+    scene.write("plan", {"period": PERIOD, "figures": [{"id": "power", "name": "power", "source": "invoice", **said}]})
+    data = [{"id": "d1", "figure": "power", "citation": scene.activity}]
+    scene.write("complete", {"period": PERIOD, "data": data})
+    scene.write("calculate", {"result": digest})
+    lines = {one["id"]: one["value"] for one in result["stages"]} | {"total": result["headline"]["value"]}
+    platform = {
+        "platform": "designated platform",
+        "database": "background database",
+        "database_version": "2026.1",
+        "calculated": "2026-01-01",
+        "unit": result["headline"]["unit"],
+        "lines": [{"id": name, "line": name, "value": value} for name, value in lines.items()],
+    }
+    scene.write("platform", platform)
+    scene.write("submit", {"verifier": VERIFIER})
+    expires = (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
+    opinion = {"opinion": "unmodified", "scope": "all", "assurance": "limited", "materiality_percent": "5"}
+    scene.write("verify", {**opinion, "expires": expires})
+    scene.write("review", {"outcome": "accepted"})
+
+
+def commands() -> list[str]:
+    block = re.search(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    return block[1].splitlines()
+
+
+def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Subtests) -> None:
+    write_claims(scene)
+    said: dict[str, str] = {}
+    for command in commands():
+        with subtests.test(command):
+            ran = scene.run(command)
+            # Of a maker with one model nothing is filed at first, and the command says so.
+            assert ran.exit_code == (1 if " duties " in command else 0), ran.output
+            said[" ".join(command.split()[1:3])] = ran.stdout
+            if " register " in command:
+                scene.filing = ran.stdout.split()[1].rstrip(":")
+    assert "missing: 1 more to be filed: 0 of all 1 models are" in said["filing duties"]
+    assert f"{scene.filing}  accepted  P100  LFP  {PACKS}" in said["filing show"]
+    assert said["filing reconcile"].endswith("fileable\n")
+    assert "accepted  1" in said["authority overview"]
+    assert f"{PACKS}  1 of 1 filed  covered" in said["authority coverage"]
+    assert f"| {PACKS} | 1 | 1 | nothing |" in said["authority summary"]
+    assert scene.run(commands()[0]).exit_code == 0, "nothing lacks any more"
+
+
+def test_a_refused_step_ends_in_a_line(scene: Scene) -> None:
+    write_claims(scene)
+    registered = scene.run(commands()[1])
+    scene.filing = registered.stdout.split()[1].rstrip(":")
+    skipped = scene.run(next(one for one in commands() if " step calculate " in one))
+    assert skipped.exit_code == 1
+    assert "next is plan, by the filer" in skipped.stderr
+    again = scene.run(f"{commands()[1]} --claims $CLAIMS/nothing.json")
+    assert again.exit_code == 2, again.output
+
+
+def test_a_status_is_checked_offline(scene: Scene) -> None:
+    write_claims(scene)
+    for command in commands()[1:16]:
+        ran = scene.run(command)
+        assert ran.exit_code == 0, ran.output
+        if " register " in command:
+            scene.filing = ran.stdout.split()[1].rstrip(":")
+        if " publish " in command:
+            address = f"{scene.running.address}{ran.stdout.split()[-2]}"
+    file = scene.folder / "status.json"
+    file.write_bytes(httpx2.get(address).content)
+    check = f"packtrace filing check-status {file} --trust {scene.folder}/data/trust --json"
+    given = shlex.split(check)[1:]
+    current = CliRunner().invoke(app, given)
+    assert (current.exit_code, json.loads(current.stdout)["verdict"]) == (0, "current"), current.output
+    claims = json.loads(file.read_text("utf-8"))
+    # What stands beside the token isn't looked at.
+    file.write_text(json.dumps({"token": claims["token"], "status": "withdrawn"}), "utf-8")
+    assert CliRunner().invoke(app, given).exit_code == 0
+    head, payload, signature = claims["token"].split(".")
+    for bad in (f"{head}.{payload[:-4]}AAAA.{signature}", "", None):
+        file.write_text(json.dumps({**claims, "token": bad}), "utf-8")
+        assert CliRunner().invoke(app, given).exit_code == 1
+    scene.run(f"packtrace filing unpublish $FILING --organisation {PACKS} --server $SERVER")
+    file.write_bytes(httpx2.get(address).content)
+    withdrawn = CliRunner().invoke(app, given)
+    assert (withdrawn.exit_code, json.loads(withdrawn.stdout)["verdict"]) == (1, "withdrawn")
+
+
+# -- the page's tables -------------------------------------------------------------------------------------------------------
+
+
+def tabled(heading: str) -> list[list[str]]:
+    part = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_the_page_s_steps_are_those_of_the_machine() -> None:
+    rows = {row[0].strip("`"): row for row in tabled("The steps")}
+    assert rows.keys() == STEPS.keys()
+    for step, row in STEPS.items():
+        party = {"the verifier it names": "verifier"}.get(rows[step][2], rows[step][2])
+        assert party == row.party
+        named = set(re.findall(r"`(\w+)`", rows[step][3]))
+        assert named <= row.states or step == "withdraw", step
+
+
+def test_the_page_s_triggers_are_those_of_the_rules() -> None:
+    rules = load_duty()
+    assert [(row[0].strip("`"), row[2].strip("`")) for row in tabled("Amendments")] == [
+        (one.id, one.back_to) for one in rules.triggers
+    ]
+    assert str(rules.trial.until) in PAGE
+    assert str(rules.regular.since) in PAGE

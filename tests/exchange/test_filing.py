@@ -1,0 +1,521 @@
+"""Filings by the interface: from registration to review, each step signed; what is refused, held, shown, published and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+
+from bom_graph import read_json
+from exchange.access import Principal
+from exchange.events import EventRow
+from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
+from exchange.public_status import STATUS, STATUS_LIST
+from exchange.vault import HoldRow
+from ledger.store import snapshot
+from signer import join_presentation, peek, verify
+from tests.flow.accounts import Company, browser
+from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
+from tests.flow.test_bad_input import check_problem
+from tests.flow.world import Exchange
+
+RULES = load_duty()
+
+
+@pytest.fixture
+def desk(exchange: Exchange) -> Desk:
+    return opened(exchange)
+
+
+@pytest.fixture
+def lone(sqlite_exchange: Exchange) -> Desk:
+    return opened(sqlite_exchange)
+
+
+def opened(exchange: Exchange) -> Desk:
+    maker = Company.join(exchange, "maker", roles=["supplier", "pack_maker"], corporate_group="Maker Group")
+    verifier = Company.join(exchange, "verifier", roles=["verifier"], corporate_group="Independent")
+    authority = Company.join(exchange, "authority", roles=["authority"])
+    return Desk(Pack(maker).state(), verifier, authority)
+
+
+def rows(exchange: Exchange, table: type[Any]) -> list[Any]:
+    with snapshot(exchange.services.installation.engine) as connection, Session(connection) as session:
+        found = session.exec(select(table)).all()
+        session.expunge_all()
+    return list(found)
+
+
+def told(exchange: Exchange) -> list[tuple[str, str]]:
+    """Who was told what about filings and remarks."""
+    named = [
+        (row.recipient.split("/")[2].split(".")[0], row.type.removeprefix("packtrace."))
+        for row in rows(exchange, EventRow)
+    ]
+    return [one for one in named if one[1].startswith(("filing.", "remark."))]
+
+
+def test_a_filing_goes_from_registration_to_acceptance(desk: Desk) -> None:
+    states = [desk.take(step)["state"] for step in WAY]
+    assert states == [
+        "registered",
+        "planned",
+        "data_complete",
+        "calculated",
+        "exported",
+        "reconciled",
+        "under_verification",
+        "verified",
+        "filed",
+        "accepted",
+    ]
+    found = desk.show(desk.authority)
+    assert [one["step"] for one in found["steps"]] == list(WAY)
+    assert [one["signer"] for one in found["steps"]] == [desk.party(step).uri for step in WAY]
+    assert found["figure"] == desk.computed["headline"]["value"]
+    assert told(desk.maker.exchange) == [
+        ("verifier", "filing.submitted"),
+        ("maker", "filing.verified"),
+        ("authority", "filing.filed"),
+        ("maker", "filing.accepted"),
+    ]
+
+
+def test_the_chain_of_statements_is_checked_offline(lone: Desk) -> None:
+    lone.reach("accepted")
+    exchange = lone.maker.exchange
+    answer = lone.verifier.admin.get(f"/api/v1/filings/{lone.id}/statements")
+    assert answer.status_code == 200, answer.text
+    before: str | None = None
+    trust = exchange.services.installation.trust
+    for one in answer.json():
+        profile = kind_named(peek(one["token"]).vct.split(":")[2]).profile
+        statement = verify(one["token"], tuple(one["disclosures"]), profile=profile, trust=trust, at=exchange.clock())
+        cited = statement.claims.get("previous", statement.claims.get("target"))
+        assert (cited["leaf_hash"] if isinstance(cited, Mapping) else None) == before
+        before = one["leaf_hash"]
+    taken = lone.maker.admin.get("/api/v1/access-log").json()
+    assert {one["reader"] for one in taken} == {lone.verifier.uri}, "what goes out is logged for its signer"
+
+
+def test_who_isn_t_a_party_finds_nothing(lone: Desk) -> None:
+    lone.reach("reconciled")
+    rival = Company.join(lone.maker.exchange, "rival", roles=["pack_maker"])
+    for who in (rival, lone.verifier):
+        for path in ("", "/statements", "/export", "/reconciliation", "/draft?step=plan"):
+            check_problem(who.admin.get(f"/api/v1/filings/{lone.id}{path}"), 404, "not_found")
+        assert who.admin.get("/api/v1/filings").json() == []
+    assert lone.authority.admin.get(f"/api/v1/filings/{lone.id}").status_code == 200
+    for path in ("overview", "filings", "coverage", "remarks", "trial-summary", "trial-summary.md"):
+        check_problem(rival.admin.get(f"/api/v1/authority/{path}"), 404, "not_found")
+    lone.take("submit")
+    assert [one["id"] for one in lone.verifier.admin.get("/api/v1/filings?box=verifier").json()] == [lone.id]
+    kind, claims = lone.draft("withdraw")
+    check_problem(hand_in(rival, kind, claims), 404, "not_found")
+
+
+#: state, step, who, changes, status, code, where.
+REFUSED: dict[str, tuple[str, str, str, dict[str, Any], int, str, str]] = {
+    "a skipped step": (
+        "registered",
+        "withdraw",
+        "maker",
+        {"event": "calculate", "result": "0" * 64},
+        409,
+        "filing_step",
+        "filing",
+    ),
+    "the verifier files": ("verified", "file", "verifier", {}, 403, "statement", "iss"),
+    "another result": ("verified", "file", "maker", {"result": "0" * 64}, 409, "stale", "result"),
+    "an older state": (
+        "registered",
+        "plan",
+        "maker",
+        {"previous": None},
+        400,
+        "record",
+        "previous",
+    ),
+    "an export that isn't ours": ("calculated", "export", "maker", {"export": "0" * 64}, 409, "stale", "export"),
+    "no such result": ("data_complete", "calculate", "maker", {"result": "0" * 64}, 400, "filing", "result"),
+    "an opinion on another result": (
+        "under_verification",
+        "verify",
+        "verifier",
+        {"result": "0" * 64},
+        409,
+        "stale",
+        "result",
+    ),
+    "the maker as verifier": (
+        "reconciled",
+        "submit",
+        "maker",
+        {"verifier": "https://maker.example"},
+        403,
+        "rights",
+        "verifier",
+    ),
+    "an authority as verifier": (
+        "reconciled",
+        "submit",
+        "maker",
+        {"verifier": "https://authority.example"},
+        403,
+        "rights",
+        "verifier",
+    ),
+    "a citation of nothing": (
+        "registered",
+        "plan",
+        "maker",
+        {"previous": {"origin": "x", "index": 0, "leaf_hash": "0" * 64}},
+        400,
+        "citation",
+        "previous",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_step_is_refused_and_nothing_stays(lone: Desk, name: str) -> None:
+    state, step, who, changes, status, code, where = REFUSED[name]
+    lone.reach(state)
+    exchange = lone.maker.exchange
+    if "previous" in changes and changes["previous"] is not None:
+        changes = {"previous": changes["previous"] | {"origin": exchange.origin}}
+    company = {"maker": lone.maker, "verifier": lone.verifier, "authority": lone.authority}[who]
+    before, size = lone.show(lone.maker), exchange.size
+    answer = lone.try_(step, company, **changes)
+    assert (answer.status_code // 100, answer.json()["where"]) == (4, where), answer.text
+    assert answer.json()["remedy"]
+    assert lone.show(lone.maker) == before
+    assert exchange.size == size
+    assert len(rows(exchange, FilingStepRow)) == len(before["steps"])
+    if code != "statement":
+        assert answer.json()["code"] == code or code in ("record", "citation"), answer.text
+        assert answer.status_code == status, answer.text
+
+
+def test_a_verifier_of_the_same_group_is_refused(lone: Desk) -> None:
+    lone.reach("reconciled")
+    kin = Company.join(lone.maker.exchange, "kin", roles=["verifier"], corporate_group="maker  GROUP")
+    check_problem(lone.try_("submit", verifier=kin.uri), 403, "rights")
+
+
+def test_a_step_can_t_be_withheld_from_its_parties(lone: Desk) -> None:
+    lone.reach("registered")
+    kind, claims = lone.draft("plan")
+    issued = lone.maker.member.sign(kind_named(kind), claims)
+    answer = lone.maker.admin.post("/api/v1/statements", json={"statement": f"{issued.token}~", "sealed": True})
+    check_problem(answer, 400, "filing")
+    assert lone.show(lone.maker)["state"] == "registered"
+
+
+def test_the_same_statement_again_is_one_step(lone: Desk) -> None:
+    lone.reach("registered")
+    kind, claims = lone.draft("plan")
+    issued = lone.maker.member.sign(kind_named(kind), claims)
+    body = {"statement": join_presentation(issued.token, issued.disclosures)}
+    dry = lone.maker.admin.post("/api/v1/statements?dry_run=true", json=body)
+    assert dry.status_code == 200, dry.text
+    assert lone.show(lone.maker)["state"] == "registered"
+    answers = [lone.maker.admin.post("/api/v1/statements", json=body).status_code for _ in range(2)]
+    assert answers == [201, 200]
+    assert [one["step"] for one in lone.show(lone.maker)["steps"]] == ["register", "plan"]
+
+
+def test_2_kwh_is_out_of_scope_and_2_001_in(lone: Desk) -> None:
+    for rated, status in (("2.0", 400), ("2.001", 201)):
+        pack = Pack(lone.maker, f"small-{rated.replace('.', '-')}")
+        energy = {"amount": rated, "unit": "kWh", "obtained": "measured"}
+        stated(lone.maker, "battery-model", model_claims(pack.product, rated_energy=energy))
+        answer = Desk(pack, lone.verifier, lone.authority).try_("register")
+        assert answer.status_code == status, answer.text
+        assert ("out of scope" in answer.text) == (status == 400)
+
+
+def test_a_model_has_one_filing_until_it_is_withdrawn(lone: Desk) -> None:
+    lone.reach("planned")
+    again = Desk(lone.pack, lone.verifier, lone.authority)
+    check_problem(again.try_("register"), 409, "conflict")
+    lone.take("withdraw")
+    assert again.try_("register").status_code == 201
+
+
+# -- stale, held, erased -----------------------------------------------------------------------------------------------------
+
+
+def test_data_that_is_taken_back_makes_the_filing_stale(lone: Desk) -> None:
+    lone.reach("reconciled")
+    activity = lone.pack.cited["activity"]
+    stated(lone.maker, "withdrawal", {"target": activity, "reason": "the meter was wrong"})
+    check_problem(lone.try_("submit"), 409, "stale")
+    lone.pack.state(copper="501")
+    for step in ("complete", "calculate", "export", "platform", "submit"):
+        assert lone.try_(step).status_code == 201, step
+
+
+def test_a_newer_model_makes_the_filing_stale(lone: Desk) -> None:
+    lone.reach("reconciled")
+    stated(
+        lone.maker,
+        "battery-model",
+        model_claims(lone.pack.product, mass={"amount": "505", "unit": "kg", "obtained": "measured"}),
+    )
+    lone.maker.exchange.services.watch.tick()
+    check_problem(lone.try_("submit"), 409, "stale")
+
+
+def test_steps_of_a_filing_don_t_make_its_result_stale(lone: Desk) -> None:
+    lone.reach("reconciled")
+    lone.maker.exchange.services.watch.tick()
+    assert lone.try_("submit").status_code == 201
+
+
+def test_what_a_filing_rests_on_is_held_from_erasure(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    leaf = lone.pack.cited["activity"]["leaf_hash"]
+    lone.reach("under_verification")
+
+    def erase(leaf_hash: str) -> Any:
+        return lone.maker.admin.post("/api/v1/erasures", json={"leaf_hash": leaf_hash})
+
+    steps = lone.show(lone.maker)["steps"]
+    for held in (leaf, steps[1]["leaf_hash"], steps[-1]["leaf_hash"]):
+        check_problem(erase(held), 409, "held")
+    lone.take("withdraw")
+    assert rows(exchange, HoldRow) == []
+    assert erase(leaf).status_code in (200, 201)
+
+
+def test_an_accepted_filing_is_held_for_the_years_of_the_rules(lone: Desk) -> None:
+    lone.reach("accepted")
+    held = rows(lone.maker.exchange, HoldRow)
+    now = lone.maker.exchange.clock()
+    assert {row.until.year for row in held} == {now.year + RULES.retention_years}
+    assert {step["leaf_hash"] for step in lone.show(lone.maker)["steps"]} <= {row.leaf_hash for row in held}
+    assert "accepted" in HELD
+
+
+def test_a_step_of_a_filing_isn_t_taken_back_by_itself(lone: Desk) -> None:
+    lone.reach("planned")
+    last = lone.show(lone.maker)["steps"][-1]
+    target = {"origin": lone.maker.exchange.origin, "index": last["index"], "leaf_hash": last["leaf_hash"]}
+    answer = hand_in(lone.maker, "withdrawal", {"target": target, "reason": "a slip"})
+    check_problem(answer, 400, "statement")
+
+
+# -- platform, review, remarks -------------------------------------------------------------------------------------------------
+
+
+def test_the_export_is_what_the_step_states(lone: Desk) -> None:
+    lone.reach("exported")
+    answer = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/export")
+    assert hashlib.sha256(answer.content).hexdigest() == answer.headers["x-content-sha256"]
+    found = read_json(answer.content)
+    assert isinstance(found, dict)
+    assert (found["result"], found["headline"]) == (lone.digest, lone.computed["headline"])
+    assert lone.maker.admin.get(f"/api/v1/filings/{lone.id}/export").content == answer.content
+
+
+def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
+    lone.reach("exported")
+    _kind, claims = lone.draft("platform")
+    lines = [line | ({"value": "0.5"} if line["line"] == "total" else {}) for line in claims["lines"]]
+    assert lone.take("platform", lines=lines)["state"] == "unreconciled"
+    found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
+    assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["total"], "2026.1")
+    assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["total"]
+    check_problem(lone.try_("submit"), 409, "filing_step")
+    why = [{"id": "e1", "line": "total", "cause": "background_database", "text": "another year of the grid"}]
+    assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
+    found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
+    assert (found["fileable"], found["lines"][-1]["explanation"]) == (True, "another year of the grid")
+
+
+def test_a_return_names_the_step_and_remarks_are_tracked_to_their_answers(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    factors = Company.join(exchange, "factors", roles=["factor_maintainer"])
+    lone.reach("filed")
+    remarks = [
+        {"id": "r1", "to": "filer", "text": "which meter", "step": "plan"},
+        {"id": "r2", "to": "factor_maintainer", "text": "this factor is of 2015"},
+        {"id": "r3", "to": "rule_maintainer", "text": "say what a typical model is"},
+    ]
+    lone.take("review", outcome="returned", remarks=remarks)
+    found = lone.show(lone.maker)
+    review = found["steps"][-1]
+    assert found["state"] == "registered"
+    assert {one["id"]: (one["to"], one["text"], one["answer"]) for one in found["remarks"]} == {
+        f"{review['index']}.r1": ("filer", "which meter", None),
+        f"{review['index']}.r2": ("factor_maintainer", "this factor is of 2015", None),
+        f"{review['index']}.r3": ("rule_maintainer", "say what a typical model is", None),
+    }
+    assert [one["id"] for one in factors.admin.get("/api/v1/remarks").json()] == [f"{review['index']}.r2"]
+    target = {"origin": exchange.origin, "index": review["index"], "leaf_hash": review["leaf_hash"]}
+    answered = {"target": target, "outcome": "answered"}
+
+    def answer(who: Company, remark: str) -> Any:
+        line = {"id": "a1", "remark": f"{review['index']}.{remark}", "text": "replaced in the next release"}
+        return hand_in(who, "review", {**answered, "answers": [line]})
+
+    check_problem(answer(factors, "r3"), 403, "rights")
+    check_problem(answer(lone.authority, "r2"), 403, "rights")
+    check_problem(answer(factors, "r9"), 404, "not_found")
+    assert answer(factors, "r2").status_code == 201
+    check_problem(answer(factors, "r2"), 400, "filing")
+    for step in WAY[1:-2]:
+        lone.take(step)
+    check_problem(lone.try_("file"), 400, "filing")
+    own = [{"id": "a1", "remark": f"{review['index']}.r1", "text": "EM-7, see the new plan"}]
+    lone.take("file", answers=own)
+    open_ones = lone.authority.admin.get("/api/v1/authority/remarks?open=true").json()
+    assert [one["id"] for one in open_ones] == [f"{review['index']}.r3"]
+    every = {
+        one["id"].split(".")[1]: one["answer"] for one in lone.authority.admin.get("/api/v1/authority/remarks").json()
+    }
+    assert every == {"r1": "EM-7, see the new plan", "r2": "replaced in the next release", "r3": None}
+    assert ("factors", "remark.made") in told(exchange)
+    assert told(exchange).count(("authority", "remark.answered")) == 2
+
+
+# -- duties and coverage -------------------------------------------------------------------------------------------------------
+
+
+def test_duties_say_what_is_missing(lone: Desk) -> None:
+    second = Pack(lone.maker, "n622", "NMC622")
+    stated(lone.maker, "battery-model", model_claims(second.product, "NMC622", variants=["N622-A", "N622-B"]))
+    tiny = {"amount": "1.9", "unit": "kWh", "obtained": "measured"}
+    stated(lone.maker, "battery-model", model_claims(lone.maker.member.product("tiny"), rated_energy=tiny))
+    lone.reach("filed")
+    found = lone.maker.admin.get("/api/v1/duties").json()
+    assert {one["model"]: (one["in_scope"], one["filed"], one["chemistry_group"]) for one in found["models"]} == {
+        "P100": (True, True, "LFP"),
+        "N622": (True, False, "NMC"),
+        "TINY": (False, False, "LFP"),
+    }
+    assert found["models"][1]["variants"] == ["N622-A", "N622-B"]
+    assert found["coverage"]["missing"] == [
+        "1 more to be filed: 1 of all 2 models are",
+        "chemistry group NMC is not represented: file one of N622",
+    ]
+    assert {one["id"] for one in found["unstated"]} == {one.id for one in RULES.unstated}
+    (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
+    assert (of_maker["maker"], of_maker["covered"], of_maker["missing"]) == (
+        lone.maker.uri,
+        False,
+        found["coverage"]["missing"],
+    )
+
+
+def test_from_2027_on_a_model_on_sale_without_a_filing_is_listed(lone: Desk) -> None:
+    exchange, product = lone.maker.exchange, lone.maker.member.product
+    since = {"since": "2026-03-01"}
+    stated(lone.maker, "battery-model", model_claims(product("sold"), on_sale=since))
+    stated(lone.maker, "battery-model", model_claims(product("ended"), on_sale=since | {"until": "2026-12-31"}))
+    stated(lone.maker, "battery-model", model_claims(product("planned"), on_sale={"since": "2027-06-01"}))
+    lone.reach("accepted")
+    reader = Principal(lone.maker.uri, "member:reader", frozenset({"data:read"}))
+    for day, unfiled in ((date(2026, 12, 31), []), (date(2027, 1, 1), [product("sold")])):
+        exchange.clock.now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        found = exchange.services.filings.duties(reader, lone.maker.uri)
+        assert found["coverage"]["on_sale_without_filing"] == unfiled
+
+
+# -- the authority -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_authority_sees_counts_times_and_spread(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    for step in WAY:
+        exchange.clock.advance(3600)
+        lone.take(step)
+    other = Desk(Pack(lone.maker, "n811", "NMC811").state(), lone.verifier, lone.authority).reach("planned")
+    found = lone.authority.admin.get("/api/v1/authority/overview").json()
+    assert (found["filings"], found["makers"]) == (2, 1)
+    assert {state: count for state, count in found["by_state"].items() if count} == {"planned": 1, "accepted": 1}
+    assert found["by_chemistry_group"] == {"LFP": {"filings": 1, "filed": 1}, "NMC": {"filings": 1, "filed": 0}}
+    assert found["time_at_step"]["under_verification"] == {"left": 1, "mean_days": 0.04, "longest_days": 0.04}
+    assert found["results"]["LFP"]["median"] == lone.computed["headline"]["value"]
+    listed = lone.authority.admin.get("/api/v1/authority/filings", params={"chemistry_group": "NMC"}).json()
+    assert [one["id"] for one in listed] == [other.id]
+    params = {"state": "accepted", "maker": lone.maker.uri}
+    assert [one["id"] for one in lone.authority.admin.get("/api/v1/authority/filings", params=params).json()] == [
+        lone.id
+    ]
+    first = lone.authority.admin.get("/api/v1/authority/filings?limit=1").json()
+    rest = lone.authority.admin.get("/api/v1/authority/filings", params={"limit": 1, "after": first[0]["id"]}).json()
+    assert {first[0]["id"], rest[0]["id"]} == {lone.id, other.id}
+
+
+def test_the_trial_summary_is_data_and_text(lone: Desk) -> None:
+    lone.reach("accepted")
+    found = lone.authority.admin.get("/api/v1/authority/trial-summary").json()
+    assert (found["filings"], found["coverage"]["makers"], found["coverage"]["covered"]) == (1, 1, 1)
+    assert found["duty"]["digest"] == RULES.digest
+    text = lone.authority.admin.get("/api/v1/authority/trial-summary.md").text
+    assert f"| {lone.maker.uri} | 1 | 1 | nothing |" in text
+    assert all(one.assumption in text for one in RULES.unstated)
+
+
+# -- the public status -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    lone.reach("accepted")
+    path = f"/api/v1/filings/{lone.id}/publication"
+    for who in (lone.verifier, lone.authority):
+        check_problem(who.admin.put(path, json={"figure": True}), 404, "not_found")
+    published = lone.maker.admin.put(path, json={"figure": True}).json()
+    anybody = browser(exchange)
+    answer = anybody.get(published["status"]).json()
+    assert (answer["state"], answer["model"], answer["figure"]) == (
+        "accepted",
+        "P100",
+        lone.computed["headline"]["value"],
+    )
+    token = answer.pop("token")
+    statement = verify(token, (), profile=STATUS, trust=exchange.services.installation.trust, at=exchange.clock())
+    assert statement.issuer == exchange.services.installation.operator.uri
+    assert {name: statement.claims[name] for name in answer} == answer
+    assert datetime.fromisoformat(answer["expires"]) - exchange.clock() <= timedelta(hours=24)
+    page = anybody.get(published["page"])
+    assert page.status_code == 200
+    assert "P100" in page.text
+    assert lone.maker.admin.put(path, json={"figure": False}).json()["publication"] == published["publication"]
+    assert "figure" not in anybody.get(published["status"]).json()
+    withdrawn = lone.maker.admin.delete(path)
+    assert withdrawn.status_code == 200, withdrawn.text
+    gone = anybody.get(published["status"]).json()
+    assert (gone["status"], "model" in gone, "state" in gone) == ("withdrawn", False, False)
+    assert "P100" not in anybody.get(published["page"]).text
+    listed = anybody.get("/api/v1/public/status-list").json()
+    assert listed["withdrawn"] == [published["publication"]]
+    verify(listed["token"], (), profile=STATUS_LIST, trust=exchange.services.installation.trust, at=exchange.clock())
+    check_problem(lone.maker.admin.delete(path), 409, "conflict")
+    assert anybody.get(f"/public/models/{lone.id}").status_code == 404
+    check_problem(anybody.get(f"/api/v1/public/models/{lone.id}"), 404, "not_found")
+
+
+def test_a_status_can_t_be_put_into_the_ledger(lone: Desk) -> None:
+    lone.reach("registered")
+    published = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()
+    token = browser(lone.maker.exchange).get(published["status"]).json()["token"]
+    check_problem(
+        lone.maker.exchange.http.post("/api/v1/statements", json={"statement": f"{token}~"}), 400, "statement"
+    )
+
+
+def test_nothing_disclosed_rests_in_the_clear(lone: Desk) -> None:
+    lone.reach("accepted")
+    (row,) = rows(lone.maker.exchange, FilingRow)
+    held = json.dumps({name: str(getattr(row, name)) for name in row.__class__.model_fields})
+    for secret in (lone.pack.product, "P100", "LFP", lone.computed["headline"]["value"]):
+        assert secret not in held
