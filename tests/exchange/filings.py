@@ -137,7 +137,7 @@ def claims_of(step: str) -> tuple[type[FilingRecord], dict[str, Any]]:
             "materiality_percent": "5",
             "expires": "2028-06-30",
         }
-    return Review, {"outcome": "accepted"}
+    return Review, {"outcome": "accepted", "conflicts": []}
 
 
 @dataclass

@@ -113,7 +113,7 @@ def write_claims(scene: Scene) -> None:
     expires = (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
     opinion = {"opinion": "unmodified", "scope": "all", "assurance": "limited", "materiality_percent": "5"}
     scene.write("verify", {**opinion, "expires": expires})
-    scene.write("review", {"outcome": "accepted"})
+    scene.write("review", {"outcome": "accepted", "conflicts": []})
 
 
 def commands() -> list[str]:

@@ -359,7 +359,7 @@ def test_a_return_names_the_step_and_remarks_are_tracked_to_their_answers(lone: 
     }
     assert [one["id"] for one in factors.admin.get("/api/v1/remarks").json()] == [f"{review['index']}.r2"]
     target = {"origin": exchange.origin, "index": review["index"], "leaf_hash": review["leaf_hash"]}
-    answered = {"target": target, "outcome": "answered"}
+    answered = {"target": target, "outcome": "answered", "conflicts": []}
 
     def answer(who: Company, remark: str) -> Any:
         line = {"id": "a1", "remark": f"{review['index']}.{remark}", "text": "replaced in the next release"}

@@ -174,7 +174,7 @@ class Desk:
                 "materiality_percent": "5",
                 "expires": (self.maker.exchange.clock() + timedelta(days=365)).date().isoformat(),
             },
-            "review": {"outcome": "accepted"},
+            "review": {"outcome": "accepted", "conflicts": []},
             "withdraw": {"reason": "not sold after all"},
             "amend": {"trigger": "data_corrected", "reason": "the meter was read again"},
         }
