@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -103,9 +103,11 @@ values = st.decimals("0.5", "40", places=2)
 
 
 @st.composite
-def contributors(draw: st.DrawFn, least: int = 5, most: int = 6) -> tuple[GroupFootprint, ...]:
+def contributors(draw: st.DrawFn, least: int = 5, most: int = 6, *, alike: bool = False) -> tuple[GroupFootprint, ...]:
     count = draw(st.integers(least, most))
-    return tuple(GroupFootprint(f"g{n}", draw(shares), draw(values)) for n in range(count))
+    made = st.integers(15, 25).map(Decimal) if alike else shares
+    emitted = st.decimals("6", "14", places=2) if alike else values
+    return tuple(GroupFootprint(f"g{n}", draw(made), draw(emitted)) for n in range(count))
 
 
 @st.composite
@@ -146,10 +148,11 @@ def test_one_edition_is_shown_exactly_where_no_attacker_comes_too_close(found: t
     assert is_shown(new, rules=without_dominance(RULES)) == (distance > PROTECTION)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.data())
 def test_two_editions_are_shown_exactly_where_no_attacker_comes_too_close(data: st.DataObject) -> None:
-    first = shown_anyway(data.draw(contributors()), 2024)
+    # Alike enough that the first edition is shown: what is tried is the second.
+    first = shown_anyway(data.draw(contributors(alike=True)), 2024)
     new = shown_anyway(data.draw(successors(first.contributions)), 2025)
     rules = without_dominance(RULES)
     assume(is_shown(first, rules=rules))
