@@ -20,7 +20,7 @@ from exchange.cosigning import Witnesses, load_policy
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
-from exchange.filing import Authority, Filings, Publications, Stored, load_duty
+from exchange.filing import Authority, Filings, Publications, Stored, VerifiedFootprints, load_duty
 from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
 from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Operator, Registrations, Snapshots
 from exchange.installation import Installation
@@ -263,8 +263,8 @@ def wire(
         worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds)
     releases = FactorReleases(engine, vault, accounts, load_review_rules(), installation.operator_uri, clock, random)
     effects = Effects(engine, vault, accounts, sharing, calculation, releases)
-    # Verification statements feed it; until there are any, every average is withheld.
-    averages = Averages(engine, vault, load_average_rules(), lambda _flow, _region, _year: (), clock)
+    verified = VerifiedFootprints(engine, stored, load_duty())
+    averages = Averages(engine, vault, load_average_rules(), verified.of, clock)
     return Services(
         installation,
         accounts,

@@ -23,10 +23,12 @@ from exchange.filing.steps import advance, compare_with, next_steps, remark_id, 
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow, PublicationRow
 from exchange.filing.taking import Taking, forget_models
+from exchange.filing.verified import FLOW, VerifiedFootprints
 
 __all__ = [
     "DUTY",
     "FILED",
+    "FLOW",
     "HELD",
     "LIFE",
     "ORDER",
@@ -55,6 +57,7 @@ __all__ = [
     "Step",
     "Stored",
     "Taking",
+    "VerifiedFootprints",
     "advance",
     "compare_with",
     "coverage",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,8 +34,8 @@ from exchange.governance.tables import EditionRow
 from exchange.vault import Vault
 from ledger.store import snapshot
 
-#: The verified footprints of a flow, region and year that count today: what a verification statement covers.
-Footprints = Callable[[str, str, int], Iterable[VerifiedFootprint]]
+#: The verified footprints of a flow, region and year that count on a day: what a verification statement covers.
+Footprints = Callable[[str, str, int, date], Iterable[VerifiedFootprint]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,13 @@ class Averages:
         """
         actor.require("operator")
         dimension(unit, where="unit")
-        contributions = contributions_of(self.footprints(flow, region, year), flow=flow, region=region, year=year)
+        today = self.clock().astimezone(UTC).date()
+        footprints = self.footprints(flow, region, year, today)
+        contributions = contributions_of(footprints, flow=flow, region=region, year=year)
         try:
             with begin(self.engine) as connection, Session(connection) as session:
                 if (there := session.get(EditionRow, (flow, region, year))) is not None:
                     return _shown(there)
-                today = self.clock().astimezone(UTC).date()
                 earlier = self._earlier(session, flow, region)
                 found = candidate_average(contributions, self.rules, year=year, made_on=today, earlier=earlier)
                 if found.value is None:

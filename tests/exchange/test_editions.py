@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,7 @@ class Verified:
     def __init__(self) -> None:
         self.known: list[VerifiedFootprint] = []
 
-    def __call__(self, _flow: str, _region: str, _year: int) -> Iterator[VerifiedFootprint]:
+    def __call__(self, _flow: str, _region: str, _year: int, _day: date) -> Iterator[VerifiedFootprint]:
         return iter(self.known)
 
     def add(self, group: str, value: str, production: str = "20", year: int = 2025) -> None:
