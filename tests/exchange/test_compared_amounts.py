@@ -8,7 +8,7 @@ import pytest
 
 from bom_graph import Finding
 from exchange.assembly import RefusedError, Result
-from tests.exchange.test_assembly import CELL, CHINA, REFINER, SALT, World, copper, line, of, power
+from tests.exchange.three import CELL, CHINA, REFINER, SALT, World, copper, line, of, power
 
 
 @pytest.fixture

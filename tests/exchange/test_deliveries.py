@@ -11,7 +11,7 @@ from exchange.assembly import RefusedError, Result, compute
 from exchange.errors import StatementError
 from exchange.evidence import Entry
 from exchange.kinds import DELIVERY, load_policy
-from tests.exchange.test_assembly import (
+from tests.exchange.three import (
     CELL,
     CHINA,
     COPPER,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bom_graph import RuleSet
-from tests.exchange.test_assembly import CHINA, EUROPE, EVERBATT, PACK, SALT, World, copper, power
+from tests.exchange.three import CHINA, EUROPE, EVERBATT, PACK, SALT, World, copper, power
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from exchange.errors import UsageError
 from exchange.explaining import difference, explanation_of, figures_of, trace
 from exchange.report import document
 from tests.connectors.supply_chain import SupplyChain
-from tests.exchange.test_assembly import CELL, COPPER, SALT, World, copper, line
+from tests.exchange.three import CELL, COPPER, SALT, World, copper, line
 
 CHINA, EVERBATT = "cn-miit-551-trial", "everbatt-2023-cradle-to-gate"
 Document = dict[str, Any]

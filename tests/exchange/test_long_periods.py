@@ -6,7 +6,7 @@ import pytest
 
 from bom_graph import RecordError
 from bom_graph.records import Period
-from tests.exchange.test_assembly import CHINA, SALT, World, copper
+from tests.exchange.three import CHINA, SALT, World, copper
 
 
 @pytest.mark.parametrize(

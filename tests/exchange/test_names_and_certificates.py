@@ -7,7 +7,7 @@ import pytest
 from bom_graph import Finding, TextError
 from exchange.assembly import RefusedError, Result
 from exchange.evidence import Entry
-from tests.exchange.test_activity import (
+from tests.exchange.plant import (
     GRID,
     LFP,
     NMC,
@@ -18,12 +18,15 @@ from tests.exchange.test_activity import (
     plant,
     retirement,
     with_power,
-    world,
 )
-from tests.exchange.test_assembly import MAKER, PACKER, World, line
+from tests.exchange.three import MAKER, PACKER, World, line
 
-__all__ = ["world"]
 HALF = (GRID + WIND + TRANSMISSION) / 2
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
 
 
 def months(world: World, name: str, *, country: str = "CN") -> tuple[Entry, Result]:

@@ -9,8 +9,8 @@ import pytest
 from bom_graph import BatteryModel, BomGraphError, Finding
 from exchange.assembly import RefusedError, Result
 from exchange.kinds import BATTERY_MODEL, LIFE_CYCLE_SCENARIO
-from tests.exchange.test_assembly import CELL, CHINA, EUROPE, PACK, PACKER, SALT, World, copper, line, of
 from tests.exchange.test_scenario import SHIP, TRUCK, Claims, Market, leg, nickel, stated
+from tests.exchange.three import CELL, CHINA, EUROPE, PACK, PACKER, SALT, World, copper, line, of
 
 MODEL: Claims = {
     "sub": PACK,

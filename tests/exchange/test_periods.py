@@ -6,7 +6,7 @@ import pytest
 
 from bom_graph import Finding
 from exchange.assembly import Result
-from tests.exchange.test_assembly import CELL, CHINA, COPPER, PACK, SALT, World, copper, of
+from tests.exchange.three import CELL, CHINA, COPPER, PACK, SALT, World, copper, of
 
 FEBRUARY = {"start": "2026-02-01", "end": "2026-02-28"}
 ONE_DAY = {"start": "2026-02-01", "end": "2026-02-01"}

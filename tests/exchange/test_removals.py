@@ -8,7 +8,7 @@ import pytest
 
 from bom_graph import Finding, load_rule_set
 from exchange.assembly import RefusedError, Result
-from tests.exchange.test_assembly import CHINA, SALT, Claims, World, copper, line
+from tests.exchange.three import CHINA, SALT, Claims, World, copper, line
 
 ISO = load_rule_set("iso-14067-cradle-to-gate")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bom_graph import Finding, RuleSet
-from tests.exchange.test_assembly import CHINA, EUROPE, REFINER, SALT, Claims, World, copper, line, power
+from tests.exchange.three import CHINA, EUROPE, REFINER, SALT, Claims, World, copper, line, power
 
 SLAG = f"{REFINER}/slag"
 

@@ -12,7 +12,7 @@ from bom_graph.records import ActivityData, LifeCycleScenario
 from exchange.assembly import RefusedError, Result
 from exchange.kinds import BATTERY_MODEL, LIFE_CYCLE_SCENARIO
 from exchange.report import document, heading, lines_of_text
-from tests.exchange.test_assembly import (
+from tests.exchange.three import (
     CELL,
     CHINA,
     COPPER,

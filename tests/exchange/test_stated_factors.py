@@ -8,8 +8,8 @@ import pytest
 
 from bom_graph import Finding
 from exchange.assembly import Result
-from tests.exchange.test_assembly import CHINA, PACK, SALT, World, copper, line
 from tests.exchange.test_scenario import Market, leg, stated
+from tests.exchange.three import CHINA, PACK, SALT, World, copper, line
 
 
 def treated(recycling: str, disposal: str) -> dict[str, Any]:

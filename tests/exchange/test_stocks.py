@@ -11,7 +11,7 @@ from exchange.assembly import Demand, compute
 from exchange.evidence import Evidence
 from exchange.kinds import load_policy
 from exchange.report import document
-from tests.exchange.test_assembly import CELL, CHINA, SALT, World, copper, of
+from tests.exchange.three import CELL, CHINA, SALT, World, copper, of
 from tests.simulator import ORIGIN
 
 FEBRUARY = {"start": "2026-02-01", "end": "2026-02-28"}

@@ -6,7 +6,7 @@ import pytest
 
 from bom_graph import RuleSet
 from exchange.assembly import RefusedError
-from tests.exchange.test_assembly import CELL, CHINA, EVERBATT, REFINER, SALT, Claims, World, copper, line, of
+from tests.exchange.three import CELL, CHINA, EVERBATT, REFINER, SALT, Claims, World, copper, line, of
 
 CATALYST = f"{REFINER}/catalyst"
 

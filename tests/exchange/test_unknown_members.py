@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bom_graph import ActivityData, OffsetError, unknown_members
-from tests.exchange.test_assembly import SALT, World, copper, line
+from tests.exchange.three import SALT, World, copper, line
 
 
 def test_a_misspelled_list_is_a_soft_finding_in_the_result() -> None:
