@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel, col
 from exchange.database import UtcTime
 
 LEASE = timedelta(seconds=15)
+_CLOCKS_APART = timedelta(minutes=2)  # no more than this do the clocks of two machines differ
 
 
 class LeaseRow(SQLModel, table=True):
@@ -24,11 +25,15 @@ class LeaseRow(SQLModel, table=True):
 
 
 def take_lease(connection: Connection, job: str, holder: str, now: datetime) -> bool:
-    """Take or renew the lease on `job` for `holder`; whether it is the holder's now. One statement, so that two can't both win."""
+    """Take or renew the lease on `job` for `holder`; whether it is the holder's now. One statement, so that two can't both win.
+
+    A lease further ahead than any process takes one is nobody's: a clock that ran ahead wrote it, and the job would rest till then.
+    """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"job": job, "holder": holder, "until": now + LEASE}
     insert = dialect.insert(LeaseRow).values(values)
-    free = or_(col(LeaseRow.until) <= now, col(LeaseRow.holder) == holder)
+    until = col(LeaseRow.until)
+    free = or_(until <= now, until > now + LEASE + _CLOCKS_APART, col(LeaseRow.holder) == holder)
     taken = connection.execute(
         insert.on_conflict_do_update(
             index_elements=["job"], set_={"holder": holder, "until": now + LEASE}, where=free

@@ -195,9 +195,15 @@ def remove_site(request: Request, site: SiteName, actor: Admin) -> None:
 
 
 @identity_router.get("/api/v1/me")
-def show_me(actor: Reader) -> dict[str, Any]:
-    """Who asks, for which organisation, with which scopes."""
-    return {"organisation": actor.organisation, "name": actor.name, "scopes": sorted(actor.scopes)}
+def show_me(request: Request, actor: Reader) -> dict[str, Any]:
+    """Who asks, for which organisation, with which scopes; and the certificate of its newest key, DER in base64."""
+    certificate = services_of(request).directory.certificate(actor)
+    return {
+        "organisation": actor.organisation,
+        "name": actor.name,
+        "scopes": sorted(actor.scopes),
+        "certificate": None if certificate is None else base64.b64encode(certificate).decode(),
+    }
 
 
 @identity_router.post("/api/v1/sessions", status_code=201)

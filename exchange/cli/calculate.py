@@ -115,6 +115,16 @@ def run_keep(login: Login, digest: str, reason: str, *, yes: bool, as_json: bool
     return connected(login, lambda partner: _decided(partner, digest, decide, said, yes=yes, as_json=as_json))
 
 
+def run_draft(login: Login, digest: str) -> int:
+    """Print the form of a product-footprint by a stored result."""
+
+    def command(partner: Partner) -> int:
+        say_json(partner.draft(digest))
+        return DONE
+
+    return connected(login, command)
+
+
 def _decided(
     partner: Partner,
     digest: str,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, ForWhom, Json, Server, TokenFile
+from exchange.cli.options import ClientId, Data, Email, ForWhom, Json, SecretFile, Server, TokenFile
 
 product_app = typer.Typer(no_args_is_help=True, help="Your products, as others may ask for them.")
 part_app = typer.Typer(no_args_is_help=True, help="Which part of a customer's is which product of a supplier's.")
@@ -25,6 +25,9 @@ def product_put(
     unit: Annotated[str, typer.Option(help="The unit it is declared in: kg, piece, kWh.")],
     kind: Annotated[Literal["pack", "module", "cell", "material", "component"], typer.Option(help="What it is.")],
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -33,7 +36,9 @@ def product_put(
     from exchange.cli.catalogue import Connection, run_put
 
     product = {"uri": uri, "name": name, "unit": unit, "kind": kind}
-    sys.exit(run_put(Connection(server, token_file, data, as_json), product, organisation))
+    sys.exit(
+        run_put(Connection(server, client_id, secret_file, email, token_file, data, as_json), product, organisation)
+    )
 
 
 @product_app.command("list")
@@ -42,6 +47,9 @@ def product_list(
     *,
     limit: Limit = 1000,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -49,7 +57,9 @@ def product_list(
     """List your products by URI."""
     from exchange.cli.catalogue import Connection, run_products
 
-    sys.exit(run_products(Connection(server, token_file, data, as_json), organisation, limit))
+    sys.exit(
+        run_products(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation, limit)
+    )
 
 
 @part_app.command("propose")
@@ -62,6 +72,9 @@ def part_propose(
     supplier: Annotated[str, typer.Option(help="URI of the supplier.")],
     line: Annotated[str | None, typer.Option(help="The customer's product line that the part belongs to.")] = None,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -70,7 +83,9 @@ def part_propose(
     from exchange.cli.catalogue import Connection, run_propose
 
     mapping = {"customer": customer, "part": part, "supplier": supplier, "product": product, "line": line}
-    sys.exit(run_propose(Connection(server, token_file, data, as_json), mapping, organisation))
+    sys.exit(
+        run_propose(Connection(server, client_id, secret_file, email, token_file, data, as_json), mapping, organisation)
+    )
 
 
 @part_app.command("list")
@@ -82,6 +97,9 @@ def part_list(
     ] = "customer",
     limit: Limit = 1000,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -89,7 +107,11 @@ def part_list(
     """List mappings, the oldest first."""
     from exchange.cli.catalogue import Connection, run_parts
 
-    sys.exit(run_parts(Connection(server, token_file, data, as_json), side, organisation, limit))
+    sys.exit(
+        run_parts(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), side, organisation, limit
+        )
+    )
 
 
 @part_app.command("decide")
@@ -99,6 +121,9 @@ def part_decide(
     *,
     confirm: Annotated[bool, typer.Option("--confirm/--refuse", help="What you decide.")],
     reason: Annotated[str, typer.Option(help="Why; the other side is shown it.")] = "",
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -106,14 +131,29 @@ def part_decide(
     """Confirm or refuse a mapping that the other side proposed."""
     from exchange.cli.catalogue import Connection, run_decide
 
-    sys.exit(run_decide(Connection(server, token_file, data, as_json), part, confirm=confirm, reason=reason))
+    sys.exit(
+        run_decide(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            part,
+            confirm=confirm,
+            reason=reason,
+        )
+    )
 
 
 @part_app.command("end")
 def part_end(
-    part: PartId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    part: PartId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """End a mapping, or take a proposal back."""
     from exchange.cli.catalogue import Connection, run_end
 
-    sys.exit(run_end(Connection(server, token_file, data, as_json), part))
+    sys.exit(run_end(Connection(server, client_id, secret_file, email, token_file, data, as_json), part))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server
 
 certificate_app = typer.Typer(no_args_is_help=True, help="Electricity certificates that were retired.")
 TokenFile = Annotated[
@@ -17,12 +17,21 @@ TokenFile = Annotated[
 
 
 @certificate_app.command("list")
-def certificate_list(server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False) -> None:
+def certificate_list(
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """List your organisation's retirements, newest first, and how they stand."""
     from exchange.cli.certificate import run_list
     from exchange.cli.request import Connection
 
-    sys.exit(run_list(Connection(server, token_file, data, as_json)))
+    sys.exit(run_list(Connection(server, client_id, secret_file, email, token_file, data, as_json)))
 
 
 @certificate_app.command("cover")
@@ -30,6 +39,9 @@ def certificate_cover(
     server: Server,
     *,
     organisation: Annotated[str | None, typer.Option(help="For whom, where the data folder's token is sent.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -38,7 +50,7 @@ def certificate_cover(
     from exchange.cli.certificate import run_cover
     from exchange.cli.request import Connection
 
-    sys.exit(run_cover(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_cover(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
 
 
 @certificate_app.command("register")
@@ -46,6 +58,9 @@ def certificate_register(
     server: Server,
     *,
     size: Annotated[int | None, typer.Option(min=0, help="Of the log; now, without it.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -54,4 +69,4 @@ def certificate_register(
     from exchange.cli.certificate import run_register
     from exchange.cli.request import Connection
 
-    sys.exit(run_register(Connection(server, token_file, data, as_json), size))
+    sys.exit(run_register(Connection(server, client_id, secret_file, email, token_file, data, as_json), size))

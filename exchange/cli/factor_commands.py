@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server
 
 factor_app = typer.Typer(no_args_is_help=True, help="Factor releases under review, and industry averages.")
 
@@ -33,6 +33,9 @@ def factor_propose(
     panel: Annotated[int, typer.Option(min=0, help="Reviews that have to count, where more than the rules ask.")] = 0,
     accept: Annotated[int, typer.Option(min=0, help="Reviews that have to accept it, likewise.")] = 0,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -41,50 +44,83 @@ def factor_propose(
     from exchange.cli.factor import run_propose
     from exchange.cli.request import Connection
 
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_propose(to, file, panel, accept, organisation))
 
 
 @factor_app.command("list")
-def factor_list(server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False) -> None:
+def factor_list(
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """List proposed, published and withdrawn releases, newest first."""
     from exchange.cli.factor import run_list
     from exchange.cli.request import Connection
 
-    sys.exit(run_list(Connection(server, token_file, data, as_json)))
+    sys.exit(run_list(Connection(server, client_id, secret_file, email, token_file, data, as_json)))
 
 
 @factor_app.command("show")
 def factor_show(
-    proposal: ProposalId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    proposal: ProposalId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Show a proposal: what it lacks, and its reviews for whoever may see them."""
     from exchange.cli.factor import run_show
     from exchange.cli.request import Connection
 
-    sys.exit(run_show(Connection(server, token_file, data, as_json), proposal))
+    sys.exit(run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
 @factor_app.command("diff")
 def factor_diff(
-    proposal: ProposalId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    proposal: ProposalId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Show how a proposed release differs from the one that it follows."""
     from exchange.cli.factor import run_diff
     from exchange.cli.request import Connection
 
-    sys.exit(run_diff(Connection(server, token_file, data, as_json), proposal))
+    sys.exit(run_diff(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
 @factor_app.command("effect")
 def factor_effect(
-    proposal: ProposalId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    proposal: ProposalId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Show what a proposed release moves in one's own results, with progress."""
     from exchange.cli.factor import run_effect
     from exchange.cli.request import Connection
 
-    sys.exit(run_effect(Connection(server, token_file, data, as_json), proposal))
+    sys.exit(run_effect(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
 @factor_app.command("publish")
@@ -94,6 +130,9 @@ def factor_publish(
     key: Key,
     *,
     passphrase_fd: PassphraseFd = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -102,7 +141,11 @@ def factor_publish(
     from exchange.cli.factor import run_publish
     from exchange.cli.request import Connection
 
-    sys.exit(run_publish(Connection(server, token_file, data, as_json), proposal, key, passphrase_fd))
+    sys.exit(
+        run_publish(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal, key, passphrase_fd
+        )
+    )
 
 
 @factor_app.command("withdraw")
@@ -113,6 +156,9 @@ def factor_withdraw(
     reason: Annotated[str, typer.Option(help="Why; everybody is shown it.")],
     *,
     passphrase_fd: PassphraseFd = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -121,19 +167,27 @@ def factor_withdraw(
     from exchange.cli.factor import run_withdraw
     from exchange.cli.request import Connection
 
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_withdraw(to, proposal, reason, key, passphrase_fd))
 
 
 @factor_app.command("drop")
 def factor_drop(
-    proposal: ProposalId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    proposal: ProposalId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Take a proposal back."""
     from exchange.cli.factor import run_drop
     from exchange.cli.request import Connection
 
-    sys.exit(run_drop(Connection(server, token_file, data, as_json), proposal))
+    sys.exit(run_drop(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
 @factor_app.command("average")
@@ -144,6 +198,9 @@ def factor_average(
     server: Server,
     *,
     unit: Annotated[str, typer.Option(help="What production is counted in.")] = "kg",
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -152,7 +209,11 @@ def factor_average(
     from exchange.cli.factor import run_average
     from exchange.cli.request import Connection
 
-    sys.exit(run_average(Connection(server, token_file, data, as_json), flow, region, year, unit))
+    sys.exit(
+        run_average(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), flow, region, year, unit
+        )
+    )
 
 
 @factor_app.command("averages")
@@ -160,6 +221,9 @@ def factor_averages(
     server: Server,
     *,
     flow: Annotated[str | None, typer.Option(help="Of this flow alone.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -168,4 +232,4 @@ def factor_averages(
     from exchange.cli.factor import run_averages
     from exchange.cli.request import Connection
 
-    sys.exit(run_averages(Connection(server, token_file, data, as_json), flow))
+    sys.exit(run_averages(Connection(server, client_id, secret_file, email, token_file, data, as_json), flow))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server
 
 filing_app = typer.Typer(no_args_is_help=True, help="Filings: duties, steps, the platform's result, public statuses.")
 authority_app = typer.Typer(no_args_is_help=True, help="What an authority sees over all filings.")
@@ -34,13 +34,21 @@ State = Annotated[str | None, typer.Option("--state", help="Those in this state 
 
 @filing_app.command("duties")
 def filing_duties(
-    server: Server, organisation: For = None, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    server: Server,
+    organisation: For = None,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """What you have to file, model by model. Exit 0 nothing lacks, 1 something does."""
     from exchange.cli.filing import run_duties
     from exchange.cli.request import Connection
 
-    sys.exit(run_duties(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_duties(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
 
 
 @filing_app.command("list")
@@ -51,6 +59,9 @@ def filing_list(
     state: State = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -59,7 +70,15 @@ def filing_list(
     from exchange.cli.filing import run_list
     from exchange.cli.request import Connection
 
-    sys.exit(run_list(Connection(server, token_file, data, as_json), box, organisation, limit, {"state": state}))
+    sys.exit(
+        run_list(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            box,
+            organisation,
+            limit,
+            {"state": state},
+        )
+    )
 
 
 @filing_app.command("show")
@@ -68,6 +87,9 @@ def filing_show(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -76,7 +98,9 @@ def filing_show(
     from exchange.cli.filing import run_show
     from exchange.cli.request import Connection
 
-    sys.exit(run_show(Connection(server, token_file, data, as_json), filing, organisation))
+    sys.exit(
+        run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation)
+    )
 
 
 @filing_app.command("draft")
@@ -87,6 +111,9 @@ def filing_draft(
     *,
     product: OfProduct = None,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
 ) -> None:
@@ -94,7 +121,15 @@ def filing_draft(
     from exchange.cli.filing import run_draft
     from exchange.cli.request import Connection
 
-    sys.exit(run_draft(Connection(server, token_file, data, as_json=True), step, filing, product, organisation))
+    sys.exit(
+        run_draft(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json=True),
+            step,
+            filing,
+            product,
+            organisation,
+        )
+    )
 
 
 @filing_app.command("step")
@@ -112,6 +147,9 @@ def filing_step(
     passphrase_fd: Annotated[
         int | None, typer.Option(help="File descriptor to read the key's passphrase from.")
     ] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -120,7 +158,7 @@ def filing_step(
     from exchange.cli.filing import Signing, run_step
     from exchange.cli.request import Connection
 
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     signing = Signing(key, passphrase_fd, yes)
     sys.exit(run_step(to, step, filing, product=product, claims=claims, signing=signing))
 
@@ -132,6 +170,9 @@ def filing_export(
     out: Annotated[Path, typer.Option(help="File for the export; it isn't there yet.")],
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -140,7 +181,11 @@ def filing_export(
     from exchange.cli.filing import run_export
     from exchange.cli.request import Connection
 
-    sys.exit(run_export(Connection(server, token_file, data, as_json), filing, out, organisation))
+    sys.exit(
+        run_export(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, out, organisation
+        )
+    )
 
 
 @filing_app.command("reconcile")
@@ -149,6 +194,9 @@ def filing_reconcile(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -157,7 +205,11 @@ def filing_reconcile(
     from exchange.cli.filing import run_reconcile
     from exchange.cli.request import Connection
 
-    sys.exit(run_reconcile(Connection(server, token_file, data, as_json), filing, organisation))
+    sys.exit(
+        run_reconcile(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation
+        )
+    )
 
 
 @filing_app.command("publish")
@@ -167,6 +219,9 @@ def filing_publish(
     *,
     figure: Annotated[bool, typer.Option("--figure", help="Publish the figure too.")] = False,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -175,7 +230,14 @@ def filing_publish(
     from exchange.cli.filing import run_publish
     from exchange.cli.request import Connection
 
-    sys.exit(run_publish(Connection(server, token_file, data, as_json), filing, organisation, figure=figure))
+    sys.exit(
+        run_publish(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            filing,
+            organisation,
+            figure=figure,
+        )
+    )
 
 
 @filing_app.command("unpublish")
@@ -184,6 +246,9 @@ def filing_unpublish(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -192,7 +257,11 @@ def filing_unpublish(
     from exchange.cli.filing import run_unpublish
     from exchange.cli.request import Connection
 
-    sys.exit(run_unpublish(Connection(server, token_file, data, as_json), filing, organisation))
+    sys.exit(
+        run_unpublish(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation
+        )
+    )
 
 
 @filing_app.command("check-status")
@@ -209,13 +278,21 @@ def filing_check_status(
 
 @authority_app.command("overview")
 def authority_overview(
-    server: Server, organisation: For = None, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    server: Server,
+    organisation: For = None,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Filings by state, chemistry group and maker, the time at each step, the spread of results."""
     from exchange.cli.filing import run_overview
     from exchange.cli.request import Connection
 
-    sys.exit(run_overview(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_overview(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
 
 
 @authority_app.command("filings")
@@ -227,6 +304,9 @@ def authority_filings(
     chemistry: Annotated[str | None, typer.Option(help="Those of this chemistry group alone: LFP.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -236,18 +316,34 @@ def authority_filings(
     from exchange.cli.request import Connection
 
     filters = {"state": state, "maker": maker, "chemistry_group": chemistry}
-    sys.exit(run_list(Connection(server, token_file, data, as_json), "authority", organisation, limit, filters))
+    sys.exit(
+        run_list(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            "authority",
+            organisation,
+            limit,
+            filters,
+        )
+    )
 
 
 @authority_app.command("coverage")
 def authority_coverage(
-    server: Server, organisation: For = None, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    server: Server,
+    organisation: For = None,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """What the trial still lacks, maker by maker, and what is on sale without a filing."""
     from exchange.cli.filing import run_coverage
     from exchange.cli.request import Connection
 
-    sys.exit(run_coverage(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_coverage(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
 
 
 @authority_app.command("remarks")
@@ -256,6 +352,9 @@ def authority_remarks(
     *,
     open_only: Annotated[bool, typer.Option("--open", help="Those without an answer alone.")] = False,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -264,15 +363,29 @@ def authority_remarks(
     from exchange.cli.filing import run_remarks
     from exchange.cli.request import Connection
 
-    sys.exit(run_remarks(Connection(server, token_file, data, as_json), organisation, open_only=open_only))
+    sys.exit(
+        run_remarks(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            organisation,
+            open_only=open_only,
+        )
+    )
 
 
 @authority_app.command("summary")
 def authority_summary(
-    server: Server, organisation: For = None, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    server: Server,
+    organisation: For = None,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """The trial's summary: Markdown for people, data with --json."""
     from exchange.cli.filing import run_summary
     from exchange.cli.request import Connection
 
-    sys.exit(run_summary(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_summary(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))

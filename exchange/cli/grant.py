@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.server_commands import run_with_settings
+from exchange.cli.request import Connection
 
 if TYPE_CHECKING:
     from exchange.client import Client
-    from exchange.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Which exchange, which data folder its token lies in, and whether the answer is JSON."""
-
-    server: str
-    data: Path | None
-    as_json: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +45,34 @@ class Order:
         }
 
 
-def run_add(door: Door, order: Order) -> int:
+def run_add(to: Connection, order: Order) -> int:
     """Record a grant."""
-    return _answered(door, lambda client: _granted(client.grant, order), lambda one: [f"granted: {_line(one)}"])
+    return _answered(to, lambda client: _granted(client.grant, order), lambda one: [f"granted: {_line(one)}"])
 
 
-def run_preview(door: Door, order: Order) -> int:
+def run_preview(to: Connection, order: Order) -> int:
     """Show what a grant would give away."""
-    return _answered(door, lambda client: _granted(client.preview_grant, order), _preview_lines)
+    return _answered(to, lambda client: _granted(client.preview_grant, order), _preview_lines)
 
 
-def run_list(door: Door, direction: Literal["given", "received"]) -> int:
+def run_list(to: Connection, direction: Literal["given", "received"]) -> int:
     """List grants."""
     return _answered(
-        door,
+        to,
         lambda client: {"grants": list(client.grants(direction))},
         lambda found: [_line(one) for one in found["grants"]] or [f"no grants {direction}"],
     )
 
 
-def run_withdraw(door: Door, grant: str) -> int:
+def run_withdraw(to: Connection, grant: str) -> int:
     """Withdraw a grant."""
-    return _answered(door, lambda client: client.withdraw_grant(grant), _withdrawn_lines)
+    return _answered(to, lambda client: client.withdraw_grant(grant), _withdrawn_lines)
 
 
-def run_log(door: Door) -> int:
+def run_log(to: Connection) -> int:
     """Show who took what."""
     return _answered(
-        door,
+        to,
         lambda client: {"accesses": list(client.access_log())},
         lambda found: [_access_line(one) for one in found["accesses"]] or ["nobody took anything"],
     )
@@ -94,22 +83,20 @@ def _granted(call: Callable[..., dict[str, Any]], order: Order) -> dict[str, Any
 
 
 def _answered(
-    door: Door, ask: Callable[[Client], dict[str, Any]], lines: Callable[[dict[str, Any]], list[str] | Iterator[str]]
+    to: Connection,
+    ask: Callable[[Client], dict[str, Any]],
+    lines: Callable[[dict[str, Any]], list[str] | Iterator[str]],
 ) -> int:
-    def command(settings: Settings) -> int:
-        from exchange.client import Client
-
-        bearer = (settings.data / "token").read_text("ascii").strip()
-        with Client(door.server, bearer) as client:
-            found = ask(client)
-        if door.as_json:
+    def command(client: Client) -> int:
+        found = ask(client)
+        if to.as_json:
             say_json(found)
         else:
             for line in lines(found):
                 say(line)
         return DONE
 
-    return run_with_settings(door.data, None, command)
+    return to.run(command)
 
 
 def _line(one: Mapping[str, Any]) -> str:

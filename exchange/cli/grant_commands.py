@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server, TokenFile
 
 grant_app = typer.Typer(no_args_is_help=True, help="Who may see what of your statements.")
 
@@ -45,15 +45,20 @@ def _granting(verb: Literal["add", "preview"], told: str) -> Callable[..., None]
         until: Until = None,
         source: Source = None,
         reason: Reason = None,
+        client_id: ClientId = None,
+        secret_file: SecretFile = None,
+        email: Email = None,
+        token_file: TokenFile = None,
         data: Data = None,
         as_json: Json = False,
     ) -> None:
-        from exchange.cli.grant import Door, Order, run_add, run_preview
+        from exchange.cli.grant import Order, run_add, run_preview
+        from exchange.cli.request import Connection
 
         day = None if until is None else until.date()
         order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
         run = run_add if verb == "add" else run_preview
-        sys.exit(run(Door(server, data, as_json), order))
+        sys.exit(run(Connection(server, client_id, secret_file, email, token_file, data, as_json), order))
 
     command.__doc__ = told
     return command
@@ -72,13 +77,23 @@ def grant_list(
     *,
     server: Server,
     received: Annotated[bool, typer.Option("--received", help="Those that you received; else those you gave.")] = False,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List the grants that you gave or received, those that ended too."""
-    from exchange.cli.grant import Door, run_list
+    from exchange.cli.grant import run_list
+    from exchange.cli.request import Connection
 
-    sys.exit(run_list(Door(server, data, as_json), "received" if received else "given"))
+    sys.exit(
+        run_list(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            "received" if received else "given",
+        )
+    )
 
 
 @grant_app.command("withdraw")
@@ -86,18 +101,33 @@ def grant_withdraw(
     grant: Annotated[str, typer.Argument(help="The grant, by its id.")],
     *,
     server: Server,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """End a grant and what was passed on by it, and show which copies stay. Exit 0 ended, 1 refused."""
-    from exchange.cli.grant import Door, run_withdraw
+    from exchange.cli.grant import run_withdraw
+    from exchange.cli.request import Connection
 
-    sys.exit(run_withdraw(Door(server, data, as_json), grant))
+    sys.exit(run_withdraw(Connection(server, client_id, secret_file, email, token_file, data, as_json), grant))
 
 
 @grant_app.command("log")
-def grant_log(*, server: Server, data: Data = None, as_json: Json = False) -> None:
+def grant_log(
+    *,
+    server: Server,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Show who took what of your statements, when and what for."""
-    from exchange.cli.grant import Door, run_log
+    from exchange.cli.grant import run_log
+    from exchange.cli.request import Connection
 
-    sys.exit(run_log(Door(server, data, as_json)))
+    sys.exit(run_log(Connection(server, client_id, secret_file, email, token_file, data, as_json)))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange.cli.output import DONE, say, say_json, tell
-from exchange.cli.server_commands import answer, connected
+from exchange.cli.request import Connection
+from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:
     from exchange.client import Client
 
 
-def run_list(
-    server: str, organisation: str, data: Path | None, *, after: str | None, limit: int, unread: bool, as_json: bool
-) -> int:
+def run_list(to: Connection, organisation: str, *, after: str | None, limit: int, unread: bool) -> int:
     """Print a page of events, newest first."""
 
     def command(client: Client) -> int:
         page = client.inbox(organisation, after=after, limit=limit, unread=unread)
-        if as_json:
+        if to.as_json:
             say_json(page)
             return DONE
         for event in page["events"]:
@@ -29,18 +27,18 @@ def run_list(
             tell(f"older ones: --after {page['after']}")
         return DONE
 
-    return connected(server, data, command)
+    return to.run(command)
 
 
-def run_read(server: str, organisation: str, events: list[str], data: Path | None, *, as_json: bool) -> int:
+def run_read(to: Connection, organisation: str, events: list[str]) -> int:
     """Mark events as read."""
 
     def command(client: Client) -> int:
         marked = client.mark_read(organisation, events)
-        answer({"marked": marked}, f"{marked} marked as read", as_json=as_json)
+        answer({"marked": marked}, f"{marked} marked as read", as_json=to.as_json)
         return DONE
 
-    return connected(server, data, command)
+    return to.run(command)
 
 
 def _line(event: dict[str, Any]) -> str:

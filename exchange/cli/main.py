@@ -16,7 +16,7 @@ from exchange.cli.factor_commands import factor_app
 from exchange.cli.filing_commands import authority_app, filing_app
 from exchange.cli.footprint_commands import calculation_app
 from exchange.cli.grant_commands import grant_app
-from exchange.cli.options import ClientId, Data, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
+from exchange.cli.options import ClientId, Data, Email, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
 from exchange.cli.org_commands import org_app
 from exchange.cli.request_commands import request_app
 from exchange.cli.retraction_commands import retraction_app
@@ -278,6 +278,9 @@ def erase(
     server: Server,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -287,7 +290,7 @@ def erase(
 
     if not yes:
         typer.confirm("its disclosures, and every result made from them, go for good; erase?", abort=True, err=True)
-    sys.exit(run_erase(Connection(server, token_file, data, as_json), leaf_hash))
+    sys.exit(run_erase(Connection(server, client_id, secret_file, email, token_file, data, as_json), leaf_hash))
 
 
 @app.command()
@@ -333,12 +336,17 @@ def solve(
 def footprint_draft(
     digest: Annotated[str, typer.Argument(help="A result of the organisation's own product.")],
     server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     data: Data = None,
 ) -> None:
     """Print the unsigned claims of a product-footprint by a result: a form to check, and to sign with `packtrace attest`."""
-    from exchange.cli.server_commands import run_draft
+    from exchange.cli.calculate import run_draft
+    from exchange.cli.partner import Login
 
-    sys.exit(run_draft(digest, server, data))
+    sys.exit(run_draft(Login(server, client_id, secret_file, email, data), digest))
 
 
 @footprint_app.command()
@@ -631,13 +639,19 @@ def inbox_list(
     unread: Annotated[bool, typer.Option("--unread", help="Only events that were not read.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
     after: Annotated[str | None, typer.Option(help="Events older than the one with this id.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List an organisation's events, newest first; * stands before those that were not read."""
     from exchange.cli.inbox import run_list
+    from exchange.cli.request import Connection
 
-    sys.exit(run_list(server, organisation, data, after=after, limit=limit, unread=unread, as_json=as_json))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_list(to, organisation, after=after, limit=limit, unread=unread))
 
 
 @inbox_app.command("read")
@@ -645,13 +659,20 @@ def inbox_read(
     events: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of events.")],
     server: Server,
     organisation: Whose,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Mark events as read."""
     from exchange.cli.inbox import run_read
+    from exchange.cli.request import Connection
 
-    sys.exit(run_read(server, organisation, events, data, as_json=as_json))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_read(to, organisation, events))
 
 
 @webhook_key_app.command("rotate")
@@ -679,39 +700,80 @@ def webhook_add(
     types: Annotated[
         list[str] | None, typer.Option("--type", help="A type of events; several, or without it all.")
     ] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Send an organisation's events to a URL, signed after Standard Webhooks, or to a mail address."""
+    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_add
 
-    sys.exit(run_add(server, organisation, target, types or [], data, as_json=as_json))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_add(to, organisation, target, types or []))
 
 
 @webhook_app.command("list")
-def webhook_list(server: Server, organisation: Whose, data: Data = None, as_json: Json = False) -> None:
+def webhook_list(
+    server: Server,
+    organisation: Whose,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """List where an organisation's events are sent, and what fails."""
+    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_list
 
-    sys.exit(run_list(server, organisation, data, as_json=as_json))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_list(to, organisation))
 
 
 @webhook_app.command("remove")
-def webhook_remove(subscription: SubscriptionId, server: Server, organisation: Whose, data: Data = None) -> None:
+def webhook_remove(
+    subscription: SubscriptionId,
+    server: Server,
+    organisation: Whose,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+) -> None:
     """Send no more events there."""
+    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_remove
 
-    sys.exit(run_remove(server, organisation, subscription, data))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json=False)
+    sys.exit(run_remove(to, organisation, subscription))
 
 
 @webhook_app.command("test")
 def webhook_test(
-    subscription: SubscriptionId, server: Server, organisation: Whose, data: Data = None, as_json: Json = False
+    subscription: SubscriptionId,
+    server: Server,
+    organisation: Whose,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Send an event of type packtrace.subscription.ping there."""
+    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_test
 
-    sys.exit(run_test(server, organisation, subscription, data, as_json=as_json))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_test(to, organisation, subscription))
 
 
 @statement_app.command("seal")

@@ -51,6 +51,47 @@ def org_show(
     sys.exit(run_show(Login(server, client_id, secret_file, email, data), as_json=as_json))
 
 
+@org_app.command("certificate")
+def org_certificate(
+    key: Annotated[Path, typer.Argument(help="Your key file; the certificate is written beside it, as PATH.crt.")],
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    passphrase_fd: Passphrase = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the certificate of your key, once the operator approved your organisation."""
+    from exchange.cli.partner import Login, run_certificate
+
+    sys.exit(run_certificate(Login(server, client_id, secret_file, email), key, passphrase_fd, as_json=as_json))
+
+
+@org_app.command("applications")
+def org_applications(server: Server, data: Data = None, as_json: Json = False) -> None:
+    """List the applications to join that wait. For the operator."""
+    from exchange.cli.partner import Login, run_applications
+
+    sys.exit(run_applications(Login(server, data=data), as_json=as_json))
+
+
+@org_app.command("decide")
+def org_decide(
+    application: Annotated[str, typer.Argument(metavar="APPLICATION", help="Id of the application.")],
+    server: Server,
+    *,
+    approve: Annotated[bool, typer.Option("--approve/--refuse", help="Let it in, or keep it out.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Approve or refuse an application to join; who is approved is enrolled within seconds. For the operator."""
+    from exchange.cli.partner import Login, run_decide
+
+    sys.exit(run_decide(Login(server, data=data), application, approve=approve, reason=reason, as_json=as_json))
+
+
 @org_app.command("members")
 def org_members(
     server: Server,

@@ -23,13 +23,14 @@ _EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """At which exchange, and as whom: an API client, a member by e-mail address, or else whoever holds the data folder."""
+    """At which exchange, and as whom: an API client, a member by e-mail address, or else whose token is in a file or the data folder."""
 
     server: str
     client_id: str | None = None
     secret_file: Path | None = None
     email: str | None = None
     data: Path | None = None
+    token_file: Path | None = None
 
 
 def run_push(
@@ -138,6 +139,60 @@ def run_show(login: Login, *, as_json: bool) -> int:
     return connected(login, command)
 
 
+def run_certificate(login: Login, key: Path, passphrase_fd: int | None, *, as_json: bool) -> int:
+    """Write the certificate of a key beside it."""
+
+    def command(partner: Partner) -> int:
+        from exchange.cli.files import check_new, write_new
+        from exchange.cli.key import passphrase
+        from exchange.errors import NotFoundError
+        from signer.key_access import open_key
+
+        file = key.with_name(f"{key.name}.crt")
+        check_new(file)
+        found = partner.call("GET", "me")["certificate"]
+        if found is None:
+            raise NotFoundError("no key is enrolled", where="certificate", remedy="log in as your organisation")
+        certificate = base64.b64decode(found)
+        pair = open_key(key, lambda: passphrase(passphrase_fd)).with_certificate(certificate)
+        write_new(file, certificate, mode=0o644)
+        _answer(
+            {"file": str(file), "thumbprint": pair.thumbprint}, f"certificate {file}, of key {pair.thumbprint}", as_json
+        )
+        return DONE
+
+    return connected(login, command)
+
+
+def run_applications(login: Login, *, as_json: bool) -> int:
+    """List the applications that wait for the operator."""
+
+    def command(partner: Partner) -> int:
+        found: list[dict[str, Any]] = []
+        while page := partner.call("GET", f"registrations?after={found[-1]['id'] if found else ''}"):
+            found += page
+        lines = [
+            f"{one['id']}  {one['uri']}  {one['name']}  {one['country']}  asks for {' '.join(one['roles'])}, "
+            f"{' '.join(f'{scheme}={value}' for scheme, value in one['identifiers'].items())}, key {one['thumbprint']}"
+            for one in found
+        ]
+        _answer({"applications": found}, "\n".join(lines) or "no applications wait", as_json)
+        return DONE
+
+    return connected(login, command)
+
+
+def run_decide(login: Login, application: str, *, approve: bool, reason: str, as_json: bool) -> int:
+    """Decide about an application."""
+
+    def command(partner: Partner) -> int:
+        found = partner.call("POST", f"registrations/{application}/decision", {"approve": approve, "reason": reason})
+        _answer(found, f"application {application}: {found['state']}", as_json)
+        return DONE
+
+    return connected(login, command)
+
+
 def run_members(login: Login, *, as_json: bool) -> int:
     """List the organisation's members."""
 
@@ -191,7 +246,9 @@ def connected(login: Login, command: Callable[[Partner], int]) -> int:
         from exchange.cli.server_commands import run_with_settings
 
         def with_token(settings: Any) -> int:
-            return _with(login.server, (settings.data / "token").read_text("ascii").strip(), command)
+            return _with(
+                login.server, (login.token_file or settings.data / "token").read_text("ascii").strip(), command
+            )
 
         return run_with_settings(login.data, None, with_token)
 

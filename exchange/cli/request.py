@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.server_commands import answer, connected
+from exchange.cli.partner import Login, connected
+from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:
     from exchange.client import Client
@@ -20,13 +21,17 @@ class Connection:
     """Where the exchange is, who asks it, and how its answer is printed."""
 
     server: str
+    client_id: str | None
+    secret_file: Path | None
+    email: str | None
     token_file: Path | None
     data: Path | None
     as_json: bool
 
     def run(self, command: Callable[[Client], int]) -> int:
         """Run a command with a client; return its exit code."""
-        return connected(self.server, self.data, command, token_file=self.token_file)
+        login = Login(self.server, self.client_id, self.secret_file, self.email, self.data, self.token_file)
+        return connected(login, command)
 
 
 def wish(period: str | None, wanted: Sequence[str], rule_sets: Sequence[str], **members: str | None) -> dict[str, Any]:

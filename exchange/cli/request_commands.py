@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import Data, ForWhom, Json, Server, TokenFile
+from exchange.cli.options import ClientId, Data, Email, ForWhom, Json, SecretFile, Server, TokenFile
 
 request_app = typer.Typer(no_args_is_help=True, help="Data requests: ask, answer, and see who owes what.")
 
@@ -44,6 +44,9 @@ def request_create(
     message: Message = None,
     own_id: OwnId = None,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -53,7 +56,7 @@ def request_create(
 
     said = {"asked": asked, "product": product, "part": part, "deadline": deadline, "needed_for": needed_for}
     said |= {"verifier": verifier, "message": message, "id": own_id, "organisation": organisation}
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_create(to, lambda: wish(period, wanted or [], rules or [], **said)))
 
 
@@ -71,6 +74,9 @@ def request_delegate(
     deadline: Deadline = None,
     message: Message = None,
     own_id: OwnId = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -79,7 +85,7 @@ def request_delegate(
     from exchange.cli.request import Connection, run_delegate, wish
 
     said = {"asked": asked, "product": product, "part": part, "deadline": deadline, "message": message, "id": own_id}
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_delegate(to, request, lambda: wish(period, wanted or [], rules or [], **said)))
 
 
@@ -90,6 +96,9 @@ def request_list(
     box: Annotated[Literal["inbox", "outbox"], typer.Option(help="What you are asked, or what you ask.")] = "inbox",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -97,17 +106,27 @@ def request_list(
     """List data requests, newest first."""
     from exchange.cli.request import Connection, run_list
 
-    sys.exit(run_list(Connection(server, token_file, data, as_json), box, organisation, limit))
+    sys.exit(
+        run_list(Connection(server, client_id, secret_file, email, token_file, data, as_json), box, organisation, limit)
+    )
 
 
 @request_app.command("show")
 def request_show(
-    request: RequestId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    request: RequestId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Show a request with its answer."""
     from exchange.cli.request import Connection, run_show
 
-    sys.exit(run_show(Connection(server, token_file, data, as_json), request))
+    sys.exit(run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), request))
 
 
 @request_app.command("answer")
@@ -121,6 +140,9 @@ def request_answer(
     verification: Annotated[
         list[str] | None, typer.Option(help="LEAFHASH:PATH,PATH for the verifier that was asked for.")
     ] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -128,7 +150,14 @@ def request_answer(
     """Answer by naming statements: what is named of them is granted, and no more. Exit 0 answered, 1 refused."""
     from exchange.cli.request import Connection, run_answer
 
-    sys.exit(run_answer(Connection(server, token_file, data, as_json), request, statement, verification or []))
+    sys.exit(
+        run_answer(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            request,
+            statement,
+            verification or [],
+        )
+    )
 
 
 @request_app.command("decline")
@@ -137,6 +166,9 @@ def request_decline(
     server: Server,
     reason: Annotated[str, typer.Option(help="Why; the asker is shown it.")],
     *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -144,17 +176,25 @@ def request_decline(
     """Decline a request."""
     from exchange.cli.request import Connection, run_decline
 
-    sys.exit(run_decline(Connection(server, token_file, data, as_json), request, reason))
+    sys.exit(run_decline(Connection(server, client_id, secret_file, email, token_file, data, as_json), request, reason))
 
 
 @request_app.command("remind")
 def request_remind(
-    request: RequestId, server: Server, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    request: RequestId,
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """Remind the organisation that was asked, once a day at most."""
     from exchange.cli.request import Connection, run_remind
 
-    sys.exit(run_remind(Connection(server, token_file, data, as_json), request))
+    sys.exit(run_remind(Connection(server, client_id, secret_file, email, token_file, data, as_json), request))
 
 
 @request_app.command("board")
@@ -164,6 +204,9 @@ def request_board(
     side: Annotated[Literal["asker", "asked"], typer.Option(help="What you wait for, or what you owe.")] = "asker",
     needed_for: NeededFor = None,
     organisation: ForWhom = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -171,4 +214,8 @@ def request_board(
     """Show who owes what, by deadline."""
     from exchange.cli.request import Connection, run_board
 
-    sys.exit(run_board(Connection(server, token_file, data, as_json), side, organisation, needed_for))
+    sys.exit(
+        run_board(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), side, organisation, needed_for
+        )
+    )

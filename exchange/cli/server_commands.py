@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from sqlalchemy import Engine
 
-    from exchange.client import Client
     from exchange.demo import Played
     from exchange.server import Running
     from exchange.settings import Settings
@@ -58,31 +57,6 @@ def run_serve(data: Path | None, port: int | None) -> int:
         return DONE
 
     return run_with_settings(data, port, command)
-
-
-def run_draft(digest: str, server: str, data: Path | None) -> int:
-    """Print the form of a product-footprint by a stored result."""
-
-    def command(client: Client) -> int:
-        say_json(client.draft(digest))
-        return DONE
-
-    return connected(server, data, command)
-
-
-def connected(
-    server: str, data: Path | None, command: Callable[[Client], int], *, token_file: Path | None = None
-) -> int:
-    """Run a command with a client of the exchange at `server`, which sends the token in `token_file`, else the data folder's."""
-
-    def with_client(settings: Settings) -> int:
-        from exchange.client import Client
-
-        bearer = (token_file or settings.data / "token").read_text("ascii").strip()
-        with Client(server, bearer) as client:
-            return command(client)
-
-    return run_with_settings(data, None, with_client)
 
 
 @contextmanager

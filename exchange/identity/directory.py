@@ -58,6 +58,13 @@ class Directory:
                 for row in rows
             ]
 
+    def certificate(self, actor: Principal) -> bytes | None:
+        """Return the certificate (DER) of the key that was enrolled last for the actor's organisation; None for the operator's."""
+        actor.require("data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            row = session.get(OrganisationRow, actor.organisation)
+            return None if row is None else row.certificate
+
     def sites(self, actor: Principal) -> list[Site]:
         """Return the sites of the actor's organisation."""
         actor.require("data:read")

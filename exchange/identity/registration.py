@@ -101,6 +101,9 @@ class Registrations:
         )
         with begin(self.engine) as connection, Session(connection) as session:
             _check_free(session, application.uri, identifiers, email, thumbprint)
+            waiting = session.exec(select(func.count()).where(col(RegistrationRow.state) == "applied")).one()
+            if waiting >= MAX_OPEN:
+                raise ConflictError("too many applications wait", where="registrations", remedy="try again tomorrow")
             session.add(row)
             found = row.id
             emit(
@@ -126,7 +129,8 @@ class Registrations:
             return [_applied(row) for row in rows]
 
     def decide(self, actor: Principal, registration: str, *, approve: bool, reason: str = "") -> str:
-        """Approve or refuse an application; return its state. Raises NotFoundError, ConflictError (decided otherwise already)."""
+        """Approve or refuse an application; return its state. Raises NotFoundError, ConflictError (decided otherwise
+        already; approved, and the organisation, an identifier or the e-mail address is somebody's by now)."""
         actor.require("operator")
         state = "approved" if approve else "refused"
         with begin(self.engine) as connection, Session(connection) as session:
@@ -137,6 +141,8 @@ class Registrations:
                 return row.state
             if row.state != "applied":
                 raise ConflictError(f"the application is {row.state}", where="id", remedy="let it apply again")
+            if approve:
+                _check_still_free(session, row)
             row.state, row.decided_at, row.decided_by, row.reason = state, self.clock(), actor.name, reason
             session.add(row)
             session.flush()
@@ -153,7 +159,10 @@ class Registrations:
         """Enrol the keys of approved applications and open their accounts; return how many. The worker's job, which signs."""
         with snapshot(self.engine) as connection, Session(connection, expire_on_commit=False) as session:
             rows = session.exec(
-                select(RegistrationRow).where(col(RegistrationRow.state) == "approved").limit(100)
+                select(RegistrationRow)
+                .where(col(RegistrationRow.state) == "approved")
+                .order_by(col(RegistrationRow.id))
+                .limit(100)
             ).all()
             session.expunge_all()
         return sum(self._enrol(row) for row in rows)
@@ -168,9 +177,12 @@ class Registrations:
             tuple(document["roles"]),
         )
         try:
+            with snapshot(self.engine) as connection, Session(connection) as session:
+                _check_free(session, row.uri, document["identifiers"], row.email, document["thumbprint"])
             self.enrol(application)
-        except (SignerError, RightsError) as error:
-            # What was in order when it applied isn't any more: a key revoked meanwhile, for instance. It stays out, and says why.
+        except (SignerError, RightsError, ConflictError) as error:
+            # What was in order when it was approved isn't any more: a key revoked meanwhile, for instance. It stays out, and says
+            # why; those approved beside it come in.
             with begin(self.engine) as connection, Session(connection) as session:
                 session.merge(row.model_copy(update={"state": "refused", "reason": error.what[:500]}))
                 session.flush()
@@ -256,9 +268,20 @@ def _check_free(session: Session, uri: str, identifiers: Mapping[str, str], emai
             )
     if session.exec(select(MemberRow.id).where(col(MemberRow.email) == email)).first() is not None:
         raise ConflictError("this e-mail address has an account", where="email", remedy="use another, or log in")
-    waiting = session.exec(select(func.count()).where(col(RegistrationRow.state) == "applied")).one()
-    if waiting >= MAX_OPEN:
-        raise ConflictError("too many applications wait", where="registrations", remedy="try again tomorrow")
+
+
+def _check_still_free(session: Session, row: RegistrationRow) -> None:
+    """Check that nothing of the application is somebody's by now, nor of one that was approved and is about to come in."""
+    document = json.loads(row.document)
+    _check_free(session, row.uri, document["identifiers"], row.email, document["thumbprint"])
+    for other in session.exec(select(RegistrationRow).where(col(RegistrationRow.state) == "approved")):
+        shared = document["identifiers"].items() & json.loads(other.document)["identifiers"].items()
+        if other.uri == row.uri or other.email == row.email or shared:
+            raise ConflictError(
+                f"the application {other.id}, which was approved, is for the same organisation, identifier or e-mail address",
+                where="id",
+                remedy="wait until it is in, or refuse this one",
+            )
 
 
 def has_accounts(session: Session, uri: str) -> bool:

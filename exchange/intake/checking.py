@@ -12,7 +12,7 @@ from bom_graph import CertificateRetirement, CycleError, Lines, Record
 from exchange.admission import citations
 from exchange.errors import DoubleClaimError, StatementError
 from exchange.evidence import Entry
-from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow
+from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.intake.writing import blinded_series, components, ranges, span_place
 from exchange.vault import Vault
 from ledger.store import leaf_hashes
@@ -26,6 +26,7 @@ _QUERY = 500  # products asked for at once, well below what either database take
 _RETIRED: Executable = sql.select(
     col(RetiredCertificateRow.index).label("number"), col(RetiredCertificateRow.line), col(RetiredCertificateRow.span)
 ).where(col(RetiredCertificateRow.series) == bindparam("of"), col(RetiredCertificateRow.name) != bindparam("own"))
+_ISSUER: Executable = sql.select(col(StatementRow.issuer)).where(col(StatementRow.index) == bindparam("of"))
 _LINKS: Executable = sql.select(col(ProductLinkRow.product), col(ProductLinkRow.component)).where(
     col(ProductLinkRow.product).in_(bindparam("products", expanding=True))
 )
@@ -113,13 +114,18 @@ def check_cycle(connection: Connection, vault: Vault, record: Record) -> None:
         waiting = {row.component: waiting[row.product] for row in rows if row.component not in seen}
 
 
-def check_retired_once(connection: Connection, vault: Vault, record: CertificateRetirement) -> None:
-    """Refuse certificates that were retired under another name; under its own, a retirement corrects itself. Whose is not told."""
+def check_retired_once(
+    connection: Connection, vault: Vault, record: CertificateRetirement, *, by_issuer: str | None = None
+) -> None:
+    """Refuse certificates that were retired under another name; under its own, a retirement corrects itself. Whose is not told.
+
+    With `by_issuer` only what that organisation retired counts: a dry run, of which no owner hears, tells of nobody else's.
+    """
     own = vault.blind(str(record.sub))
     for line in ranges(record):
         series = blinded_series(vault, line["series"])
         for row in connection.execute(_RETIRED, {"of": series, "own": own}):
-            if _overlaps(vault, row, line):
+            if _overlaps(vault, row, line) and by_issuer in (None, _issuer(connection, row.number)):
                 raise RetiredError(row.number, f"serials/{line['line']}")
 
 
@@ -129,6 +135,10 @@ def product_at(record: Record | None, path: str) -> str | None:
     lines = getattr(record, name, None)
     found = (line for line in lines if line.id == rest.partition("/")[0]) if isinstance(lines, Lines) else iter(())
     return getattr(next(found, None), "product", None)
+
+
+def _issuer(connection: Connection, index: int) -> str:
+    return str(connection.execute(_ISSUER, {"of": index}).scalar_one())
 
 
 def _overlaps(vault: Vault, row: Any, line: Mapping[str, Any]) -> bool:

@@ -339,7 +339,8 @@ class Intake:
         if checked.statement.vct in RETRACTIONS:
             check_retraction(Session(connection), checked.statement)
         if isinstance(checked.record, CertificateRetirement):
-            check_retired_once(connection, self._vault, checked.record)
+            by_issuer = checked.statement.issuer if one.dry_run else None
+            check_retired_once(connection, self._vault, checked.record, by_issuer=by_issuer)
         if checked.record is not None:
             check_cycle(connection, self._vault, checked.record)
 

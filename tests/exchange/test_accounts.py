@@ -14,12 +14,12 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from exchange.app import create_app
-from exchange.errors import StatementError
+from exchange.errors import ConflictError, StatementError
 from exchange.identity import ApiClients
 from exchange.identity.identifiers import spelled
 from exchange.identity.tables import ClientRow, InvitationRow, MemberRow, RegistrationRow, SessionRow
 from exchange.kinds import ACTIVITY_DATA
-from ledger.store import snapshot
+from ledger.store import begin, snapshot
 from signer import KeyPair, join_presentation
 from tests.flow.accounts import LEI, PASSWORD, USCC, Company, access, application, browser, log_in
 from tests.flow.test_bad_input import check_problem
@@ -118,6 +118,48 @@ def test_a_duplicate_organisation_is_refused(sqlite_exchange: Exchange) -> None:
         check_problem(register(sqlite_exchange, "rival", identifiers={"lei": LEI}), 409)["where"] == "identifiers/lei"
     )
     assert check_problem(register(sqlite_exchange, "rival", email="admin@maker.example"), 409)["where"] == "email"
+
+
+def test_of_two_applications_that_clash_one_is_approved(sqlite_exchange: Exchange) -> None:
+    """Several may wait for the same organisation, identifier or address: whoever is approved first has it."""
+    first, again, number, address, other = (
+        register(sqlite_exchange, slug, **changes).json()["id"]
+        for slug, changes in (
+            ("maker", {"identifiers": {"lei": LEI}}),
+            ("maker", {"email": "second@maker.example", "identifiers": {"duns": "1"}}),
+            ("rival", {"identifiers": {"lei": LEI}}),
+            ("third", {"email": "admin@maker.example", "identifiers": {"duns": "2"}}),
+            ("fourth", {"identifiers": {"duns": "3"}}),
+        )
+    )
+    registrations, operator = sqlite_exchange.services.registrations, sqlite_exchange.services.standing_in
+    for enrolled in (0, 1):  # whether the worker has come to the first one by then, or not
+        assert registrations.decide(operator, first, approve=True)
+        for clashing in (again, number, address):
+            with pytest.raises(ConflictError):
+                registrations.decide(operator, clashing, approve=True)
+        assert registrations.enrol_approved() == 1 - enrolled
+    assert registrations.decide(operator, again, approve=False) == "refused"
+    assert registrations.decide(operator, other, approve=True) == "approved"
+    assert registrations.enrol_approved() == 1
+
+
+def test_an_approval_that_clashes_hinders_no_other(sqlite_exchange: Exchange) -> None:
+    """As two approvals at the same time, or those of a version that let both through, leave it."""
+    applied = [
+        register(sqlite_exchange, slug, identifiers=identifiers).json()["id"]
+        for slug, identifiers in (("maker", {"lei": LEI}), ("rival", {"lei": LEI}), ("third", {"duns": "1"}))
+    ]
+    with begin(sqlite_exchange.services.registrations.engine) as connection, Session(connection) as session:
+        for row in session.exec(select(RegistrationRow)):
+            row.state = "approved"
+            session.add(row)
+        session.flush()
+    assert sqlite_exchange.services.registrations.enrol_approved() == 2
+    with snapshot(sqlite_exchange.services.registrations.engine) as connection, Session(connection) as session:
+        rows = [session.get_one(RegistrationRow, one) for one in applied]
+        assert [row.state for row in rows] == ["enrolled", "refused", "enrolled"]
+        assert "LEI" in str(rows[1].reason)
 
 
 def test_a_key_of_another_organisation_is_not_taken_over(sqlite_exchange: Exchange) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from exchange.cli.audit import run_audit
+from exchange.cli.calculate import run_draft
 from exchange.cli.partner import Login, run_push
-from exchange.cli.server_commands import run_demo, run_draft, run_serve
+from exchange.cli.server_commands import run_demo, run_serve
 from exchange.kinds import ACTIVITY_DATA
 from exchange.server import serving
 from exchange.settings import Settings
@@ -208,10 +209,10 @@ def test_the_draft_of_a_footprint_is_printed_as_a_form(
     digest = sqlite_exchange.footprint(maker.product("salt"), maker.uri).json()["digest"]
     settings = {"data": folder, "port": 0, "database_url": sqlite_exchange.url, "passphrase": PASSPHRASE}
     with serving(Settings.model_validate(settings)) as running:
-        assert run_draft(digest, running.address, folder) == 0
+        assert run_draft(Login(running.address, data=folder), digest) == 0
         printed = json.loads(capsys.readouterr().out)
         assert (printed["kind"], printed["result_digest"]) == ("product-footprint", digest)
-        assert run_draft("0" * 64, running.address, folder) == 1
+        assert run_draft(Login(running.address, data=folder), "0" * 64) == 1
         assert "no such result" in one_line(capsys)
 
 

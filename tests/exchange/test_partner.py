@@ -19,15 +19,18 @@ from typing import Any
 
 import pytest
 import uvicorn
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from exchange.cli import partner as cli
+from exchange.cli.main import app
 from exchange.client import AnswerError, UnreachableError
 from exchange.errors import UsageError
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from exchange.partner import SECRET_VARIABLE, ClientCredentials, Outcome, Partner
 from exchange.server import bind
-from signer import KeyPair, join_presentation
-from signer.keystore import save_key
+from signer import KeyPair, join_presentation, read_leaf
+from signer.keystore import load_key, save_key
 from tests.flow.accounts import PASSWORD, Company
 from tests.flow.world import EVERBATT, PERIOD, Exchange, activity, line, signed_footprint
 
@@ -307,6 +310,76 @@ def test_the_org_commands(
     assert asked == ["Password: "] * 4 + ["New password: ", "Again: "]
     monkeypatch.setattr("os.isatty", lambda _descriptor: False)
     assert cli.run_members(admin, as_json=False) == 2
+
+
+def test_a_newcomer_is_let_in_and_fetches_its_certificate(
+    company: Company, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange, key, pair = company.exchange, tmp_path / "key", KeyPair.generate("ES256")
+    save_key(key, pair, "a passphrase")
+    monkeypatch.setenv("PACKTRACE_PASSPHRASE", "a passphrase")
+    monkeypatch.setattr("os.isatty", lambda _descriptor: True)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: PASSWORD)
+    joining = cli.Joining(
+        "https://new.example", "New", "CN", ("duns=1",), ("supplier",), "Nora", "n@new.example", key, None
+    )
+    assert cli.run_register(address, joining, as_json=True) == 0
+    identity = json.loads(capsys.readouterr().out)["id"]
+    operator = cli.Login(address, data=exchange.services.installation.folder)
+    assert cli.run_applications(operator, as_json=False) == 0
+    (waiting,) = capsys.readouterr().out.splitlines()
+    assert waiting == f"{identity}  https://new.example  New  CN  asks for supplier, duns=1, key {pair.thumbprint}"
+    assert cli.run_decide(operator, identity, approve=True, reason="known", as_json=False) == 0
+    assert cli.run_applications(operator, as_json=False) == 0
+    assert capsys.readouterr().out.splitlines() == [f"application {identity}: approved", "no applications wait"]
+    assert exchange.services.registrations.enrol_approved() == 1
+    admin = cli.Login(address, email="n@new.example")
+    assert cli.run_certificate(admin, key, None, as_json=False) == 0
+    assert read_leaf(load_key(key, "a passphrase").certificate or b"").organisation == "https://new.example"
+    # Never over a file; and not beside another key.
+    assert cli.run_certificate(admin, key, None, as_json=False) == 2
+    save_key(tmp_path / "other", KeyPair.generate("ES256"), "a passphrase")
+    assert cli.run_certificate(admin, tmp_path / "other", None, as_json=False) in {1, 2}
+    assert not (tmp_path / "other.crt").exists()
+
+
+def test_a_program_grants_and_reads_its_inbox_by_commands(company: Company, address: str, tmp_path: Path) -> None:
+    """Every command about an organisation is for whoever speaks for it: the operator can't where there are accounts."""
+    identity, secret = credentials(company, "data:read", "statements:write", "grants:write", "requests:write")
+    reader = company.exchange.member("reader")
+    stated = company.admin.post("/api/v1/statements", json={"statement": presentation(company, "p")}).json()[
+        "leaf_hash"
+    ]
+    (tmp_path / "secret").write_text(secret)
+
+    def run(*words: str) -> str:
+        who = ["--server", address, "--client-id", identity, "--secret-file", str(tmp_path / "secret")]
+        ran = CliRunner().invoke(app, [*words, *who])
+        assert ran.exit_code == 0, ran.output
+        return ran.stdout
+
+    terms = ["--owner", company.uri, "--reader", reader.uri, "--statement", stated]
+    assert "would see" in run("grant", "preview", "sub", *terms)
+    granted = run("grant", "add", "sub", *terms).split()[1]
+    assert granted in run("grant", "list")
+    assert "withdrawn" in run("grant", "withdraw", granted)
+    assert "packtrace.grant.created" in run("inbox", "list", "--organisation", company.uri)
+    assert run("request", "list") == run("product", "list") == ""
+
+
+def test_every_command_at_an_exchange_takes_who_asks() -> None:
+    """By API client and by e-mail address, but those of the operator's and the application of somebody who is nobody yet."""
+    others = {"org register", "org applications", "org decide", "push", "pull"}  # jobs push and pull, people don't
+
+    def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, (*path, name))
+            else:
+                yield " ".join((*path, name)), {one.name for one in command.params}
+
+    asking = {name: options for name, options in commands(get_command(app)) if "server" in options}
+    assert {name for name, options in asking.items() if not {"client_id", "email"} <= options} == others
 
 
 def blocks() -> list[str]:
