@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
-from bom_graph import SampleUnit, name_key
+from bom_graph import SEALED_STAGE, SampleUnit, name_key
 from exchange.access import covers, visible_paths
 from exchange.engagement.chain import Engagement, Facts, Lines
 from exchange.errors import StaleError
@@ -76,7 +76,8 @@ class Known:
         units, forecasts, signers, unseen = [], set[str](), dict[str, str](), Decimal(0)
         for number, part in enumerate(found["contributions"]):
             name, size = f"contributions/{number}", abs(Decimal(part["kg_co2e"]))
-            if not covers(visible.get(part.get("leaf_hash", ""), frozenset()), part["line"]):
+            held = visible.get(part.get("leaf_hash", ""), frozenset())
+            if not any(covers(held, path) for path in _paths(part)):
                 unseen += size
                 continue
             units.append(SampleUnit(name, part["stage"], size))
@@ -99,6 +100,14 @@ class Known:
                 own = issuer == engagement.filer
                 visible[leaf] = visible_paths(verifier, verifier if own else issuer, leaf, grants, day)
         return visible
+
+
+def _paths(part: Document) -> tuple[str, ...]:
+    """Return the claim paths that a contribution was made from; each tells it."""
+    if part.get("sealed"):
+        # By stages where the result splits it, by its total alone where these aren't granted.
+        return ("total",) if part["stage"] == SEALED_STAGE else ("stages",)
+    return (part["line"],)
 
 
 def _same_group(session: Session, one: str, other: str) -> bool:
@@ -147,7 +156,11 @@ def side_by_side(found: Document, number: int, claims: dict[str, Any]) -> dict[s
     """Return a line of a result beside what was stated, its factor, and the product of both, computed anew in decimals."""
     part = found["contributions"][number]
     line, _, identity = part["line"].partition("/")
-    stated = claims.get(line)
+    stated = (
+        {name: claims[name] for name in ("total", "stages") if name in claims}
+        if part.get("sealed")
+        else claims.get(line)
+    )
     if isinstance(stated, list):
         stated = next((one for one in stated if isinstance(one, dict) and one.get("id") == identity), None)
     return {

@@ -233,7 +233,8 @@ class Engagements:
         now = self.clock()
         with snapshot(self.engine) as connection, Session(connection) as session:
             found = self._at_work(session, reader, engagement)
-            inputs = {one["leaf_hash"] for one in self.known.document(session, found)["inputs"]}
+            document = self.known.document(session, found)
+            inputs = {one["leaf_hash"] for one in document["inputs"]}
             row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == sight.leaf_hash)).one_or_none()
             if row is None or row.leaf_hash not in inputs or row.issuer == found.filer:
                 raise NotFoundError(
@@ -253,7 +254,15 @@ class Engagements:
                 remedy="state the period" if isinstance(product, str) else "ask its owner by a data request",
             )
         ask = Ask(
-            owner, period, ("activity-data",), sight.deadline, product=product, verifier=reader, message=sight.message
+            owner,
+            period,
+            # The recipe; and the sealed footprint itself, so that its line can be drawn.
+            ("activity-data", "product-footprint"),
+            sight.deadline,
+            product=product,
+            rule_sets=(document["rule_set"]["id"],),
+            verifier=reader,
+            message=sight.message,
         )
         request, existed = self.requests.ask(actor, reader, ask, f"{engagement[:30]}.{sight.leaf_hash[:30]}")
         with begin(self.engine) as connection, Session(connection) as session:

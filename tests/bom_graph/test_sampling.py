@@ -100,7 +100,7 @@ def test_errors_are_projected_by_ratio_within_their_stratum() -> None:
 def test_what_is_examined_wholly_is_projected_to_nothing() -> None:
     units = tuple(SampleUnit(f"a{n}", "a", Decimal(20)) for n in range(2))
     (found,) = project_errors(units, Sample((), ("a0", "a1")), {"a0": Decimal(5)})
-    assert (found.rest, found.too_low, found.too_high) == (0, 0, 0)
+    assert [found.rest, found.too_low, found.too_high] == [Decimal(0)] * 3
 
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.integers(-50, 50)), min_size=1, max_size=20), st.integers(1, 20))

@@ -27,8 +27,8 @@ from exchange.errors import (
     StepError,
 )
 from exchange.kinds.filing import Opinion
-from tests.exchange.engagements import ACCREDITED, FILER, LINES, RIVAL, SUPPLIER, VERIFIER, Desk, asked, facts
-from tests.exchange.filings import AUTHORITY, OTHER_RESULT, citation
+from tests.exchange.engagements import ACCREDITED, LINES, SUPPLIER, Desk, asked, facts
+from tests.exchange.filings import AUTHORITY, FILER, OTHER_RESULT, RIVAL, VERIFIER, citation
 
 RULES = load_rules()
 #: The way forward, written anew.

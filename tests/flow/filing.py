@@ -88,9 +88,10 @@ class Pack:
         """The product's URI."""
         return self.maker.member.product(self.name)
 
-    def state(self, copper: str = "500", **model: Any) -> Pack:
-        """State all that its result is made from."""
+    def state(self, copper: str = "500", *inputs: Mapping[str, Any], **model: Any) -> Pack:
+        """State all that its result is made from, with more `inputs` than copper."""
         claims = pack_claims(self.product, copper)
+        claims["activity-data"]["inputs"].extend(inputs)
         self.cited["model"] = stated(self.maker, "battery-model", model_claims(self.product, self.chemistry, **model))
         self.cited["activity"] = stated(self.maker, "activity-data", claims["activity-data"])
         self.cited["scenario"] = stated(self.maker, "life-cycle-scenario", claims["life-cycle-scenario"])
