@@ -22,6 +22,7 @@ from exchange.requests import PartRow, RequestRow
 from exchange.sharing import day_of, grants_of
 
 _QUERY = 500
+_NO_LINES = Lines((), frozenset(), {}, Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Known:
     duty: DutyRules
 
     def facts(self, session: Session, engagement: Engagement, signer: str, now: datetime) -> Facts:
-        """Return what is known when `signer` states something. StaleError where the result is gone."""
-        found = self.document(session, engagement)
-        suppliers = self.suppliers(session, engagement, found)
+        """Return what is known when `signer` states something."""
+        found = self.stored.document(session.connection(), engagement.result)
+        suppliers = frozenset[str]() if found is None else self.suppliers(session, engagement, found)
         result = self.stored.result(session, engagement.result, engagement.filer)
         admission, _seen = self.stored.admissions.current(session.connection())
         grant, granted = admission.roles.get(signer), admission.roles.get(engagement.verifier)
@@ -44,11 +45,11 @@ class Known:
             same_group=_same_group(session, engagement.verifier, engagement.filer),
             relations=tuple(_relations(session, engagement, suppliers)),
             accreditations=() if granted is None else granted.accreditations,
-            chemistry_group=self.duty.group_of(str(found["chemistry"])),
-            rule_set=found["rule_set"]["id"],
+            chemistry_group="" if found is None else self.duty.group_of(str(found["chemistry"])),
+            rule_set="" if found is None else found["rule_set"]["id"],
             suppliers=suppliers,
-            lines=self.lines(session, engagement, found, day),
-            stale=() if result is None else result.stale,
+            lines=_NO_LINES if found is None else self.lines(session, engagement, found, day),
+            stale=("it is gone",) if result is None else result.stale,
         )
 
     def document(self, session: Session, engagement: Engagement) -> Document:

@@ -308,6 +308,10 @@ def _accept(engagement: Engagement, event: EngagementEvent, facts: Facts, now: _
     _check_independent(engagement, facts)
     _check_fresh(facts)
     _accredited(str(event.accreditation), facts, now.day)
+    if facts.lines.total_kg == 0:
+        raise EngagementError(
+            "the result's total is zero: nothing is material to it", where="result", remedy="decline the engagement"
+        )
     team = tuple(one.mark for one in _lines(event.team))
     reviewer = cast("Any", event.reviewer)
     if len(set(team)) < len(team):

@@ -21,7 +21,7 @@ from exchange.errors import EngagementError, NotFoundError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.filing import STEPS as FILING_STEPS
-from exchange.filing import FilingRow
+from exchange.filing import FilingRow, FilingStepRow
 from exchange.filing import Taking as FilingTaking
 from exchange.intake import Take
 from exchange.intake.tables import StatementRow
@@ -65,14 +65,12 @@ class Taking:
         record = cast("FilingEvent", entry.record)
         filing = session.get_one(FilingRow, str(record.filing))
         running = select(EngagementRow).where(
-            EngagementRow.filing == filing.id, col(EngagementRow.state).in_(sorted({*_OPEN, "concluded"}))
+            EngagementRow.filing == filing.id, col(EngagementRow.state).in_(sorted(_OPEN))
         )
         for row in session.exec(running.with_for_update()).all():
-            if filing.verifier is None or record.event == "submit":
-                before = self.read(row)
-                self._write(session, row, ended(before))
-                if before.state in _OPEN:
-                    self._emit(session, row.verifier, "packtrace.engagement.ended", row.id)
+            if filing.verifier is None:
+                self._write(session, row, ended(self.read(row)))
+                self._emit(session, row.verifier, "packtrace.engagement.ended", row.id)
         if record.event == "submit":
             self._begin(session, entry, filing, record)
         session.flush()
@@ -175,10 +173,20 @@ class Taking:
         after = withdrawn(before).model_copy(update={"last": (entry.index, entry.leaf_hash)})
         self._write(session, row, after)
         self._write_step(session, entry, after, "withdraw", None)
-        filing = session.get_one(FilingRow, after.filing)
-        if before.state == "concluded" and filing.state in FILING_STEPS["revoke"].states:
+        if self._stands_on(session, after.filing, target.leaf_hash):
             self.filings.take_back(session, entry, after.filing, "revoke")
         session.flush()
+
+    def _stands_on(self, session: Session, filing: str, statement: str) -> bool:
+        """Whether a filing is verified, or further, by this verification-statement."""
+        newest = (
+            select(FilingStepRow.leaf_hash)
+            .where(FilingStepRow.filing == filing, col(FilingStepRow.step) == "verify")
+            .order_by(col(FilingStepRow.index).desc())
+            .limit(1)
+        )
+        stands = session.get_one(FilingRow, filing).state in FILING_STEPS["revoke"].states
+        return stands and session.exec(newest).first() == statement
 
     # -- rows --------------------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ from exchange.kinds import (
 from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord
 from exchange.kinds.review import Remark, Review
 from exchange.sharing import day_of
-from exchange.vault import hold, release_holds
+from exchange.vault import end_holds, hold, release_holds
 
 _ANSWERS = {"factor_maintainer": "factor_maintainer", "rule_maintainer": "operator"}
 
@@ -312,6 +312,9 @@ class Taking:
             leaves |= facts.result.inputs if facts.result is not None else frozenset()
         for leaf in sorted(leaves):
             hold(session, leaf, reason, until)
+        if until is not None:
+            # The statements of its verification too, which are held by the same reason.
+            end_holds(session, reason, until)
 
     # -- telling -----------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from exchange.engagement import EngagementRow, EngagementStepRow
 from exchange.events import EventRow
 from exchange.filing import FilingStepRow
 from exchange.sharing import GrantRow
+from exchange.vault import HoldRow
 from ledger.store import snapshot
 from tests.flow.accounts import Company
 from tests.flow.engagement import BASIS, Work, accreditation, accredited
@@ -218,6 +219,34 @@ def test_a_withdrawn_statement_reaches_the_filing(desk: Supplied) -> None:
     assert ("maker", "filing.revoked") in told(desk.maker.exchange, "filing.")
     assert ("authority", "filing.revoked") in told(desk.maker.exchange, "filing.")
     assert desk.take("submit")["state"] == "under_verification", "and it is verified anew"
+
+
+def test_an_adverse_opinion_sends_the_filing_back_and_its_withdrawal_moves_nothing(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    wrong = {"finding": "F1", "severity": "critical", "text": "the meter is another plant's", "error_kg": "-900"}
+    work.take("find", **wrong, concerned=desk.maker.uri)
+    assert check_problem(work.try_("assess", opinion="modified", basis=BASIS), 400, "engagement")["where"] == "opinion"
+    work.take("assess", opinion="adverse")
+    check_problem(work.try_("review"), 400, "engagement")
+    work.take("answer", desk.maker, finding="F1", text="it is")
+    work.take("review")
+    receipt = desk.try_("verify").json()
+    assert (desk.show(desk.maker)["state"], work.show()["state"]) == ("data_complete", "concluded")
+    cited = {name: receipt[name] for name in ("origin", "index", "leaf_hash")}
+    assert hand_in(desk.verifier, "withdrawal", {"target": cited, "reason": "a slip"}).status_code == 201
+    assert (desk.show(desk.maker)["state"], work.show()["state"]) == ("data_complete", "withdrawn")
+    assert not rows(desk.maker.exchange, HoldRow), "what isn't verified isn't held"
+
+
+def test_an_engagement_is_kept_as_long_as_its_filing(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    work.take("assess", opinion="modified", basis=BASIS)
+    work.take("review")
+    for step in ("verify", "file", "review"):
+        desk.take(step)
+    held = {row.leaf_hash: row.until for row in rows(desk.maker.exchange, HoldRow)}
+    assert {one["leaf_hash"] for one in work.show()["steps"]} <= held.keys()
+    assert None not in held.values(), "for the years of the rules from the acceptance on"
 
 
 def test_a_declined_engagement_leaves_the_filing_reconciled(desk: Supplied) -> None:

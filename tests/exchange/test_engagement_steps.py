@@ -256,6 +256,15 @@ REFUSED: Mapping[str, Defect] = {
         "team/x/mark",
     ),
     "a stale result": ("asked", "accept", VERIFIER, {}, {"stale": ("newer",)}, StaleError, "result"),
+    "a result of nothing": (
+        "asked",
+        "accept",
+        VERIFIER,
+        {},
+        {"lines": replace(LINES, total_kg=Decimal(0))},
+        EngagementError,
+        "result",
+    ),
     "work before acceptance": ("asked", "plan", VERIFIER, {}, {}, StepError, "engagement"),
     "a sample before the plan": (
         "accepted",
