@@ -32,7 +32,7 @@ from exchange.sharing import Sharing, day_of
 from ledger.store import begin, entry, head, snapshot
 
 Box = Literal["filer", "verifier"]
-Side = Literal["verifier", "filer", "authority"]
+Side = Literal["verifier", "filer", "authority", "concerned"]
 #: Which statements the filer may read beside those that concern it.
 _FOR_THE_FILER: Final = frozenset({"accept", "decline", "visit", "conclude", "withdraw"})
 _LIST = "take the id from the list of engagements"
@@ -78,7 +78,7 @@ class Engagements:
         with snapshot(self.engine) as connection, Session(connection) as session:
             row, side = self._row(session, reader, engagement)
             found = self.taking.read(row)
-            steps = self._steps(session, row, side)
+            steps = self._steps(session, row, side, reader)
             terms = found.terms
             told: dict[str, Any] = {
                 **_summary(row),
@@ -104,11 +104,17 @@ class Engagements:
             return told
 
     def statements(self, actor: Principal, reader: str, engagement: str) -> list[dict[str, Any]]:
-        """Return those of the signed statements that the party may read, with their disclosures. That they went out is logged."""
+        """Return those of the signed statements that the party may read, with their disclosures. That they went out is logged.
+
+        Whom a finding concerns may read what was stated about that.
+        """
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with begin(self.engine) as connection, Session(connection) as session:
-            row, side = self._row(session, reader, engagement)
-            steps = self._steps(session, row, side)
+            try:
+                row, side = self._row(session, reader, engagement)
+            except NotFoundError:
+                row, side = self._concerning(session, reader, engagement), "concerned"
+            steps = self._steps(session, row, side, reader)
             found = [
                 {
                     **one,
@@ -393,7 +399,7 @@ class Engagements:
         if reader != found.verifier:
             raise NotFoundError("no such engagement", where="engagement", remedy=_LIST)
 
-    def _steps(self, session: Session, row: EngagementRow, side: Side) -> list[dict[str, Any]]:
+    def _steps(self, session: Session, row: EngagementRow, side: Side, reader: str) -> list[dict[str, Any]]:
         query = select(EngagementStepRow).where(EngagementStepRow.engagement == row.id)
         rows = session.exec(query.order_by(col(EngagementStepRow.index))).all()
         return [
@@ -406,7 +412,9 @@ class Engagements:
                 "at": one.at,
             }
             for one in rows
-            if side != "filer" or one.step in _FOR_THE_FILER or one.concerned == row.filer
+            if side in ("verifier", "authority")
+            or one.concerned == reader
+            or (side == "filer" and one.step in _FOR_THE_FILER)
         ]
 
     def _finding(self, session: Session, found: Engagement, name: str, side: Side) -> dict[str, Any]:

@@ -157,7 +157,10 @@ def test_a_supplier_answers_for_its_own_line_and_the_filer_reads_nothing_of_it(d
         work.take(step)
     item = next(one["item"] for one in work.get("/lines").json()["lines"] if one["signer"] == supplier.uri)
     finding = {"finding": "F1", "severity": "major", "text": "the salt is of another grade", "item": item}
-    work.take("find", **finding, concerned=supplier.uri)
+    check_problem(work.get("/statements", supplier), 404, "not_found")
+    work.take("find", None, **finding, concerned=supplier.uri)
+    (signed,) = work.get("/statements", supplier).json()
+    assert (signed["step"], signed["signer"]) == ("find", work.verifier.uri)
     (seen,) = supplier.admin.get("/api/v1/engagements/findings").json()
     assert seen["said"][0]["text"] == finding["text"]
     assert not [name for name in (desk.maker.uri, desk.id, pack.product) if name in str(seen)]
@@ -224,7 +227,7 @@ def test_a_withdrawn_statement_reaches_the_filing(desk: Supplied) -> None:
 def test_an_adverse_opinion_sends_the_filing_back_and_its_withdrawal_moves_nothing(desk: Supplied) -> None:
     work = at_work(desk, "sampled")
     wrong = {"finding": "F1", "severity": "critical", "text": "the meter is another plant's", "error_kg": "-900"}
-    work.take("find", **wrong, concerned=desk.maker.uri)
+    work.take("find", None, **wrong, concerned=desk.maker.uri)
     assert check_problem(work.try_("assess", opinion="modified", basis=BASIS), 400, "engagement")["where"] == "opinion"
     work.take("assess", opinion="adverse")
     check_problem(work.try_("review"), 400, "engagement")
