@@ -215,6 +215,18 @@ def test_a_refused_step_ends_in_a_line(scene: Scene) -> None:
     assert again.exit_code == 2, again.output
 
 
+def test_an_input_that_nobody_else_signed_is_not_asked_for(scene: Scene) -> None:
+    write_claims(scene)
+    for command in commands()[1 : 1 + next(n for n, one in enumerate(commands()[1:], 1) if " step submit " in one)]:
+        assert scene.follow(command).exit_code == 0, command
+    leaf, options = scene.activity["leaf_hash"], f"--organisation {VERIFIER} --server $SERVER"
+    asked = scene.run(f"packtrace engagement ask $ENGAGEMENT {leaf} --days 9 --period 2025-01-01 2025-12-31 {options}")
+    assert asked.exit_code == 1
+    assert "no input of the result that another signed" in asked.stderr
+    line = scene.run(f"packtrace engagement line $ENGAGEMENT 1 {options}")
+    assert "5 x 0.5777 x 1 = 2.8885 kg CO2e; the result says 2.8885" in line.stdout
+
+
 def test_a_status_is_checked_offline(scene: Scene) -> None:
     write_claims(scene)
     for command in commands()[1:16]:
