@@ -134,6 +134,8 @@ class Engagements:
             told = []
             for one in session.exec(query.order_by(col(FindingRow.index)).limit(limit)).all():
                 row = session.get_one(EngagementRow, one.engagement)
+                if not row.sealed:
+                    continue  # a statement of it was erased: it is over, and nothing is to be answered
                 last = self.taking.read(row).last
                 told.append(
                     {

@@ -239,6 +239,12 @@ def test_an_adverse_opinion_sends_the_filing_back_and_its_withdrawal_moves_nothi
     assert hand_in(desk.verifier, "withdrawal", {"target": cited, "reason": "a slip"}).status_code == 201
     assert (desk.show(desk.maker)["state"], work.show()["state"]) == ("data_complete", "withdrawn")
     assert not rows(desk.maker.exchange, HoldRow), "what isn't verified isn't held"
+    found = next(one["leaf_hash"] for one in work.show()["steps"] if one["step"] == "find")
+    erased = desk.verifier.admin.post("/api/v1/erasures", json={"leaf_hash": found, "reason": "owner_request"})
+    assert erased.status_code == 201, erased.text
+    assert [row.sealed for row in rows(desk.maker.exchange, EngagementRow)] == [b""], "what it said goes with it"
+    assert "was erased" in check_problem(work.get(), 404, "not_found")["detail"]
+    assert desk.maker.admin.get("/api/v1/engagements/findings").json() == []
 
 
 def test_an_engagement_is_kept_as_long_as_its_filing(desk: Supplied) -> None:
