@@ -20,8 +20,8 @@ from exchange.engagement.tables import EngagementRow, EngagementStepRow, Finding
 from exchange.errors import EngagementError, NotFoundError
 from exchange.events import emit
 from exchange.evidence import Entry
+from exchange.filing import HELD, FilingRow, FilingStepRow
 from exchange.filing import STEPS as FILING_STEPS
-from exchange.filing import FilingRow, FilingStepRow
 from exchange.filing import Taking as FilingTaking
 from exchange.intake import Take
 from exchange.intake.tables import StatementRow
@@ -235,8 +235,9 @@ class Taking:
                 at=self.clock(),
             )
         )
-        # Let go with everything else that is held for the filing.
-        hold(session, entry.leaf_hash, f"filing {after.filing}", None)
+        if session.get_one(FilingRow, after.filing).state in HELD:
+            # Let go with everything else that is held for the filing.
+            hold(session, entry.leaf_hash, f"filing {after.filing}", None)
 
     # -- telling -----------------------------------------------------------------------------------------------------------
 

@@ -193,6 +193,8 @@ REFUSED: dict[str, tuple[str, str, str, dict[str, Any], int, str, str]] = {
 def test_a_step_is_refused_and_nothing_stays(lone: Desk, name: str) -> None:
     state, step, who, changes, status, code, where = REFUSED[name]
     lone.reach(state)
+    if step == "verify":
+        lone.engaged()
     exchange = lone.maker.exchange
     if "previous" in changes and changes["previous"] is not None:
         changes = {"previous": changes["previous"] | {"origin": exchange.origin}}
