@@ -167,6 +167,7 @@ from bom_graph.rules import (
     rule_set_bytes,
     rule_set_ids,
 )
+from bom_graph.sampling import Projection, Sample, SampleUnit, draw_sample, population_digest, project_errors
 from bom_graph.stocks import (
     follows,
     states_stock,
@@ -270,6 +271,7 @@ __all__ = [
     "Portfolio",
     "ProductFootprint",
     "ProductSystem",
+    "Projection",
     "Proxy",
     "Record",
     "RecordError",
@@ -280,6 +282,8 @@ __all__ = [
     "RuleSet",
     "RuleSetError",
     "RuleSetName",
+    "Sample",
+    "SampleUnit",
     "Sankey",
     "Sealed",
     "Simulation",
@@ -332,6 +336,7 @@ __all__ = [
     "delivered_energy",
     "deliveries_against_consumption",
     "dimension",
+    "draw_sample",
     "effect_on_contributions",
     "effect_on_result",
     "element_balance",
@@ -363,8 +368,10 @@ __all__ = [
     "overstated",
     "pact_primary_share",
     "plausible_range",
+    "population_digest",
     "possible_keys",
     "preference",
+    "project_errors",
     "read_json",
     "recovered_finding",
     "release_bytes",

@@ -34,6 +34,7 @@ from exchange.api import (
     calculations_router,
     cases_router,
     certificates_router,
+    engagements_router,
     events_router,
     filings_router,
     governance_router,
@@ -112,6 +113,7 @@ def create_app(
     app.include_router(certificates_router)
     app.include_router(sharing_router)
     app.include_router(filings_router)
+    app.include_router(engagements_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
     app.mount("/static", STATIC)

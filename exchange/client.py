@@ -351,6 +351,35 @@ class Client:
         query = _query({"step": step, "organisation": organisation})
         return self._object("GET", f"/api/v1/filings/{filing}/draft?{query}")
 
+    def engagements(self, box: str, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield verification engagements, page by page: those that one verifies in (`box` verifier), or of one's own filings (filer)."""
+        yield from self._pages("/api/v1/engagements", "id", box=box, organisation=organisation)
+
+    def engagement(self, engagement: str, part: str = "", organisation: str | None = None) -> Any:
+        """Return an engagement, or a `part` of it: ``statements``, ``lines``, ``lines/N``, ``weighing``."""
+        path = f"/api/v1/engagements/{engagement}{part and f'/{part}'}"
+        return self._json("GET", f"{path}?{_query({'organisation': organisation})}")
+
+    def findings(self, organisation: str | None = None) -> list[dict[str, Any]]:
+        """Return the verifiers' findings that concern one's own data, the first 200."""
+        found: list[dict[str, Any]] = self._json(
+            "GET", f"/api/v1/engagements/findings?{_query({'organisation': organisation, 'limit': '200'})}"
+        )
+        return found
+
+    def draft_engagement(self, engagement: str, step: str, organisation: str | None = None) -> dict[str, Any]:
+        """Return `kind` and `claims` of a step of an engagement; ``conclude`` is the verification-statement."""
+        query = _query({"step": step, "organisation": organisation})
+        return self._object("GET", f"/api/v1/engagements/{engagement}/draft?{query}")
+
+    def ask_sight(self, engagement: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask who signed an input of the result for the recipe behind it."""
+        return self._object("POST", f"/api/v1/engagements/{engagement}/sights", body)
+
+    def accredit(self, verifier: str, accreditations: object) -> dict[str, Any]:
+        """State in the ledger, as the operator, what a verifier is accredited for."""
+        return self._object("PUT", "/api/v1/accreditations", {"verifier": verifier, "accreditations": accreditations})
+
     def publish_status(self, filing: str, *, figure: bool, organisation: str | None = None) -> dict[str, Any]:
         """Make the status of a filing's model public, with its figure or without."""
         body = {"figure": figure, "organisation": organisation}

@@ -19,6 +19,7 @@ from exchange.access import Principal
 from exchange.calculation import forget_results
 from exchange.cases import forget_trades
 from exchange.database import forget_pages
+from exchange.engagement import forget_engagements
 from exchange.errors import HeldError, NotFoundError, StatementError
 from exchange.filing import forget_models
 from exchange.identity import Accounts, Operator
@@ -110,6 +111,7 @@ class Eraser:
             forget_results(connection, self._vault, leaf_hash)
             forget_trades(connection, index)
             forget_models(session, index)
+            forget_engagements(session, index)
             mark_erased(session, leaf_hash, erasing, self._clock())
 
         receipt = self._operator.state_erasure(claims, forget)

@@ -113,6 +113,24 @@ class StaleError(FilingError):
     code = "stale"
 
 
+class EngagementError(ExchangeError):
+    """A party to a verification engagement has to correct what it states in this step."""
+
+    code = "engagement"
+
+
+class IndependenceError(EngagementError):
+    """The filer has to engage another verifier: this one isn't independent."""
+
+    code = "independence"
+
+
+class AccreditationError(EngagementError):
+    """The verifier has to be accredited for this: its accreditation is unknown, lapsed or out of scope."""
+
+    code = "accreditation"
+
+
 class HeldError(ExchangeError):
     """The sender has to wait: the statement is under verification, filed, or kept for another stated reason."""
 

@@ -31,6 +31,8 @@ from bom_graph import Background
 from exchange.calculation import check_attested
 from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
+from exchange.engagement import Known, load_rules
+from exchange.engagement import Taking as EngagementTaking
 from exchange.errors import SetupError
 from exchange.events import WebhookKey
 from exchange.evidence import Entry
@@ -38,7 +40,7 @@ from exchange.filing import Stored, Taking, load_duty
 from exchange.governance import GovernedKinds, load_review_rules
 from exchange.identity import Operator
 from exchange.intake import MAX_WAITING, Admissions, Intake, Take
-from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, REVIEW, RULE_SET_RELEASE, Policy, load_policy
+from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, REVIEW, RULE_SET_RELEASE, WITHDRAWALS, Policy, load_policy
 from exchange.kinds.review import Review
 from exchange.sharing import day_of, disclosed_to, paths_seen
 from exchange.trust import TrustFile
@@ -217,15 +219,28 @@ def make_intake(
 
 
 def _takes(vault: Vault, admissions: Admissions, operator: str, clock: Callable[[], datetime]) -> Mapping[str, Take]:
-    """Return what takes entries into the domains' tables, by kind: reviews of files into governance's, the rest into filing's."""
+    """Return what takes entries into the domains' tables, by kind: reviews of files into governance's, the rest into filing's.
+
+    Withdrawals are for both: of releases, and of verification-statements.
+    """
     governance = GovernedKinds(vault, load_review_rules(), operator, clock).takes()
-    filing = Taking(Stored(vault, admissions), load_duty(), clock).takes()
+    filing = engagements_taking(vault, admissions, clock).takes()
 
     def take_review(session: Session, entry: Entry) -> None:
         about_file = isinstance(entry.record, Review) and entry.record.digest is not None
         (governance if about_file else filing)[REVIEW.vct](session, entry)
 
-    return {**governance, **filing, REVIEW.vct: take_review}
+    def take_withdrawal(session: Session, entry: Entry) -> None:
+        for takes in (governance, filing):
+            takes[WITHDRAWALS.vct](session, entry)
+
+    return {**governance, **filing, REVIEW.vct: take_review, WITHDRAWALS.vct: take_withdrawal}
+
+
+def engagements_taking(vault: Vault, admissions: Admissions, clock: Callable[[], datetime]) -> EngagementTaking:
+    """Return what takes statements of engagements and filings in."""
+    stored = Stored(vault, admissions)
+    return EngagementTaking(Taking(stored, load_duty(), clock), Known(stored, load_duty()), load_rules(), clock)
 
 
 def vault_of(

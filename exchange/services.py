@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,14 +17,16 @@ from exchange.access import Principal
 from exchange.calculation import Batches, Bills, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
+from exchange.engagement import Engagements, Known, load_rules
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
 from exchange.filing import Authority, Filings, Publications, Stored, VerifiedFootprints, load_duty
 from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
 from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Operator, Registrations, Snapshots
-from exchange.installation import Installation
+from exchange.installation import Installation, engagements_taking
 from exchange.jobs import Job, Publisher, start_clock
+from exchange.kinds import Accreditation
 from exchange.orders import Document, Orders
 from exchange.progress import Progress
 from exchange.public_status import STATUS, STATUS_LIST
@@ -110,8 +112,10 @@ class Services:
     filings: Filings
     authority: Authority
     publications: Publications
+    engagements: Engagements
     erasures: Erasures
     enrol: Callable[[Application], Enrolled]
+    accredit: Callable[[str, Sequence[Accreditation]], int]
     witness_policy: WitnessPolicy
     published: PublishedLog
     progress: Progress
@@ -229,10 +233,13 @@ def wire(
     published = PublishedLog(engine)
     progress = Progress(published.size, _witnessed(engine, policy))
     orders = Orders(engine, clock, random, holder)
-    enrol, erase = _hands(installation, orders, clock)
+    enrol, erase, accredit = _hands(installation, orders, clock)
     stored, origin = Stored(vault, installation.admissions), installation.trust.origin
     filings = Filings(engine, stored, load_duty(), accounts, sharing, clock, random)
     publications = Publications(engine, filings, load_duty(), origin, _vouch(installation, orders), clock, random)
+    taking = engagements_taking(vault, admissions, clock)
+    known = Known(stored, load_duty())
+    engagements = Engagements(engine, taking, known, load_rules(), accounts, sharing, requests, clock, random)
     registrations = Registrations(
         engine, installation.operator_uri, installation.trust.origin, enrol, clock, random, holder
     )
@@ -257,6 +264,7 @@ def wire(
         deeds: dict[str, Callable[[Document], Document]] = {
             "enrol": lambda document: enrol(Application.read(document)).document(),
             "erase": lambda document: {"index": erase(document)},
+            "accredit": lambda document: {"index": accredit(document["verifier"], _read_accreditations(document))},
             "vouch": partial(_vouched, installation.operator),
         }
         told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
@@ -289,8 +297,10 @@ def wire(
         filings,
         Authority(filings),
         publications,
+        engagements,
         Erasures(engine, accounts, erase),
         enrol,
+        accredit,
         policy,
         published,
         progress,
@@ -306,15 +316,26 @@ def wire(
 
 def _hands(
     installation: Installation, orders: Orders, clock: Callable[[], datetime]
-) -> tuple[Callable[[Application], Enrolled], Callable[[Document], int]]:
-    """Return what enrols and what erases: the operator's own hand, or orders to the worker."""
+) -> tuple[Callable[[Application], Enrolled], Callable[[Document], int], Callable[[str, Sequence[Accreditation]], int]]:
+    """Return what enrols, what erases and what accredits: the operator's own hand, or orders to the worker."""
     if installation.hand is not None:
         operator = installation.operator
-        return operator.enrol, Eraser(installation.engine, installation.vault, operator, clock).carry_out
+        eraser = Eraser(installation.engine, installation.vault, operator, clock)
+        return operator.enrol, eraser.carry_out, operator.accredit
     return (
         lambda application: Enrolled.read(orders.place("enrol", application.document())),
         lambda claims: int(orders.place("erase", claims)["index"]),
+        lambda verifier, held: int(
+            orders.place(
+                "accredit",
+                {"verifier": verifier, "accreditations": [one.model_dump(mode="json") for one in held]},
+            )["index"]
+        ),
     )
+
+
+def _read_accreditations(document: Document) -> tuple[Accreditation, ...]:
+    return tuple(Accreditation.model_validate(one) for one in document["accreditations"])
 
 
 def _vouch(installation: Installation, orders: Orders) -> Callable[[Profile, dict[str, Any]], str]:

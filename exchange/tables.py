@@ -15,6 +15,7 @@ from exchange.calculation.tables import (
     WatchRow,
 )
 from exchange.cases import CasePartyRow, CaseRow, CaseWatchRow, TradeRow
+from exchange.engagement.tables import EngagementRow, EngagementStepRow, FindingRow, SightRow
 from exchange.events import DeliveryRow, EventRow, SubscriptionRow, WebhookKeyRow
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow, PublicationRow
 from exchange.governance.tables import EditionRow, FactorRemarkRow, ProposalRow, ReviewRow
@@ -54,6 +55,8 @@ __all__ = [
     "DataKeyRow",
     "DeliveryRow",
     "EditionRow",
+    "EngagementRow",
+    "EngagementStepRow",
     "ErasureRow",
     "EventRow",
     "ExportRecordRow",
@@ -62,6 +65,7 @@ __all__ = [
     "FilingRemarkRow",
     "FilingRow",
     "FilingStepRow",
+    "FindingRow",
     "GrantRow",
     "GrantsToldRow",
     "HoldRow",
@@ -92,6 +96,7 @@ __all__ = [
     "ReviewRow",
     "SealedRow",
     "SessionRow",
+    "SightRow",
     "SiteRow",
     "StaleRow",
     "StatementRow",

@@ -4,6 +4,7 @@ from exchange.api.bills import bills_router
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
 from exchange.api.certificates import certificates_router
+from exchange.api.engagements import engagements_router
 from exchange.api.events import events_router
 from exchange.api.filings import filings_router
 from exchange.api.governance import governance_router
@@ -29,6 +30,7 @@ __all__ = [
     "calculations_router",
     "cases_router",
     "certificates_router",
+    "engagements_router",
     "events_router",
     "filings_router",
     "governance_router",

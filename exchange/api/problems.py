@@ -22,6 +22,7 @@ from bom_graph import BomGraphError, in_words
 from exchange.assembly import RefusedError
 from exchange.calculation import NotPublishedError
 from exchange.errors import (
+    AccreditationError,
     ConflictError,
     CredentialsError,
     DamagedError,
@@ -29,6 +30,7 @@ from exchange.errors import (
     ErasedError,
     ExchangeError,
     HeldError,
+    IndependenceError,
     JtiReusedError,
     NotFoundError,
     NoWitnessesError,
@@ -74,6 +76,8 @@ _STATUS: Sequence[tuple[type[Exception], int]] = (
     (ConflictError, 409),
     (StepError, 409),
     (StaleError, 409),
+    (IndependenceError, 403),
+    (AccreditationError, 403),
     (TooManyError, 429),
     (JtiReusedError, 409),
     (DoubleClaimError, 409),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -128,39 +128,55 @@ def run_step(
 ) -> int:
     """Draft a step, complete it from a file of claims, show it, sign it and hand it in."""
 
-    def command(client: Client) -> int:
-        from exchange.kinds import KINDS
-        from signer import issue, new_jti
-        from signer.key_access import open_signer
+    def draft(client: Client, issuer: str) -> dict[str, Any]:
+        return client.draft_step(step, filing=filing, product=product, organisation=issuer)
 
-        signer = open_signer(signing.key, lambda: passphrase(signing.passphrase_fd))
-        issuer = organisation_of(signer, signing.key)
-        drafted = client.draft_step(step, filing=filing, product=product, organisation=issuer)
-        said = {**drafted["claims"], **_claims(claims)}
-        tell(
-            f"{drafted['kind']} of {issuer}; every claim but the target of a verification is hidden, and shown to the parties alone:"
-        )
-        tell(shown(json.dumps(said, indent=1, ensure_ascii=False)))
-        if not signing.yes and not confirmed("Sign this for your organisation?"):
-            tell("not signed; nothing was handed in")
-            return REJECTED
-        now = datetime.now(UTC)
-        issued = issue(
-            signer,
-            KINDS[f"urn:packtrace:{drafted['kind']}:1"].profile,
-            issuer=issuer,
-            audience=client.log()["origin"],
-            jti=new_jti(now, secrets.token_bytes),
-            issued_at=now,
-            claims=said,
-            random=secrets.token_bytes,
-        )
-        receipt = client.submit(issued.token, issued.disclosures)
-        found = {"filing": said.get("filing"), "step": step, **receipt.citation}
-        answer(found, f"filing {said.get('filing')}: {step} is entry {receipt.index}", as_json=to.as_json)
-        return DONE
+    return to.run(
+        lambda client: sign_step(client, draft, claims=claims, signing=signing, step=step, as_json=to.as_json)
+    )
 
-    return to.run(command)
+
+def sign_step(
+    client: Client,
+    draft: Callable[[Client, str], dict[str, Any]],
+    *,
+    claims: Path | None,
+    signing: Signing,
+    step: str,
+    as_json: bool,
+) -> int:
+    """Complete what `draft` answers for the key's organisation, show it, sign it and hand it in; return the exit code."""
+    from exchange.kinds import KINDS
+    from signer import issue, new_jti
+    from signer.key_access import open_signer
+
+    signer = open_signer(signing.key, lambda: passphrase(signing.passphrase_fd))
+    issuer = organisation_of(signer, signing.key)
+    drafted = draft(client, issuer)
+    said = {**drafted["claims"], **_claims(claims)}
+    tell(
+        f"{drafted['kind']} of {issuer}; every claim but the target of a verification is hidden, and shown to the parties alone:"
+    )
+    tell(shown(json.dumps(said, indent=1, ensure_ascii=False)))
+    if not signing.yes and not confirmed("Sign this for your organisation?"):
+        tell("not signed; nothing was handed in")
+        return REJECTED
+    now = datetime.now(UTC)
+    issued = issue(
+        signer,
+        KINDS[f"urn:packtrace:{drafted['kind']}:1"].profile,
+        issuer=issuer,
+        audience=client.log()["origin"],
+        jti=new_jti(now, secrets.token_bytes),
+        issued_at=now,
+        claims=said,
+        random=secrets.token_bytes,
+    )
+    receipt = client.submit(issued.token, issued.disclosures)
+    named = {name: said[name] for name in ("filing", "engagement") if name in said}
+    what = " ".join(f"{name} {value}" for name, value in named.items() if name == "filing" or len(named) == 1)
+    answer({**named, "step": step, **receipt.citation}, f"{what}: {step} is entry {receipt.index}", as_json=as_json)
+    return DONE
 
 
 def run_publish(to: Connection, filing: str, organisation: str | None, *, figure: bool) -> int:

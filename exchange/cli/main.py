@@ -12,6 +12,7 @@ from exchange.cli.bom_commands import bom_app
 from exchange.cli.case_commands import case_app
 from exchange.cli.catalogue_commands import part_app, product_app
 from exchange.cli.certificate_commands import certificate_app
+from exchange.cli.engagement_commands import engagement_app
 from exchange.cli.factor_commands import factor_app
 from exchange.cli.filing_commands import authority_app, filing_app
 from exchange.cli.footprint_commands import calculation_app
@@ -60,6 +61,7 @@ statement_app.add_typer(retraction_app)
 app.add_typer(factor_app, name="factor")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(filing_app, name="filing")
+app.add_typer(engagement_app, name="engagement")
 app.add_typer(authority_app, name="authority")
 app.add_typer(org_app, name="org")
 

@@ -39,6 +39,8 @@ Step = Literal[
     "answer",
     "amend",
     "withdraw",
+    "decline",
+    "revoke",
 ]
 Party = Literal["filer", "verifier", "authority"]
 #: States in their order; a withdrawn filing is over.
@@ -87,6 +89,8 @@ STEPS: Final[Mapping[Step, Row]] = {
     "answer": Row("filer", frozenset(ORDER)),
     "amend": Row("filer", frozenset({"under_verification", "verified", "accepted"})),
     "withdraw": Row("filer", frozenset(ORDER) - {"filed", "accepted"}),
+    "decline": Row("verifier", frozenset({"under_verification"})),
+    "revoke": Row("verifier", frozenset({"verified", "filed", "accepted"})),
 }
 #: Where a filing stands when the step that a review names is to be taken anew.
 BEFORE: Final[Mapping[StepName, State]] = {

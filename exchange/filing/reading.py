@@ -236,6 +236,12 @@ class Filings:
         with snapshot(self.engine) as connection, Session(connection) as session:
             if step == "register":
                 return {"kind": "filing-event", "claims": self._registration(session, reader, product)}
+            if step in ("decline", "revoke"):
+                raise FilingError(
+                    f"{step} is no statement of the filing's own",
+                    where="step",
+                    remedy="decline the engagement, or withdraw the verification-statement",
+                )
             if filing is None:
                 raise FilingError("which filing isn't said", where="filing", remedy=_LIST)
             row = self.row(session, reader, filing)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from bom_graph import Citation, Lines, Period, name_key
 from exchange.errors import ConflictError, FilingError, NotFoundError, RightsError, StaleError, StepError
@@ -86,6 +86,23 @@ def advance(filing: Filing | None, signed: Signed, facts: Facts, rules: DutyRule
     return replace(after, chain=(*filing.chain, _link(signed, step, after.state)))
 
 
+def take_back(filing: Filing, step: Literal["decline", "revoke"], index: int, leaf_hash: str, signer: str) -> Filing:
+    """Return the filing after its verifier declined to verify it, or withdrew its opinion, by the entry at `index`: reconciled again.
+
+    Raises NotFoundError (by another than its verifier), StepError (there is nothing to take back).
+    """
+    if signer != filing.verifier:
+        raise NotFoundError("no such filing", where="filing", remedy="take the id from the list of your filings")
+    if filing.state not in STEPS[step].states:
+        raise StepError(
+            f"the filing is {filing.state}: {_in_words(step)} is taken from {_listed(step)}",
+            where="filing",
+            remedy=_next(filing),
+        )
+    after = _back_to(filing, "reconciled")
+    return replace(after, chain=(*filing.chain, Link(index, leaf_hash, step, signer, after.state)))
+
+
 def next_steps(filing: Filing) -> tuple[tuple[Step, Party], ...]:
     """Return the steps that can be taken now, each with its party; what goes forward comes first."""
     found = [(step, row.party) for step, row in STEPS.items() if filing.state in row.states]
@@ -101,7 +118,7 @@ def _ahead(filing: Filing, step: Step) -> tuple[int, int]:
     }
     if leads_on.get(filing.state) == step:
         return 0, 0
-    return (2, 0) if step in ("answer", "amend", "withdraw") else (1, -list(STEPS).index(step))
+    return (2, 0) if step in ("answer", "amend", "withdraw", "decline", "revoke") else (1, -list(STEPS).index(step))
 
 
 def _link(signed: Signed, step: Step, state: State) -> Link:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -21,7 +22,7 @@ from exchange.filing.duty import DutyRules
 from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
 from exchange.filing.reconciling import TOTAL
-from exchange.filing.steps import advance, remark_id, step_of
+from exchange.filing.steps import advance, remark_id, step_of, take_back
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import OrganisationRow
@@ -37,7 +38,7 @@ from exchange.kinds import (
 from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord
 from exchange.kinds.review import Remark, Review
 from exchange.sharing import day_of
-from exchange.vault import hold, release_holds
+from exchange.vault import end_holds, hold, release_holds
 
 _ANSWERS = {"factor_maintainer": "factor_maintainer", "rule_maintainer": "operator"}
 
@@ -107,6 +108,21 @@ class Taking:
         self._write_remarks(session, after, signed)
         self._hold(session, filing, after, facts)
         self._tell(session, filing, after, signed)
+        session.flush()
+
+    def take_back(self, session: Session, entry: Entry, filing: str, step: Literal["decline", "revoke"]) -> None:
+        """Take back, by a statement of its verifier's, that a filing is verified, or to be. Raises what `take_back` of steps raises."""
+        row = session.exec(select(FilingRow).where(FilingRow.id == filing).with_for_update()).one()
+        before = self.stored.filing(session, row)
+        after = take_back(before, step, entry.index, entry.leaf_hash, entry.statement.issuer)
+        self._update(session, row, after, Facts())
+        self._write_step(session, before, after)
+        self._hold(session, before, after, Facts())
+        said = "declined" if step == "decline" else "revoked"
+        self._emit(session, before.filer, f"packtrace.filing.{said}", before.id)
+        if before.state in ("filed", "accepted"):
+            for authority in self._with_role(session, "authority", None):
+                self._emit(session, authority, "packtrace.filing.revoked", before.id)
         session.flush()
 
     def _facts(
@@ -296,6 +312,9 @@ class Taking:
             leaves |= facts.result.inputs if facts.result is not None else frozenset()
         for leaf in sorted(leaves):
             hold(session, leaf, reason, until)
+        if until is not None:
+            # The statements of its verification too, which are held by the same reason.
+            end_holds(session, reason, until)
 
     # -- telling -----------------------------------------------------------------------------------------------------------
 

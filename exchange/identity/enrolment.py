@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,10 +11,19 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, col, select
 
-from exchange.errors import RightsError
+from exchange.errors import NotFoundError, RightsError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 from exchange.intake import Admissions, Companion, Intake, Receipt
-from exchange.kinds import ERASURE, KEY_EVENTS, ROLE_GRANT, STATUS_SNAPSHOT, Kind, check_spelling
+from exchange.kinds import (
+    ERASURE,
+    KEY_EVENTS,
+    ROLE_GRANT,
+    STATUS_SNAPSHOT,
+    Accreditation,
+    Kind,
+    RoleGrant,
+    check_spelling,
+)
 from ledger.store import head, snapshot
 from signer import CertificateAuthority, KeyPair, Profile, enrolment_claims, issue, new_jti, proof_of_possession
 
@@ -144,8 +153,33 @@ class Operator:
                 name: day.isoformat() for name, day in zip(("since", "until"), dates, strict=True) if day is not None
             }
             row.roles, row.roles_since, row.roles_until = roles, *dates
+            granted |= _accreditations(self._granted(application.uri))
             self._state(ROLE_GRANT, granted, _saving(row, "role_grant"))
         return Enrolled(row.certificate, row.key_event, row.role_grant or 0, existed, had_keys, had_roles)
+
+    def accredit(self, verifier: str, accreditations: Sequence[Accreditation]) -> int:
+        """State what a verifier is accredited for, beside the roles and days that it has; return the entry's index.
+
+        All of it: what isn't named any more ends. Raises NotFoundError for an organisation without roles, RightsError for no verifier.
+        """
+        with self._turn:
+            row, had = self._organisation(verifier), self._granted(verifier)
+            if row is None or had is None:
+                raise NotFoundError("no such organisation", where="verifier", remedy="enrol it first")
+            if "verifier" not in had.roles:
+                raise RightsError(
+                    "the organisation is no verifier", where="verifier", remedy="grant it the role of verifier first"
+                )
+            stated = had.model_copy(update={"accreditations": tuple(accreditations)})
+            if stated == had and row.role_grant is not None:
+                return row.role_grant
+            claims = {**stated.model_dump(mode="json", exclude_none=True), **_accreditations(stated)}
+            return self._state(ROLE_GRANT, claims, _saving(row, "role_grant")).index
+
+    def _granted(self, uri: str) -> RoleGrant | None:
+        with snapshot(self.engine) as connection:
+            admission, _seen = self.admissions.current(connection)
+        return admission.roles.get(uri)
 
     def publish_release(self, kind: Kind, release: Mapping[str, str]) -> None:
         """State id, version and digest of a rule set, factor release or policy, unless the ledger has that digest."""
@@ -220,6 +254,12 @@ class Operator:
             random=self.random,
         )
         return self.intake.submit(issued.token, issued.disclosures, companion)
+
+
+def _accreditations(grant: RoleGrant | None) -> dict[str, Any]:
+    """Return the claim `accreditations` of a grant of roles, where it has any."""
+    found = () if grant is None else grant.accreditations
+    return {"accreditations": [one.model_dump(mode="json") for one in found]} if found else {}
 
 
 def _saving(row: SQLModel, index_field: str) -> Companion:

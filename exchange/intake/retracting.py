@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from exchange.errors import ConflictError, RightsError, StatementError
 from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
-from exchange.kinds import FACTOR_RELEASE, kind_of
+from exchange.kinds import FACTOR_RELEASE, VERIFICATION_STATEMENT, kind_of
 from signer import WITHDRAWAL, Citation, Statement, read_retraction
 
 
@@ -26,7 +26,8 @@ def check_retraction(session: Session, statement: Statement) -> None:
             where="target",
             remedy="supersede or withdraw statements about products, withdraw factor releases; state the rest anew",
         )
-    if kind_of(target.vct).cites:
+    opinion_withdrawn = target.vct == VERIFICATION_STATEMENT.vct and retraction.replacement is None
+    if kind_of(target.vct).cites and not opinion_withdrawn:
         raise StatementError(
             "a step of a filing isn't taken back",
             where="target",

@@ -21,6 +21,7 @@ from bom_graph import (
     BatteryModel,
     BillOfMaterials,
     CertificateRetirement,
+    Day,
     Delivery,
     LifeCycleScenario,
     ProductFootprint,
@@ -29,7 +30,9 @@ from bom_graph import (
     read_json,
     why_unreadable,
 )
+from bom_graph import Text as PlainText
 from exchange.errors import EvidenceError, StatementError
+from exchange.kinds.engagement import EngagementEvent
 from exchange.kinds.filing import (
     FilingEvent,
     PlatformResult,
@@ -61,13 +64,38 @@ class _Open(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Accreditation(_Open):
+    """A verifier's accreditation: by which body, under which number, for which chemistry groups and rule sets, on which days (UTC)."""
+
+    body: PlainText
+    number: PlainText
+    chemistry_groups: Annotated[tuple[PlainText, ...], Field(min_length=1, max_length=32)]
+    rule_sets: Annotated[tuple[PlainText, ...], Field(min_length=1, max_length=32)]
+    since: Day
+    until: Day
+
+    def on(self, day: date) -> bool:
+        """Whether it counts on `day`."""
+        return self.since <= day <= self.until
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.until < self.since:
+            raise ValueError("the last day is before the first")
+        return self
+
+
 class RoleGrant(_Open):
-    """The operator states which roles an organisation has, from the first day to the last (UTC) where it names them."""
+    """The operator states which roles an organisation has, from the first day to the last (UTC) where it names them.
+
+    `accreditations`: what a verifier is accredited for, where that is registered.
+    """
 
     organisation: str
     roles: tuple[Role, ...]
     since: date | None = None
     until: date | None = None
+    accreditations: Annotated[tuple[Accreditation, ...], Field(max_length=16)] = ()
 
     def on(self, day: date) -> frozenset[str]:
         """Return the roles that count on `day`."""
@@ -189,6 +217,7 @@ FILING_EVENT = _hidden("filing-event", FilingEvent)
 PLATFORM_RESULT = _hidden("platform-result", PlatformResult)
 VERIFICATION_STATEMENT = _hidden("verification-statement", VerificationStatement, open_claims=frozenset({"target"}))
 REVIEW = _hidden("review", Review)
+ENGAGEMENT_EVENT = _hidden("engagement-event", EngagementEvent)
 ROLE_GRANT = _open("role-grant", RoleGrant)
 ERASURE = _open("erasure", Erasure)
 STATUS_SNAPSHOT = _open("status-snapshot", StatusSnapshot)
@@ -214,6 +243,7 @@ KINDS: Mapping[str, Kind] = {
         PLATFORM_RESULT,
         VERIFICATION_STATEMENT,
         REVIEW,
+        ENGAGEMENT_EVENT,
         ROLE_GRANT,
         ERASURE,
         STATUS_SNAPSHOT,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import Period, ProductFootprint, RuleSetName, meet
-from exchange.access import Principal
+from exchange.access import Principal, Purpose
 from exchange.errors import NotFoundError, RequestError
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow
@@ -67,9 +67,10 @@ class Answers:
             for one in named:
                 # Across a border this is the reason that the export record keeps.
                 reason = f"answer to data request {row.id}"
-                terms = Terms(row.asked, row.asker, tuple(one.paths), "customer", one.leaf_hash, reason=reason)
+                purpose: Purpose = "verification" if row.verifier == row.asker else "customer"
+                terms = Terms(row.asked, row.asker, tuple(one.paths), purpose, one.leaf_hash, reason=reason)
                 self.grants.record(connection, actor, terms)
-                if one.verification_paths and row.verifier is not None:
+                if one.verification_paths and row.verifier not in (None, row.asker):
                     shown = replace(
                         terms, reader=row.verifier, paths=tuple(one.verification_paths), purpose="verification"
                     )

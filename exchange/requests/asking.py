@@ -42,7 +42,7 @@ class Ask:
     """What is asked for: data about one product of `asked` (its URI, or the asker's own `part` that is mapped to it) over `period`.
 
     `wanted`: the kinds of statement that would do; footprints under each of `rule_sets`. `verifier`: who shall be granted sight too, for
-    verification. `needed_for`: the asker's own product; nobody else is shown it.
+    verification; a verifier that names itself asks for that alone. `needed_for`: the asker's own product; nobody else is shown it.
     """
 
     asked: str
@@ -365,15 +365,15 @@ def _check_ask(session: Session, organisation: str, ask: Ask, now: datetime) -> 
     if ask.needed_for is not None:
         check_below(ask.needed_for, organisation, where="needed_for")
     if ask.verifier is not None:
-        _check_verifier(session, organisation, ask, now)
+        _check_verifier(session, ask, now)
     return _product(session, organisation, ask)
 
 
-def _check_verifier(session: Session, organisation: str, ask: Ask, now: datetime) -> None:
+def _check_verifier(session: Session, ask: Ask, now: datetime) -> None:
     verifier = cast("str", ask.verifier)
     check_spelling(verifier, where="verifier")
     check_known(session, verifier, where="verifier")
-    if "verifier" not in roles_today(session, verifier, now) or verifier in {organisation, ask.asked}:
+    if "verifier" not in roles_today(session, verifier, now) or verifier == ask.asked:
         raise RequestError(
             "not an independent verifier of this exchange",
             where="verifier",

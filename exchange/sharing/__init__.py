@@ -2,7 +2,7 @@
 
 from exchange.sharing.access_log import Access, AccessLog, Copies
 from exchange.sharing.endings import Endings
-from exchange.sharing.granted import day_of, granted_to, paths_seen
+from exchange.sharing.granted import day_of, granted_to, grants_of, paths_seen
 from exchange.sharing.grants import Direction, ExportRecord, Grants, Recorded, Terms, Withdrawn
 from exchange.sharing.readers import Sharing, disclosed_to
 from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow, GrantsToldRow
@@ -27,6 +27,7 @@ __all__ = [
     "day_of",
     "disclosed_to",
     "granted_to",
+    "grants_of",
     "held_disclosures",
     "paths_seen",
 ]

@@ -2,7 +2,7 @@
 
 from exchange.vault.keys import MASTER, load_masters, make_master
 from exchange.vault.opening import open_vault
-from exchange.vault.retention import erased_at, hold, is_held, mark_erased, release_hold, release_holds
+from exchange.vault.retention import end_holds, erased_at, hold, is_held, mark_erased, release_hold, release_holds
 from exchange.vault.rotation import rotate
 from exchange.vault.sealing import Vault
 from exchange.vault.tables import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
@@ -16,6 +16,7 @@ __all__ = [
     "PlainRow",
     "SealedRow",
     "Vault",
+    "end_holds",
     "erased_at",
     "hold",
     "is_held",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlmodel import Session, col
 
 from exchange.vault.tables import ErasureRow, HoldRow
@@ -40,6 +40,11 @@ def release_hold(session: Session, leaf_hash: str, reason: str) -> None:
 def release_holds(session: Session, reason: str) -> None:
     """Let go of every hold of one reason."""
     session.connection().execute(delete(HoldRow).where(col(HoldRow.reason) == reason))
+
+
+def end_holds(session: Session, reason: str, until: datetime) -> None:
+    """Let every hold of one reason end at `until`."""
+    session.connection().execute(update(HoldRow).where(col(HoldRow.reason) == reason).values(until=until))
 
 
 def is_held(connection: Connection, leaf_hash: str, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""docs/filing.md is true: its commands file a model against a real server, its tables are the rules', and a status is checked offline."""
+"""docs/filing.md and docs/engagement.md are true: their commands file and verify a model, and their tables are those of the rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from typer.testing import CliRunner, Result
 
 from exchange.cli.main import app
 from exchange.client import Client
+from exchange.engagement import STEPS as ENGAGEMENT_STEPS
+from exchange.engagement import load_rules
 from exchange.filing import STEPS, load_duty
 from exchange.server import Running, serving
 from exchange.settings import Settings
@@ -30,6 +32,7 @@ from tests.flow.world import PERIOD
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "filing.md").read_text("utf-8")
+ENGAGEMENT_PAGE = (ROOT / "docs" / "engagement.md").read_text("utf-8")
 PACKS, VERIFIER, AUTHORITY = (f"https://{name}.example" for name in ("packs", "verifier", "authority"))
 PRODUCT = f"{PACKS}/products/p100"
 SECRET = "correct horse battery staple"
@@ -44,17 +47,31 @@ class Scene:
     client: Client
     activity: dict[str, Any] = field(default_factory=dict)
     filing: str = ""
+    engagement: str = ""
 
     def run(self, command: str) -> Result:
         """Run a command of the page with its variables filled in."""
         values = {"SERVER": self.running.address, "KEYS": self.folder, "CLAIMS": self.folder, "FILING": self.filing}
+        values["ENGAGEMENT"] = self.engagement
         for name, value in values.items():
             command = command.replace(f"${name}", str(value))
         given = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
-        given += ["--yes"] if given[:2] == ["filing", "step"] else []
+        given += ["--yes"] if given[1] == "step" else []
         return CliRunner().invoke(app, given, env={"PACKTRACE_PASSPHRASE": SECRET})
 
-    def write(self, name: str, claims: Mapping[str, Any]) -> None:
+    def follow(self, command: str) -> Result:
+        """Run a command, and note what it makes; once verification is asked for, it is done but for the opinion."""
+        ran = self.run(command)
+        if " register " in command:
+            self.filing = ran.stdout.split()[1].rstrip(":")
+        if " step submit " in command:
+            self.engagement = self.client.filing(self.filing, organisation=PACKS)["steps"][-1]["leaf_hash"]
+            for one in commands(ENGAGEMENT_PAGE)[:-2]:
+                said = self.run(one)
+                assert said.exit_code == 0, (one, said.output)
+        return ran
+
+    def write(self, name: str, claims: Any) -> None:
         (self.folder / f"{name}.json").write_text(json.dumps(claims), "utf-8")
 
 
@@ -111,13 +128,52 @@ def write_claims(scene: Scene) -> None:
     scene.write("platform", platform)
     scene.write("submit", {"verifier": VERIFIER})
     expires = (datetime.now(UTC) + timedelta(days=365)).date().isoformat()
-    opinion = {"opinion": "unmodified", "scope": "all", "assurance": "limited", "materiality_percent": "5"}
-    scene.write("verify", {**opinion, "expires": expires})
+    scene.write("conclude", {"scope": "all", "validated": "distribution and recycling", "expires": expires})
+    write_engagement(scene)
     scene.write("review", {"outcome": "accepted", "conflicts": []})
 
 
-def commands() -> list[str]:
-    block = re.search(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+def write_engagement(scene: Scene) -> None:
+    today = datetime.now(UTC).date()
+    accreditation = {
+        "body": "National accreditation service",
+        "number": "L-0815",
+        "chemistry_groups": ["LFP"],
+        "rule_sets": [CHINA],
+        "since": today.isoformat(),
+        "until": (today + timedelta(days=900)).isoformat(),
+    }
+    scene.write("accreditations", [accreditation])
+    team = [{"id": "t1", "function": "lead_verifier", "mark": "A-1"}]
+    reviewer = {"reviewer": {"function": "outside_independent", "mark": "B-1"}}
+    said = {"independence": "no other business with either", "accreditation": "L-0815", "assurance": "limited"}
+    scene.write("accept", {**said, "team": team, **reviewer})
+    risks = [
+        {"id": stage, "stage": stage, "risk": "low", "why": "few lines", "response": "all are drawn"}
+        for stage in ("material_acquisition", "manufacturing", "distribution", "recycling")
+    ]
+    evidence = [{"id": "e1", "what": "bills", "technique": "inspection"}]
+    scene.write("engagement-plan", {"strategy": "one plant", "risks": risks, "evidence": evidence})
+    examined = [
+        {
+            "id": f"x{number}",
+            "item": f"contributions/{number}",
+            "conclusion": "verified" if number < 2 else "validated",
+            "error_kg": "0",
+        }
+        for number in range(5)
+    ]
+    scene.write("examine", {"examined": examined})
+    found = {"finding": "F1", "text": "the bill of May is a copy"}
+    scene.write("find", {**found, "severity": "minor", "concerned": PACKS})
+    scene.write("answer", {**found, "text": "the original is at hand"})
+    scene.write("close", {**found, "text": "it was seen", "closing": "resolved"})
+    scene.write("assess", {"opinion": "unmodified"})
+    scene.write("technical-review", {**reviewer, "outcome": "confirmed"})
+
+
+def commands(page: str = PAGE) -> list[str]:
+    block = re.search(r"```sh\n(.*?)```", page, re.DOTALL)
     assert block is not None
     return block[1].splitlines()
 
@@ -127,12 +183,10 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
     said: dict[str, str] = {}
     for command in commands():
         with subtests.test(command):
-            ran = scene.run(command)
+            ran = scene.follow(command)
             # Of a maker with one model nothing is filed at first, and the command says so.
             assert ran.exit_code == (1 if " duties " in command else 0), ran.output
             said[" ".join(command.split()[1:3])] = ran.stdout
-            if " register " in command:
-                scene.filing = ran.stdout.split()[1].rstrip(":")
     assert "missing: 1 more to be filed: 0 of all 1 models are" in said["filing duties"]
     assert f"{scene.filing}  accepted  P100  LFP  {PACKS}" in said["filing show"]
     assert said["filing reconcile"].endswith("fileable\n")
@@ -140,12 +194,20 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
     assert f"{PACKS}  1 of 1 filed  covered" in said["authority coverage"]
     assert f"| {PACKS} | 1 | 1 | nothing |" in said["authority summary"]
     assert scene.run(commands()[0]).exit_code == 0, "nothing lacks any more"
+    shown = scene.run(commands(ENGAGEMENT_PAGE)[-1])
+    assert f"{scene.engagement}  concluded" in shown.stdout
+    assert (
+        "finding F1 (minor) resolved; find: the bill of May is a copy; answer: the original is at hand" in shown.stdout
+    )
+    assert "assumed: 5 % of the total" in shown.stderr
+    refused = scene.run(commands(ENGAGEMENT_PAGE)[2])
+    assert refused.exit_code == 1
+    assert "the engagement is concluded" in refused.stderr
 
 
 def test_a_refused_step_ends_in_a_line(scene: Scene) -> None:
     write_claims(scene)
-    registered = scene.run(commands()[1])
-    scene.filing = registered.stdout.split()[1].rstrip(":")
+    scene.follow(commands()[1])
     skipped = scene.run(next(one for one in commands() if " step calculate " in one))
     assert skipped.exit_code == 1
     assert "next is plan, by the filer" in skipped.stderr
@@ -153,13 +215,23 @@ def test_a_refused_step_ends_in_a_line(scene: Scene) -> None:
     assert again.exit_code == 2, again.output
 
 
+def test_an_input_that_nobody_else_signed_is_not_asked_for(scene: Scene) -> None:
+    write_claims(scene)
+    for command in commands()[1 : 1 + next(n for n, one in enumerate(commands()[1:], 1) if " step submit " in one)]:
+        assert scene.follow(command).exit_code == 0, command
+    leaf, options = scene.activity["leaf_hash"], f"--organisation {VERIFIER} --server $SERVER"
+    asked = scene.run(f"packtrace engagement ask $ENGAGEMENT {leaf} --days 9 --period 2025-01-01 2025-12-31 {options}")
+    assert asked.exit_code == 1
+    assert "no input of the result that another signed" in asked.stderr
+    line = scene.run(f"packtrace engagement line $ENGAGEMENT 1 {options}")
+    assert "5 x 0.5777 x 1 = 2.8885 kg CO2e; the result says 2.8885" in line.stdout
+
+
 def test_a_status_is_checked_offline(scene: Scene) -> None:
     write_claims(scene)
     for command in commands()[1:16]:
-        ran = scene.run(command)
+        ran = scene.follow(command)
         assert ran.exit_code == 0, ran.output
-        if " register " in command:
-            scene.filing = ran.stdout.split()[1].rstrip(":")
         if " publish " in command:
             address = f"{scene.running.address}{ran.stdout.split()[-2]}"
     file = scene.folder / "status.json"
@@ -208,3 +280,16 @@ def test_the_page_s_triggers_are_those_of_the_rules() -> None:
     ]
     assert str(rules.trial.until) in PAGE
     assert str(rules.regular.since) in PAGE
+
+
+def test_the_page_s_engagement_is_that_of_the_machine_and_the_rules() -> None:
+    part = ENGAGEMENT_PAGE.partition("## The steps\n")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("| `")
+    ]
+    assert {row[0].strip("`"): (row[1], row[2]) for row in rows} == {
+        step: (row.party, ", ".join(f"`{state}`" for state in sorted(row.states)))
+        for step, row in ENGAGEMENT_STEPS.items()
+    }
+    for opinion, rule in load_rules().opinions.items():
+        assert f"| `{opinion}` | {rule} |" in ENGAGEMENT_PAGE

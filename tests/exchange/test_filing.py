@@ -103,6 +103,13 @@ def test_the_chain_of_statements_is_checked_offline(lone: Desk) -> None:
     assert {one["reader"] for one in taken} == {lone.verifier.uri}, "what goes out is logged for its signer"
 
 
+def test_what_is_stated_elsewhere_isn_t_drafted_here(lone: Desk) -> None:
+    lone.reach("registered")
+    for step in ("decline", "revoke"):
+        answer = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step={step}")
+        assert check_problem(answer, 400, "filing")["where"] == "step"
+
+
 def test_who_isn_t_a_party_finds_nothing(lone: Desk) -> None:
     lone.reach("reconciled")
     rival = Company.join(lone.maker.exchange, "rival", roles=["pack_maker"])
@@ -186,6 +193,8 @@ REFUSED: dict[str, tuple[str, str, str, dict[str, Any], int, str, str]] = {
 def test_a_step_is_refused_and_nothing_stays(lone: Desk, name: str) -> None:
     state, step, who, changes, status, code, where = REFUSED[name]
     lone.reach(state)
+    if step == "verify":
+        lone.engaged()
     exchange = lone.maker.exchange
     if "previous" in changes and changes["previous"] is not None:
         changes = {"previous": changes["previous"] | {"origin": exchange.origin}}

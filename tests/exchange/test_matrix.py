@@ -24,7 +24,8 @@ from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
 from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company, application, browser
-from tests.flow.filing import Desk, Pack, model_claims, stated
+from tests.flow.engagement import accredited
+from tests.flow.filing import Desk, Pack
 from tests.flow.world import Clock, Exchange, activity
 
 #: In everything of the maker's that a rival may not see.
@@ -135,13 +136,15 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     digest = hashlib.sha256(file.encode()).hexdigest()
     body = {"file": file, "digest": digest, "organisation": maintainer.uri}
     proposed = accepted(exchange.http.post("/api/v1/factor-proposals", json=body))
-    pack = Pack(maker, HIDDEN)
-    stated(maker, "battery-model", model_claims(pack.product))
-    desk = Desk(pack, maker, maker).reach("registered")
+    verifier = accredited(Company.join(exchange, "verifier", roles=["verifier"]))
+    desk = Desk(Pack(maker, f"{HIDDEN}-pack").state(), verifier, maker).reach("under_verification")
+    desk.work.take("accept")
     publication = accepted(maker.admin.put(f"/api/v1/filings/{desk.id}/publication", json={}))
     exchange.publish()
     return {
         "filing": desk.id,
+        "engagement": desk.work.id,
+        "number": "0",
         "publication": publication["publication"],
         "index": str(receipt["index"]),
         "leaf_hash": receipt["leaf_hash"],

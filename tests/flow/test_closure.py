@@ -285,6 +285,8 @@ class Play:
                 for key in ("identity", "calculation", "case", "proposal", "filing", "publication")
             },
             "leaf_hash": [one.leaf_hash for one in self.model.stated] or ["00" * 32],
+            "engagement": ["00" * 32],
+            "number": ["0"],
             "digest": made or ["00" * 32],
             "path": ["checkpoint"],
         }

@@ -36,6 +36,14 @@ from tests.witnesses import witness_process
 
 pytestmark = pytest.mark.long
 CLIENTS, EACH = 8, 6
+ACCREDITATION = {
+    "body": "National accreditation service",
+    "number": "L-0815",
+    "chemistry_groups": ["LFP"],
+    "rule_sets": ["cn-miit-551-trial"],
+    "since": "2026-01-01",
+    "until": "2028-12-31",
+}
 
 
 @dataclass
@@ -269,6 +277,11 @@ def test_two_web_processes_and_a_worker_are_one_exchange(site: Site) -> None:
         "/api/v1/erasures", json={"leaf_hash": answer.json()["leaf_hash"], "reason": "unlawful_content"}
     )
     assert again.json() == {"index": erased.json()["index"], "existed": True}
+    verifier = enrolment(site, KeyPair.generate("ES256"), "https://verifier.example") | {"roles": ["verifier"]}
+    assert site.web[0].post("/api/v1/organisations", json=verifier).status_code == 201
+    accredited = {"verifier": verifier["uri"], "accreditations": [ACCREDITATION]}
+    stated = [client.put("/api/v1/accreditations", json=accredited).json() for client in site.web]
+    assert stated[0] == stated[1], "stated once, whichever process was asked"
     refused = site.web[0].post(
         "/api/v1/organisations", json=enrolment(site, KeyPair.generate("ES256")) | {"roles": ["x"]}
     )

@@ -121,6 +121,8 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
             for key in ("identity", "calculation", "case", "proposal", "filing", "publication")
         },
         "leaf_hash": [one.stated["leaf_hash"], "00" * 32],
+        "engagement": ["00" * 32],
+        "number": ["0"],
         "digest": [one.results["owner"], "00" * 32],
         "path": [
             "checkpoint",

@@ -1,0 +1,374 @@
+"""Engagements by the interface: what the verifier sees of a result, recipes that pass the pack maker by, refusals, and how they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+
+from bom_graph import load_rule_set
+from exchange.engagement import EngagementRow, EngagementStepRow
+from exchange.events import EventRow
+from exchange.filing import FilingStepRow
+from exchange.sharing import GrantRow
+from exchange.vault import HoldRow
+from ledger.store import snapshot
+from tests.flow.accounts import Company
+from tests.flow.engagement import BASIS, Work, accreditation, accredited
+from tests.flow.filing import CHINA, Desk, Pack, stated
+from tests.flow.signing import hand_in
+from tests.flow.test_bad_input import check_problem
+from tests.flow.world import PERIOD, Exchange, activity, line, signed_footprint
+
+
+@dataclass
+class Supplied(Desk):
+    """A filing whose result rests on a supplier's footprint too."""
+
+    supplier: Company = field(kw_only=True)
+
+
+def desk_of(exchange: Exchange, **verifier: Any) -> Supplied:
+    """A filing of a pack whose cathode is a supplier's, by a sealed footprint; its recipe is nobody else's."""
+    maker = Company.join(exchange, "maker", roles=["supplier", "pack_maker"], corporate_group="Maker Group")
+    supplier = Company.join(exchange, "cathodes", corporate_group="Cathode Group")
+    company = Company.join(exchange, "verifier", roles=["verifier"], **{"corporate_group": "Independent"} | verifier)
+    authority = Company.join(exchange, "authority", roles=["authority"])
+    cathode, rules = supplier.member.product("cathode"), load_rule_set(CHINA)
+    recipe = stated(supplier, "activity-data", activity(cathode))
+    named = {"id": rules.id, "version": rules.version, "digest": rules.digest}
+    sealed = stated(
+        supplier, "product-footprint", signed_footprint(cathode, "material_acquisition", rule_set=named, period=PERIOD)
+    )
+    body = {
+        "owner": supplier.uri,
+        "reader": maker.uri,
+        "leaf_hash": sealed["leaf_hash"],
+        "paths": ["sub", "rule_set", "declared_unit", "total", "complete", "obtained", "period"],
+        "purpose": "customer",
+    }
+    granted = supplier.admin.post("/api/v1/grants", json=body)
+    assert granted.status_code == 201, granted.text
+    supplied = line(amount="300", name="cathode", product=cathode, citation=sealed, obtained="measured")
+    pack = Pack(maker).state("500", supplied)
+    pack.cited |= {"recipe": recipe, "sealed": sealed}
+    return Supplied(pack, company, authority, supplier=supplier)
+
+
+@pytest.fixture
+def desk(sqlite_exchange: Exchange) -> Supplied:
+    return desk_of(sqlite_exchange)
+
+
+def at_work(desk: Supplied, state: str = "accepted") -> Work:
+    desk.reach("under_verification")
+    accredited(desk.verifier)
+    return desk.work.reach(state) if state != "asked" else desk.work
+
+
+def rows(exchange: Exchange, table: type[Any]) -> list[Any]:
+    with snapshot(exchange.services.installation.engine) as connection, Session(connection) as session:
+        found = session.exec(select(table)).all()
+        session.expunge_all()
+    return list(found)
+
+
+def told(exchange: Exchange, about: str) -> list[tuple[str, str]]:
+    named = [
+        (row.recipient.split("/")[2].split(".")[0], row.type.removeprefix("packtrace."))
+        for row in rows(exchange, EventRow)
+    ]
+    return [one for one in named if one[1].startswith(about)]
+
+
+def given(work: Work, supplier: Company, pack: Pack) -> None:
+    """The supplier answers the verifier's request with its recipe and its sealed footprint, whole."""
+    (request,) = supplier.admin.get("/api/v1/requests?box=inbox").json()
+    body = {
+        "statements": [{"leaf_hash": pack.cited[name]["leaf_hash"], "paths": ["full"]} for name in ("recipe", "sealed")]
+    }
+    answer = supplier.admin.post(f"/api/v1/requests/{request['id']}/answer", json=body)
+    assert answer.status_code == 200, answer.text
+    assert work.show()["sights"][0]["given"]
+
+
+def ask(work: Work, leaf_hash: str) -> Any:
+    deadline = (work.verifier.exchange.clock() + timedelta(days=14)).isoformat()
+    body = {"leaf_hash": leaf_hash, "deadline": deadline, "period": {"start": "2025-01-01", "end": "2025-12-31"}}
+    return work.verifier.admin.post(f"/api/v1/engagements/{work.id}/sights", json=body)
+
+
+def test_a_recipe_reaches_the_verifier_and_passes_the_pack_maker_by(desk: Supplied) -> None:
+    work, supplier, pack = at_work(desk), desk.supplier, desk.pack
+    before = work.get("/lines").json()
+    assert pack.cited["sealed"]["leaf_hash"] in [one["leaf_hash"] for one in before["to_ask"]]
+    assert {one["signer"] for one in before["lines"]} == {desk.maker.uri}, "no line of the supplier's is told"
+    assert before["unseen_kg_co2e"] == "300", "of the rest only how much it is in all"
+    asked = ask(work, pack.cited["sealed"]["leaf_hash"])
+    assert asked.status_code == 201, asked.text
+    assert ask(work, pack.cited["sealed"]["leaf_hash"]).json()["existed"]
+    request = supplier.admin.get("/api/v1/requests?box=inbox").json()[0]
+    assert desk.maker.uri not in str(request), "whose result it is in isn't told"
+    given(work, supplier, pack)
+    after = work.get("/lines").json()
+    assert after["unseen_kg_co2e"] == "0"
+    assert supplier.uri in {one["signer"] for one in after["lines"]}
+    assert after["population"] != before["population"]
+    recipe = pack.cited["recipe"]["leaf_hash"]
+    assert work.verifier.admin.get(f"/api/v1/statements/{recipe}").json()["disclosures"]
+    # The maker learns that it was asked for and given: neither what, nor which of it.
+    seen = work.show(desk.maker)
+    assert seen["sights"] == [
+        {"leaf_hash": pack.cited["sealed"]["leaf_hash"], "asked_at": seen["sights"][0]["asked_at"], "given": True}
+    ]
+    assert recipe not in str(seen)
+    assert desk.maker.admin.get(f"/api/v1/statements/{recipe}").status_code == 404
+    grants = [row for row in rows(desk.maker.exchange, GrantRow) if row.reader == work.verifier.uri]
+    assert {(row.owner, row.purpose, row.onward) for row in grants} == {(supplier.uri, "verification", "none")}
+
+
+def test_a_line_stands_side_by_side_with_what_was_stated(desk: Supplied) -> None:
+    work = at_work(desk)
+    lines = {one["name"]: one for one in work.get("/lines").json()["lines"]}
+    number = lines["electricity"]["item"].partition("/")[2]
+    found = work.get(f"/lines/{number}").json()
+    assert (found["stated"]["amount"], found["stated"]["unit"]) == ("5", "kWh")
+    assert (found["factor"]["value"], found["factor"]["unit"]) == ("0.5777", "kg CO2e/kWh")
+    assert found["recalculation"] == {
+        "formula": "amount per unit x factor x units in demand = 5 x 0.5777 x 1",
+        "kg_co2e": "2.8885",
+        "result_kg_co2e": "2.8885",
+        "agrees": True,
+    }
+    assert all(one["agrees"] for one in lines.values())
+    check_problem(work.get("/lines/99"), 404, "not_found")
+    taken = desk.maker.admin.get("/api/v1/access-log").json()
+    assert {one["reader"] for one in taken} == {work.verifier.uri}, "what went out is logged for its owner"
+
+
+def test_a_supplier_answers_for_its_own_line_and_the_filer_reads_nothing_of_it(desk: Supplied) -> None:
+    work, supplier, pack = at_work(desk, "accepted"), desk.supplier, desk.pack
+    ask(work, pack.cited["sealed"]["leaf_hash"])
+    given(work, supplier, pack)
+    for step in ("plan", "sample", "examine"):
+        work.take(step)
+    item = next(one["item"] for one in work.get("/lines").json()["lines"] if one["signer"] == supplier.uri)
+    finding = {"finding": "F1", "severity": "major", "text": "the salt is of another grade", "item": item}
+    check_problem(work.get("/statements", supplier), 404, "not_found")
+    work.take("find", None, **finding, concerned=supplier.uri)
+    (signed,) = work.get("/statements", supplier).json()
+    assert (signed["step"], signed["signer"]) == ("find", work.verifier.uri)
+    (seen,) = supplier.admin.get("/api/v1/engagements/findings").json()
+    assert seen["said"][0]["text"] == finding["text"]
+    assert not [name for name in (desk.maker.uri, desk.id, pack.product) if name in str(seen)]
+    check_problem(supplier.admin.get(f"/api/v1/engagements/{work.id}"), 404, "not_found")
+    assert work.show(desk.maker)["findings"] == [{"finding": "F1", "severity": "major", "state": "open"}]
+    assert "another grade" not in work.get("/statements", desk.maker).text
+    kind, claims = (
+        "engagement-event",
+        {
+            "engagement": work.id,
+            "event": "answer",
+            "previous": seen["previous"],
+            "finding": "F1",
+            "text": "the certificate of the lot is attached",
+        },
+    )
+    check_problem(hand_in(desk.maker, kind, claims), 403, "rights")
+    assert hand_in(supplier, kind, claims).status_code == 201
+    work.take("close", finding="F1", closing="uncorrected", text="the certificate is of another lot")
+    check_problem(work.try_("assess"), 400, "engagement")
+    work.take("assess", opinion="modified", basis="one line of the supplier's stays qualified")
+    work.take("review")
+    assert desk.take("verify")["state"] == "verified"
+    exchange = desk.maker.exchange
+    assert told(exchange, "finding.") == [
+        ("cathodes", "finding.made"),
+        ("verifier", "finding.answered"),
+        ("cathodes", "finding.closed"),
+    ]
+
+
+def test_what_isn_t_granted_limits_the_opinion(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    weighing = work.get("/weighing").json()
+    assert not weighing["opinions"]["unmodified"]["allowed"]
+    assert weighing["opinions"]["modified"]["allowed"]
+    assert check_problem(work.try_("assess"), 400, "engagement")["where"] == "opinion"
+    check_problem(work.try_("assess", opinion="modified"), 400, "engagement")
+    work.take("assess", opinion="modified", basis=BASIS)
+    work.take("review")
+    assert desk.take("verify")["state"] == "verified"
+
+
+def test_a_withdrawn_statement_reaches_the_filing(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    work.take("assess", opinion="modified", basis=BASIS)
+    work.take("review")
+    receipt = desk.try_("verify")
+    assert receipt.status_code == 201, receipt.text
+    desk.take("file")
+    cited = {name: receipt.json()[name] for name in ("origin", "index", "leaf_hash")}
+    withdrawal = {"target": cited, "reason": "a document turned out to be forged"}
+    assert hand_in(desk.maker, "withdrawal", withdrawal).status_code == 403
+    answer = hand_in(desk.verifier, "withdrawal", withdrawal)
+    assert answer.status_code == 201, answer.text
+    found = desk.show(desk.authority)
+    assert (found["state"], found["verifier"], found["steps"][-1]["step"]) == ("reconciled", None, "revoke")
+    assert work.show()["state"] == "withdrawn"
+    assert ("maker", "filing.revoked") in told(desk.maker.exchange, "filing.")
+    assert ("authority", "filing.revoked") in told(desk.maker.exchange, "filing.")
+    assert desk.take("submit")["state"] == "under_verification", "and it is verified anew"
+
+
+def test_an_adverse_opinion_sends_the_filing_back_and_its_withdrawal_moves_nothing(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    wrong = {"finding": "F1", "severity": "critical", "text": "the meter is another plant's", "error_kg": "-900"}
+    work.take("find", None, **wrong, concerned=desk.maker.uri)
+    assert check_problem(work.try_("assess", opinion="modified", basis=BASIS), 400, "engagement")["where"] == "opinion"
+    work.take("assess", opinion="adverse")
+    check_problem(work.try_("review"), 400, "engagement")
+    work.take("answer", desk.maker, finding="F1", text="it is")
+    work.take("review")
+    receipt = desk.try_("verify").json()
+    assert (desk.show(desk.maker)["state"], work.show()["state"]) == ("data_complete", "concluded")
+    cited = {name: receipt[name] for name in ("origin", "index", "leaf_hash")}
+    assert hand_in(desk.verifier, "withdrawal", {"target": cited, "reason": "a slip"}).status_code == 201
+    assert (desk.show(desk.maker)["state"], work.show()["state"]) == ("data_complete", "withdrawn")
+    assert not rows(desk.maker.exchange, HoldRow), "what isn't verified isn't held"
+    found = next(one["leaf_hash"] for one in work.show()["steps"] if one["step"] == "find")
+    erased = desk.verifier.admin.post("/api/v1/erasures", json={"leaf_hash": found, "reason": "owner_request"})
+    assert erased.status_code == 201, erased.text
+    assert [row.sealed for row in rows(desk.maker.exchange, EngagementRow)] == [b""], "what it said goes with it"
+    assert "was erased" in check_problem(work.get(), 404, "not_found")["detail"]
+    assert desk.maker.admin.get("/api/v1/engagements/findings").json() == []
+
+
+def test_an_engagement_is_kept_as_long_as_its_filing(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    work.take("assess", opinion="modified", basis=BASIS)
+    work.take("review")
+    for step in ("verify", "file", "review"):
+        desk.take(step)
+    held = {row.leaf_hash: row.until for row in rows(desk.maker.exchange, HoldRow)}
+    assert {one["leaf_hash"] for one in work.show()["steps"]} <= held.keys()
+    assert None not in held.values(), "for the years of the rules from the acceptance on"
+
+
+def test_a_declined_engagement_leaves_the_filing_reconciled(desk: Supplied) -> None:
+    work = at_work(desk, "asked")
+    work.take("decline")
+    found = desk.show(desk.maker)
+    assert (found["state"], found["verifier"]) == ("reconciled", None)
+    assert work.show(desk.maker)["state"] == "declined"
+    assert ("maker", "filing.declined") in told(desk.maker.exchange, "filing.")
+    check_problem(work.get("/lines"), 403, "rights")
+    desk.take("submit")
+    again = desk.work
+    assert again.id != work.id
+    desk.take("amend")
+    assert again.show()["state"] == "ended"
+    assert ("verifier", "engagement.ended") in told(desk.maker.exchange, "engagement.")
+
+
+def test_who_isn_t_a_party_finds_nothing(desk: Supplied) -> None:
+    work = at_work(desk)
+    rival = Company.join(desk.maker.exchange, "rival", roles=["verifier"])
+    for path in ("", "/statements", "/lines", "/lines/0", "/weighing", "/draft?step=plan"):
+        check_problem(work.get(path, rival), 404, "not_found")
+    for path in ("/lines", "/lines/0", "/weighing"):
+        check_problem(work.get(path, desk.maker), 404, "not_found")
+    assert rival.admin.get("/api/v1/engagements").json() == []
+    assert [one["id"] for one in desk.maker.admin.get("/api/v1/engagements?box=filer").json()] == [work.id]
+    assert work.show(desk.authority)["terms"]["reviewer"] == "B-7"
+    kind, claims = work.draft("plan")
+    check_problem(hand_in(rival, kind, claims), 404, "not_found")
+    check_problem(ask(Work(rival, work.id), desk.pack.cited["sealed"]["leaf_hash"]), 404, "not_found")
+    check_problem(ask(work, desk.pack.cited["activity"]["leaf_hash"]), 404, "not_found")
+
+
+#: What the operator recorded -> code, where.
+UNACCREDITED: dict[str, tuple[dict[str, Any], str]] = {
+    "lapsed": ({"until": "2026-01-04"}, "doesn't count on"),
+    "of another chemistry": ({"chemistry_groups": ["NMC"]}, "out of scope"),
+    "for other rules": ({"rule_sets": ["eu-cfb-draft-2024-partial"]}, "out of scope"),
+    "of another number": ({"number": "L-1"}, "is registered"),
+}
+
+
+def test_a_verifier_is_accredited_in_scope(desk: Supplied) -> None:
+    desk.reach("under_verification")
+    exchange, work = desk.maker.exchange, desk.work
+    assert check_problem(work.try_("accept"), 403, "accreditation")["where"] == "accreditation"
+    for changes, what in UNACCREDITED.values():
+        accredited(desk.verifier, **changes)
+        size = exchange.size
+        assert what in check_problem(work.try_("accept"), 403, "accreditation")["detail"]
+        assert exchange.size == size
+        assert not rows(exchange, EngagementStepRow)
+    accredited(desk.verifier)
+    work.take("accept")
+    body = {"verifier": desk.verifier.uri, "accreditations": [accreditation(desk.verifier)]}
+    assert desk.verifier.admin.put("/api/v1/accreditations", json=body).status_code == 403
+    supplier = {**body, "verifier": desk.supplier.uri}
+    check_problem(exchange.http.put("/api/v1/accreditations", json=supplier), 403, "rights")
+    check_problem(
+        exchange.http.put("/api/v1/accreditations", json={**body, "verifier": "https://x.example"}), 404, "not_found"
+    )
+
+
+def test_a_verifier_of_the_supplier_s_group_is_refused(sqlite_exchange: Exchange) -> None:
+    desk = desk_of(sqlite_exchange, corporate_group="cathode  GROUP")
+    desk.reach("under_verification")
+    accredited(desk.verifier)
+    problem = check_problem(desk.work.try_("accept"), 403, "independence")
+    assert "of its corporate group" in problem["detail"]
+    assert desk.supplier.uri not in problem["detail"], "who is in the chain isn't told"
+    assert [row.state for row in rows(sqlite_exchange, EngagementRow)] == ["asked"]
+
+
+def test_a_verifier_that_trades_with_the_chain_is_refused(desk: Supplied) -> None:
+    desk.reach("under_verification")
+    accredited(desk.verifier)
+    supplier = desk.supplier
+    body = {
+        "asked": supplier.uri,
+        "product": supplier.member.product("cathode"),
+        "period": {"start": "2025-01-01", "end": "2025-12-31"},
+        "wanted": ["activity-data"],
+        "deadline": (desk.maker.exchange.clock() + timedelta(days=9)).isoformat(),
+    }
+    assert desk.verifier.admin.post("/api/v1/requests", json=body).status_code == 201
+    problem = check_problem(desk.work.try_("accept"), 403, "independence")
+    assert "isn't for verification" in problem["detail"]
+
+
+def test_an_opinion_on_another_result_is_refused_and_nothing_stays(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    work.take("assess", opinion="modified", basis=BASIS)
+    work.take("review")
+    exchange = desk.maker.exchange
+    size, before = exchange.size, work.show()
+    for name, value in (("result", "0" * 64), ("opinion", "unmodified")):
+        answer = desk.try_("verify", None, **{name: value})
+        assert (answer.status_code // 100, answer.json()["where"]) == (4, name), answer.text
+    assert (exchange.size, work.show()) == (size, before)
+    assert len(rows(exchange, FilingStepRow)) == 7
+
+
+def test_statements_of_an_engagement_are_whole_and_stay(desk: Supplied) -> None:
+    work = at_work(desk, "accepted")
+    kind, claims = work.draft("plan")
+    cited = work.show()["next"]
+    answer = hand_in(desk.verifier, "withdrawal", {"target": cited, "reason": "a slip"})
+    assert answer.status_code == 400
+    assert "isn't taken back" in answer.json()["detail"]
+    held = desk.verifier.admin.post(
+        "/api/v1/erasures", json={"leaf_hash": cited["leaf_hash"], "reason": "owner_request"}
+    )
+    assert held.status_code == 409, held.text
+    assert kind == "engagement-event"
+    assert claims["per_stratum"] == 3
