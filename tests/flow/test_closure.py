@@ -286,6 +286,7 @@ class Play:
             },
             "leaf_hash": [one.leaf_hash for one in self.model.stated] or ["00" * 32],
             "digest": made or ["00" * 32],
+            "other": made or ["00" * 32],
             "path": ["checkpoint"],
         }
         # What was computed while it was granted stays; so lists of results are asked in the two-worlds test.

@@ -122,6 +122,7 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         },
         "leaf_hash": [one.stated["leaf_hash"], "00" * 32],
         "digest": [one.results["owner"], "00" * 32],
+        "other": [one.results["owner"], "00" * 32],
         "path": [
             "checkpoint",
             "tile/0/000",
