@@ -149,7 +149,7 @@ def keep(request: Request, digest: Hash, body: KeepBody, actor: Calculator) -> N
 def show_beside(request: Request, digest: Hash, other: Hash, actor: Reader) -> dict[str, Any]:
     """What Article 7 of the EU's battery regulation names, by a result under the EU's draft, beside the same product's under China's rules.
 
-    `digest` is of `eu-cfb-draft-2024-partial`, `other` of `cn-miit-551-trial`; told is also why they differ. 400 for results of other rules.
+    `digest` is of `eu-cfb-draft-2024-partial`, `other` of `cn-miit-551-trial`; and why the two differ. 400 for results of other rules.
     """
     return services_of(request).side_by_side.show(actor, digest, other)
 
