@@ -101,7 +101,10 @@ Cause = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A step of a waterfall: what changed where, from what to what, and by how much the figure moves."""
+    """A step of a waterfall: what changed where, from what to what, and by how much the figure moves.
+
+    `line` is the path of the line in its statement; empty for inputs and the denominator.
+    """
 
     cause: Cause
     where: str
@@ -109,6 +112,7 @@ class Bar:
     before: str
     after: str
     amount: float
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,22 +515,24 @@ def _changed_lines(
             if line is not None:
                 cause: Cause = "line added" if old is None else "line removed"
                 kg = _figure(line.kg_co2e)
-                yield Bar(
-                    cause, place, name_of(line), *(("", kg) if old is None else (kg, "")), sign * used * line.kg_co2e
-                )
+                figures = ("", kg) if old is None else (kg, "")
+                yield Bar(cause, place, name_of(line), *figures, sign * used * line.kg_co2e, _path(line)[0])
             continue
+        path = _path(new)[0]
         factors = _factor(old), _factor(new)
         if not (factors[0].value and factors[1].value):
             moved = used * (new.kg_co2e - old.kg_co2e)
-            yield Bar("line", place, name_of(new), _figure(old.kg_co2e), _figure(new.kg_co2e), moved)
+            yield Bar("line", place, name_of(new), _figure(old.kg_co2e), _figure(new.kg_co2e), moved, path)
             continue
         amounts = old.kg_co2e / factors[0].value, new.kg_co2e / factors[1].value
         by_amount = used * (amounts[1] - amounts[0]) * factors[0].value
         by_factor = used * (new.kg_co2e - amounts[1] * factors[0].value)
-        yield Bar("line", place, name_of(new), _figure(amounts[0]), _figure(amounts[1]), by_amount)
+        yield Bar("line", place, name_of(new), _figure(amounts[0]), _figure(amounts[1]), by_amount, path)
         # The same row has the same value under all rules: another value of it is another release's.
         by_rule = not same_rules and factors[0].row != factors[1].row
-        yield Bar("rule" if by_rule else "factor", place, name_of(new), factors[0].text, factors[1].text, by_factor)
+        yield Bar(
+            "rule" if by_rule else "factor", place, name_of(new), factors[0].text, factors[1].text, by_factor, path
+        )
 
 
 def _pairs(before: Sequence[Burden], after: Sequence[Burden]) -> Iterator[tuple[Burden | None, Burden | None]]:

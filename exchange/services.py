@@ -14,7 +14,17 @@ from sqlalchemy import Engine
 
 from bom_graph import load_average_rules
 from exchange.access import Principal
-from exchange.calculation import Batches, Bills, Calculation, Decisions, Drafts, Exporter, Watch, stored_document
+from exchange.calculation import (
+    Batches,
+    Bills,
+    Calculation,
+    Decisions,
+    Drafts,
+    Exporter,
+    SideBySide,
+    Watch,
+    stored_document,
+)
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
 from exchange.engagement import Engagements, Known, load_rules
@@ -103,6 +113,7 @@ class Services:
     calculation: Calculation
     decisions: Decisions
     drafts: Drafts
+    side_by_side: SideBySide
     batches: Batches
     bills: Bills
     cases: Cases
@@ -223,6 +234,7 @@ def wire(
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
     calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
+    directory = Directory(engine, clock)
     decisions = Decisions(engine, calculation, sharing, accounts, clock)
     batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random, vault=vault)
     watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
@@ -277,7 +289,7 @@ def wire(
         installation,
         accounts,
         clients,
-        Directory(engine, clock),
+        directory,
         registrations,
         sharing,
         grants,
@@ -288,6 +300,7 @@ def wire(
         calculation,
         decisions,
         Drafts(calculation, sharing),
+        SideBySide(engine, calculation, sharing, directory),
         batches,
         Bills(engine, sharing, accounts),
         Cases(engine),

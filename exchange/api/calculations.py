@@ -145,6 +145,15 @@ def keep(request: Request, digest: Hash, body: KeepBody, actor: Calculator) -> N
     services_of(request).decisions.keep(actor, digest, body.reason)
 
 
+@calculations_router.get("/footprints/{digest}/beside/{other}")
+def show_beside(request: Request, digest: Hash, other: Hash, actor: Reader) -> dict[str, Any]:
+    """What Article 7 of the EU's battery regulation names, by a result under the EU's draft, beside the same product's under China's rules.
+
+    `digest` is of `eu-cfb-draft-2024-partial`, `other` of `cn-miit-551-trial`; and why the two differ. 400 for results of other rules.
+    """
+    return services_of(request).side_by_side.show(actor, digest, other)
+
+
 @calculations_router.post("/footprints/{digest}/draft")
 def draft(request: Request, digest: Hash, actor: Calculator) -> dict[str, Any]:
     """The claims of a product-footprint by a result about a product of one's own, unsigned: a form that `packtrace attest` signs."""

@@ -9,6 +9,7 @@ from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
 from exchange.calculation.results import Calculation, current_with, forget_results, stored_document
+from exchange.calculation.side_by_side import SideBySide
 from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
 from exchange.calculation.watch import Watch
@@ -29,6 +30,7 @@ __all__ = [
     "Outcome",
     "ResultInputRow",
     "ResultRow",
+    "SideBySide",
     "StaleResult",
     "Uses",
     "View",

@@ -1,4 +1,4 @@
-"""``packtrace footprint calculate|calculations|cancel|accept|keep``: results at an exchange."""
+"""``packtrace footprint calculate|calculations|cancel|accept|keep|beside``: results at an exchange."""
 
 from __future__ import annotations
 
@@ -120,6 +120,23 @@ def run_draft(login: Login, digest: str) -> int:
 
     def command(partner: Partner) -> int:
         say_json(partner.draft(digest))
+        return DONE
+
+    return connected(login, command)
+
+
+def run_beside(login: Login, european: str, chinese: str, *, as_json: bool) -> int:
+    """Show a result under the EU's draft beside that under China's trial rules."""
+
+    def command(partner: Partner) -> int:
+        from exchange.beside import lines_of
+
+        found = partner.call("GET", f"footprints/{european}/beside/{chinese}")
+        if as_json:
+            say_json(found)
+        else:
+            for line in lines_of(found):
+                say(line)
         return DONE
 
     return connected(login, command)

@@ -124,3 +124,22 @@ def footprint_keep(
 
     login = Login(server, client_id, secret_file, email, data)
     sys.exit(run_keep(login, digest, reason, yes=yes, as_json=as_json))
+
+
+@calculation_app.command("beside")
+def footprint_beside(
+    european: Annotated[str, typer.Argument(metavar="EU-DIGEST", help="The result under eu-cfb-draft-2024-partial.")],
+    chinese: Annotated[str, typer.Argument(metavar="CN-DIGEST", help="The same product's under cn-miit-551-trial.")],
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what Article 7 (a) to (g) of the EU's battery regulation names beside the result under China's rules, and why they differ."""
+    from exchange.cli.calculate import run_beside
+    from exchange.cli.partner import Login
+
+    sys.exit(run_beside(Login(server, client_id, secret_file, email, data), european, chinese, as_json=as_json))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,18 +45,14 @@ class Directory:
                 .order_by(col(OrganisationRow.uri))
                 .limit(limit)
             ).all()
-            wanted = [row.uri for row in rows]
-            held = session.exec(select(IdentifierRow).where(col(IdentifierRow.organisation).in_(wanted))).all()
-            return [
-                Organisation(
-                    row.uri,
-                    row.name,
-                    row.country,
-                    tuple(row.roles.split()),
-                    {one.scheme: one.value for one in held if one.organisation == row.uri},
-                )
-                for row in rows
-            ]
+            return _organisations(session, rows)
+
+    def organisation(self, actor: Principal, uri: str) -> Organisation | None:
+        """Return one organisation; None where there is none of that URI."""
+        actor.require("data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            row = session.get(OrganisationRow, uri)
+            return None if row is None else _organisations(session, [row])[0]
 
     def certificate(self, actor: Principal) -> bytes | None:
         """Return the certificate (DER) of the key that was enrolled last for the actor's organisation; None for the operator's."""
@@ -99,3 +95,18 @@ class Directory:
             )
             if gone.rowcount == 0:
                 raise NotFoundError("no such site", where="site", remedy="take it from the list of sites")
+
+
+def _organisations(session: Session, rows: Sequence[OrganisationRow]) -> list[Organisation]:
+    wanted = [row.uri for row in rows]
+    held = session.exec(select(IdentifierRow).where(col(IdentifierRow.organisation).in_(wanted))).all()
+    return [
+        Organisation(
+            row.uri,
+            row.name,
+            row.country,
+            tuple(row.roles.split()),
+            {one.scheme: one.value for one in held if one.organisation == row.uri},
+        )
+        for row in rows
+    ]

@@ -37,10 +37,12 @@ class Stand:
     client: Client
     keys: dict[str, KeyPair] = field(default_factory=dict)
 
-    def join(self, uri: str) -> str:
-        """Enrol an organisation; its key is in a file too."""
+    def join(self, uri: str, *roles: str) -> str:
+        """Enrol an organisation, a supplier unless told otherwise; its key is in a file too."""
         key, origin = KeyPair.generate("ES256"), self.client.log()["origin"]
-        enrolled = self.client.enrol(uri, uri, key.csr(uri), proof_of_possession(key, origin, uri), ["supplier"])
+        enrolled = self.client.enrol(
+            uri, uri, key.csr(uri), proof_of_possession(key, origin, uri), list(roles) or ["supplier"]
+        )
         self.keys[uri] = key.with_certificate(enrolled.certificate)
         file = self.key_file(uri)
         save_key(file, key, PASSPHRASE)

@@ -149,6 +149,7 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
         "index": str(receipt["index"]),
         "leaf_hash": receipt["leaf_hash"],
         "digest": result["digest"],
+        "other": result["digest"],
         "member": member,
         "client": client["id"],
         "site": "furnace",

@@ -288,6 +288,7 @@ class Play:
             "engagement": ["00" * 32],
             "number": ["0"],
             "digest": made or ["00" * 32],
+            "other": made or ["00" * 32],
             "path": ["checkpoint"],
         }
         # What was computed while it was granted stays; so lists of results are asked in the two-worlds test.

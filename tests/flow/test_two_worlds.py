@@ -124,6 +124,7 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         "engagement": ["00" * 32],
         "number": ["0"],
         "digest": [one.results["owner"], "00" * 32],
+        "other": [one.results["owner"], "00" * 32],
         "path": [
             "checkpoint",
             "tile/0/000",
