@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from exchange.cli.filing_commands import For, TokenFile
-from exchange.cli.options import Data, Json, Server
+from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server
 
 engagement_app = typer.Typer(no_args_is_help=True, help="Verification engagements: from acceptance to the opinion.")
 
@@ -33,6 +33,9 @@ def engagement_list(
         Literal["verifier", "filer"], typer.Option(help="Those you verify in, or your filings'.")
     ] = "verifier",
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -41,7 +44,7 @@ def engagement_list(
     from exchange.cli.engagement import run_list
     from exchange.cli.request import Connection
 
-    sys.exit(run_list(Connection(server, token_file, data, as_json), box, organisation))
+    sys.exit(run_list(Connection(server, client_id, secret_file, email, token_file, data, as_json), box, organisation))
 
 
 @engagement_app.command("show")
@@ -50,6 +53,9 @@ def engagement_show(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -58,7 +64,9 @@ def engagement_show(
     from exchange.cli.engagement import run_show
     from exchange.cli.request import Connection
 
-    sys.exit(run_show(Connection(server, token_file, data, as_json), engagement, organisation))
+    sys.exit(
+        run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), engagement, organisation)
+    )
 
 
 @engagement_app.command("lines")
@@ -67,6 +75,9 @@ def engagement_lines(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -75,7 +86,11 @@ def engagement_lines(
     from exchange.cli.engagement import run_lines
     from exchange.cli.request import Connection
 
-    sys.exit(run_lines(Connection(server, token_file, data, as_json), engagement, organisation))
+    sys.exit(
+        run_lines(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), engagement, organisation
+        )
+    )
 
 
 @engagement_app.command("line")
@@ -85,6 +100,9 @@ def engagement_line(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -93,7 +111,14 @@ def engagement_line(
     from exchange.cli.engagement import run_line
     from exchange.cli.request import Connection
 
-    sys.exit(run_line(Connection(server, token_file, data, as_json), engagement, number, organisation))
+    sys.exit(
+        run_line(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            engagement,
+            number,
+            organisation,
+        )
+    )
 
 
 @engagement_app.command("weighing")
@@ -102,6 +127,9 @@ def engagement_weighing(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -110,7 +138,11 @@ def engagement_weighing(
     from exchange.cli.engagement import run_weighing
     from exchange.cli.request import Connection
 
-    sys.exit(run_weighing(Connection(server, token_file, data, as_json), engagement, organisation))
+    sys.exit(
+        run_weighing(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json), engagement, organisation
+        )
+    )
 
 
 @engagement_app.command("findings")
@@ -121,7 +153,7 @@ def engagement_findings(
     from exchange.cli.engagement import run_findings
     from exchange.cli.request import Connection
 
-    sys.exit(run_findings(Connection(server, token_file, data, as_json), organisation))
+    sys.exit(run_findings(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
 
 
 @engagement_app.command("draft")
@@ -131,6 +163,9 @@ def engagement_draft(
     server: Server,
     *,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
 ) -> None:
@@ -138,7 +173,14 @@ def engagement_draft(
     from exchange.cli.engagement import run_draft
     from exchange.cli.request import Connection
 
-    sys.exit(run_draft(Connection(server, token_file, data, as_json=True), step, engagement, organisation))
+    sys.exit(
+        run_draft(
+            Connection(server, client_id, secret_file, email, token_file, data, as_json=True),
+            step,
+            engagement,
+            organisation,
+        )
+    )
 
 
 @engagement_app.command("step")
@@ -155,6 +197,9 @@ def engagement_step(
     passphrase_fd: Annotated[
         int | None, typer.Option(help="File descriptor to read the key's passphrase from.")
     ] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -164,7 +209,7 @@ def engagement_step(
     from exchange.cli.filing import Signing
     from exchange.cli.request import Connection
 
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_step(to, step, engagement, claims=claims, signing=Signing(key, passphrase_fd, yes)))
 
 
@@ -177,6 +222,9 @@ def engagement_ask(
     days: Annotated[int, typer.Option(min=1, max=700, help="Days until the deadline.")] = 14,
     period: Annotated[tuple[str, str] | None, typer.Option(help="First and last day, where they aren't known.")] = None,
     organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -185,7 +233,7 @@ def engagement_ask(
     from exchange.cli.engagement import run_ask
     from exchange.cli.request import Connection
 
-    to = Connection(server, token_file, data, as_json)
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_ask(to, engagement, leaf_hash, days=days, period=period, organisation=organisation))
 
 
@@ -195,6 +243,9 @@ def engagement_accredit(
     server: Server,
     file: Annotated[Path, typer.Option(help="JSON file: the list of its accreditations.")],
     *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
     as_json: Json = False,
@@ -203,4 +254,4 @@ def engagement_accredit(
     from exchange.cli.engagement import run_accredit
     from exchange.cli.request import Connection
 
-    sys.exit(run_accredit(Connection(server, token_file, data, as_json), verifier, file))
+    sys.exit(run_accredit(Connection(server, client_id, secret_file, email, token_file, data, as_json), verifier, file))
