@@ -147,7 +147,15 @@ def engagement_weighing(
 
 @engagement_app.command("findings")
 def engagement_findings(
-    server: Server, organisation: For = None, token_file: TokenFile = None, data: Data = None, as_json: Json = False
+    server: Server,
+    organisation: For = None,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
 ) -> None:
     """The findings that concern your data."""
     from exchange.cli.engagement import run_findings
