@@ -146,10 +146,10 @@ def test_of_two_applications_that_clash_one_is_approved(sqlite_exchange: Exchang
 
 def test_an_approval_that_clashes_hinders_no_other(sqlite_exchange: Exchange) -> None:
     """As two approvals at the same time, or those of a version that let both through, leave it."""
-    applied = [
-        register(sqlite_exchange, slug, identifiers=identifiers).json()["id"]
-        for slug, identifiers in (("maker", {"lei": LEI}), ("rival", {"lei": LEI}), ("third", {"duns": "1"}))
-    ]
+    applied = []
+    for slug, identifiers in (("maker", {"lei": LEI}), ("rival", {"lei": LEI}), ("third", {"duns": "1"})):
+        applied.append(register(sqlite_exchange, slug, identifiers=identifiers).json()["id"])
+        sqlite_exchange.clock.advance(1)
     with begin(sqlite_exchange.services.registrations.engine) as connection, Session(connection) as session:
         for row in session.exec(select(RegistrationRow)):
             row.state = "approved"
