@@ -93,6 +93,8 @@ class Vault:
 
     def seal_all(self, connection: Connection, what: What, contents: Mapping[str, bytes]) -> None:
         """Store what is said of each subject, each encrypted under a data key of its own."""
+        if not contents:
+            return
         self._require_open()
         secrets = {self._random(16).hex(): self._random(_KEY) for _ in contents}
         rows = []
@@ -100,9 +102,8 @@ class Vault:
             digest = hashlib.sha256(data).hexdigest()
             sealed = self._encrypted(AESGCM(secret), data, _bound(what, subject, digest, key))
             rows.append({"what": what, "subject": subject, "key": key, "digest": digest, "data": sealed})
-        if rows:
-            self._add_keys(connection, secrets)
-            connection.execute(_ADD_SEALED, rows)
+        self._add_keys(connection, secrets)
+        connection.execute(_ADD_SEALED, rows)
 
     def open_(self, connection: Connection, what: What, subject: str) -> bytes | None:
         """Return what was sealed; None where nothing is. Raises DamagedError naming the row."""

@@ -665,6 +665,8 @@ def test_every_command_of_the_page_runs(desk: Desk) -> None:
         redirected = arguments[arguments.index(">") + 1] if ">" in arguments else None
         if redirected is not None:
             arguments = arguments[: arguments.index(">")]
+        if arguments[:2] == ["org", "certificate"]:
+            continue  # asks for a password: tests/exchange/test_partner.py runs it
         if arguments[0] == "push":
             desk.join(desk.folder / "cathodes.key")
             assert desk.admit(Path(arguments[1])).statement.issuer == CATHODES

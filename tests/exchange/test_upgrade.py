@@ -177,12 +177,19 @@ def reads(exchange: Exchange, companies: list[Company], rows: Mapping[str, list[
         "index": [str(row["index"]) for row in rows["ledger_entry"]],
         "leaf_hash": [row["leaf_hash"] for row in rows["exchange_statement"]],
         "digest": [row["digest"] for row in rows["exchange_result"]],
+        "other": [row["digest"] for row in rows["exchange_result"]],
         "identity": [row["id"] for row in rows["exchange_request"]],
         "path": ["checkpoint"],
         "calculation": [row["id"] for row in rows["exchange_job"]],
         "case": [row["id"] for row in rows["exchange_case"]],
+        "proposal": [row["id"] for row in rows["exchange_factor_proposal"]],
+        "filing": [row["id"] for row in rows["exchange_filing"]],
+        "publication": [row["id"] for row in rows["exchange_publication"]],
+        "engagement": [row["id"] for row in rows["exchange_engagement"]],
+        "number": ["0"],
     }
-    paths = [path for path in paths_to_get(exchange, known) if path != "/api/v1/openapi.json"]
+    anew = {"/api/v1/openapi.json", "/api/v1/public/status-list"}  # written or signed whenever they are asked for
+    paths = [path for path in paths_to_get(exchange, known) if path not in anew]
     queries = {
         "/api/v1/grants": ["?direction=given", "?direction=received"],
         "/api/v1/requests": ["?box=received", "?box=sent"],
