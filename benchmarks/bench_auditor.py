@@ -10,13 +10,13 @@ from cryptography.x509 import load_der_x509_certificate
 
 from benchmarks.measure import Row, compare
 from exchange.assembly import Demand
-from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA
 from exchange.report import Document
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
 from signer import leaf_bytes
 from signer.jws import read_header
+from tests.evidence import read_evidence
 from tests.exchange.dossier import EVERBATT, LITHIUM, Dossier, EverBatt, salt_claims
 
 GOAL = ">=0.25"

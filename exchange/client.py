@@ -499,15 +499,22 @@ class Client:
         found: dict[str, Any] = self._json("POST", f"/api/v1/footprints/{digest}/draft", {})
         return found
 
-    def evidence(self, reader: str, results: Sequence[str]) -> bytes:
-        """Fetch the evidence file of results, waiting until their entries are published (a second or so)."""
-        body = {"reader": reader, "results": list(results)}
-        for _attempt in range(_RETRIES):
-            answer = self._send("POST", "/api/v1/evidence", body)
-            if answer.status_code != httpx2.codes.CONFLICT:
+    def evidence(self, reader: str, results: Sequence[str], file: Path, *, seal: bool = False) -> None:
+        """Write the evidence file of results, waiting until their entries are published (a second or so).
+
+        `seal`: encrypted to the key that `reader` (URI) enrolled last. The file is replaced once the new one is whole.
+        """
+        body = {"reader": reader, "results": list(results), "seal": seal}
+        part = file.with_name(f".{file.name}.part")
+        for attempt in range(_RETRIES):
+            try:
+                self._download("/api/v1/evidence", body, part)
                 break
-            self._sleep(float(answer.headers.get("retry-after", "1")) / 2)
-        return self._checked(answer).content
+            except AnswerError as error:
+                if error.status != httpx2.codes.CONFLICT or attempt == _RETRIES - 1:
+                    raise
+                self._sleep(float(error.retry_after or "1") / 2)
+        part.replace(file)
 
     def inbox(
         self, organisation: str, *, after: str | None = None, limit: int = 50, unread: bool = False
@@ -575,6 +582,21 @@ class Client:
             return self._http.request(method, path, json=body)
         except httpx2.HTTPError as error:
             what = f"no answer: {error or type(error).__name__}"
+            raise UnreachableError(what, where=str(self._http.base_url), remedy=_NOT_OURS) from None
+
+    def _download(self, path: str, body: Any, file: Path) -> None:
+        """Write what is answered to a file, which is there only where it is whole."""
+        try:
+            with self._http.stream("POST", path, json=body) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise refused(answer)
+                with file.open("wb") as to:
+                    for data in answer.iter_bytes():
+                        to.write(data)
+        except httpx2.HTTPError as error:
+            file.unlink(missing_ok=True)
+            what = f"no answer, or not a whole one: {error or type(error).__name__}"
             raise UnreachableError(what, where=str(self._http.base_url), remedy=_NOT_OURS) from None
 
     @staticmethod

@@ -1,7 +1,8 @@
 """The evidence file (``.packtrace``): one zip that holds all that a reader needs to check results offline.
 
-Stored, not compressed; sorted names; fixed times. The same content gives the same bytes, so a reader writes the archive again and
-compares: not one byte of it is free. Layout: docs/formats/evidence-file.md.
+Stored, not compressed; sorted names; fixed times. The same content gives the same bytes: of an archive in this form nothing is free but
+the names and the contents, so both are written and read here as streams, and a reader compares each byte with the one that belongs there.
+Layout: docs/formats/evidence-file.md.
 """
 
 from __future__ import annotations
@@ -11,104 +12,280 @@ import io
 import json
 import re
 import struct
-import zipfile
-from collections.abc import Mapping
-from typing import Any
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
 
 from exchange.errors import EvidenceError
 
-FORMAT = "urn:packtrace:evidence-file:1"
+FORMAT = "urn:packtrace:evidence-file:2"
 MANIFEST = "manifest.json"
-MAX_FILE_BYTES = 512 * 1024 * 1024
+#: Below 4 GiB, so that no offset and no size needs zip64.
+MAX_FILE_BYTES = 2 * 1024**3
 MAX_MEMBERS = 400_000
+#: A member is read whole. The largest are attachments and the manifest.
+MAX_MEMBER_BYTES = 64 * 1024**2
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,3}", re.ASCII)
-_TIME = (1980, 1, 1, 0, 0, 0)
+_MAX_NAME = 200
 _MANIFEST_MEMBERS: dict[str, type] = {"format": str, "origin": str, "reader": str, "size": int, "files": dict}
-#: What zipfile raises over an archive that it can't read; OverflowError for offsets beyond what can be addressed.
-_ZIP_ERRORS = (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError, OverflowError, struct.error)
 _REMEDY = "ask its maker for the file again"
 
+# PKWARE's APPNOTE 6.3.10: 4.3.7 local header, 4.3.12 central directory, 4.3.14 to 4.3.16 its end, for more than 65,534 members by zip64.
+# 0x0021 is the first of January 1980; "made by" is Unix, for the mode 0644.
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_MODE = 0o644 << 16
+_DAY = 0x0021
+_MANY = 0xFFFF
 
-def write_evidence(members: Mapping[str, bytes], about: Mapping[str, Any]) -> bytes:
-    """Return the bytes of an evidence file with `members` (name -> content) and a manifest of their digests.
 
-    `about` is the rest of the manifest: `origin` of the log, `reader` that the file is made for, `size` of the checkpoint.
+class Sink(Protocol):
+    """Where an evidence file is written to: a file, or what encrypts or sends it."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    crc: int
+    size: int
+    offset: int
+
+    @property
+    def start(self) -> int:
+        """Where its content begins in the archive."""
+        return self.offset + _LOCAL.size + len(self.name)
+
+    def local(self) -> bytes:
+        head = (b"PK\3\4", 20, 0, 0, 0, _DAY, self.crc, self.size, self.size, len(self.name), 0)
+        return _LOCAL.pack(*head) + self.name.encode("ascii")
+
+    def central(self) -> bytes:
+        made = (b"PK\1\2", 20 | 3 << 8, 20, 0, 0, 0, _DAY, self.crc, self.size, self.size, len(self.name))
+        return _CENTRAL.pack(*made, 0, 0, 0, 0, _MODE, self.offset) + self.name.encode("ascii")
+
+
+def write_evidence(
+    to: Sink, members: Iterable[tuple[str, bytes]], rest: Mapping[str, bytes], about: Mapping[str, Any]
+) -> str:
+    """Write an evidence file; return the hex SHA-256 of its bytes.
+
+    `members` (name, content) are written as they come, sorted by name; `rest` are those whose names come after them all. Memory is that of
+    the names and of `rest`. `about` is the rest of the manifest: `origin` of the log, `reader` that the file is made for, `size` of the
+    checkpoint. Raises EvidenceError for a name out of order or there twice, and for too much content.
     """
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    return _zip({**members, MANIFEST: _manifest_bytes({"format": FORMAT, **about, "files": digests})})
+    archive = _Archive(to)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in rest.items()}
+    for name, data in members:
+        digests[name] = hashlib.sha256(data).hexdigest()
+        archive.add(name, data)
+    manifest = _manifest_bytes({"format": FORMAT, **about, "files": digests})
+    for name, data in sorted({**rest, MANIFEST: manifest}.items()):
+        archive.add(name, data)
+    return archive.close()
 
 
-def read_evidence(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the manifest and the members of an evidence file.
+class EvidenceFile(Mapping[str, bytes]):
+    """An evidence file that was read once from end to end: name -> content, and its manifest.
 
     Refuses, naming the place, whatever `write_evidence` would not have written: other compression, names, times, flags, order, trailing
-    or hidden bytes, a member whose digest isn't the manifest's, a member that the manifest doesn't name.
+    or hidden bytes, a member whose digest isn't the manifest's, a member that the manifest doesn't name. Contents are read again when they
+    are asked for, and compared again, so that memory is that of the names. `file` has to stay open.
     """
-    members = _unzip(data)
-    manifest = _manifest(members.pop(MANIFEST, None))
-    digests = manifest["files"]
-    for name in sorted(digests.keys() ^ members.keys()):
-        raise EvidenceError("the manifest and the archive don't hold the same files", where=name, remedy=_REMEDY)
-    for name, content in members.items():
-        if hashlib.sha256(content).hexdigest() != digests[name]:
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        size = file.seek(0, io.SEEK_END)
+        if size > MAX_FILE_BYTES:
+            raise EvidenceError(f"larger than {MAX_FILE_BYTES} bytes", where="file", remedy=_REMEDY)
+        self.size = size
+        self._members = {one.name: one for one in _directory(file, size)}
+        found = _read_through(file, self._members.values())
+        manifest = self._members.pop(MANIFEST, None)
+        found.pop(MANIFEST, None)
+        self.manifest = _manifest(None if manifest is None else _content(file, manifest))
+        self._digests: dict[str, Any] = self.manifest["files"]
+        for name in sorted(self._digests.keys() ^ found.keys()):
+            raise EvidenceError("the manifest and the archive don't hold the same files", where=name, remedy=_REMEDY)
+        for name, digest in found.items():
+            self._check(name, digest.hex())
+
+    def __getitem__(self, name: str) -> bytes:
+        data = _content(self._file, self._members[name])
+        self._check(name, hashlib.sha256(data).hexdigest())
+        return data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def below(self, folder: str) -> list[str]:
+        """Return the names that begin with `folder`, sorted."""
+        return [name for name in self._members if name.startswith(folder)]
+
+    def _check(self, name: str, digest: str) -> None:
+        if digest != self._digests[name]:
             raise EvidenceError("the file is not the one that the manifest names", where=name, remedy=_REMEDY)
-    return manifest, members
 
 
-def _zip(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(members):
-            info = zipfile.ZipInfo(name, _TIME)
-            info.external_attr = 0o644 << 16
-            info.create_system = 3
-            archive.writestr(info, members[name])
-    return buffer.getvalue()
+class _Archive:
+    """Writes the zip, member by member, hashing what it writes."""
+
+    def __init__(self, to: Sink) -> None:
+        self._to = to
+        self._hash = hashlib.sha256()
+        self._position = 0
+        self._members: list[_Member] = []
+
+    def add(self, name: str, data: bytes) -> None:
+        if self._members and name <= self._members[-1].name:
+            raise EvidenceError("a file comes out of order, or twice", where=name, remedy="write them by name")
+        if len(data) > MAX_MEMBER_BYTES or len(self._members) == MAX_MEMBERS:
+            raise _too_much(f"{len(data)} bytes, after {len(self._members)} files", name)
+        member = _Member(name, zlib.crc32(data), len(data), self._position)
+        self._members.append(member)
+        self._write(member.local())
+        self._write(data)
+        if self._position > MAX_FILE_BYTES:
+            raise _too_much(f"{self._position} bytes", name)
+
+    def close(self) -> str:
+        start = self._position
+        for member in self._members:
+            self._write(member.central())
+        self._write(_end(len(self._members), start, self._position))
+        return self._hash.hexdigest()
+
+    def _write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._to.write(data)
+        self._position += len(data)
 
 
-def _unzip(data: bytes) -> dict[str, bytes]:
-    if len(data) > MAX_FILE_BYTES:
-        raise EvidenceError(f"larger than {MAX_FILE_BYTES} bytes", where="file", remedy=_REMEDY)
-    members: dict[str, bytes] = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_directory(archive.infolist())
-            for info in archive.infolist():
-                members[info.filename] = _content(archive, info)
-    except _ZIP_ERRORS as error:
-        raise EvidenceError(f"not an evidence file: {error}", where="archive", remedy=_REMEDY) from None
-    if (again := _zip(members)) != data:
-        at = next((n for n, (a, b) in enumerate(zip(again, data, strict=False)) if a != b), min(len(again), len(data)))
-        raise EvidenceError(
-            "bytes outside the files' contents were changed", where=f"archive, byte {at}", remedy=_REMEDY
-        )
+def _end(count: int, start: int, end: int) -> bytes:
+    """The end of an archive of `count` members whose central directory lies between `start` and `end`."""
+    if count < _MANY:
+        return _END.pack(b"PK\5\6", 0, 0, count, count, end - start, start, 0)
+    record = _END64.pack(
+        b"PK\6\6", _END64.size - 12, 45 | 3 << 8, 45, 0, 0, count, count, end - start, start
+    ) + _LOCATOR64.pack(b"PK\6\7", 0, end, 1)
+    return record + _END.pack(b"PK\5\6", 0, 0, _MANY, _MANY, end - start, start, 0)
+
+
+def _directory(file: BinaryIO, size: int) -> list[_Member]:
+    """The members by the central directory, which is in the one written form; nothing else is read yet."""
+    count, start, end = _extent(file, size)
+    if count > MAX_MEMBERS:
+        raise EvidenceError(f"more than {MAX_MEMBERS} files", where="archive", remedy=_REMEDY)
+    if not 0 <= start <= end <= size or end - start > count * (_CENTRAL.size + _MAX_NAME):
+        raise EvidenceError("not an evidence file: no directory", where="archive", remedy=_REMEDY)
+    data = _read(file, start, end - start)
+    members: list[_Member] = []
+    at = due = 0
+    for _ in range(count):
+        member = _record(data, at)
+        if members and member.name <= members[-1].name:
+            what = (
+                "a file name occurs twice"
+                if member.name in {one.name for one in members}
+                else "the files aren't sorted"
+            )
+            raise EvidenceError(what, where=member.name, remedy=_REMEDY)
+        if member.offset != due or member.start + member.size > start:
+            raise EvidenceError("a file begins or ends elsewhere than it has to", where=member.name, remedy=_REMEDY)
+        _check_same(data[at : at + len(member.central())], member.central(), start + at)
+        members.append(member)
+        at, due = at + len(member.central()), member.start + member.size
+    if due != start or at != len(data):
+        raise EvidenceError("there are bytes that no file holds", where=f"archive, byte {due}", remedy=_REMEDY)
     return members
 
 
-def _check_directory(infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse by the directory alone, before anything is read: names, sizes, compression, doubles."""
-    if len(infos) > MAX_MEMBERS:
-        raise EvidenceError(f"more than {MAX_MEMBERS} files", where="archive", remedy=_REMEDY)
-    seen: set[str] = set()
-    total = 0
-    for info in infos:
-        total += info.file_size
-        if not _NAME.fullmatch(info.filename) or ".." in info.filename:
-            raise EvidenceError("a file name is not allowed", where=repr(info.filename), remedy=_REMEDY)
-        if info.filename in seen:
-            raise EvidenceError("a file name occurs twice", where=info.filename, remedy=_REMEDY)
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-            raise EvidenceError("a file is compressed or encrypted", where=info.filename, remedy=_REMEDY)
-        if info.file_size != info.compress_size or total > MAX_FILE_BYTES:
-            raise EvidenceError("a file's stated size is wrong", where=info.filename, remedy=_REMEDY)
-        seen.add(info.filename)
+def _extent(file: BinaryIO, size: int) -> tuple[int, int, int]:
+    """How many members the archive has, and where its central directory begins and ends."""
+    if size < _END.size:
+        raise EvidenceError("not an evidence file: too short", where="archive", remedy=_REMEDY)
+    mark, _, _, count, _, length, start, _ = _END.unpack(_read(file, size - _END.size, _END.size))
+    if mark != b"PK\5\6":
+        raise EvidenceError("not an evidence file: its end isn't that of one", where="archive", remedy=_REMEDY)
+    end = start + length
+    if count == _MANY and size >= end + (tail := _END64.size + _LOCATOR64.size + _END.size):
+        count = _END64.unpack(_read(file, size - tail, _END64.size))[7]
+        if count < _MANY:
+            raise EvidenceError("not an evidence file: zip64 without need", where="archive", remedy=_REMEDY)
+    due = _end(count, start, end) if count < 1 << 63 else b""
+    _check_same(_read(file, end, size - end) if end <= size <= end + len(due) + 1024 else b"", due, end)
+    return count, start, end
 
 
-def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    try:
-        return archive.read(info)
-    except _ZIP_ERRORS as error:
-        raise EvidenceError(f"the file was changed: {error}", where=info.filename, remedy=_REMEDY) from None
+def _record(data: bytes, at: int) -> _Member:
+    """The member that the central directory names at `at`; what it says besides is compared by whoever calls."""
+    if len(data) < at + _CENTRAL.size:
+        raise EvidenceError("not an evidence file: its directory is cut", where="archive", remedy=_REMEDY)
+    fields = _CENTRAL.unpack_from(data, at)
+    flags, compression, crc, stored, size, length, offset = (fields[n] for n in (3, 4, 7, 8, 9, 10, 16))
+    raw = data[at + _CENTRAL.size : at + _CENTRAL.size + length]
+    name = raw.decode("ascii", "backslashreplace")
+    if not _is_allowed(name):
+        raise EvidenceError("a file name is not allowed", where=repr(name), remedy=_REMEDY)
+    if compression or flags & 0x41:
+        raise EvidenceError("a file is compressed or encrypted", where=name, remedy=_REMEDY)
+    if stored != size or size > MAX_MEMBER_BYTES:
+        raise EvidenceError("a file's stated size is wrong", where=name, remedy=_REMEDY)
+    return _Member(name, crc, size, offset)
+
+
+def _read_through(file: BinaryIO, members: Iterable[_Member]) -> dict[str, bytes]:
+    """Read the archive from its first byte; return each member's SHA-256."""
+    found: dict[str, bytes] = {}
+    file.seek(0)
+    for member in members:
+        _check_same(file.read(len(member.local())), member.local(), member.offset)
+        data = file.read(member.size)
+        if zlib.crc32(data) != member.crc:
+            raise EvidenceError("the file was changed", where=member.name, remedy=_REMEDY)
+        found[member.name] = hashlib.sha256(data).digest()
+    return found
+
+
+def _content(file: BinaryIO, member: _Member) -> bytes:
+    return _read(file, member.start, member.size)
+
+
+def _read(file: BinaryIO, at: int, length: int) -> bytes:
+    file.seek(at)
+    return file.read(length)
+
+
+def _check_same(found: bytes, due: bytes, at: int) -> None:
+    if found != due:
+        first = next((n for n, (a, b) in enumerate(zip(found, due, strict=False)) if a != b), min(len(found), len(due)))
+        raise EvidenceError(
+            "bytes outside the files' contents were changed", where=f"archive, byte {at + first}", remedy=_REMEDY
+        )
+
+
+def _is_allowed(name: str) -> bool:
+    return len(name) <= _MAX_NAME and _NAME.fullmatch(name) is not None and ".." not in name
+
+
+def _too_much(what: str, name: str) -> EvidenceError:
+    return EvidenceError(
+        f"too much for one evidence file: {what}",
+        where=name,
+        remedy="make files of fewer results, or without attachments",
+    )
 
 
 def _manifest(data: bytes | None) -> dict[str, Any]:

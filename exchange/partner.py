@@ -270,10 +270,14 @@ class Partner(Client):
         """
         found = self.results(product)
         if found:
-            part = file.with_name(f".{file.name}.part")
-            part.write_bytes(self.evidence(reader, [one["digest"] for one in found]))
-            part.replace(file)
+            self.evidence(reader, [one["digest"] for one in found], file)
         return found
+
+    def _download(self, path: str, body: Any, file: Path) -> None:
+        def once() -> None:
+            super(Partner, self)._download(path, body, file)
+
+        return self._patiently(once)
 
     def _send(self, method: str, path: str, body: Any) -> httpx2.Response:
         def once() -> httpx2.Response:

@@ -15,18 +15,19 @@ What it can't show is said in `limits`: that nothing was left out rests on the w
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from bom_graph import BomGraphError, FactorRelease, RuleSet, stored
 from exchange.admission import Admission
 from exchange.assembly import ENGINE, Demand, RefusedError, compute
 from exchange.errors import EvidenceError, ExchangeError, RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
-from exchange.evidence_file import MANIFEST, read_evidence
+from exchange.evidence_file import MANIFEST, EvidenceFile
 from exchange.kinds import Policy
 from exchange.report import Document, document, document_bytes, first_difference, in_reading_order, lines_of_text
 from exchange.snapshots import check_snapshots
@@ -93,15 +94,21 @@ Progress = Callable[[int, str], None]
 
 
 def verify_evidence(
-    data: bytes, trust: TrustFile | None, progress: Progress | None = None, policy: WitnessPolicy | None = None
+    file: BinaryIO | bytes,
+    trust: TrustFile | None,
+    progress: Progress | None = None,
+    policy: WitnessPolicy | None = None,
 ) -> Verdict:
-    """Return the verdict on an evidence file. Without `trust` the file's own suggestion is used, and the verdict says so.
+    """Return the verdict on an evidence file: open for reading, or its bytes.
+
+    Without `trust` the file's own suggestion is used, and the verdict says so.
 
     The checkpoint has to satisfy the witness policy of the trust file, if it has one, and `policy`, if it is given.
 
     Never raises for bad content: that is the verdict `rejected`, with the place.
     """
-    verification = _Verification(data, trust, progress or (lambda _number, _name: None), policy)
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
+    verification = _Verification(stream, trust, progress or (lambda _number, _name: None), policy)
     try:
         return verification.run()
     except UndecidableError as error:
@@ -123,9 +130,9 @@ class _Verification:
     """One run: the steps in order, each leaving what the next one needs."""
 
     def __init__(
-        self, data: bytes, trust: TrustFile | None, progress: Progress, witness_policy: WitnessPolicy | None
+        self, file: BinaryIO, trust: TrustFile | None, progress: Progress, witness_policy: WitnessPolicy | None
     ) -> None:
-        self.data = data
+        self.file = file
         self.given = trust
         self.progress = progress
         self.steps: list[Step] = []
@@ -166,8 +173,9 @@ class _Verification:
 
     def _open(self) -> None:
         self.progress(1, "file")
-        self.manifest, self.members = read_evidence(self.data)
-        for name in sorted(self.members):
+        self.members = EvidenceFile(self.file)
+        self.manifest = self.members.manifest
+        for name in self.members:
             if not _PLACES.fullmatch(name):
                 raise RejectedError("a file that has no place in evidence", where=name, remedy=_REMEDY)
         self._passed(1, "file", f"{len(self.members)} files as their digests say, made for {self.manifest['reader']}")
@@ -455,7 +463,7 @@ class _Verification:
         return where if where.startswith(self._at) else f"{self._at}: {where}"
 
     def _below(self, folder: str) -> list[str]:
-        return sorted(name for name in self.members if name.startswith(folder))
+        return self.members.below(folder)
 
     def _member(self, name: str) -> bytes:
         try:

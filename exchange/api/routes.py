@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date
-from typing import Annotated, Any
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import Field
 
 from exchange.api.strict import (
@@ -40,7 +43,8 @@ Size = Annotated[int, Query(ge=0, le=MAX_INT)]
 PublishedSize = Annotated[int | None, Query(ge=0, le=MAX_INT)]
 
 
-_ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
+_ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}, "application/octet-stream": {}}}}
+_CHUNK = 256 * 1024
 
 
 class OrganisationBody(Body):
@@ -76,6 +80,7 @@ class EvidenceBody(Body):
 
     reader: Uri
     results: Annotated[list[Hash], Field(min_length=1, max_length=10_000)]
+    seal: bool = False
 
 
 @router.get("/log")
@@ -187,10 +192,27 @@ def show_footprint(request: Request, digest: Hash, actor: Reader) -> Document:
 
 @router.post("/evidence", response_class=Response, responses=_ARCHIVE)
 def export(request: Request, body: EvidenceBody, actor: Calculator) -> Response:
-    """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published."""
-    data = services_of(request).exporter.export(actor, body.reader, body.results)
-    headers = {"Content-Disposition": 'attachment; filename="evidence.packtrace"'}
-    return Response(data, media_type="application/zip", headers=headers)
+    """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published.
+
+    `seal`: encrypted to the key that the reader enrolled last.
+    """
+    # Whole on the disk before the first byte is sent: who is refused half-way gets an error and no half of a file.
+    with ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile())
+        services_of(request).exporter.export(actor, body.reader, body.results, file, seal=body.seal)
+        length = file.tell()
+        file.seek(0)
+        stack.pop_all()
+    name = "evidence.packtrace.sealed" if body.seal else "evidence.packtrace"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(length)}
+    media_type = "application/octet-stream" if body.seal else "application/zip"
+    return StreamingResponse(_chunks(file), media_type=media_type, headers=headers)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while data := file.read(_CHUNK):
+            yield data
 
 
 def _text(text: str) -> Response:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -14,12 +13,13 @@ from exchange.access import Principal
 from exchange.admission import GOVERNING_KINDS
 from exchange.calculation.results import Calculation
 from exchange.calculation.tables import ExportRow
-from exchange.errors import ExchangeError, RightsError
-from exchange.evidence_file import write_evidence
-from exchange.identity import ReleaseRow
+from exchange.errors import ExchangeError, NotFoundError, RightsError
+from exchange.evidence_file import Sink, write_evidence
+from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
 from exchange.report import Document, document_bytes
+from exchange.sealing import SealedFile
 from exchange.sharing import Sharing
 from exchange.trust import TrustFile
 from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, entry_folder, report_text
@@ -53,31 +53,40 @@ class Exporter:
         self._trust_file = trust_file
         self._clock = clock
 
-    def export(self, actor: Principal, reader: str, digests: Sequence[str]) -> bytes:
-        """Return the evidence file of the results `digests`, for `reader`.
+    def export(self, actor: Principal, reader: str, digests: Sequence[str], to: Sink, *, seal: bool = False) -> str:
+        """Write the evidence file of the results `digests`, for `reader`; return the hex SHA-256 of the evidence file.
 
-        Raises NotFoundError for an unknown result, RightsError where the reader may not see all that a result was made from, and
-        NotPublishedError while the checkpoint is older than the results.
+        It is written as it is made, entry by entry. With `seal` what is written is encrypted to the key that `reader` enrolled last.
+        Where this raises, what was written till then is nothing: NotFoundError for an unknown result, RightsError where the reader may
+        not see all that a result was made from, NotPublishedError while the checkpoint is older than the results.
         """
         actor.require("footprints:write")
         results = {name: self._calculation.result(actor, name) for name in dict.fromkeys(digests)}
+        takers = self._takers(actor, reader)
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
-            members = self._entries(connection, self._takers(actor, reader), results, checkpoint)
-        members |= _rules(results)
+            sealed = SealedFile(to, _certificate(connection, reader)) if seal else None
+            about = {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size}
+            members = self._entries(connection, takers, results, checkpoint)
+            name = write_evidence(sealed or to, members, self._rest(results), about)
+            if sealed is not None:
+                sealed.close()
+        given = {item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["disclosures"]}
+        with begin(self._engine) as connection:
+            for taker in takers:
+                self._sharing.took(connection, taker, "export", given)
+            session = Session(connection)
+            session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
+            session.flush()
+        return name
+
+    def _rest(self, results: dict[str, Document]) -> dict[str, bytes]:
+        """The members that are not entries."""
+        members = _rules(results)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
         members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
-        data = write_evidence(members, {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size})
-        given = {item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["disclosures"]}
-        with begin(self._engine) as connection:
-            for taker in self._takers(actor, reader):
-                self._sharing.took(connection, taker, "export", given)
-            session = Session(connection)
-            name = hashlib.sha256(data).hexdigest()
-            session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
-            session.flush()
-        return data
+        return members
 
     def _checkpoint(self, connection: Connection, results: dict[str, Document]) -> SignedCheckpoint:
         checkpoint = latest_checkpoint(connection)
@@ -98,21 +107,20 @@ class Exporter:
 
     def _entries(
         self, connection: Connection, takers: Sequence[str], results: dict[str, Document], checkpoint: SignedCheckpoint
-    ) -> dict[str, bytes]:
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the members of each entry, by name: what the results rest on, what governs it, and what took it back."""
         needed = _named(results.values())
         indices = sorted(
             set(needed) | _governing(connection, checkpoint.size) | _retracting(connection, needed, checkpoint.size)
         )
-        members: dict[str, bytes] = {}
         for index in indices:
             found = entry(connection, index)
             disclosures = self._disclosures(connection, takers, found, needed.get(index, frozenset()))
             folder = entry_folder(index)
             proof = inclusion(connection, index, checkpoint.size)
-            members[f"{folder}/token"] = found.data
-            members[f"{folder}/disclosures"] = "".join(f"{text}\n" for text in disclosures).encode()
-            members[f"{folder}/proof"] = format_proof(index, proof, checkpoint.cosigned).encode()
-        return members
+            yield f"{folder}/disclosures", "".join(f"{text}\n" for text in disclosures).encode()
+            yield f"{folder}/proof", format_proof(index, proof, checkpoint.cosigned).encode()
+            yield f"{folder}/token", found.data
 
     def _disclosures(
         self, connection: Connection, takers: Sequence[str], found: Entry, needed: frozenset[str]
@@ -129,6 +137,16 @@ class Exporter:
                     remedy="compute the result for this reader",
                 )
         return given
+
+
+def _certificate(connection: Connection, reader: str) -> bytes:
+    """The certificate (DER) of the key that `reader` enrolled last."""
+    row = Session(connection).get(OrganisationRow, reader)
+    if row is None:
+        raise NotFoundError(
+            "no such organisation has a key here", where="reader", remedy="ask it to enrol, or leave the file unsealed"
+        )
+    return row.certificate
 
 
 def _named(results: Iterable[Document]) -> dict[int, frozenset[str]]:

@@ -77,10 +77,11 @@ def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -
     from exchange.trust import TrustFile
     from exchange.verification import verify_evidence
 
-    played, evidence, data = _play(running, settings)
+    played, evidence = _play(running, settings)
     tell("evidence exported; verifying it offline ...")
     trust = settings.data / "trust"
-    verdict = verify_evidence(data, TrustFile.read(trust.read_bytes()))
+    with evidence.open("rb") as file:
+        verdict = verify_evidence(file, TrustFile.read(trust.read_bytes()))
     serve = _command("serve", "--data", settings.data)
     if as_json:
         page = None if leave else running.page
@@ -95,12 +96,12 @@ def _demo(running: Running, settings: Settings, *, leave: bool, as_json: bool) -
     return verdict.exit_code
 
 
-def _play(running: Running, settings: Settings) -> tuple[Played, Path, bytes]:
-    """Play the demo's story; return it with the evidence file and its bytes. Of two at once the second waits, and finds all there."""
+def _play(running: Running, settings: Settings) -> tuple[Played, Path]:
+    """Play the demo's story; return it with the evidence file. Of two at once the second waits, and finds all there."""
     from exchange.client import Client
     from exchange.demo import play, tables_folder
     from exchange.demo.company import Desk
-    from exchange.installation import alone, kept_secret, make_private_folder, new_secret, write_private
+    from exchange.installation import alone, kept_secret, make_private_folder, new_secret
     from exchange.services import utc_now
 
     installation = running.services.installation
@@ -113,9 +114,9 @@ def _play(running: Running, settings: Settings) -> tuple[Played, Path, bytes]:
     with alone(folder, lambda: tell(waiting)), Client(running.address, installation.token) as client:
         played = play(Desk(client, origin, folder, secret, utc_now, new_secret), tables_folder(), tell)
         results = [digest for pack in played.packs for digest, _found in pack.results.values()]
-        evidence, data = folder / "evidence.packtrace", client.evidence(played.reader, results)
-        write_private(evidence, data, mode=0o644)
-    return played, evidence, data
+        evidence = folder / "evidence.packtrace"
+        client.evidence(played.reader, results, evidence)
+    return played, evidence
 
 
 def _command(*words: object) -> str:

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: bool) -> int:
     """Verify `file` and print the verdict; return the exit code."""
     from exchange.errors import EvidenceError
-    from exchange.evidence_file import MAX_FILE_BYTES
     from exchange.verification import verify_evidence
     from ledger import LedgerError
 
     try:
         anchors = None if trust is None else _trust(trust)
         required = None if policy is None else _policy(policy, anchors)
-        data = _read(file, MAX_FILE_BYTES)
+        stream = file.open("rb")
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
     except EvidenceError as error:
@@ -34,7 +33,8 @@ def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: 
     except LedgerError as error:
         return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
     progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
-    verdict = verify_evidence(data, anchors, progress, required)
+    with stream:
+        verdict = verify_evidence(stream, anchors, progress, required)
     _print(verdict, as_json=as_json)
     return verdict.exit_code
 

@@ -35,7 +35,6 @@ from exchange.admission import GOVERNING_KINDS, Admission
 from exchange.assembly import Demand, RefusedError, compute
 from exchange.demo.play import footprint_claims
 from exchange.evidence import Entry, Evidence
-from exchange.evidence_file import read_evidence, write_evidence
 from exchange.kinds import (
     ACTIVITY_DATA,
     BATTERY_MODEL,
@@ -62,6 +61,7 @@ from ledger import (
 )
 from signer import CertificateAuthority, Issued, KeyPair, disclose, leaf_bytes, peek
 from tests.connectors.supply_chain import tables
+from tests.evidence import read_evidence, write_evidence
 from tests.simulator import OPERATOR, ORIGIN, START, Simulator
 
 RELEASE = "everbatt-2023"

@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 
 from exchange.calculation import ExportRow, ResultRow
 from exchange.cosigning import Witnesses
-from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.vault import SealedRow
 from exchange.verification import Verdict, verify_evidence
 from ledger import WitnessPolicy
 from ledger.store import begin, publish, snapshot
+from tests.evidence import read_evidence
 from tests.flow.world import Exchange, Member, activity, bill, line
 from tests.witnesses import puppet
 

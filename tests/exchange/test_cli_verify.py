@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from exchange.cli.verify import run
-from exchange.evidence_file import MAX_FILE_BYTES, read_evidence, write_evidence
+from exchange.evidence_file import MAX_FILE_BYTES
 from exchange.screen import shown
 from exchange.trust import TrustFile
+from tests.evidence import read_evidence, write_evidence
 
 #: The server's half of the install; the verifier must do without.
 SERVER = (

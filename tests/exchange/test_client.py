@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def client(sqlite_exchange: Exchange) -> Iterator[Client]:
     listener.close()
 
 
-def test_the_whole_way_by_the_client(sqlite_exchange: Exchange, client: Client) -> None:
+def test_the_whole_way_by_the_client(sqlite_exchange: Exchange, client: Client, tmp_path: Path) -> None:
     """Enrol, submit twice, grant, compute, fetch evidence (which waits for the checkpoint)."""
     uri, reader = "https://maker.example", "https://reader.example"
     key = KeyPair.generate("ES256")
@@ -53,7 +54,9 @@ def test_the_whole_way_by_the_client(sqlite_exchange: Exchange, client: Client) 
     granted = client.grant(uri, reader, ["full"], "customer", leaf_hash=receipts[0].leaf_hash)
     digest, found = client.footprint(maker.product("salt"), "everbatt-2023-cradle-to-gate", reader)
     assert found["complete"] is True
-    assert client.evidence(reader, [digest]).startswith(b"PK")
+    client.evidence(reader, [digest], tmp_path / "evidence")
+    assert (tmp_path / "evidence").read_bytes().startswith(b"PK")
+    assert not [*tmp_path.glob(".evidence*")]
     token, disclosures = client.statement(receipts[0].leaf_hash, reader)
     assert (token, set(disclosures)) == (issued.token, set(issued.disclosures))
     assert (
@@ -75,10 +78,11 @@ def test_a_refusal_carries_the_problem(client: Client) -> None:
     assert (error.where, error.remedy) == (error.problem["where"], error.problem["remedy"])
 
 
-def test_evidence_of_an_unknown_result_is_refused_without_waiting(client: Client) -> None:
+def test_evidence_of_an_unknown_result_is_refused_without_waiting(client: Client, tmp_path: Path) -> None:
     with pytest.raises(AnswerError) as caught:
-        client.evidence("urn:x", ["00" * 32])
+        client.evidence("urn:x", ["00" * 32], tmp_path / "evidence")
     assert caught.value.status == 404
+    assert not [*tmp_path.glob("*evidence*")]
 
 
 def test_nobody_at_the_address() -> None:

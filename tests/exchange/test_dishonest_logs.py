@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from exchange.assembly import Demand
-from exchange.evidence_file import read_evidence, write_evidence
 from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL, KEY_EVENTS, ROLE_GRANT
 from exchange.trust import TrustFile
 from exchange.verification import entry_folder, verify_evidence
@@ -22,6 +21,7 @@ from signer import (
     proof_of_possession,
     revocation_claims,
 )
+from tests.evidence import read_evidence, write_evidence
 from tests.exchange.dossier import (
     EVERBATT,
     LITHIUM,

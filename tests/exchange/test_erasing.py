@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from exchange.evidence_file import read_evidence, write_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, CERTIFICATE_RETIREMENT, ERASURE, ROLE_GRANT
 from exchange.vault import DataKeyRow, ErasureRow, SealedRow, hold, release_hold
 from exchange.verification import verify_evidence
 from ledger import LedgerError
 from ledger.store import begin, snapshot
 from signer import Issued
+from tests.evidence import read_evidence, write_evidence
 from tests.exchange.test_intake import CutError, failing, held, operator, retirement, rows
 from tests.exchange.test_vault import everything_in
 from tests.flow.world import Exchange, Member, activity, bill, citation, line

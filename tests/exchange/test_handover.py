@@ -20,7 +20,7 @@ def test_a_statement_of_two_thousand_lines_reaches_its_reader_alone(sqlite_excha
     sealed = seal_for(statement, reader.key.certificate)
     assert issued.disclosures[0] not in sealed
     assert open_sealed(f"{sealed}\n", reader.key) == statement
-    with pytest.raises(StatementError, match="not a statement that was sealed to this key"):
+    with pytest.raises(StatementError, match="it was not sealed to this key"):
         open_sealed(sealed, other.key)
 
 

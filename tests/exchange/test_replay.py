@@ -11,10 +11,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from exchange.assembly import ENGINE
-from exchange.evidence_file import read_evidence
 from exchange.report import REPLAY_TOLERANCE, first_difference
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
+from tests.evidence import read_evidence
 from tests.exchange.dossier import CHINA, EUROPE, EVERBATT
 from tests.vectors.replay.make import EVIDENCE, SOLVED, TRUST, solved
 

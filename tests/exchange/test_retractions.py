@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, SUPERSESSIONS, WITHDRAWALS, Kind
 from exchange.verification import verify_evidence
+from tests.evidence import read_evidence
 from tests.flow.world import Exchange, Member, activity, bill, line
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"

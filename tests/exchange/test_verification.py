@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from bom_graph import load_rule_set
 from exchange.assembly import ENGINE, Demand
 from exchange.cli.verify import run
-from exchange.evidence_file import read_evidence
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
 from exchange.report import document_bytes
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
 from ledger import NoteSigner
+from tests.evidence import read_evidence
 from tests.exchange.dossier import (
     EVERBATT,
     LFP,

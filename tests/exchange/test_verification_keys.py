@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
 from bom_graph import load_release, load_rule_set, release_bytes, rule_set_bytes
-from exchange.evidence_file import write_evidence
 from exchange.kinds import ACTIVITY_DATA, KEY_EVENTS, load_policy, policy_bytes
 from exchange.report import digest, document, document_bytes
 from exchange.trust import TrustFile
@@ -27,6 +26,7 @@ from ledger import (
 )
 from signer import KeyPair, compromise_claims, enrolment_claims, proof_of_possession
 from tests.connectors.supply_chain import CATHODES, SupplyChain
+from tests.evidence import write_evidence
 from tests.simulator import OPERATOR, ORIGIN, START
 
 RULE_SET, RELEASE = "everbatt-2023-cradle-to-gate", "everbatt-2023"

@@ -12,7 +12,7 @@ from typing import Any
 
 from bom_graph import FactorRelease, RuleSet, SystemFile, SystemResult, rule_set_ids, solve_file, stored
 from exchange.assembly import Demand
-from exchange.evidence_file import read_evidence
+from tests.evidence import read_evidence
 from tests.exchange.dossier import EverBatt
 
 FOLDER = Path(__file__).parent
