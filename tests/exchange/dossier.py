@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -176,11 +177,14 @@ class Dossier:
 
     def _entries(self, indices: Sequence[int], needed: set[int]) -> Members:
         members: Members = {}
+        hashes = self._hashes(None)
+        nodes, checkpoint = cache(nodes_of(hashes)), self.checkpoint()
         for index in indices:
             folder = entry_folder(index)
             members[f"{folder}/token"] = self.simulator.issued[index].token.encode()
             members[f"{folder}/disclosures"] = self.disclosures(index) if index in needed else b""
-            members[f"{folder}/proof"] = self.proof(index)
+            path = inclusion_proof(nodes, index, len(hashes))
+            members[f"{folder}/proof"] = format_proof(index, path, checkpoint).encode()
         return members
 
     def _release_bytes(self, name: str) -> bytes:

@@ -50,7 +50,7 @@ def test_what_is_sealed_is_opened(length: int, step: int, reader: KeyPair) -> No
     data = sealed(content, reader, step)
     assert is_sealed(data)
     assert opened(data, reader) == content
-    assert content[:64] not in data or not content
+    assert content[:64] not in data or length < 64
 
 
 def test_another_key_opens_nothing(reader: KeyPair) -> None:
