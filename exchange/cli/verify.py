@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.cli.anchors import read_trust
+from exchange.cli.files import read_up_to
 from exchange.cli.output import USAGE, fail, say, say_json, tell
 from exchange.screen import shown
 
@@ -17,15 +20,15 @@ if TYPE_CHECKING:
 
 def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: bool) -> int:
     """Verify `file` and print the verdict; return the exit code."""
-    from exchange.errors import EvidenceError
+    from exchange.errors import EvidenceError, UndecidableError
     from exchange.evidence_file import MAX_FILE_BYTES
-    from exchange.verification import verify_evidence
+    from exchange.verification import Verdict, verify_evidence
     from ledger import LedgerError
 
     try:
-        anchors = None if trust is None else _trust(trust)
+        anchors = None if trust is None else read_trust(trust)
         required = None if policy is None else _policy(policy, anchors)
-        data = _read(file, MAX_FILE_BYTES)
+        data = read_up_to(file, MAX_FILE_BYTES)
     except OSError as error:
         return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
     except EvidenceError as error:
@@ -34,29 +37,22 @@ def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: 
     except LedgerError as error:
         return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
     progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
-    verdict = verify_evidence(data, anchors, progress, required)
+    try:
+        if anchors is not None:
+            anchors.check_current(datetime.now(UTC))
+        verdict = verify_evidence(data, anchors, progress, required)
+    except UndecidableError as error:
+        verdict = Verdict("not_decidable", f"not decidable: {error.what}", where=error.where, remedy=error.remedy)
     _print(verdict, as_json=as_json)
     return verdict.exit_code
-
-
-def _trust(path: Path) -> TrustFile:
-    from exchange.trust import MAX_TRUST_BYTES, TrustFile
-
-    return TrustFile.read(_read(path, MAX_TRUST_BYTES), where=str(path))
 
 
 def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
     """The witness policy in a file, which has to be for the log of the anchors."""
     from ledger import MAX_POLICY, WitnessPolicy
 
-    policy = WitnessPolicy.parse(_read(path, MAX_POLICY))
+    policy = WitnessPolicy.parse(read_up_to(path, MAX_POLICY))
     return policy if anchors is None else policy.for_log(*anchors.keys)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """Return the file's bytes, or one more than `limit`, which the parser refuses."""
-    with path.open("rb") as file:
-        return file.read(limit + 1)
 
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:
