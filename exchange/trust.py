@@ -1,7 +1,8 @@
 """The trust file: what a verifier believes before opening any evidence. Nothing inside an evidence file can add to it.
 
 It names the log (origin and key), the certificate authorities, and the digests of the rule sets, factor releases and policies that are
-accepted. How a verifier gets the first one safely: compare its fingerprint over two independent channels.
+accepted, or who may publish them. How a verifier gets the first one safely: compare its fingerprint over two independent channels. How a
+later one follows it: `exchange.trust_succession`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,12 +22,36 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bom_graph import why_unreadable
-from exchange.errors import EvidenceError
+from exchange.errors import EvidenceError, UndecidableError
+from exchange.evidence import Entry, Evidence
+from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, RULE_SET_RELEASE
 from ledger import MAX_POLICY, LedgerError, LogKey, WitnessPolicy
 from signer import Trust
 
 MAX_TRUST_BYTES = 1024 * 1024
+MAX_VERSION = 2**53 - 1  # every reader of JSON has it as a whole number
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Organisation = Annotated[str, Field(min_length=1, max_length=512)]
+#: What a publisher may vouch for, by the member that lists its digests, and the kind of statement that does.
+Published: TypeAlias = Literal["rule_sets", "factor_releases", "policies"]
+RELEASES: Mapping[Published, str] = MappingProxyType(
+    {"rule_sets": RULE_SET_RELEASE.vct, "factor_releases": FACTOR_RELEASE.vct, "policies": POLICY_RELEASE.vct}
+)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+#: Members that a file from before them lacks: left out while they say nothing, so that it keeps its bytes and its fingerprint.
+_OPTIONAL = (
+    "intermediates",
+    "pinned",
+    "witness_policy",
+    "other_log_keys",
+    "predecessor",
+    "version",
+    "expires",
+    "time_authorities",
+    "publishers",
+    "next_keys",
+    "next_threshold",
+)
 
 
 class TrustFile(BaseModel):
@@ -33,6 +61,11 @@ class TrustFile(BaseModel):
     `witness_policy` is the text of a tlog-policy, which the checkpoint of an evidence file has to satisfy; empty: none has to.
     `other_log_keys` are the log's keys beside the first: while one key follows another, both sign. `predecessor` is the last checkpoint,
     a signed note, of the log that this one succeeded after its loss.
+
+    `version` rises by one from file to file; 0: the file has none, and follows no other. From `expires` on (UTC) nothing is decided by the
+    file; empty: no end. `time_authorities` are PEM roots of RFC 3161 timestamping authorities. `publishers` are organisation URIs whose
+    signed releases in the evidence stand for a digest here. The next version is signed by `next_threshold` of `next_keys`, which are
+    C2SP verifier keys.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +82,14 @@ class TrustFile(BaseModel):
     witness_policy: Annotated[str, Field(max_length=MAX_POLICY)] = ""
     other_log_keys: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     predecessor: Annotated[str, Field(max_length=100_000)] = ""
+    version: Annotated[int, Field(ge=0, le=MAX_VERSION, strict=True)] = 0
+    expires: Annotated[str, Field(max_length=20)] = ""
+    time_authorities: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    publishers: dict[Published, Annotated[frozenset[Organisation], Field(min_length=1, max_length=64)]] = Field(
+        default_factory=dict
+    )
+    next_keys: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    next_threshold: Annotated[int, Field(ge=0, le=16, strict=True)] = 0
 
     @classmethod
     def read(cls, data: bytes, *, where: str = "trust file") -> TrustFile:
@@ -60,16 +101,7 @@ class TrustFile(BaseModel):
             if not isinstance(members, dict) or "format" not in members:
                 raise ValueError("no format is named")
             found = cls.model_validate(members)
-            if any(key.name != found.origin for key in found.keys):
-                raise ValueError("the log key's name is not the origin")
-            if len(set(found.keys)) != len(found.keys):
-                raise ValueError("a log key is named twice")
-            if found.policy is not None and not found.policy.is_attainable(*found.keys):
-                raise ValueError("the witness policy asks for the log's own witness, which never counts")
-            if found.predecessor and not _is_another_log(found.predecessor, found.origin):
-                raise ValueError("the predecessor is not a checkpoint of another log")
-            if not found.signers.authorities:
-                raise ValueError("no authority is named")
+            _check(found)
         except (ValueError, TypeError, RecursionError, LedgerError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
             raise EvidenceError(
                 f"the trust file can't be read: {why_unreadable(error)}",
@@ -83,8 +115,8 @@ class TrustFile(BaseModel):
         members = self.model_dump(mode="json")
         for name in ("rule_sets", "factor_releases", "policies"):
             members[name] = sorted(members[name])
-        for name in ("intermediates", "pinned", "witness_policy", "other_log_keys", "predecessor"):
-            # A file from before these members has the same bytes, and so the same fingerprint.
+        members["publishers"] = {name: sorted(uris) for name, uris in members["publishers"].items()}
+        for name in _OPTIONAL:
             if not members[name]:
                 del members[name]
         return (json.dumps(members, indent=1, sort_keys=True) + "\n").encode()
@@ -92,8 +124,12 @@ class TrustFile(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Hex SHA-256 of the file, in groups of eight, to read out over another channel."""
-        text = hashlib.sha256(self.document()).hexdigest()
-        return " ".join(text[n : n + 8] for n in range(0, len(text), 8))
+        return " ".join(self.digest[n : n + 8] for n in range(0, len(self.digest), 8))
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the file."""
+        return hashlib.sha256(self.document()).hexdigest()
 
     @cached_property
     def key(self) -> LogKey:
@@ -115,6 +151,76 @@ class TrustFile(BaseModel):
         """The anchors of statement signatures."""
         pinned = {organisation: _ders(texts) for organisation, texts in self.pinned.items()}
         return Trust(_ders(self.authorities), pinned, self.origin, _ders(self.intermediates))
+
+    @cached_property
+    def timestamp_roots(self) -> tuple[bytes, ...]:
+        """The roots (DER) of the timestamping authorities."""
+        return _ders(self.time_authorities)
+
+    @cached_property
+    def signing_next(self) -> tuple[LogKey, ...]:
+        """The keys that may sign the next version."""
+        return tuple(LogKey.parse(key) for key in self.next_keys)
+
+    @cached_property
+    def expiry(self) -> datetime | None:
+        """The time from which on nothing is decided by this file; None where it has no end."""
+        return datetime.strptime(self.expires, _TIME).replace(tzinfo=UTC) if self.expires else None
+
+    def check_current(self, at: datetime) -> None:
+        """Check that the file has not expired at `at` (aware). Raises UndecidableError."""
+        if self.expiry is not None and at >= self.expiry:
+            raise UndecidableError(
+                f"the trust file expired at {self.expires}",
+                where="trust file",
+                remedy="get its next version from its publisher and take it with `packtrace trust accept`",
+            )
+
+    def release_for(self, kind: Published, digest: str, evidence: Evidence) -> Entry | None:
+        """The newest release statement in `evidence` that stands for a file of this `kind` with this digest (hex); None where none does.
+
+        It is by one of the file's publishers of that kind, and its issuer hasn't taken it back. That its signer had the role was checked
+        when the entry was admitted. A policy may vouch for itself in this way: what it can't change is whose key signed the release.
+        """
+        found = [
+            entry
+            for entry in evidence.values()
+            if entry.statement.vct == RELEASES[kind]
+            and entry.statement.issuer in self.publishers.get(kind, ())
+            and entry.statement.claims.get("digest") == digest
+            and entry.leaf_hash not in evidence.retracted
+        ]
+        return max(found, key=lambda entry: entry.index, default=None)
+
+
+def _check(trust: TrustFile) -> None:
+    """Check what one member says of another. Raises ValueError, LedgerError or what reading a certificate raises."""
+    if any(key.name != trust.origin for key in trust.keys):
+        raise ValueError("the log key's name is not the origin")
+    if len(set(trust.keys)) != len(trust.keys):
+        raise ValueError("a log key is named twice")
+    if trust.policy is not None and not trust.policy.is_attainable(*trust.keys):
+        raise ValueError("the witness policy asks for the log's own witness, which never counts")
+    if trust.predecessor and not _is_another_log(trust.predecessor, trust.origin):
+        raise ValueError("the predecessor is not a checkpoint of another log")
+    if not trust.signers.authorities:
+        raise ValueError("no authority is named")
+    if trust.expires and (trust.expiry is None or f"{trust.expiry:{_TIME}}" != trust.expires):
+        raise ValueError("expires is not a time in UTC such as 2027-12-31T00:00:00Z")
+    _ders(trust.time_authorities)
+    _check_next(trust)
+
+
+def _check_next(trust: TrustFile) -> None:
+    if trust.next_keys and not trust.version:
+        raise ValueError("a file that names who signs the next version has a version")
+    if not bool(trust.next_keys) <= trust.next_threshold <= len(trust.next_keys):
+        raise ValueError("next_threshold is not from 1 to the number of next_keys")
+    publics = [key.public_key for key in trust.signing_next]
+    if len(set(publics)) != len(publics):
+        raise ValueError("a key is twice among the next_keys: it would count as two")
+    if any(key.public_key in publics for key in trust.keys):
+        raise ValueError("a key of the log is among the next_keys: it lies where the log runs")
 
 
 def _is_another_log(note: str, origin: str) -> bool:

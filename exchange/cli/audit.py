@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.cli.anchors import read_trust
 from exchange.cli.files import read_up_to
 from exchange.cli.output import DONE, tell
 from exchange.cli.server_commands import answer, run_with_settings, witnessing
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from exchange.settings import Settings
-    from exchange.trust import TrustFile
     from ledger import LogKey
     from ledger.audit import AuditReport, Known, Shown
 
@@ -53,7 +53,7 @@ def run_audit(data: Path | None, order: AuditOrder | None = None, *, as_json: bo
         from exchange.installation import known_keys
 
         keys, engine = known_keys(settings.data), existing_engine_for(settings.url)
-        policy = load_policy(settings.witness_policy, *_trust(settings.data / "trust").keys)
+        policy = load_policy(settings.witness_policy, *read_trust(settings.data / "trust").keys)
         report, snapshots = _audit_here(engine, settings.data, order, keys)
         members = {
             "verdict": "consistent",
@@ -119,7 +119,7 @@ def _audit_elsewhere(order: AuditOrder, trust: Path, token_file: Path, *, as_jso
     from exchange.errors import UsageError
     from ledger.audit import require_extends
 
-    keys = _trust(trust).keys
+    keys = read_trust(trust).keys
     old, compared = _kept(order.checkpoint, keys), "nothing; keep its checkpoint for the next time"
     with _shown(order.url, keys, token_file) as now:
         if now is None or order.folder is not None:
@@ -151,12 +151,6 @@ def _shown(url: str | None, keys: Sequence[LogKey], token_file: Path | None) -> 
         return
     with fetching(url, token_file) as fetch:
         yield shown(fetch, keys, url)
-
-
-def _trust(path: Path) -> TrustFile:
-    from exchange.trust import MAX_TRUST_BYTES, TrustFile
-
-    return TrustFile.read(read_up_to(path, MAX_TRUST_BYTES), where=str(path))
 
 
 def _progress() -> Callable[[int, int], None]:

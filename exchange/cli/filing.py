@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.anchors import read_trust
 from exchange.cli.asking import confirmed
 from exchange.cli.attest import organisation_of
 from exchange.cli.files import check_new, read_up_to, write_new
@@ -206,10 +207,10 @@ def run_check_status(file: Path, trust: Path, *, as_json: bool) -> int:
 
     def command() -> int:
         from exchange.public_status import check_status
-        from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
-        anchors = TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust))
-        found = check_status(read_up_to(file, _MAX_CLAIMS), anchors.signers, datetime.now(UTC))
+        anchors, now = read_trust(trust), datetime.now(UTC)
+        anchors.check_current(now)
+        found = check_status(read_up_to(file, _MAX_CLAIMS), anchors.signers, now)
         said = found.get("meaning", "not published any more")
         code = {"current": DONE, "ended": UNDECIDABLE}.get(found["verdict"], REJECTED)
         answer(found, shown(f"{found['verdict']}: {said} (as of {found['as_of']})"), as_json=as_json)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from exchange.cli.output import REJECTED, USAGE, fail, interrupted
+from exchange.cli.output import REJECTED, UNDECIDABLE, USAGE, fail, interrupted
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """Run a command; an error of ours becomes one line and an exit code: 1 what was given is refused, 2 call it otherwise."""
+    """Run a command; our errors become a line and an exit code: 1 what was given is refused, 2 call it otherwise, 3 not decidable."""
     from bom_graph import BomGraphError
-    from exchange.errors import ExchangeError, UsageError
+    from exchange.errors import ExchangeError, UndecidableError, UsageError
     from ledger import LedgerError
     from signer import KeyStoreError, SignerError
 
@@ -18,6 +18,8 @@ def guarded(command: Callable[[], int]) -> int:
         return command()
     except (KeyStoreError, UsageError) as error:
         return fail(error, USAGE)
+    except UndecidableError as error:
+        return fail(error, UNDECIDABLE)
     except (ExchangeError, LedgerError, SignerError, BomGraphError) as error:
         return fail(error, REJECTED)
     except OSError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from exchange.cli.anchors import read_trust
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.output import DONE, say, say_bytes, say_json, tell
@@ -200,14 +201,8 @@ def _in_folder(folder: Path, trust: Path) -> _Published:
 def _read(fetch: Fetch, trust: Path) -> _Published:
     from ledger import PublishedLog
 
-    keys = _log_keys(trust)
+    keys = read_trust(trust).keys
     return _Published(PublishedLog(fetch, *keys), keys)
-
-
-def _log_keys(trust: Path) -> tuple[LogKey, ...]:
-    from exchange.trust import MAX_TRUST_BYTES, TrustFile
-
-    return TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust)).keys
 
 
 @contextmanager

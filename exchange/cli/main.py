@@ -21,6 +21,7 @@ from exchange.cli.options import ClientId, Data, Email, Json, Organisation, Pass
 from exchange.cli.org_commands import org_app
 from exchange.cli.request_commands import request_app
 from exchange.cli.retraction_commands import retraction_app
+from exchange.cli.trust_commands import trust_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +65,7 @@ app.add_typer(filing_app, name="filing")
 app.add_typer(engagement_app, name="engagement")
 app.add_typer(authority_app, name="authority")
 app.add_typer(org_app, name="org")
+app.add_typer(trust_app, name="trust")
 
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; a free one if it is taken.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.anchors import read_trust
 from exchange.cli.cited import Given, cited_branches, lines_of, members_of, read_folder
 from exchange.cli.files import read_up_to
 from exchange.cli.guard import guarded
@@ -50,13 +51,13 @@ def run_verify(file: Path, trust: Path, cited: Path | None, *, as_json: bool) ->
 
     def command() -> int:
         from exchange.errors import EvidenceError
-        from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
         try:
-            anchors = TrustFile.read(read_up_to(trust, MAX_TRUST_BYTES), where=str(trust))
+            anchors = read_trust(trust)
         except EvidenceError as error:
             # Without anchors nothing is said about the statement: that isn't a rejection.
             return fail(error, USAGE)
+        anchors.check_current(datetime.now(UTC))
         given = None if cited is None else read_folder(cited, read_statement)
         code, members = _verdict(file, anchors, given)
         if as_json:

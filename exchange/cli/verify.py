@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.cli.anchors import read_trust
+from exchange.cli.files import read_up_to
 from exchange.cli.output import USAGE, fail, say, say_json, tell
 from exchange.screen import shown
 
@@ -22,7 +25,7 @@ def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: 
     from ledger import LedgerError
 
     try:
-        anchors = None if trust is None else _trust(trust)
+        anchors = None if trust is None else read_trust(trust)
         required = None if policy is None else _policy(policy, anchors)
         stream = file.open("rb")
     except OSError as error:
@@ -34,29 +37,17 @@ def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: 
         return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
     progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
     with stream:
-        verdict = verify_evidence(stream, anchors, progress, required)
+        verdict = verify_evidence(stream, anchors, progress, required, at=datetime.now(UTC))
     _print(verdict, as_json=as_json)
     return verdict.exit_code
-
-
-def _trust(path: Path) -> TrustFile:
-    from exchange.trust import MAX_TRUST_BYTES, TrustFile
-
-    return TrustFile.read(_read(path, MAX_TRUST_BYTES), where=str(path))
 
 
 def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
     """The witness policy in a file, which has to be for the log of the anchors."""
     from ledger import MAX_POLICY, WitnessPolicy
 
-    policy = WitnessPolicy.parse(_read(path, MAX_POLICY))
+    policy = WitnessPolicy.parse(read_up_to(path, MAX_POLICY))
     return policy if anchors is None else policy.for_log(*anchors.keys)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """Return the file's bytes, or one more than `limit`, which the parser refuses."""
-    with path.open("rb") as file:
-        return file.read(limit + 1)
 
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:
@@ -89,5 +80,6 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
             say(shown(f"      {line}"))
     for limit in verdict.limits:
         say(shown(f"   note: {limit}"))
-    place = f" (at {verdict.where}); {verdict.remedy}" if verdict.where else ""
+    failed = f" in step {verdict.failed}" if verdict.failed else ""
+    place = f" (at {verdict.where}{failed}); {verdict.remedy}" if verdict.where else ""
     say(shown(f"{verdict.text}{place}"))

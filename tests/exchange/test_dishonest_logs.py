@@ -239,7 +239,7 @@ def test_the_operator_is_whom_entry_0_of_this_log_enrols() -> None:
     made = log_that_begins_with()
     verdict = verify_evidence(published(made), made.trust())
     assert verdict.code == "verified"
-    assert f"the operator by entry 0 is {METALS}" in verdict.steps[3].evidence
+    assert f"the operator by entry 0 is {METALS}" in verdict.steps[5].evidence
     foreign = replace(made, log_signer=NoteSigner(ORIGIN, bytes(32)))
     refuse(published(foreign), made.trust(), "entries/000000000000: signed note")
 

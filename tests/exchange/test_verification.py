@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bom_graph import load_rule_set
 from exchange.assembly import ENGINE, Demand
 from exchange.cli.verify import run
-from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
+from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT, load_policy
 from exchange.report import document_bytes
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
@@ -41,7 +41,7 @@ from tests.exchange.dossier import (
 )
 from tests.simulator import OPERATOR, ORIGIN
 
-STEPS = ["file", "anchors", "ledger", "statements", "rules", "results", "report"]
+STEPS = ["file", "anchors", "ledger", "time", "statements", "rights", "rules", "results", "graph", "gates", "report"]
 
 # -- good files ------------------------------------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ def test_a_good_file_passes_every_step(everbatt: EverBatt, good_file: bytes, tru
     verdict = verify_evidence(good_file, trust, lambda number, name: told.append((number, name)))
     assert verdict.code == "verified_except_sealed"
     assert verdict.exit_code == 0
-    assert [step.number for step in verdict.steps] == [1, 2, 3, 4, 5, 6, 7]
+    assert [step.number for step in verdict.steps] == list(range(1, 12))
     assert [step.name for step in verdict.steps] == STEPS
     assert [name for _, name in told] == STEPS
     assert (verdict.where, verdict.remedy) == (None, None)
@@ -60,15 +60,24 @@ def test_a_good_file_passes_every_step(everbatt: EverBatt, good_file: bytes, tru
 
 
 def test_the_steps_name_their_evidence(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
-    file, anchors, ledger, statements, rules, results, report = verify_evidence(good_file, trust).steps
+    steps = {step.name: step.evidence for step in verify_evidence(good_file, trust).steps}
     size = len(everbatt.dossier.simulator.issued)
-    assert READER in file.evidence
-    assert trust.fingerprint.startswith(anchors.evidence.partition("trust file ")[2].partition(",")[0])
-    assert f"checkpoint of size {size}" in ledger.evidence
-    assert f"the operator by entry 0 is {OPERATOR}" in statements.evidence
-    assert rules.evidence.startswith("3 rule sets, 2 factor releases")
-    assert results.evidence.startswith("9 results computed again")
-    assert report.evidence.startswith("9 results")
+    assert READER in steps["file"]
+    assert trust.fingerprint.startswith(steps["anchors"].partition("trust file ")[2].partition(",")[0])
+    assert f"checkpoint of size {size}" in steps["ledger"]
+    assert steps["time"].startswith("no independent time")
+    assert steps["statements"].endswith(f"by policy {load_policy().digest}")
+    assert f"the operator by entry 0 is {OPERATOR}" in steps["rights"]
+    assert f"{LFP} (supplier; entry " in steps["rights"]
+    assert steps["rules"].startswith("3 rule sets, 2 factor releases")
+    assert steps["results"].startswith("9 results computed again")
+    assert steps["results"].endswith("; 9 to the last byte")
+    gaps = sum(len(found["gaps"]) for found in everbatt.results.values())
+    assert f"{gaps} gaps, named, and 3 sealed branches" in steps["graph"]
+    hard = sum(finding["level"] == "hard" for found in everbatt.results.values() for finding in found["findings"])
+    assert hard
+    assert f": {hard} hard" in steps["gates"]
+    assert steps["report"].startswith("9 results")
 
 
 def test_what_is_sealed_is_said_in_per_cent(everbatt: EverBatt, good_file: bytes, trust: TrustFile) -> None:
@@ -183,7 +192,8 @@ def test_the_limits_say_what_no_file_can_show(everbatt: EverBatt, good_file: byt
         "not the same as measured",
     ):
         assert any(text in limit for limit in limits), text
-    assert "9 of 9 results are partial" in limits[-1]
+    assert any("9 of 9 results are partial" in limit for limit in limits)
+    assert limits[-1] == "3 sealed branches are verified by nobody"
 
 
 def test_a_growing_log_leaves_old_results_verifiable(small: Dossier) -> None:

@@ -96,7 +96,7 @@ def test_the_policys_digest_stands_in_the_verdict(played: Played) -> None:
     found = played.verdict()
     assert (found.code, found.exit_code) == ("verified", 0)
     assert found.policy == load_policy().digest
-    assert f"by policy {load_policy().digest}" in found.steps[3].evidence
+    assert f"by policy {load_policy().digest}" in found.steps[4].evidence
 
 
 def test_a_file_that_does_not_come_to_its_policy_has_none(played: Played) -> None:
