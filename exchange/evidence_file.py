@@ -15,7 +15,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
 from exchange.errors import EvidenceError
 
@@ -99,7 +99,7 @@ class EvidenceFile(Mapping[str, bytes]):
     are asked for, and compared again, so that memory is that of the names. `file` has to stay open.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         size = file.seek(0, io.SEEK_END)
         if size > MAX_FILE_BYTES:
@@ -183,7 +183,7 @@ def _end(count: int, start: int, end: int) -> bytes:
     return record + _END.pack(b"PK\5\6", 0, 0, _MANY, _MANY, end - start, start, 0)
 
 
-def _directory(file: BinaryIO, size: int) -> list[_Member]:
+def _directory(file: IO[bytes], size: int) -> list[_Member]:
     """The members by the central directory, which is in the one written form; nothing else is read yet."""
     count, start, end = _extent(file, size)
     if count > MAX_MEMBERS:
@@ -212,7 +212,7 @@ def _directory(file: BinaryIO, size: int) -> list[_Member]:
     return members
 
 
-def _extent(file: BinaryIO, size: int) -> tuple[int, int, int]:
+def _extent(file: IO[bytes], size: int) -> tuple[int, int, int]:
     """How many members the archive has, and where its central directory begins and ends."""
     if size < _END.size:
         raise EvidenceError("not an evidence file: too short", where="archive", remedy=_REMEDY)
@@ -246,7 +246,7 @@ def _record(data: bytes, at: int) -> _Member:
     return _Member(name, crc, size, offset)
 
 
-def _read_through(file: BinaryIO, members: Iterable[_Member]) -> dict[str, bytes]:
+def _read_through(file: IO[bytes], members: Iterable[_Member]) -> dict[str, bytes]:
     """Read the archive from its first byte; return each member's SHA-256."""
     found: dict[str, bytes] = {}
     file.seek(0)
@@ -259,11 +259,11 @@ def _read_through(file: BinaryIO, members: Iterable[_Member]) -> dict[str, bytes
     return found
 
 
-def _content(file: BinaryIO, member: _Member) -> bytes:
+def _content(file: IO[bytes], member: _Member) -> bytes:
     return _read(file, member.start, member.size)
 
 
-def _read(file: BinaryIO, at: int, length: int) -> bytes:
+def _read(file: IO[bytes], at: int, length: int) -> bytes:
     file.seek(at)
     return file.read(length)
 

@@ -9,7 +9,7 @@ chunks can't be cut, doubled or moved. Neither says who sealed it. Form: docs/fo
 from __future__ import annotations
 
 import secrets
-from typing import BinaryIO
+from typing import IO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
@@ -102,7 +102,7 @@ class SealedFile:
         self._number += 1
 
 
-def open_file(file: BinaryIO, key: KeyPair, to: Sink) -> None:
+def open_file(file: IO[bytes], key: KeyPair, to: Sink) -> None:
     """Write to `to` what a `SealedFile` was given. StatementError as for `open_with`; what was written till then is not to be used."""
     header = file.readline(_MAX_HEADER)
     cipher = AESGCM(open_with(key, header.decode("ascii", "replace"), FILE_TYPE))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.auditor_commands import auditor_app
 from exchange.cli.bom_commands import bom_app
 from exchange.cli.case_commands import case_app
 from exchange.cli.catalogue_commands import part_app, product_app
@@ -37,6 +38,7 @@ statement_app = typer.Typer(no_args_is_help=True, help="Signed statements.")
 footprint_app = typer.Typer(no_args_is_help=True, help="Footprints.")
 factors_app = typer.Typer(no_args_is_help=True, help="Emission factors: immutable releases.")
 rules_app = typer.Typer(no_args_is_help=True, help="Rule sets: methods of calculation as files.")
+app.add_typer(auditor_app)
 app.add_typer(footprint_app, name="footprint")
 app.add_typer(grant_app, name="grant")
 app.add_typer(factors_app, name="factors")
@@ -87,23 +89,6 @@ StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, 
 def main() -> None:
     """Run the command line."""
     app(prog_name="packtrace")
-
-
-@app.command()
-def verify(
-    file: Annotated[Path, typer.Argument(help="Evidence file (.packtrace).")],
-    trust: Annotated[
-        Path | None, typer.Option(help="Trust file; without it the verdict is `trust on first use`.")
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Witness policy (tlog-policy) that the checkpoint has to satisfy.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check an evidence file offline and compute its figures again. Exit 0 verified, 1 rejected, 3 not decidable."""
-    from exchange.cli.verify import run
-
-    sys.exit(run(file, trust, policy, as_json=as_json))
 
 
 @app.command()

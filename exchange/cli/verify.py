@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from exchange.cli.anchors import read_trust
 from exchange.cli.files import read_up_to
-from exchange.cli.output import USAGE, fail, say, say_json, tell
+from exchange.cli.guard import guarded
+from exchange.cli.output import say, say_json, tell
 from exchange.screen import shown
 
 if TYPE_CHECKING:
@@ -18,28 +22,73 @@ if TYPE_CHECKING:
     from ledger import WitnessPolicy
 
 
-def run(file: Path, trust: Path | None, policy: Path | None = None, *, as_json: bool) -> int:
-    """Verify `file` and print the verdict; return the exit code."""
-    from exchange.errors import EvidenceError
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An evidence file, and what it is checked against; `key` opens it where it is encrypted."""
+
+    file: Path
+    trust: Path | None
+    policy: Path | None
+    key: Path | None
+    passphrase_fd: int | None
+
+
+def run(check: Check, *, as_json: bool) -> int:
+    """Verify an evidence file and print the verdict; return the exit code."""
+
+    def command() -> int:
+        verdict = checked(check, quiet=as_json)
+        _print(verdict, as_json=as_json)
+        return verdict.exit_code
+
+    return guarded(command)
+
+
+def checked(check: Check, *, quiet: bool) -> Verdict:
+    """Return the verdict on an evidence file. Raises UsageError where nothing can be said about it, OSError."""
+    from exchange.errors import EvidenceError, UsageError
     from exchange.verification import verify_evidence
     from ledger import LedgerError
 
     try:
-        anchors = None if trust is None else read_trust(trust)
-        required = None if policy is None else _policy(policy, anchors)
-        stream = file.open("rb")
-    except OSError as error:
-        return fail(f"{error.strerror} (at {error.filename}); name a file that can be read", USAGE)
+        anchors = None if check.trust is None else read_trust(check.trust)
+        required = None if check.policy is None else _policy(check.policy, anchors)
     except EvidenceError as error:
         # Without anchors nothing is said about the evidence: that isn't a rejection.
-        return fail(error, USAGE)
+        raise UsageError(error.what, where=error.where, remedy=error.remedy) from None
     except LedgerError as error:
-        return fail(f"{error.what} (at {policy}: {error.where}); {error.remedy}", USAGE)
-    progress = None if as_json else lambda number, name: tell(f"step {number}: {name} ...")
-    with stream:
-        verdict = verify_evidence(stream, anchors, progress, required, at=datetime.now(UTC))
-    _print(verdict, as_json=as_json)
-    return verdict.exit_code
+        raise UsageError(error.what, where=f"{check.policy}: {error.where}", remedy=error.remedy) from None
+    progress = None if quiet else lambda number, name: tell(f"step {number}: {name} ...")
+    with _opened(check) as stream:
+        return verify_evidence(stream, anchors, progress, required, at=datetime.now(UTC))
+
+
+@contextmanager
+def _opened(check: Check) -> Iterator[IO[bytes]]:
+    """The evidence file open for reading; an encrypted one decrypted into a file that has no name and goes with this process."""
+    with check.file.open("rb") as file:
+        if not file.read(3).startswith(b"eyJ"):
+            yield file
+            return
+        from exchange.errors import UsageError
+
+        if check.key is None:
+            remedy = "name your key with --key"
+            raise UsageError("the file is encrypted to its reader", where=str(check.file), remedy=remedy)
+        try:
+            from exchange.sealing import open_file
+        except ModuleNotFoundError as error:
+            remedy = "install packtrace[server]"
+            what = "to open an encrypted file needs the server's half of the install"
+            raise UsageError(what, where=str(error.name), remedy=remedy) from None
+        from exchange.cli.key import passphrase
+        from signer.key_access import open_key
+
+        key = open_key(check.key, lambda: passphrase(check.passphrase_fd))
+        file.seek(0)
+        with tempfile.TemporaryFile() as opened:
+            open_file(file, key, opened)
+            yield opened
 
 
 def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
@@ -66,18 +115,26 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
-    from exchange.report import name_of, sealed_lines
+    from exchange.report import digest, name_of, sealed_lines
 
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
     for found in verdict.results:
         sealed = sum(float(branch["percent"]) for branch in found["sealed"])
-        note = f", sealed {sealed:.1f} % (unverified)" if found["sealed"] else ""
+        note = f", sealed {sealed:.1f} %" if found["sealed"] else ""
         headline = found["headline"]
         figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
         say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
         for line in sealed_lines(found):
             say(shown(f"      {line}"))
+        for branch in verdict.sealed:
+            if branch.digest == digest(found) and branch.verification != "unverified":
+                say(shown(f"      {branch.product}: {branch.verification}"))
+    print_limits(verdict)
+
+
+def print_limits(verdict: Verdict) -> None:
+    """Print what verification can't show, and the verdict."""
     for limit in verdict.limits:
         say(shown(f"   note: {limit}"))
     failed = f" in step {verdict.failed}" if verdict.failed else ""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime
-from typing import BinaryIO
+from typing import IO
 
 from bom_graph import BomGraphError
 from exchange.errors import ExchangeError, UndecidableError
@@ -57,7 +57,7 @@ __all__ = [
 
 
 def verify_evidence(
-    file: BinaryIO | bytes,
+    file: IO[bytes] | bytes,
     trust: TrustFile | None,
     progress: Progress | None = None,
     policy: WitnessPolicy | None = None,

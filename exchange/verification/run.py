@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from bom_graph import FactorRelease, RuleSet
 from exchange.admission import Admission
@@ -51,7 +51,7 @@ class Verification:
 
     def __init__(
         self,
-        file: BinaryIO,
+        file: IO[bytes],
         trust: TrustFile | None,
         progress: Progress,
         witness_policy: WitnessPolicy | None,
