@@ -303,6 +303,7 @@ def test_timestamps_give_the_interval_of_an_entry(stamps: list[Stamp], authority
     found = attested(stamps, LAST, [authority.root])
     assert ([one.size for one in found.stamped], found.unbelieved) == ([9, 30], ())
     first, second = found.stamped
+    expected: dict[int, tuple[datetime | None, datetime | None]]
     expected = {0: (None, first.latest), 8: (None, first.latest), 9: (first.earliest, second.latest)}
     expected |= {29: (first.earliest, second.latest), 30: (second.earliest, None), 39: (second.earliest, None)}
     for index, bounds in expected.items():
