@@ -23,6 +23,7 @@ import httpx2
 from sqlalchemy import Connection, Engine
 
 from exchange.errors import SetupError
+from exchange.outbound import AnswerTooLongError, outbound_client, post
 from ledger import (
     SIZE_TYPE,
     LedgerError,
@@ -48,7 +49,6 @@ from ledger.store import (
 )
 
 log = logging.getLogger("packtrace.witnesses")
-MAX_ANSWER = 65_536
 MAX_PAUSE = timedelta(seconds=60)
 #: A witness whose clock is further ahead than this would date a checkpoint into the future.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -148,8 +148,8 @@ class Witnesses:
     async def _gather(
         self, signed: SignedCheckpoint, witnesses: Sequence[PolicyWitness]
     ) -> list[str | _NotCosignedError]:
-        # No environment: a proxy variable would send the request elsewhere. One client, so that all are asked at once.
-        async with httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=self._seconds) as client:
+        # One client, so that all are asked at once.
+        async with outbound_client(self._seconds) as client:
             return await asyncio.gather(*(self._ask(client, signed, witness) for witness in witnesses))
 
     async def _ask(
@@ -162,6 +162,8 @@ class Witnesses:
                 return await self._cosigned(client, signed, witness)
         except _NotCosignedError as error:
             return error
+        except AnswerTooLongError as error:
+            return _NotCosignedError(str(error))
         except TimeoutError:
             return _NotCosignedError(f"no whole answer within {self._seconds:g} s")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
@@ -173,7 +175,9 @@ class Witnesses:
         old = min(self._standing[witness.key].size, signed.size)
         for _round in range(_ROUNDS):
             proof = self._proof(old, signed.size)
-            status, media, body = await _post(client, witness, format_request(old, proof, signed.cosigned))
+            address = f"{witness.url.rstrip('/')}/add-checkpoint"
+            asked = format_request(old, proof, signed.cosigned)
+            status, media, body = await post(client, address, asked, "text/plain; charset=utf-8")
             if status == httpx2.codes.OK:
                 return self._checked(body, signed, witness)
             if status != httpx2.codes.CONFLICT or media != SIZE_TYPE:
@@ -222,19 +226,6 @@ class Witnesses:
         with snapshot(self._engine) as connection:
             latest = latest_checkpoint(connection)
         return 0 if latest is None else latest.size
-
-
-async def _post(client: httpx2.AsyncClient, witness: PolicyWitness, body: bytes) -> tuple[int, str, bytes]:
-    """Status, media type and body of the witness's answer; the body as it came, up to MAX_ANSWER bytes."""
-    address = f"{witness.url.rstrip('/')}/add-checkpoint"
-    headers = {"Content-Type": "text/plain; charset=utf-8", "Accept-Encoding": "identity"}
-    data = b""
-    async with client.stream("POST", address, content=body, headers=headers) as answer:
-        async for part in answer.aiter_raw():
-            data += part
-            if len(data) > MAX_ANSWER:
-                raise _NotCosignedError(f"its answer is longer than {MAX_ANSWER} bytes")
-        return answer.status_code, answer.headers.get("content-type", ""), data
 
 
 def load_policy(path: Path | None, key: LogKey, *others: LogKey) -> WitnessPolicy:

@@ -24,6 +24,7 @@ from exchange.events import MailServer
 from exchange.installation import make_private_folder, new_secret, open_installation
 from exchange.services import Services, utc_now, wire
 from exchange.settings import Settings
+from exchange.stamping import TimeAuthority, load_authority
 from exchange.web_process import open_web
 
 log = logging.getLogger("packtrace.server")
@@ -82,6 +83,7 @@ def open_services(settings: Settings) -> Services:
             webhook_hosts=settings.webhook_hosts,
             mail=_mail_server(settings),
             event_days=settings.event_days,
+            time_authority=_time_authority(settings),
         )
     except BaseException:
         engine.dispose()
@@ -130,6 +132,14 @@ def _password_in(url: str) -> str | None:
         return None
     # Without one, as a PostgreSQL that is reached by its socket takes it, there is nothing to guess.
     return str(password) if password else None
+
+
+def _time_authority(settings: Settings) -> TimeAuthority | None:
+    """Return whom the worker asks; the other processes don't, and needn't have the file of its roots."""
+    asks = settings.process in {"worker", "both"}
+    if not asks or settings.timestamp_authority is None or settings.timestamp_roots is None:
+        return None
+    return load_authority(settings.timestamp_authority, settings.timestamp_roots, settings.timestamp_hours)
 
 
 def _mail_server(settings: Settings) -> MailServer | None:

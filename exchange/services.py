@@ -44,6 +44,7 @@ from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.retirements import Register
 from exchange.sharing import AccessLog, Endings, Grants, Sharing
+from exchange.stamping import Stamping, TimeAuthority
 from ledger import WitnessPolicy
 from ledger.store import begin, snapshot, witnessed_size
 from signer import Profile
@@ -54,6 +55,7 @@ ENROL_SECONDS = 1.0
 OVERDUE_SECONDS = 60.0
 RETENTION_SECONDS = 3600.0
 ORDER_SECONDS = 0.25
+STAMP_SECONDS = 60.0
 EVENT_DAYS = 365
 CALCULATE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
@@ -74,6 +76,7 @@ class Worker:
     retention: Retention
     orders: Orders
     deeds: Mapping[str, Callable[[Document], Document]]
+    stamping: Stamping | None
 
     def jobs(self, checkpoint_seconds: float) -> tuple[Job, ...]:
         """The clock's jobs that need those keys."""
@@ -86,7 +89,13 @@ class Worker:
             Job(self.endings.tick, OVERDUE_SECONDS, "telling", "ended grants not told"),
             Job(self.retention.tick, RETENTION_SECONDS, "removing", "old events not removed"),
             Job(partial(self.orders.tick, self.deeds), ORDER_SECONDS, "carrying out", "orders not carried out"),
+            *self._stamping(),
         )
+
+    def _stamping(self) -> tuple[Job, ...]:
+        if self.stamping is None:
+            return ()
+        return (Job(self.stamping.tick, STAMP_SECONDS, "timestamping", "checkpoint not timestamped"),)
 
     def stop(self) -> None:
         """Give the leases back."""
@@ -216,12 +225,13 @@ def wire(
     webhook_hosts: Iterable[str] = (),
     mail: MailServer | None = None,
     event_days: int = EVENT_DAYS,
+    time_authority: TimeAuthority | None = None,
 ) -> Services:
     """Return the services on an opened installation; `holder` names this process in leases.
 
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
     `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent. Events
-    that were seen are removed after `event_days`.
+    that were seen are removed after `event_days`. Without `time_authority` no checkpoint is timestamped.
     """
     engine = installation.engine
     accounts = Accounts(engine, clock, random)
@@ -280,7 +290,10 @@ def wire(
             "vouch": partial(_vouched, installation.operator),
         }
         told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
-        worker = Worker(publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds)
+        stamping = None if time_authority is None else Stamping(engine, time_authority, holder, clock)
+        worker = Worker(
+            publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds, stamping
+        )
     releases = FactorReleases(engine, vault, accounts, load_review_rules(), installation.operator_uri, clock, random)
     effects = Effects(engine, vault, accounts, sharing, calculation, releases)
     verified = VerifiedFootprints(engine, stored, load_duty())

@@ -76,6 +76,22 @@ class Settings(BaseSettings):
         default=5.0, ge=0.1, le=10, description="Seconds that all witnesses together have to answer."
     )
 
+    timestamp_authority: str | None = Field(
+        default=None,
+        description="Address of an RFC 3161 timestamping authority that checkpoints are sent to; without it, none are.",
+    )
+    timestamp_roots: Path | None = Field(
+        default=None,
+        validate_default=True,
+        description="File (PEM) of that authority's root certificates; needed with one.",
+    )
+    timestamp_hours: float = Field(
+        default=24.0,
+        ge=0.1,
+        le=8_760,
+        description="Hours from one timestamp to the next; after a failure it is soon tried again.",
+    )
+
     max_waiting: int = Field(
         default=128, ge=1, le=1024, description="Submissions that may wait for their commit; more are refused with 503."
     )
@@ -117,6 +133,21 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Mail address that events are sent from; needed with a mail server.",
     )
+
+    @field_validator("timestamp_authority")
+    @classmethod
+    def _asked_by_http(cls, address: str | None) -> str | None:
+        parts = urlsplit(address or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
+            raise ValueError("write it as http://name/path or https://name/path, without a user")
+        return address
+
+    @field_validator("timestamp_roots")
+    @classmethod
+    def _has_roots(cls, roots: Path | None, info: ValidationInfo) -> Path | None:
+        if roots is None and info.data.get("timestamp_authority") is not None:
+            raise ValueError("what a timestamping authority answers is checked against its roots: name their file")
+        return roots
 
     @field_validator("webhook_hosts", mode="before")
     @classmethod

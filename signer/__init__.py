@@ -113,7 +113,7 @@ from signer.sdjwt import join_presentation, split_presentation
 from signer.statements import Issued, Peek, Profile, Statement
 from signer.strict_json import JSON
 from signer.strict_json import parse as parse_json
-from signer.timestamps import Timestamp, verify_timestamp
+from signer.timestamps import Timestamp, timestamp_request, verify_timestamp
 from signer.unverified import Unverified, read_unverified
 from signer.verdicts import UNDATED, Reason, Verdict, Word, judge
 from signer.verification import verify
@@ -247,6 +247,7 @@ __all__ = [
     "replacement_claims",
     "revocation_claims",
     "split_presentation",
+    "timestamp_request",
     "trace_citations",
     "verify",
     "verify_certificate",

@@ -16,7 +16,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from rfc3161_client import (
     Accuracy,
+    HashAlgorithm,
     PKIStatus,
+    TimestampRequestBuilder,
     TimeStampResponse,
     TimeStampTokenInfo,
     VerificationError,
@@ -44,6 +46,16 @@ class Timestamp:
     earliest: datetime
     latest: datetime
     authority: str
+
+
+def timestamp_request(data: bytes) -> bytes:
+    """What a timestamping authority is sent to have `data` stamped: a `TimeStampReq` in DER over its SHA-256, with `certReq`.
+
+    Without a nonce: the same data give the same request. An old response that somebody plays back still is true; whether
+    it is new is for whoever asked to see by its time.
+    """
+    builder = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256)
+    return builder.nonce(nonce=False).cert_request(cert_request=True).build().as_bytes()
 
 
 def verify_timestamp(response: bytes, digest: bytes, authorities: Sequence[bytes]) -> Timestamp:

@@ -67,13 +67,20 @@ class TimestampAuthority:
         folder.joinpath("tsa.cnf").write_text(_CONFIGURATION.format(folder=folder, accuracy=stated))
         return cls(folder, root_key, signer_key, root.public_bytes(Encoding.DER), signer.public_bytes(Encoding.DER))
 
+    def answer(self, query: bytes) -> bytes:
+        """The response (DER) to a request (DER) as it comes over HTTP, for now."""
+        asked, answered = self.folder / "asked.tsq", self.folder / "answered.tsr"
+        asked.write_bytes(query)
+        configuration = str(self.folder / "tsa.cnf")
+        _openssl_ts("-reply", "-config", configuration, "-queryfile", str(asked), "-out", str(answered))
+        return answered.read_bytes()
+
     def stamp(self, digest: bytes, *, algorithm: str = "sha256", with_certificate: bool = True) -> bytes:
         """The response (DER) over a digest, for now."""
-        query, response = self.folder / "query.tsq", self.folder / "response.tsr"
+        query = self.folder / "query.tsq"
         asked = ["-query", "-digest", digest.hex(), f"-{algorithm}", "-no_nonce", "-out", str(query)]
         _openssl_ts(*asked, *(["-cert"] if with_certificate else []))
-        _openssl_ts("-reply", "-config", str(self.folder / "tsa.cnf"), "-queryfile", str(query), "-out", str(response))
-        return response.read_bytes()
+        return self.answer(query.read_bytes())
 
 
 def signer_certificate(

@@ -21,10 +21,29 @@ from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
 from exchange.report import Document, document_bytes
 from exchange.sealing import SealedFile
 from exchange.sharing import Sharing
+from exchange.timing import Stamp, bounding
 from exchange.trust import TrustFile
-from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, entry_folder, report_text
+from exchange.verification import (
+    POLICY,
+    REPORT,
+    TRUST_SUGGESTION,
+    entry_folder,
+    report_text,
+    stamp_files,
+    timestamp_folder,
+)
 from ledger import format_proof
-from ledger.store import Entry, SignedCheckpoint, begin, entry, inclusion, latest_checkpoint, snapshot
+from ledger.store import (
+    Entry,
+    SignedCheckpoint,
+    begin,
+    consistency,
+    entry,
+    inclusion,
+    latest_checkpoint,
+    snapshot,
+    stamped_checkpoints,
+)
 from signer import digest_of
 
 _QUERY = 500  # entries asked for at once, well below what either database takes as parameters
@@ -68,7 +87,8 @@ class Exporter:
             sealed = SealedFile(to, _certificate(connection, reader)) if seal else None
             about = {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size}
             members = self._entries(connection, takers, results, checkpoint)
-            name = write_evidence(sealed or to, members, self._rest(results), about)
+            rest = self._rest(results) | _stamps(connection, _named(results.values()), checkpoint.size)
+            name = write_evidence(sealed or to, members, rest, about)
             if sealed is not None:
                 sealed.close()
         given = {item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["disclosures"]}
@@ -174,6 +194,17 @@ def _retracting(connection: Connection, entries: Iterable[int], size: int) -> se
         some = col(SupersededRow.index).in_(wanted[start : start + _QUERY])
         found |= set(session.exec(select(SupersededRow.by).where(some, col(SupersededRow.by) < size)).all())
     return found
+
+
+def _stamps(connection: Connection, entries: Iterable[int], size: int) -> dict[str, bytes]:
+    """Return the timestamps that bound when `entries` were logged, each with the proof that the checkpoint of `size` extends it."""
+    found = stamped_checkpoints(connection, size)
+    members: dict[str, bytes] = {}
+    for number, place in enumerate(bounding([stamped for stamped, _text, _response in found], entries)):
+        stamped, text, response = found[place]
+        stamp = Stamp(text, consistency(connection, stamped, size), response)
+        members |= {f"{timestamp_folder(number)}/{name}": data for name, data in stamp_files(stamp).items()}
+    return members
 
 
 def _rules(results: dict[str, Document]) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from exchange.cli.anchors import accepted_path, newest_accepted, read_trust
 from exchange.cli.files import read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.output import DONE, say, say_json, tell
+from exchange.screen import shown
 
 if TYPE_CHECKING:
     from exchange.trust import TrustFile
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _MAX_SIGNATURE = 1_000_000
 _MAX_PEM = 1_000_000
+_MAX_POLICY = 262_144
 _KINDS = {"rule_sets": "rule sets", "factor_releases": "factor releases", "policies": "policies"}
 #: Lists of members, each with the word for what is in it.
 _LISTED = {
@@ -60,7 +63,7 @@ def run_show(file: Path, *, as_json: bool) -> int:
             say_json({"fingerprint": trust.fingerprint, "expired": expired, **trust.model_dump(mode="json")})
         else:
             for line in described(trust, datetime.now(UTC)):
-                say(line)
+                say(shown(line))
         return DONE
 
     return guarded(command)
@@ -76,7 +79,7 @@ def run_check(old: Path, new: Path, signature: Path | None, *, as_json: bool) ->
         changes = list(differences(before, after))
         if not as_json:
             for line in changes or ["nothing changes but the version"]:
-                say(line)
+                say(shown(line))
         signed = check_successor(before, after, _signature(new, signature))
         names = [key.name for key in signed]
         if as_json:
@@ -132,15 +135,19 @@ def run_publish(source: Path, out: Path, previous: Path | None, wanted: Wanted) 
     """Write the version that follows `previous`, or a first one, with the log's anchors from `source`."""
 
     def command() -> int:
+        from exchange.errors import EvidenceError, UsageError
         from exchange.trust import TrustFile
 
         before = None if previous is None else read_trust(previous)
         members = _members(read_trust(source), before, wanted)
-        # Read back as a verifier will read it: what would be refused there is never written.
-        trust = TrustFile.read(_json(members), where=str(out))
+        try:
+            # Read as a verifier will read it: what would be refused there is never written.
+            trust = TrustFile.read(_json(members), where=str(out))
+        except EvidenceError as error:
+            raise UsageError(error.what, where=str(out), remedy="correct what is named; nothing was written") from None
         write_new(out, trust.document(), mode=0o644)
         for line in [] if before is None else differences(before, trust):
-            say(line)
+            say(shown(line))
         say(f"version {trust.version} in {out}, expires {trust.expires}")
         say(f"fingerprint {trust.fingerprint}")
         if before is not None and before.next_keys:
@@ -163,7 +170,7 @@ def run_sign(file: Path, key: Path, previous: Path | None, passphrase_fd: int | 
         trust = read_trust(file)
         signer = _signer(key, [trust, *([] if previous is None else [read_trust(previous)])], passphrase_fd)
         path = _signature_path(file)
-        there = path.read_text("utf-8") if path.exists() else ""
+        there = _signature(file, None) if path.exists() else ""
         _replace(path, sign(trust, signer, there).encode())
         say(f"signature of {signer.name} in {path}")
         return DONE
@@ -208,7 +215,7 @@ def differences(old: TrustFile, new: TrustFile) -> Iterator[str]:
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     for name in _SINGLE:
         if before[name] != after[name]:
-            yield f"{name}: {before[name] or 'none'} -> {after[name] or 'none'}"
+            yield f"{name}: {_brief(before[name])} -> {_brief(after[name])}"
     for name, word in _LISTED.items():
         yield from _listed(word, before[name], after[name])
     for name, word in _KINDS.items():
@@ -223,6 +230,13 @@ def _listed(word: str, before: Sequence[str], after: Sequence[str]) -> Iterator[
         yield f"no longer: {word} {_named(gone)}"
     for come in sorted({*after} - {*before}):
         yield f"new: {word} {_named(come)}"
+
+
+def _brief(value: str | int) -> str:
+    """A value in a line: of a text of several lines, which others wrote, the SHA-256."""
+    if isinstance(value, str) and "\n" in value:
+        return f"a text with SHA-256 {sha256(value.encode()).hexdigest()[:16]}"
+    return str(value or "none")
 
 
 def _named(text: str) -> str:
@@ -278,7 +292,7 @@ def _accept(file: Path, folder: Path, fingerprint: str | None) -> None:
         signed = check_successor(old, new, _signature(file, None))
         how = f"signed by {', '.join(key.name for key in signed)}"
     for line in [] if old is None else differences(old, new):
-        say(line)
+        say(shown(line))
     # The name is the version's: of two that are accepted at once, the system refuses the second.
     write_new(kept, new.document(), mode=0o644)
     say(f"accepted version {new.version}, {how}")
@@ -343,7 +357,7 @@ def _members(source: TrustFile, before: TrustFile | None, wanted: Wanted) -> dic
     members["version"] = 1 if before is None else before.version + 1
     members["expires"] = f"{wanted.expires}T00:00:00Z" if len(wanted.expires) == len("2027-12-31") else wanted.expires
     if wanted.witness_policy is not None:
-        members["witness_policy"] = wanted.witness_policy.read_text("utf-8")
+        members["witness_policy"] = read_up_to(wanted.witness_policy, _MAX_POLICY).decode("utf-8", "surrogateescape")
     if wanted.time_authorities:
         members["time_authorities"] = [one for path in wanted.time_authorities for one in _pems(path)]
     if wanted.publishers:

@@ -29,12 +29,12 @@ from exchange.verification.members import (
     POLICY,
     REPORT,
     TRUST_SUGGESTION,
-    checkpoint_folder,
     entry_folder,
     report_text,
+    timestamp_folder,
 )
 from exchange.verification.run import Verification
-from exchange.verification.times import consistency_lines
+from exchange.verification.times import stamp_files
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
 from ledger import LedgerError, WitnessPolicy
 from signer import SignerError
@@ -48,10 +48,10 @@ __all__ = [
     "SealedBranch",
     "Step",
     "Verdict",
-    "checkpoint_folder",
-    "consistency_lines",
     "entry_folder",
     "report_text",
+    "stamp_files",
+    "timestamp_folder",
     "verify_evidence",
 ]
 

@@ -9,9 +9,11 @@ from exchange.report import Document, in_reading_order, lines_of_text
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
 POLICY = "policy.json"
+#: The files of one timestamp.
+STAMP = ("consistency", "text", "timestamp")
 PLACES = re.compile(
     r"policy\.json|report\.txt|trust\.json|(rules|factors)/[^/]+\.json|results/[0-9a-f]{64}\.json"
-    r"|entries/[0-9]{12}/(token|disclosures|proof)|checkpoints/[0-9]{12}/(consistency|note|timestamp)|attachments/[0-9a-f]{64}"
+    r"|entries/[0-9]{12}/(token|disclosures|proof)|timestamps/[0-9]{6}/(consistency|text|timestamp)|attachments/[0-9a-f]{64}"
 )
 
 
@@ -20,9 +22,9 @@ def entry_folder(index: int) -> str:
     return f"entries/{index:012d}"
 
 
-def checkpoint_folder(size: int) -> str:
-    """Return the folder of the stamped checkpoint of `size` entries."""
-    return f"checkpoints/{size:012d}"
+def timestamp_folder(number: int) -> str:
+    """Return the folder of a timestamp, by its place in the order of size and time."""
+    return f"timestamps/{number:06d}"
 
 
 def report_text(results: list[Document]) -> str:

@@ -20,13 +20,13 @@ from exchange.verification.members import (
     PLACES,
     POLICY,
     REPORT,
+    STAMP,
     TRUST_SUGGESTION,
-    checkpoint_folder,
     entry_folder,
     report_text,
 )
 from exchange.verification.replaying import Held, Rules, read_result, replay
-from exchange.verification.times import Times, read_stamped
+from exchange.verification.times import Times, read_stamp
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
 from ledger import (
     Checkpoint,
@@ -174,12 +174,13 @@ class Verification:
 
     def _times(self, trust: TrustFile, checkpoint: Checkpoint) -> Times:
         self._begin(4, "time")
-        sizes = sorted({int(name.split("/")[1]) for name in self.members.below("checkpoints/")})
-        stamped = []
-        for folder, size in self._each((checkpoint_folder(size), size) for size in sizes):
-            files = {name: self._member(f"{folder}/{name}") for name in ("note", "consistency", "timestamp")}
-            stamped.append(read_stamped(size, files, trust, checkpoint))
-        times = Times.of(checkpoint.size, stamped, self.cosigned.values())
+        folders = sorted({name.rpartition("/")[0] for name in self.members.below("timestamps/")})
+        stamps = []
+        for folder, _ in self._each((folder, None) for folder in folders):
+            stamps.append(read_stamp({name: self._member(f"{folder}/{name}") for name in STAMP}))
+        self._at = folders[0] if folders else ""
+        times = Times.of(stamps, tuple(self.cosigned.values()), checkpoint, trust)
+        self._at = ""
         self._passed(times.evidence(self.indices))
         return times
 

@@ -4,45 +4,46 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from exchange.errors import RejectedError
+from exchange.timing import Stamp, attested, witnessed
 from exchange.trust import TrustFile
-from ledger import Checkpoint, NamedCosignature, open_checkpoint, verify_consistency
-from signer import Interval, StampedCheckpoint, interval_of, verify_timestamp
+from ledger import Checkpoint, NamedCosignature
+from signer import Interval, StampedCheckpoint, interval_of
 
 _REMEDY = "do not rely on it; ask its maker for the file again and report the place"
-_CALENDAR_END = int(datetime.max.replace(tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The checkpoints that count as seen, whose word that is, and how many timestamps nobody here can judge."""
+    """The checkpoints that count as seen, by whom, and why timestamps don't count."""
 
     stamped: tuple[StampedCheckpoint, ...]
     by: tuple[str, ...]
-    unjudged: int
+    unbelieved: tuple[str, ...]
 
     @classmethod
-    def of(cls, size: int, read: Sequence[StampedCheckpoint | None], cosignatures: Iterable[NamedCosignature]) -> Times:
-        """From the timestamps that were `read` (None: by an authority that isn't trusted) and the cosignatures of the checkpoint of `size`.
+    def of(
+        cls,
+        stamps: Iterable[Stamp],
+        cosignatures: Sequence[NamedCosignature],
+        checkpoint: Checkpoint,
+        trust: TrustFile,
+    ) -> Times:
+        """By timestamps of the trust file's authorities, and the cosignatures that its witness policy, or another one, asked for.
 
-        The operator's own witness is not independent, and doesn't count.
+        Raises what `exchange.timing.attested` raises.
         """
-        others = [one for one in cosignatures if not one.is_own]
-        witnessed = [
-            StampedCheckpoint.witnessed(size, datetime.fromtimestamp(one.cosignature.time, UTC))
-            for one in others
-            if one.cosignature.time < _CALENDAR_END
-        ]
-        counted = [one for one in read if one is not None]
-        by = [f"witness {name}" for name in sorted({one.name for one in others})]
-        if counted:
-            by.append(f"{len(counted)} timestamps (RFC 3161)")
-        return cls((*counted, *witnessed), tuple(by), len(read) - len(counted))
+        found = attested(stamps, checkpoint, trust.timestamp_roots)
+        seen = witnessed(checkpoint.size, cosignatures)
+        by = (
+            [f"witness {name}" for name in sorted({one.name for one in cosignatures if not one.is_own})] if seen else []
+        )
+        if found.stamped:
+            by.append(f"{len(found.stamped)} timestamps (RFC 3161)")
+        return cls((*found.stamped, *seen), tuple(by), found.unbelieved)
 
     def of_entry(self, index: int) -> Interval:
         """When the entry at `index` was logged, as far as that is attested."""
@@ -50,19 +51,15 @@ class Times:
 
     def evidence(self, indices: Sequence[int]) -> str:
         """What the step found."""
-        unjudged = (
-            f"; {self.unjudged} timestamps of authorities that the trust file doesn't name, which don't count"
-            if self.unjudged
-            else ""
-        )
+        aside = "".join(f"; {one}" for one in self.unbelieved)
         if not self.stamped:
-            return f"no independent time: when entries were logged is the issuers' claim{unjudged}"
+            return f"no independent time: when entries were logged is the issuers' claim{aside}"
         found = [self.of_entry(index) for index in indices]
-        both = sum(one.earliest is not None and one.latest is not None for one in found)
         by = sum(one.latest is not None for one in found)
+        both = sum(one.latest is not None and one.earliest is not None for one in found)
         return (
-            f"{len(self.stamped)} checkpoints seen by {', '.join(self.by)}: {by} of {len(found)} entries were logged by a time that is "
-            f"attested, {both} of them after one too{unjudged}"
+            f"by {', '.join(self.by)}: {by} of {len(found)} entries were logged by a time that is attested, {both} of them after "
+            f"another one{aside}"
         )
 
     def limit(self) -> str:
@@ -71,42 +68,24 @@ class Times:
             return "times are the issuers' claims: no independent timestamp; a stolen key counts until its revocation is logged"
         latest = max(one.latest for one in self.stamped)
         return (
-            f"that entries were logged by the times attested rests on {', '.join(self.by)}, the last at {latest:%Y-%m-%dT%H:%M:%SZ}; "
-            f"other times are the issuers' claims; a stolen key counts until its revocation is logged"
+            f"when entries were logged rests on {', '.join(self.by)}, the last at {latest:%Y-%m-%dT%H:%M:%SZ}; other times are the "
+            "issuers' claims, and a stolen key counts until its revocation is logged"
         )
 
 
-def read_stamped(
-    size: int, files: Mapping[str, bytes], trust: TrustFile, checkpoint: Checkpoint
-) -> StampedCheckpoint | None:
-    """Return the stamped checkpoint of `size` in `files` (note, consistency, timestamp).
-
-    None where the trust file names no timestamping authority.
-
-    It has to be one of this log that the file's `checkpoint` extends, stamped by an authority of the trust file. Raises LedgerError,
-    SignerError or RejectedError.
-    """
-    earlier = open_checkpoint(files["note"], *trust.keys)
-    if earlier.size != size:
-        raise RejectedError(f"the checkpoint is of {earlier.size} entries", where="note", remedy=_REMEDY)
-    verify_consistency(size, checkpoint.size, earlier.root, checkpoint.root, _hashes(files["consistency"]))
-    if not trust.timestamp_roots:
-        return None
-    text = files["note"].partition(b"\n\n")[0] + b"\n"
-    stamp = verify_timestamp(files["timestamp"], hashlib.sha256(text).digest(), trust.timestamp_roots)
-    return StampedCheckpoint.timestamped(size, stamp)
+def stamp_files(stamp: Stamp) -> dict[str, bytes]:
+    """Return the files of a timestamp in an evidence file: what was stamped, the proof that the log extends it, the response."""
+    proof = b"".join(base64.b64encode(one) + b"\n" for one in stamp.proof)
+    return {"consistency": proof, "text": stamp.text.encode(), "timestamp": stamp.response}
 
 
-def consistency_lines(proof: Sequence[bytes]) -> bytes:
-    """Return the bytes of a consistency proof in an evidence file: a hash on each line, base64."""
-    return b"".join(base64.b64encode(one) + b"\n" for one in proof)
-
-
-def _hashes(data: bytes) -> list[bytes]:
+def read_stamp(files: Mapping[str, bytes]) -> Stamp:
+    """Return the timestamp in its files; RejectedError where they aren't in their one written form."""
     try:
-        found = [base64.b64decode(line, validate=True) for line in data.split(b"\n")[:-1]]
-    except binascii.Error:
-        found = []
-    if consistency_lines(found) != data:
-        raise RejectedError("not a hash in base64 on each line", where="consistency", remedy=_REMEDY)
+        proof = [base64.b64decode(line, validate=True) for line in files["consistency"].split(b"\n")[:-1]]
+        found = Stamp(files["text"].decode(), proof, files["timestamp"])
+    except (binascii.Error, UnicodeDecodeError):
+        found = None
+    if found is None or stamp_files(found) != dict(files):
+        raise RejectedError("not a timestamp in its one written form", where="consistency", remedy=_REMEDY)
     return found

@@ -24,6 +24,7 @@ from ledger.store.reading import (
 from ledger.store.signing import SignedCheckpoint, checkpoint_at, latest_checkpoint
 from ledger.store.statements import attempt
 from ledger.store.tables import metadata
+from ledger.store.timestamps import last_stamped, stamped_checkpoints, store_timestamp
 from ledger.store.transactions import begin, engine_for, snapshot, sqlite_engine
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "find",
     "head",
     "inclusion",
+    "last_stamped",
     "latest_checkpoint",
     "leaf_hashes",
     "metadata",
@@ -58,7 +60,9 @@ __all__ = [
     "root_at",
     "snapshot",
     "sqlite_engine",
+    "stamped_checkpoints",
     "store_cosignatures",
+    "store_timestamp",
     "witnessed_size",
     "witnesses_of",
 ]

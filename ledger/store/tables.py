@@ -81,6 +81,15 @@ cosignature: Final = Table(
     Column("line", Text, nullable=False),
 )
 
+# Several for a size while the log rests: the first bounds what it holds, the last what came later.
+timestamp: Final = Table(
+    "ledger_timestamp",
+    metadata,
+    Column("size", BigInteger, ForeignKey("ledger_checkpoint.size"), primary_key=True, autoincrement=False),
+    Column("time", BigInteger, primary_key=True, autoincrement=False, comment="Unix seconds, by the authority"),
+    Column("response", LargeBinary, nullable=False, comment="RFC 3161 TimeStampResp over the checkpoint's text, DER"),
+)
+
 # One row per policy that was ever in force: who asks for the state must not search all checkpoints for it.
 witnessed: Final = Table(
     "ledger_witnessed",

@@ -18,9 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from exchange.cli.audit import run_audit
 from exchange.cli.witness import run_policy
-from exchange.cosigning import MAX_ANSWER, Witnesses, describe_witnesses, load_policy
+from exchange.cosigning import Witnesses, describe_witnesses, load_policy
 from exchange.errors import SetupError
 from exchange.jobs import Publisher
+from exchange.outbound import MAX_ANSWER
 from exchange.server import serving
 from exchange.settings import Settings
 from ledger import (

@@ -63,6 +63,11 @@ def test_any_other_address_is_refused(host: str) -> None:
         ("origin", "o" * 201),
         ("smtp_port", "0"),
         ("smtp_security", "ssl"),
+        ("timestamp_authority", "tsa.example"),
+        ("timestamp_authority", "ftp://tsa.example"),
+        ("timestamp_authority", "http://me:secret@tsa.example"),
+        ("timestamp_authority", "http://tsa.example"),  # without its roots
+        ("timestamp_hours", "0"),
     ],
 )
 def test_a_value_that_would_not_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

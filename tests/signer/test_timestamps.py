@@ -18,6 +18,7 @@ from signer import (
     TimestampError,
     TimestampMismatchError,
     TimestampNotTrustedError,
+    timestamp_request,
     verify_timestamp,
 )
 from tests.tsa import TimestampAuthority, signer_certificate
@@ -49,6 +50,15 @@ def test_a_timestamp_says_when(authority: TimestampAuthority) -> None:
     assert timestamp.digest == DIGEST
     assert timestamp.latest - timestamp.earliest == timedelta(seconds=3)
     assert before <= timestamp.earliest + timedelta(seconds=1.5) <= after
+
+
+def test_a_request_is_the_one_that_openssl_makes(authority: TimestampAuthority, tmp_path: Path) -> None:
+    """Byte for byte, and the same each time; what is answered to it is over the data's SHA-256."""
+    (tmp_path / "data").write_bytes(CHECKPOINT)
+    command = ["openssl", "ts", "-query", "-data", "data", "-sha256", "-cert", "-no_nonce", "-out", "query"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert timestamp_request(CHECKPOINT) == (tmp_path / "query").read_bytes() == timestamp_request(CHECKPOINT)
+    assert verify_timestamp(authority.answer(timestamp_request(CHECKPOINT)), DIGEST, [authority.root])
 
 
 def test_openssl_agrees(authority: TimestampAuthority, response: bytes, tmp_path: Path) -> None:
