@@ -5,6 +5,7 @@ Needs the base install only, and no network.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def run_show(file: Path, *, as_json: bool) -> int:
         trust = read_trust(file)
         if as_json:
             expired = trust.expiry is not None and datetime.now(UTC) >= trust.expiry
-            say_json({"fingerprint": trust.fingerprint, "expired": expired, **trust.model_dump(mode="json")})
+            say_json({"fingerprint": trust.fingerprint, "expired": expired, **json.loads(trust.document())})
         else:
             for line in described(trust, datetime.now(UTC)):
                 say(shown(line))
@@ -142,7 +143,7 @@ def run_publish(source: Path, out: Path, previous: Path | None, wanted: Wanted) 
         members = _members(read_trust(source), before, wanted)
         try:
             # Read as a verifier will read it: what would be refused there is never written.
-            trust = TrustFile.read(_json(members), where=str(out))
+            trust = TrustFile.read(json.dumps(members).encode(), where=str(out))
         except EvidenceError as error:
             raise UsageError(error.what, where=str(out), remedy="correct what is named; nothing was written") from None
         write_new(out, trust.document(), mode=0o644)
@@ -390,12 +391,6 @@ def _pems(path: Path) -> list[str]:
             "not a file of PEM certificates", where=str(path), remedy="give the authority's root"
         ) from None
     return [one.public_bytes(Encoding.PEM).decode() for one in found]
-
-
-def _json(members: dict[str, Any]) -> bytes:
-    import json
-
-    return json.dumps(members).encode()
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -10,14 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import tests.simulator
+from exchange.cli.trust_commands import trust_app
 from exchange.trust import TrustFile
 from ledger import WitnessSigner
 from tests.exchange.desk import SECRET, Desk, Ran
 from tests.exchange.test_cli_verify import packtrace
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%d")
+
+
+def run_trust(*arguments: object) -> Ran:
+    """Run a command of `packtrace trust` alone: to build all the others' each time takes longer than what it does."""
+    given = [str(one) for one in arguments]
+    result = CliRunner().invoke(trust_app, given, env={"PACKTRACE_PASSPHRASE": SECRET})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert SECRET not in result.output
+    return Ran(result.exit_code, result.stdout, result.stderr)
 
 
 @dataclass
@@ -36,7 +47,7 @@ class Publisher:
         return self.desk.folder
 
     def run(self, *arguments: object) -> Ran:
-        ran = self.desk.run("trust", *arguments, env={"PACKTRACE_PASSPHRASE": SECRET})
+        ran = run_trust(*arguments)
         assert ran.code == 0, ran.err
         return ran
 
@@ -117,7 +128,7 @@ def test_what_is_accepted_is_what_commands_verify_with(publisher: Publisher, acc
 
 
 def refused(publisher: Publisher, *arguments: object) -> tuple[int, str]:
-    ran = publisher.desk.run("trust", "accept", *arguments)
+    ran = run_trust("accept", *arguments)
     return ran.code, ran.error
 
 
@@ -164,7 +175,6 @@ def test_a_forger_s_next_version_is_refused(publisher: Publisher, accepted: Path
     code, what = refused(publisher, path, "--folder", accepted)
     assert (code, "the signature is over another trust file" in what) == (1, True)
     # Signed by a key of the forger's, which the version before doesn't name.
-    publisher.run("key", tmp_path / "f", "--name", "trust.example/a")
     said = publisher.run("key", tmp_path / "g", "--name", "trust.example/g").out.split(": ")[1].strip()
     path = changed(publisher, tmp_path, 2, next_keys=[said], next_threshold=1)
     (tmp_path / "forged.sig").unlink()
@@ -196,7 +206,7 @@ def test_check_says_whether_and_what_changes(publisher: Publisher) -> None:
     assert said.splitlines()[-1].startswith("version 2 rightfully follows version 1: signed by trust.example/a")
     found = publisher.run("check", publisher.version(2), publisher.version(3), "--json").json
     assert (found["rightful"], found["version"], found["changes"]) == (True, 3, [])
-    ran = publisher.desk.run("trust", "check", publisher.version(2), publisher.version(1), "--signature", __file__)
+    ran = run_trust("check", publisher.version(2), publisher.version(1), "--signature", __file__)
     assert (ran.code, "trust doesn't go back" in ran.error) == (1, True)
 
 
@@ -233,7 +243,7 @@ def test_no_text_in_a_file_writes_a_line_of_its_own(publisher: Publisher, accept
     lie = "version 2 rightfully follows version 1"
     path = changed(publisher, tmp_path, 2, publishers={"policies": [f"https://x.example\n{lie}\x1b[2J"]})
     for command in (["check", accepted, path], ["show", path]):
-        ran = publisher.desk.run("trust", *command)
+        ran = run_trust(*command)
         assert lie in ran.out
         assert not [line for line in ran.out.splitlines() if line.startswith(lie)]
         assert "\x1b" not in ran.out
@@ -241,7 +251,7 @@ def test_no_text_in_a_file_writes_a_line_of_its_own(publisher: Publisher, accept
 
 def test_a_key_that_no_file_names_signs_nothing(publisher: Publisher, tmp_path: Path) -> None:
     publisher.run("key", tmp_path / "k", "--name", "trust.example/a")
-    ran = publisher.desk.run("trust", "sign", publisher.version(2), "--key", tmp_path / "k")
+    ran = run_trust("sign", publisher.version(2), "--key", tmp_path / "k")
     assert (ran.code, "doesn't name this key" in ran.error) == (2, True)
 
 
@@ -257,7 +267,7 @@ BAD: dict[str, Callable[[Publisher], list[str]]] = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_what_a_verifier_would_refuse_is_not_published(publisher: Publisher, tmp_path: Path, case: str) -> None:
-    ran = publisher.desk.run("trust", "publish", publisher.folder / "trust", tmp_path / "out", *BAD[case](publisher))
+    ran = run_trust("publish", publisher.folder / "trust", tmp_path / "out", *BAD[case](publisher))
     assert ran.code == 2
     assert ran.error
     assert list(tmp_path.iterdir()) == []
@@ -265,9 +275,7 @@ def test_what_a_verifier_would_refuse_is_not_published(publisher: Publisher, tmp
 
 def test_a_published_file_is_never_replaced(publisher: Publisher) -> None:
     before = publisher.version(2).read_bytes()
-    ran = publisher.desk.run(
-        "trust", "publish", publisher.folder / "trust", publisher.version(2), "--expires", TOMORROW
-    )
+    ran = run_trust("publish", publisher.folder / "trust", publisher.version(2), "--expires", TOMORROW)
     assert (ran.code, publisher.version(2).read_bytes()) == (2, before)
 
 
@@ -290,7 +298,7 @@ def test_evidence_is_verified_by_what_was_accepted(tmp_path: Path, small_file: b
     evidence.write_bytes(small_file)
     trust.write_bytes(small_trust.document())
     desk, folder = Desk(tmp_path), tmp_path / "kept"
-    assert desk.run("trust", "accept", trust, "--folder", folder, "--fingerprint", small_trust.digest).code == 0
+    assert run_trust("accept", trust, "--folder", folder, "--fingerprint", small_trust.digest).code == 0
     ran = desk.run("verify", evidence, "--trust", folder, "--json")
     assert (ran.code, ran.json["verdict"]) == (0, "verified")
 
@@ -305,6 +313,6 @@ def test_an_expired_trust_file_decides_nothing(tmp_path: Path, small_file: bytes
     found = json.loads(ran.out)
     assert (ran.code, found["verdict"], found["where"]) == (3, "not_decidable", "trust file")
     assert "packtrace trust accept" in found["remedy"]
-    assert "EXPIRED" in desk.run("trust", "show", trust).out
-    kept = desk.run("trust", "accept", trust, "--folder", tmp_path / "kept", "--fingerprint", ended.fingerprint)
+    assert "EXPIRED" in run_trust("show", trust).out
+    kept = run_trust("accept", trust, "--folder", tmp_path / "kept", "--fingerprint", ended.fingerprint)
     assert (kept.code, "expired at 2020-01-01T00:00:00Z" in kept.err) == (0, True)

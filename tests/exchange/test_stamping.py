@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from exchange.errors import RejectedError, SetupError
 from exchange.outbound import MAX_ANSWER
+from exchange.server import open_services
+from exchange.settings import Settings
 from exchange.stamping import Stamping, TimeAuthority, load_authority
 from exchange.timing import Stamp, attested, bounding, witnessed
 from ledger import (
@@ -42,7 +44,7 @@ from ledger.store import (
     store_timestamp,
 )
 from signer import MalformedTimestampError, StampedCheckpoint, TimestampMismatchError, interval_of
-from tests.flow.world import Exchange, open_services
+from tests.flow.world import Exchange
 from tests.ledger.logs import ORIGIN, entry_bytes, naive_proof, naive_root
 from tests.tsa import TimestampAuthority
 from tests.witnesses import Answer, Puppet, puppet
@@ -266,11 +268,13 @@ def test_the_worker_does_it_on_its_clock(tmp_path: Path, authority: TimestampAut
     for bad in (tmp_path / "none", tmp_path):
         with pytest.raises(SetupError, match="roots of the timestamping authority"):
             load_authority(served.url, bad, 24)
-    url = f"sqlite:///{tmp_path / 'exchange.sqlite'}"
-    for asked, expected in ((None, 0), (named, 1)):
-        services = open_services(tmp_path / "data", url, time_authority=asked)
+    settings = {"timestamp_authority": served.url, "timestamp_roots": roots}
+    for asked, expected in (({}, None), (settings, named)):
+        services = open_services(Settings(data=tmp_path / "data", **asked))  # type: ignore[arg-type]
         assert services.worker is not None
-        assert sum(job.name == "timestamping" for job in services.worker.jobs(1)) == expected
+        stamping = services.worker.stamping
+        assert (None if stamping is None else stamping.authority) == expected
+        assert sum(job.name == "timestamping" for job in services.worker.jobs(1)) == (expected is not None)
         services.installation.engine.dispose()
 
 

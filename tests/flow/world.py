@@ -25,7 +25,6 @@ from exchange.installation import open_installation
 from exchange.intake import Admissions, Intake, Receipt
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, Kind
 from exchange.services import Services, wire
-from exchange.stamping import TimeAuthority
 from ledger.store import head, snapshot
 from signer import Issued, KeyPair, issue, join_presentation, new_jti, proof_of_possession
 
@@ -59,7 +58,6 @@ def open_services(
     origin: str | None = None,
     witness_policy: Path | None = None,
     webhook_hosts: Sequence[str] = (),
-    time_authority: TimeAuthority | None = None,
 ) -> Services:
     """Open a data folder as `exchange.server` does, with a clock and keys from a passphrase of ours."""
     clock = clock or Clock()
@@ -79,7 +77,6 @@ def open_services(
         witness_policy=witness_policy,
         witness_seconds=2,
         webhook_hosts=webhook_hosts,
-        time_authority=time_authority,
     )
 
 
