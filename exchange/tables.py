@@ -30,7 +30,7 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
+from exchange.intake.tables import AttestedRow, ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
 from exchange.lease import LeaseRow
 from exchange.orders import OrderRow
 from exchange.published import PublishedRow
@@ -46,6 +46,7 @@ __all__ = [
     "METADATA",
     "AccessRow",
     "AnswerRow",
+    "AttestedRow",
     "CandidateRow",
     "CasePartyRow",
     "CaseRow",

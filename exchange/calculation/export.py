@@ -16,7 +16,7 @@ from exchange.calculation.tables import ExportRow
 from exchange.errors import ExchangeError, NotFoundError, RightsError
 from exchange.evidence_file import Sink, write_evidence
 from exchange.identity import OrganisationRow, ReleaseRow
-from exchange.intake.tables import StatementRow, SupersededRow
+from exchange.intake.tables import AttestedRow, StatementRow, SupersededRow
 from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
 from exchange.report import Document, document_bytes
 from exchange.sealing import SealedFile
@@ -86,12 +86,12 @@ class Exporter:
             checkpoint = self._checkpoint(connection, results)
             sealed = SealedFile(to, _certificate(connection, reader)) if seal else None
             about = {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size}
-            members = self._entries(connection, takers, results, checkpoint)
+            given: set[str] = set()
+            members = self._entries(connection, takers, results, checkpoint, given)
             rest = self._rest(results) | _stamps(connection, _named(results.values()), checkpoint.size)
             name = write_evidence(sealed or to, members, rest, about)
             if sealed is not None:
                 sealed.close()
-        given = {item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["disclosures"]}
         with begin(self._engine) as connection:
             for taker in takers:
                 self._sharing.took(connection, taker, "export", given)
@@ -126,21 +126,41 @@ class Exporter:
         return [reader] if actor.stands_in else sorted({reader, actor.organisation})
 
     def _entries(
-        self, connection: Connection, takers: Sequence[str], results: dict[str, Document], checkpoint: SignedCheckpoint
+        self,
+        connection: Connection,
+        takers: Sequence[str],
+        results: dict[str, Document],
+        checkpoint: SignedCheckpoint,
+        given: set[str],
     ) -> Iterator[tuple[str, bytes]]:
-        """Yield the members of each entry, by name: what the results rest on, what governs it, and what took it back."""
+        """Yield the members of each entry, by name: what the results rest on, what governs it, and what took it back.
+
+        `given` gets the leaf hashes of those whose disclosures go out.
+        """
         needed = _named(results.values())
+        opinions = _opinions(connection, results, checkpoint.size)
+        used = {*needed, *opinions}
         indices = sorted(
-            set(needed) | _governing(connection, checkpoint.size) | _retracting(connection, needed, checkpoint.size)
+            used | _governing(connection, checkpoint.size) | _retracting(connection, used, checkpoint.size)
         )
         for index in indices:
             found = entry(connection, index)
-            disclosures = self._disclosures(connection, takers, found, needed.get(index, frozenset()))
+            if index in opinions and index not in needed:
+                disclosures = self._seen_by_all(connection, takers, found)
+            else:
+                disclosures = self._disclosures(connection, takers, found, needed.get(index, frozenset()))
+            if disclosures:
+                given.add(found.leaf_hash.hex())
             folder = entry_folder(index)
             proof = inclusion(connection, index, checkpoint.size)
             yield f"{folder}/disclosures", "".join(f"{text}\n" for text in disclosures).encode()
             yield f"{folder}/proof", format_proof(index, proof, checkpoint.cosigned).encode()
             yield f"{folder}/token", found.data
+
+    def _seen_by_all(self, connection: Connection, takers: Sequence[str], found: Entry) -> Sequence[str]:
+        """Return the disclosures that every taker may see, whatever they are."""
+        first, *others = (self._sharing.disclosed(connection, taker, found.leaf_hash.hex()) for taker in takers)
+        return [text for text in first if all(text in other for other in others)]
 
     def _disclosures(
         self, connection: Connection, takers: Sequence[str], found: Entry, needed: frozenset[str]
@@ -185,6 +205,18 @@ def _governing(connection: Connection, size: int) -> set[int]:
     query = select(StatementRow.index).where(col(StatementRow.vct).in_(kinds), StatementRow.index < size)
     releases = select(ReleaseRow.index).where(ReleaseRow.index < size)
     return {0, *session.exec(query).all(), *session.exec(releases).all()}
+
+
+def _opinions(connection: Connection, results: dict[str, Document], size: int) -> set[int]:
+    """Return the verification-statements of the sealed footprints that the results rest on."""
+    session = Session(connection)
+    sealed = {branch["entry"] for found in results.values() for branch in found["sealed"]}
+    leaves = [item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["index"] in sealed]
+    wanted, found_at = sorted(set(leaves)), set[int]()
+    for start in range(0, len(wanted), _QUERY):
+        some = col(AttestedRow.target).in_(wanted[start : start + _QUERY])
+        found_at |= set(session.exec(select(AttestedRow.index).where(some, col(AttestedRow.index) < size)).all())
+    return found_at
 
 
 def _retracting(connection: Connection, entries: Iterable[int], size: int) -> set[int]:

@@ -13,8 +13,8 @@ from typing import Literal
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from bom_graph import BatteryModel, Citation, Lines
-from exchange.errors import FilingError, NotFoundError, RightsError
+from bom_graph import BatteryModel, Citation, Lines, name_key
+from exchange.errors import FilingError, IndependenceError, NotFoundError, RightsError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.filing.chain import HELD, Facts, Filing, ModelFacts, Signed, Step
@@ -27,15 +27,17 @@ from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import OrganisationRow
 from exchange.intake import Take
+from exchange.intake.tables import AttestedRow, StatementRow
 from exchange.kinds import (
     BATTERY_MODEL,
     FILING_EVENT,
     PLATFORM_RESULT,
+    PRODUCT_FOOTPRINT,
     QUALITY_PLAN,
     REVIEW,
     VERIFICATION_STATEMENT,
 )
-from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord
+from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord, VerificationStatement
 from exchange.kinds.review import Remark, Review
 from exchange.sharing import day_of
 from exchange.vault import end_holds, hold, release_holds
@@ -94,6 +96,9 @@ class Taking:
         if record.filing is None:
             if isinstance(record, Review):
                 return  # of another domain: a review of a release, for instance
+            if isinstance(record, VerificationStatement):
+                _take_footprint_opinion(session, entry, record)
+                return
             raise FilingError("it names no filing", where="filing", remedy="name the filing's id")
         row = session.exec(select(FilingRow).where(FilingRow.id == str(record.filing)).with_for_update()).one_or_none()
         filing = None if row is None else self.stored.filing(session, row)
@@ -360,6 +365,31 @@ class Taking:
 def forget_models(session: Session, index: int) -> None:
     """Erase what is kept of the model that the battery-model statement at `index` describes."""
     session.connection().execute(delete(ModelRow).where(col(ModelRow.index) == index))
+
+
+def _take_footprint_opinion(session: Session, entry: Entry, record: VerificationStatement) -> None:
+    """Take a verifier's opinion on a supplier's own product-footprint.
+
+    Raises FilingError where its target is none, IndependenceError where verifier and supplier are one or of one corporate group.
+    """
+    target = record.target
+    row = None if target is None else session.get(StatementRow, target.index)
+    if target is None or row is None or (row.vct, row.leaf_hash) != (PRODUCT_FOOTPRINT.vct, target.leaf_hash):
+        raise FilingError(
+            "it names no filing, and its target is no product-footprint",
+            where="target",
+            remedy="name the filing's id, or cite the footprint that was verified",
+        )
+    signer = entry.statement.issuer
+    groups = [_group(session, uri) for uri in (signer, row.issuer)]
+    if signer == row.issuer or (None not in groups and name_key(str(groups[0])) == name_key(str(groups[1]))):
+        raise IndependenceError(
+            "the verifier is the footprint's signer, or of its corporate group",
+            where="target",
+            remedy="have it verified by an organisation that is independent of its signer",
+        )
+    session.add(AttestedRow(index=entry.index, target=target.leaf_hash))
+    session.flush()
 
 
 def _group(session: Session, organisation: str) -> str | None:

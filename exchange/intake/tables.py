@@ -55,6 +55,15 @@ class SupersededRow(SQLModel, table=True):
     replacement: int | None = Field(default=None, sa_column=Column(Index, nullable=True))
 
 
+class AttestedRow(SQLModel, table=True):
+    """The verification-statement at `index` is of the product-footprint whose leaf hash (hex) is `target`, as it says in the open."""
+
+    __tablename__ = "exchange_attested"
+
+    index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
+    target: str = Field(max_length=64, index=True)
+
+
 class RetiredCertificateRow(SQLModel, table=True):
     """A range of certificates that the entry at `index` retired under `name`.
 

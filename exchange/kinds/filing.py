@@ -229,10 +229,11 @@ class PlatformResult(FilingRecord):
 class VerificationStatement(FilingRecord):
     """A verifier's opinion on a result, by its digest. `target`, in the open, is the entry that asked for it.
 
-    `validated`: what of it is a forecast, and was validated rather than verified.
+    Without a `filing` it is of a supplier's own product-footprint, which `target` names: then those whose results rest on that sealed
+    footprint can show who verified it. `validated`: what of it is a forecast, and was validated rather than verified.
     """
 
-    required = frozenset({"sub", "filing", "result", "opinion", "scope", "assurance", "materiality_percent", "expires"})
+    required = frozenset({"sub", "result", "opinion", "scope", "assurance", "materiality_percent", "expires"})
     cites: ClassVar[frozenset[str]] = frozenset({"target"})
 
     target: Citation | None = None

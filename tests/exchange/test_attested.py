@@ -1,0 +1,100 @@
+"""Who verified a supplier's sealed footprint: signed, taken in, carried in the evidence of who rests on it, said in the verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from exchange.identity import OrganisationRow
+from exchange.kinds import PRODUCT_FOOTPRINT, VERIFICATION_STATEMENT
+from exchange.verification import Verdict, verify_evidence
+from tests.exchange.test_drafting import drafted
+from tests.exchange.test_retractions import stated
+from tests.flow.world import Exchange, Member
+
+
+@pytest.fixture
+def supplier(sqlite_exchange: Exchange) -> Member:
+    return sqlite_exchange.member("maker")
+
+
+@pytest.fixture
+def footprint(sqlite_exchange: Exchange, supplier: Member) -> dict[str, Any]:
+    """The supplier's signed footprint, granted to a customer that sees nothing else of it."""
+    stated(supplier, "2")
+    claims = drafted(sqlite_exchange, supplier)
+    answer = supplier.state(PRODUCT_FOOTPRINT, {name: claims[name] for name in claims if name != "kind"})
+    assert supplier.grant(answer, sqlite_exchange.member("customer")).status_code == 201
+    return answer
+
+
+def opinion(supplier: Member, footprint: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "sub": supplier.product("part"),
+        "target": {name: footprint[name] for name in ("origin", "index", "leaf_hash")},
+        "result": "0" * 64,
+        "opinion": "unmodified",
+        "scope": "one kilogram at the gate",
+        "assurance": "reasonable",
+        "materiality_percent": "5",
+        "expires": "2027-12-31",
+        **more,
+    }
+
+
+def verified(exchange: Exchange, supplier: Member) -> Verdict:
+    """The verdict on the evidence file of the customer's result."""
+    customer = exchange.member("customer")
+    digest = exchange.footprint(supplier.product("part"), customer.uri).json()["digest"]
+    exchange.publish()
+    answer = exchange.http.post("/api/v1/evidence", json={"reader": customer.uri, "results": [digest]})
+    assert answer.status_code == 200, answer.text
+    verdict = verify_evidence(answer.content, exchange.services.installation.trust_file)
+    assert verdict.code == "verified_except_sealed", (verdict.text, verdict.where)
+    return verdict
+
+
+def test_a_sealed_branch_is_unverified_until_somebody_verifies_it(
+    sqlite_exchange: Exchange, supplier: Member, footprint: dict[str, Any]
+) -> None:
+    (branch,) = verified(sqlite_exchange, supplier).sealed
+    assert (branch.signer, branch.entry, branch.verification) == (supplier.uri, footprint["index"], "unverified")
+    verifier = sqlite_exchange.member("verifier", "verifier")
+    stated_by = verifier.state(VERIFICATION_STATEMENT, opinion(supplier, footprint))
+    verdict = verified(sqlite_exchange, supplier)
+    by = f"by {verifier.uri} at entry {stated_by['index']}"
+    assert verdict.sealed[0].verification == f"unverified: the opinion {by} isn't disclosed"
+    assert verifier.grant(stated_by, sqlite_exchange.member("customer")).status_code == 201
+    verdict = verified(sqlite_exchange, supplier)
+    assert verdict.sealed[0].verification == f"opinion unmodified {by}, to 2027-12-31"
+    assert not any("verified by nobody" in limit for limit in verdict.limits)
+
+
+def refused(exchange: Exchange, signer: Member, claims: dict[str, Any]) -> tuple[int, str]:
+    size = exchange.size
+    answer = exchange.post(signer.sign(VERIFICATION_STATEMENT, claims))
+    assert exchange.size == size
+    return answer.status_code, answer.json()["code"]
+
+
+def test_only_a_verifier_verifies_and_only_a_footprint(
+    sqlite_exchange: Exchange, supplier: Member, footprint: dict[str, Any]
+) -> None:
+    claims = opinion(supplier, footprint)
+    assert refused(sqlite_exchange, supplier, claims) == (400, "statement")
+    first = sqlite_exchange.http.get("/api/v1/entries/0").json()
+    other = {**claims, "target": {**claims["target"], "index": 0, "leaf_hash": first["leaf_hash"]}}
+    assert refused(sqlite_exchange, sqlite_exchange.member("verifier", "verifier"), other) == (400, "filing")
+
+
+def test_nobody_verifies_a_footprint_of_its_own_group(
+    sqlite_exchange: Exchange, supplier: Member, footprint: dict[str, Any]
+) -> None:
+    verifier = sqlite_exchange.member("verifier", "verifier")
+    with Session(sqlite_exchange.services.installation.engine) as session:
+        for uri, group in ((verifier.uri, "The  Group"), (supplier.uri, "the group")):
+            session.get_one(OrganisationRow, uri).corporate_group = group
+        session.commit()
+    assert refused(sqlite_exchange, verifier, opinion(supplier, footprint)) == (403, "independence")
