@@ -20,7 +20,7 @@ from exchange.sharing.tables import GrantRow
 from ledger.store import begin
 from signer import new_jti
 from tests.flow.accounts import Company
-from tests.flow.world import Exchange, activity
+from tests.flow.world import EVERBATT, Exchange, activity
 
 FEW, MANY = 10_000, 1_000_000
 LINES = 2_000
@@ -130,6 +130,15 @@ _FILLED = {
         "reason": "'x'",
         "recorded_at": _AT,
     },
+    "exchange_current_result": {
+        "reader": _US,
+        # Spread over all digests, as products are.
+        "product": "printf('%08x%056x', (n * 2654435761) & 4294967295, n)",
+        "flow": "''",
+        "rule_set": f"'{EVERBATT.id}'",
+        "result": "'RESULT'",
+        "computed_at": _AT,
+    },
     "exchange_organisation": {
         "uri": "printf('https://o%08d.example', n)",
         "name": "'o'",
@@ -150,7 +159,7 @@ _FILLED = {
     },
 }
 _LAST = "01900000-{:04x}-7000-8000-{:012x}"
-#: What is asked, by the organisation's program unless it is the `operator`'s or the `reader`'s; LEAF, INDEX and AFTER stand for values.
+#: What is asked, by the organisation's program unless it is the `operator`'s or the `reader`'s; words in capitals stand for values.
 _ASKED = {
     "inbox": "/api/v1/inbox?limit=100",
     "inbox, unread": "/api/v1/inbox?limit=100&unread=true",
@@ -162,6 +171,7 @@ _ASKED = {
     "reader: grants received": "/api/v1/grants?direction=received&after=AFTER",
     "access log": "/api/v1/access-log?after=AFTER",
     "export records": "/api/v1/export-records?after=AFTER",
+    "results": "/api/v1/footprints?after=RESULT&limit=20",
     "organisations": "/api/v1/organisations?after=https://o00005000.example",
     "operator: registrations": "/api/v1/registrations?after=AFTER",
     "an entry by index": "/api/v1/entries/INDEX",
@@ -184,9 +194,13 @@ class _Filled:
         granted["purpose"] = "customer"
         answer = maker.admin.post("/api/v1/grants", json=granted)
         assert answer.status_code == 201, answer.text
+        demand = {"product": maker.member.product("p"), "rule_set": EVERBATT.id, "reader": maker.uri}
+        made = maker.admin.post("/api/v1/footprints", json=demand)
+        assert made.status_code == 201, made.text
         self._values = {"LEAF": stated.leaf_hash, "INDEX": str(stated.index), "AFTER": _LAST.format(0, 5000)}
+        self._values["RESULT"] = made.json()["digest"]
         self._askers = {"": maker.admin, "reader": other.admin, "operator": self._exchange.http}
-        _fill(self._exchange.services.installation.engine, count)
+        _fill(self._exchange.services.installation.engine, count, made.json()["digest"])
 
     def ask(self, name: str) -> None:
         """Ask for one of `_ASKED`."""
@@ -247,7 +261,7 @@ def _inputs_of_a_pack() -> Row:
     return limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
 
 
-def _fill(engine: Engine, count: int) -> None:
+def _fill(engine: Engine, count: int, result: str) -> None:
     connection = cast("sqlite3.Connection", engine.raw_connection().driver_connection)
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("PRAGMA synchronous = OFF")
@@ -255,7 +269,8 @@ def _fill(engine: Engine, count: int) -> None:
     for table, columns in _FILLED.items():
         connection.execute(
             f"INSERT INTO {table} ({', '.join(columns)}) WITH RECURSIVE some(n) AS "  # noqa: S608 - nothing of a sender's
-            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n + 1 < {count}) SELECT {', '.join(columns.values())} FROM some"
+            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n + 1 < {count}) "
+            f"SELECT {', '.join(columns.values()).replace('RESULT', result)} FROM some"
         )
     connection.commit()
     connection.close()
