@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import cast
@@ -15,12 +15,12 @@ from sqlalchemy import Engine, insert
 from benchmarks.measure import Row, compare, limit, seconds
 from exchange.identity.registration import MAX_OPEN
 from exchange.intake import Receipt, Submission
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.sharing.tables import GrantRow
 from ledger.store import begin
 from signer import new_jti
 from tests.flow.accounts import Company
-from tests.flow.world import EVERBATT, Exchange, activity
+from tests.flow.world import EVERBATT, Exchange, Member, activity, bill, line
 
 FEW, MANY = 10_000, 1_000_000
 LINES = 2_000
@@ -231,11 +231,12 @@ def rows() -> Iterator[Row]:
             )
         few.close()
         many.close()
-    yield _inputs_of_a_pack()
+    yield from _of_a_pack()
 
 
-def _inputs_of_a_pack() -> Row:
-    """What the maker of a pack may see of the statements that its lines are traced to, when an entry has come in since it last asked."""
+def _of_a_pack() -> Iterator[Row]:
+    """What the maker of a pack may see of the statements that its lines are traced to, when an entry has come in since it last asked;
+    and its bill of materials on the way in."""
     with tempfile.TemporaryDirectory() as name:
         exchange = Exchange.open(Path(name) / "data", f"sqlite:///{Path(name) / 'exchange.sqlite'}")
         supplier, pack = exchange.member("supplier"), exchange.member("pack")
@@ -257,8 +258,24 @@ def _inputs_of_a_pack() -> Row:
         for number in range(7):
             supplier.state(ACTIVITY_DATA, activity(supplier.product(f"later{number}")))
             found.append(1000 * seconds(lambda: sharing.evidence_for(pack.uri), 1))
+        bills = iter(
+            [_bill_of(pack, supplier, [one for one in receipts if isinstance(one, Receipt)], n) for n in range(3)]
+        )
+        admitted = [1000 * seconds(lambda: installation.intake.submit(*next(bills)), 1) for _ in range(3)]
         exchange.close()
-    return limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
+    yield limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
+    yield limit(f"a bill of materials with {LINES:,} cited lines comes in", median(admitted), 1000)
+
+
+def _bill_of(maker: Member, supplier: Member, cited: Sequence[Receipt], number: int) -> tuple[str, tuple[str, ...]]:
+    """Token and disclosures of a bill whose lines cite statements of products `p0`, `p1` and so on."""
+    lines = [
+        {**line(name=f"part {n}", product=supplier.product(f"p{n}"))}
+        | {"citation": {"origin": one.origin, "index": one.index, "leaf_hash": one.leaf_hash}}
+        for n, one in enumerate(cited)
+    ]
+    issued = maker.sign(BILL_OF_MATERIALS, bill(maker.product(f"pack{number}"), components=lines))
+    return issued.token, tuple(issued.disclosures)
 
 
 def _fill(engine: Engine, count: int, result: str) -> None:
