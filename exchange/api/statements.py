@@ -128,6 +128,9 @@ async def submit(request: Request, actor: Submitter, wait: State = "sequenced", 
     status = 200 if receipt.existed or dry_run else 201
     if dry_run:
         return JSONResponse(answer, status)
+    if wait == "sequenced" and not receipt.existed:
+        # It is in the log this moment; how far that was published is for who waits for it.
+        return JSONResponse({**answer, "state": wait}, status)
     reached = await services.progress.wait(receipt.index, wait)
     answer["state"] = reached.state
     if reached.size:
