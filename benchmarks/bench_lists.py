@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import cast
@@ -15,12 +15,12 @@ from sqlalchemy import Engine, insert
 from benchmarks.measure import Row, compare, limit, seconds
 from exchange.identity.registration import MAX_OPEN
 from exchange.intake import Receipt, Submission
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS
 from exchange.sharing.tables import GrantRow
 from ledger.store import begin
 from signer import new_jti
 from tests.flow.accounts import Company
-from tests.flow.world import Exchange, activity
+from tests.flow.world import EVERBATT, Exchange, Member, activity, bill, line
 
 FEW, MANY = 10_000, 1_000_000
 LINES = 2_000
@@ -130,6 +130,15 @@ _FILLED = {
         "reason": "'x'",
         "recorded_at": _AT,
     },
+    "exchange_current_result": {
+        "reader": _US,
+        # Spread over all digests, as products are.
+        "product": "printf('%08x%056x', (n * 2654435761) & 4294967295, n)",
+        "flow": "''",
+        "rule_set": f"'{EVERBATT.id}'",
+        "result": "'RESULT'",
+        "computed_at": _AT,
+    },
     "exchange_organisation": {
         "uri": "printf('https://o%08d.example', n)",
         "name": "'o'",
@@ -150,7 +159,7 @@ _FILLED = {
     },
 }
 _LAST = "01900000-{:04x}-7000-8000-{:012x}"
-#: What is asked, by the organisation's program unless it is the `operator`'s or the `reader`'s; LEAF, INDEX and AFTER stand for values.
+#: What is asked, by the organisation's program unless it is the `operator`'s or the `reader`'s; words in capitals stand for values.
 _ASKED = {
     "inbox": "/api/v1/inbox?limit=100",
     "inbox, unread": "/api/v1/inbox?limit=100&unread=true",
@@ -162,6 +171,7 @@ _ASKED = {
     "reader: grants received": "/api/v1/grants?direction=received&after=AFTER",
     "access log": "/api/v1/access-log?after=AFTER",
     "export records": "/api/v1/export-records?after=AFTER",
+    "results": "/api/v1/footprints?after=RESULT&limit=20",
     "organisations": "/api/v1/organisations?after=https://o00005000.example",
     "operator: registrations": "/api/v1/registrations?after=AFTER",
     "an entry by index": "/api/v1/entries/INDEX",
@@ -184,9 +194,13 @@ class _Filled:
         granted["purpose"] = "customer"
         answer = maker.admin.post("/api/v1/grants", json=granted)
         assert answer.status_code == 201, answer.text
+        demand = {"product": maker.member.product("p"), "rule_set": EVERBATT.id, "reader": maker.uri}
+        made = maker.admin.post("/api/v1/footprints", json=demand)
+        assert made.status_code == 201, made.text
         self._values = {"LEAF": stated.leaf_hash, "INDEX": str(stated.index), "AFTER": _LAST.format(0, 5000)}
+        self._values["RESULT"] = made.json()["digest"]
         self._askers = {"": maker.admin, "reader": other.admin, "operator": self._exchange.http}
-        _fill(self._exchange.services.installation.engine, count)
+        _fill(self._exchange.services.installation.engine, count, made.json()["digest"])
 
     def ask(self, name: str) -> None:
         """Ask for one of `_ASKED`."""
@@ -217,11 +231,12 @@ def rows() -> Iterator[Row]:
             )
         few.close()
         many.close()
-    yield _inputs_of_a_pack()
+    yield from _of_a_pack()
 
 
-def _inputs_of_a_pack() -> Row:
-    """What the maker of a pack may see of the statements that its lines are traced to, when an entry has come in since it last asked."""
+def _of_a_pack() -> Iterator[Row]:
+    """What the maker of a pack may see of the statements that its lines are traced to, when an entry has come in since it last asked;
+    and its bill of materials on the way in."""
     with tempfile.TemporaryDirectory() as name:
         exchange = Exchange.open(Path(name) / "data", f"sqlite:///{Path(name) / 'exchange.sqlite'}")
         supplier, pack = exchange.member("supplier"), exchange.member("pack")
@@ -243,11 +258,27 @@ def _inputs_of_a_pack() -> Row:
         for number in range(7):
             supplier.state(ACTIVITY_DATA, activity(supplier.product(f"later{number}")))
             found.append(1000 * seconds(lambda: sharing.evidence_for(pack.uri), 1))
+        bills = iter(
+            [_bill_of(pack, supplier, [one for one in receipts if isinstance(one, Receipt)], n) for n in range(3)]
+        )
+        admitted = [1000 * seconds(lambda: installation.intake.submit(*next(bills)), 1) for _ in range(3)]
         exchange.close()
-    return limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
+    yield limit(f"inputs of a pack with {LINES:,} lines, after another entry", median(found), 100)
+    yield limit(f"a bill of materials with {LINES:,} cited lines comes in", median(admitted), 1000)
 
 
-def _fill(engine: Engine, count: int) -> None:
+def _bill_of(maker: Member, supplier: Member, cited: Sequence[Receipt], number: int) -> tuple[str, tuple[str, ...]]:
+    """Token and disclosures of a bill whose lines cite statements of products `p0`, `p1` and so on."""
+    lines = [
+        {**line(name=f"part {n}", product=supplier.product(f"p{n}"))}
+        | {"citation": {"origin": one.origin, "index": one.index, "leaf_hash": one.leaf_hash}}
+        for n, one in enumerate(cited)
+    ]
+    issued = maker.sign(BILL_OF_MATERIALS, bill(maker.product(f"pack{number}"), components=lines))
+    return issued.token, tuple(issued.disclosures)
+
+
+def _fill(engine: Engine, count: int, result: str) -> None:
     connection = cast("sqlite3.Connection", engine.raw_connection().driver_connection)
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("PRAGMA synchronous = OFF")
@@ -255,7 +286,8 @@ def _fill(engine: Engine, count: int) -> None:
     for table, columns in _FILLED.items():
         connection.execute(
             f"INSERT INTO {table} ({', '.join(columns)}) WITH RECURSIVE some(n) AS "  # noqa: S608 - nothing of a sender's
-            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n + 1 < {count}) SELECT {', '.join(columns.values())} FROM some"
+            f"(SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n + 1 < {count}) "
+            f"SELECT {', '.join(columns.values()).replace('RESULT', result)} FROM some"
         )
     connection.commit()
     connection.close()

@@ -40,15 +40,18 @@ class Clients:
     async def stream(self, path: str, bodies: Iterator[bytes]) -> int:
         """Post all bodies as lines; return how many lines say that they were accepted."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        _status, answer = await self._exchange((reader, writer), path, b"".join(body + b"\n" for body in bodies))
+        lines = b"".join(body + b"\n" for body in bodies)
+        _status, answer = await self._exchange((reader, writer), path, lines, "application/x-ndjson")
         writer.close()
         return answer.count(b'"accepted": true')
 
-    async def _exchange(self, connection: Connection, path: str, body: bytes) -> tuple[bytes, bytes]:
+    async def _exchange(
+        self, connection: Connection, path: str, body: bytes, form: str = "application/json"
+    ) -> tuple[bytes, bytes]:
         reader, writer = connection
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: {form}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode("ascii") + body)
         lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")

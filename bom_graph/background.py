@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
 from bom_graph.factors import LIFE_CYCLE, FactorRelease, FactorRow, load_release, missing_remedy
@@ -21,6 +21,7 @@ from bom_graph.records import (
     BillOfMaterials,
     Electricity,
     Fuel,
+    Line,
     Lines,
     Material,
     ProductFootprint,
@@ -171,13 +172,22 @@ def _each(name: str, lines: object) -> Iterator[tuple[str, Any]]:
 
 def _named_flows(record: Record) -> Iterator[tuple[str, str]]:
     """Path and flow of each factor that a line names, or takes because it names none."""
-    for name in record.lists:
+    for name, kind in record.lists.items():
+        if not (members := _factor_members(kind)):
+            continue
         for path, line in _each(name, getattr(record, name)):
             if isinstance(line, Transport) and line.factor is None:
                 yield f"{path}/factor", line.freight_flow
-            for member, value in vars(line).items():
+            for member in members:
+                value = getattr(line, member)
                 if type(value) is StatedFactor and value.flow is not None:
                     yield f"{path}/{member}", value.flow
+
+
+@cache
+def _factor_members(kind: type[Line]) -> tuple[str, ...]:
+    """The members by which lines of a kind state factors; most kinds have none, and thousands of lines."""
+    return tuple(name for name, field in kind.model_fields.items() if StatedFactor in get_args(field.annotation))
 
 
 def _check_unit(line: AmountLine, rows: Sequence[FactorRow], path: str) -> None:

@@ -71,7 +71,12 @@ class Principal:
         """Check that the principal has `scope`; RightsError otherwise."""
         if scope not in self.scopes:
             raise RightsError(
-                f"this needs the scope {scope}", where="scope", remedy="ask an admin of your organisation for it"
+                f"this needs the scope {scope}",
+                where="scope",
+                # No admin can give the operator's scope: it comes with the data folder's token alone.
+                remedy="ask the operator of this exchange to do it"
+                if scope == "operator"
+                else "ask an admin of your organisation for it",
             )
 
     def recorded_as(self, organisation: str) -> str:

@@ -83,6 +83,12 @@ class WaitingError(ExchangeError):
     code = "waiting"
 
 
+class MediaTypeError(ExchangeError):
+    """The sender has to say in Content-Type what it sends, or send what it says."""
+
+    code = "media_type"
+
+
 class NotFoundError(ExchangeError):
     """What was asked for doesn't exist, or may not be seen by this reader."""
 

@@ -260,8 +260,8 @@ class Partner(Client):
 
     def results(self, product: str | None = None) -> list[dict[str, Any]]:
         """The organisation's newest results in short, of `product` or all."""
-        found: list[dict[str, Any]] = self._json("GET", "/api/v1/footprints")
-        return [one for one in found if product in {None, one["product"]}]
+        found = self._pages("/api/v1/footprints", "digest", product=product)
+        return sorted(found, key=lambda one: (one["product"], one["rule_set"], one["flow"] or ""))
 
     def pull(self, file: Path, reader: str, product: str | None = None) -> list[dict[str, Any]]:
         """Write the evidence file of the newest results (of `product`, or all) for `reader` (URI); return the results in short.

@@ -342,7 +342,11 @@ class ActivityData(Record):
             where = f"outputs/{outputs.items[0].id}/product" if len(made) == 1 else "outputs"
             remedy = "let sub name the product of an output line"
             raise RecordError("no output is the statement's product", where=where, remedy=remedy)
-        named = [(path, "for_outputs", getattr(line, "for_outputs", None) or ()) for path, line in self.lines()]
+        named = [
+            (path, "for_outputs", products)
+            for path, line in self.lines()
+            if (products := getattr(line, "for_outputs", None))
+        ]
         if isinstance(self.allocation, Allocation) and self.allocation.shares:
             stated = tuple(line.product for line in self.allocation.shares)
             named.append(("allocation", "shares", stated))

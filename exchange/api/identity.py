@@ -246,7 +246,7 @@ def join(request: Request, body: JoinBody) -> dict[str, Any]:
 
 @identity_router.patch("/api/v1/members/{member}")
 def change_member(request: Request, member: Id, body: MemberBody, actor: Admin) -> dict[str, Any]:
-    """Give a member another role, disable or enable it; its sessions end."""
+    """Give a member another role, disable or enable it; its sessions end, where anything changes."""
     return _member(services_of(request).accounts.change(actor, member, role=body.role, active=body.active))
 
 

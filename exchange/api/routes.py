@@ -19,6 +19,7 @@ from exchange.api.strict import (
     Body,
     Calculator,
     Hash,
+    Limit,
     Name,
     OperatorOnly,
     Reader,
@@ -179,9 +180,16 @@ def calculate(request: Request, body: FootprintBody, actor: Calculator) -> dict[
 
 
 @router.get("/footprints")
-def list_footprints(request: Request, actor: Reader) -> list[dict[str, Any]]:
-    """The organisation's newest result of each product under each rule set."""
-    return [_summary(name, found) for name, found in services_of(request).calculation.newest(actor)]
+def list_footprints(
+    request: Request,
+    actor: Reader,
+    after: Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$", description="the last one of the page before")] = "",
+    limit: Limit = 100,
+    product: Uri | None = None,
+) -> list[dict[str, Any]]:
+    """The organisation's newest result of each product under each rule set, or those of `product`; `after` is the last digest seen."""
+    found = services_of(request).calculation.newest(actor, after, limit, product)
+    return [_summary(one.digest, one.document) for one in found]
 
 
 @router.get("/footprints/{digest}")
@@ -244,6 +252,7 @@ def _summary(name: str, found: Document) -> dict[str, Any]:
     return {
         "digest": name,
         "product": found["demand"]["product"],
+        "flow": found["demand"]["flow"],
         "model": found["model"],
         "rule_set": found["rule_set"]["id"],
         "headline": found["headline"],

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from exchange.access import Principal
 from exchange.api.rates import Rates
-from exchange.api.stream import LINES, VerdictStream
+from exchange.api.stream import LINES, VerdictStream, check_media_type
 from exchange.api.strict import Body, StrictRoute, Submitter, actor_of, read_strictly, services_of
 from exchange.intake import Queue, Receipt, Submission
 from exchange.progress import State
@@ -128,6 +128,9 @@ async def submit(request: Request, actor: Submitter, wait: State = "sequenced", 
     status = 200 if receipt.existed or dry_run else 201
     if dry_run:
         return JSONResponse(answer, status)
+    if wait == "sequenced" and not receipt.existed:
+        # It is in the log this moment; how far that was published is for who waits for it.
+        return JSONResponse({**answer, "state": wait}, status)
     reached = await services.progress.wait(receipt.index, wait)
     answer["state"] = reached.state
     if reached.size:
@@ -140,8 +143,9 @@ async def submit_stream(request: Request, actor: Submitter, dry_run: DryRun = Fa
     """Admit statements, one in each line of the body; each line is answered by a line, in order, once it is durable.
 
     A line that is refused stops none of the others. Sent again, what is there is answered with its entry: that is how a stream goes on
-    after it broke.
+    after it broke. 415 for a Content-Type that is another than this.
     """
+    check_media_type(request.headers)
     queue = _queue_of(request)
 
     async def judge(lines: Sequence[bytes]) -> list[dict[str, Any] | Exception]:

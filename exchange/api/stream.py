@@ -17,9 +17,11 @@ from typing import Any
 
 from anyio import Condition, Event, create_task_group, fail_after, sleep
 from fastapi import Response
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from exchange.api.problems import refusal
+from exchange.errors import MediaTypeError
 from ledger import QueueFullError
 
 log = logging.getLogger("packtrace.api")
@@ -108,6 +110,18 @@ _SILENT = _refused(408, "silent", f"nothing came for {IDLE_SECONDS:g} seconds", 
 _CUT = _refused(400, "cut", "the line has no line feed at its end: it was cut", "send the line whole")
 _OUT = _refused(401, "unauthenticated", "who sends this may do so no longer", "get a new token, send the rest anew")
 _INTERNAL = _refused(500, "internal", "an error on our side; nothing was written", "try again; tell the operator")
+
+
+def check_media_type(headers: Headers) -> None:
+    """Check that a body says to be of lines, or says nothing of what it is. Raises MediaTypeError."""
+    # What a form or one JSON document holds would be refused line by line, none of which says what is wrong.
+    stated = headers.get("content-type")
+    if stated is not None and stated.partition(";")[0].strip().lower() != LINES:
+        raise MediaTypeError(
+            "a stream is sent in lines of JSON, which this Content-Type doesn't say",
+            where="Content-Type",
+            remedy=f"send Content-Type: {LINES}, a JSON object and a line feed for each statement",
+        )
 
 
 class VerdictStream(Response):

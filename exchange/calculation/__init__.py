@@ -8,7 +8,7 @@ from exchange.calculation.bills import Bills, Uses, View
 from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.drafting import Drafts, check_attested
 from exchange.calculation.export import Exporter, NotPublishedError
-from exchange.calculation.results import Calculation, current_with, forget_results, stored_document
+from exchange.calculation.results import Calculation, CurrentResult, current_with, forget_results, stored_document
 from exchange.calculation.side_by_side import SideBySide
 from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
@@ -19,6 +19,7 @@ __all__ = [
     "Batches",
     "Bills",
     "Calculation",
+    "CurrentResult",
     "Decisions",
     "Drafts",
     "Effect",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Engine, sql
+from sqlalchemy import Connection, Engine, func, sql, tuple_
 from sqlmodel import Session, col, select
 
 from bom_graph import FactorRelease, load_release, load_rule_set
@@ -29,6 +30,15 @@ from exchange.vault import ErasureRow, Vault
 from ledger.store import begin, snapshot
 
 _QUERY = 500  # rows asked for at once, well below what either database takes as parameters
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentResult:
+    """A result that is its reader's newest of a demand under a rule set, by its digest."""
+
+    digest: str
+    document: Document
+    computed_at: datetime
 
 
 class Calculation:
@@ -129,19 +139,30 @@ class Calculation:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
             return stored_document(connection, self._vault, row.digest), row.reader
 
-    def newest(self, actor: Principal) -> Sequence[tuple[str, Document]]:
-        """Return digest and document of each product's newest result of the actor's under each rule set, by product and rule set.
+    def newest(
+        self, actor: Principal, after: str = "", limit: int = 100, product: str | None = None
+    ) -> Sequence[CurrentResult]:
+        """Return the newest results of the actor's, of each product under each rule set, `limit` of them behind that of digest `after`.
 
-        Those whose inputs were erased are gone, and left out.
-        Raises DamagedError where the bytes of any were changed: which result is the newest can't be told from the rest.
+        In no order that means anything, but with all of a product's together; `product` gives that one's alone. What was erased is gone.
+        Raises NotFoundError, ErasedError (`after`), DamagedError where the bytes of one of them were changed.
         """
         actor.require("data:read")
-        query = select(ResultRow).where(spoken_for(actor, col(ResultRow.reader))).order_by(col(ResultRow.computed_at))
+        place = (col(CurrentRow.product), col(CurrentRow.flow), col(CurrentRow.rule_set), col(CurrentRow.result))
+        # Grouped for who stands in for several readers, of whom two may have the same result.
+        query = select(place[3], func.max(CurrentRow.computed_at)).where(spoken_for(actor, col(CurrentRow.reader)))
+        query = query.group_by(*place).order_by(*place).limit(limit)
+        if product is not None:
+            query = query.where(place[0] == self._vault.blind(product))
+        if after:
+            last = self.result(actor, after)
+            seen = (self._vault.blind(last["demand"]["product"]), last["demand"]["flow"] or "", last["rule_set"]["id"])
+            query = query.where(tuple_(*place) > (*seen, after))
         with snapshot(self._engine) as connection:
-            stored = self._all_stored(connection, Session(connection).exec(query).all())
-        # By what the digest covers; the columns beside the document are for queries.
-        newest = {(found["demand"]["product"], found["rule_set"]["id"]): (name, found) for name, found in stored}
-        return [newest[key] for key in sorted(newest)]
+            return [
+                CurrentResult(name, stored_document(connection, self._vault, name), computed_at)
+                for name, computed_at in Session(connection).exec(query).all()
+            ]
 
     def stale(self, reader: str, progress: Callable[[int, int], None] | None = None) -> Sequence[StaleResult]:
         """Return which of `reader`'s results it would get otherwise today: the newest of each product and rule set, computed again.

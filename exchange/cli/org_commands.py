@@ -35,6 +35,25 @@ def org_register(
     sys.exit(run_register(server, joining, as_json=as_json))
 
 
+@org_app.command("join")
+def org_join(
+    server: Server,
+    *,
+    name: Annotated[str, typer.Option(help="Your name, as your colleagues see it.")],
+    invitation_file: Annotated[
+        Path | None, typer.Option(help="File of the invitation's secret; without it, it is asked.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="File of your new password; without it, it is asked, twice.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Join an organisation by its invitation, with a password of your own."""
+    from exchange.cli.partner import run_join
+
+    sys.exit(run_join(server, name, invitation_file, password_file, as_json=as_json))
+
+
 @org_app.command("show")
 def org_show(
     server: Server,

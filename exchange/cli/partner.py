@@ -126,6 +126,19 @@ def run_register(server: str, joining: Joining, *, as_json: bool) -> int:
     return _with(server, None, command)
 
 
+def run_join(server: str, name: str, invitation_file: Path | None, password_file: Path | None, *, as_json: bool) -> int:
+    """Join an organisation by an invitation; its secret and the new password are read from files, else asked on the terminal."""
+
+    def command(partner: Partner) -> int:
+        secret = _password("Invitation: ") if invitation_file is None else _secret_in(invitation_file)
+        password = _new_password() if password_file is None else _secret_in(password_file)
+        found = partner.call("POST", "members", {"secret": secret.strip(), "name": name, "password": password})
+        _answer(found, f"joined as {found['role']}: log in as {found['email']}", as_json)
+        return DONE
+
+    return _with(server, None, command)
+
+
 def run_show(login: Login, *, as_json: bool) -> int:
     """Show who asks, and the organisation's sites."""
 
@@ -326,6 +339,19 @@ def _answer(members: dict[str, Any], text: str, as_json: bool) -> None:
         say_json(members)
     elif text:
         say(text)
+
+
+def _secret_in(file: Path) -> str:
+    """Read the one line of a file. Raises UsageError, OSError."""
+    from exchange.errors import UsageError
+
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        lines = []
+    if len(lines) != 1:
+        raise UsageError("not a file of one line of text", where=str(file), remedy="write the secret alone into it")
+    return lines[0]
 
 
 def _password(prompt: str) -> str:

@@ -174,7 +174,7 @@ class Accounts:
     def change(
         self, actor: Principal, member: str, *, role: MemberRole | None = None, active: bool | None = None
     ) -> Member:
-        """Give a member of the actor's organisation another role, disable or enable it. Its sessions end.
+        """Give a member of the actor's organisation another role, disable or enable it. Its sessions end, where anything changes.
 
         Raises NotFoundError; ConflictError where no active admin would be left.
         """
@@ -183,8 +183,11 @@ class Accounts:
             row = session.get(MemberRow, member)
             if row is None or row.organisation != actor.organisation:
                 raise NotFoundError("no such member", where="member", remedy="take it from the list of members")
+            before = row.role, row.active
             row.role = role or row.role
             row.active = row.active if active is None else active
+            if (row.role, row.active) == before:
+                return _member(row)
             session.add(row)
             session.flush()
             admins = select(func.count()).where(

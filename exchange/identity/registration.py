@@ -21,7 +21,7 @@ from exchange.errors import ConflictError, NotFoundError, RightsError
 from exchange.events import emit
 from exchange.identity.enrolment import Application
 from exchange.identity.identifiers import spelled
-from exchange.identity.passwords import hashed
+from exchange.identity.passwords import hashed, matches
 from exchange.identity.tables import IdentifierRow, MemberRow, OrganisationRow, RegistrationRow, SiteRow
 from exchange.kinds import check_spelling
 from exchange.lease import take_lease
@@ -80,10 +80,11 @@ class Registrations:
     holder: str
 
     def apply(self, registration: Registration, email: str, password: str) -> str:
-        """Take an application in; return its id.
+        """Take an application in; return its id. The same sent again, while the first waits, is the first.
 
         Raises SignerError (CSR or possession), StatementError (URI, identifier, password), ConflictError (the organisation, an
-        identifier or the e-mail address is here already). An organisation whose key the operator enrolled for it applies with that key.
+        identifier or the e-mail address is here already; one of the same organisation and key that states something else waits).
+        An organisation whose key the operator enrolled for it applies with that key.
         """
         application = registration.application
         check_spelling(application.uri)
@@ -100,21 +101,37 @@ class Registrations:
             applied_at=now,
         )
         with begin(self.engine) as connection, Session(connection) as session:
+            # One after the other, or the same one sent twice at once would be two.
+            session.get(OrganisationRow, self.operator, with_for_update=True)
             _check_free(session, application.uri, identifiers, email, thumbprint)
-            waiting = session.exec(select(func.count()).where(col(RegistrationRow.state) == "applied")).one()
-            if waiting >= MAX_OPEN:
-                raise ConflictError("too many applications wait", where="registrations", remedy="try again tomorrow")
-            session.add(row)
-            found = row.id
-            emit(
-                session,
-                recipient=self.operator,
-                type="packtrace.organisation.applied",
-                subject=f"/api/v1/registrations/{found}",
-                data={"registration": found},
-                at=now,
+            first = _undecided(session, application.uri, thumbprint)
+            if first is not None:
+                session.expunge(first)
+            else:
+                self._take_in(session, row)
+        # Outside of any transaction: comparing passwords takes a tenth of a second.
+        if first is not None and not (_states_the_same(first, row) and matches(first.password, password)):
+            raise ConflictError(
+                "an application of this organisation with this key waits already, and states something else",
+                where="uri",
+                remedy="wait until the operator decides, or ask it to refuse that one, then apply anew",
             )
-        return found
+        return row.id if first is None else first.id
+
+    def _take_in(self, session: Session, row: RegistrationRow) -> None:
+        waiting = session.exec(select(func.count()).where(col(RegistrationRow.state) == "applied")).one()
+        if waiting >= MAX_OPEN:
+            raise ConflictError("too many applications wait", where="registrations", remedy="try again tomorrow")
+        session.add(row)
+        found = row.id
+        emit(
+            session,
+            recipient=self.operator,
+            type="packtrace.organisation.applied",
+            subject=f"/api/v1/registrations/{found}",
+            data={"registration": found},
+            at=row.applied_at,
+        )
 
     def waiting(self, actor: Principal, after: str = "", limit: int = 100) -> list[Applied]:
         """Return applications that wait for the operator, the oldest first; `after` is the last id seen."""
@@ -247,8 +264,26 @@ def _document(registration: Registration, identifiers: Mapping[str, str], thumbp
 
 
 def _applied(row: RegistrationRow) -> Applied:
-    document = {name: value for name, value in json.loads(row.document).items() if name not in {"csr", "possession"}}
-    return Applied(row.id, row.state, row.applied_at, document, row.reason)
+    return Applied(row.id, row.state, row.applied_at, _stated(row), row.reason)
+
+
+def _undecided(session: Session, uri: str, thumbprint: str) -> RegistrationRow | None:
+    """Return the application of this organisation with this key that isn't decided, or approved and about to come in."""
+    rows = session.exec(
+        select(RegistrationRow)
+        .where(col(RegistrationRow.uri) == uri, col(RegistrationRow.state).in_(("applied", "approved")))
+        .order_by(col(RegistrationRow.id))
+    )
+    return next((row for row in rows if json.loads(row.document)["thumbprint"] == thumbprint), None)
+
+
+def _states_the_same(one: RegistrationRow, other: RegistrationRow) -> bool:
+    """Whether two applications state the same; a key signs each of its requests anew."""
+    return one.email == other.email and _stated(one) == _stated(other)
+
+
+def _stated(row: RegistrationRow) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(row.document).items() if name not in {"csr", "possession"}}
 
 
 def _check_free(session: Session, uri: str, identifiers: Mapping[str, str], email: str, thumbprint: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, sql
 from sqlmodel import col
 
 from bom_graph import CertificateRetirement, CycleError, Lines, Record
+from exchange.access import covers
 from exchange.admission import citations
 from exchange.errors import DoubleClaimError, StatementError
 from exchange.evidence import Entry
@@ -129,12 +130,20 @@ def check_retired_once(
                 raise RetiredError(row.number, f"serials/{line['line']}")
 
 
-def product_at(record: Record | None, path: str) -> str | None:
-    """Return the product that the line at the start of `path` (``inputs/<id>``...) names."""
-    name, _, rest = path.partition("/")
-    lines = getattr(record, name, None)
-    found = (line for line in lines if line.id == rest.partition("/")[0]) if isinstance(lines, Lines) else iter(())
-    return getattr(next(found, None), "product", None)
+def products_by_line(record: Record | None) -> dict[str, str]:
+    """Return the product that each line names, by the line's path (``inputs/<id>``)."""
+    return {
+        f"{name}/{line.id}": str(product)
+        for name in (() if record is None else record.lists)
+        if isinstance(lines := getattr(record, name), Lines)
+        for line in lines
+        if (product := getattr(line, "product", None)) is not None
+    }
+
+
+def tells_product(paths: Collection[str]) -> bool:
+    """Whether who sees these claim paths of an entry may learn from it what it is about."""
+    return covers(paths, "sub") or any(path.partition("/")[0] == "outputs" for path in paths)
 
 
 def _issuer(connection: Connection, index: int) -> str:

@@ -36,7 +36,8 @@ from exchange.intake.checking import (
     check_size,
     check_whole,
     check_withheld,
-    product_at,
+    products_by_line,
+    tells_product,
 )
 from exchange.intake.retracting import check_retraction
 from exchange.intake.tables import StatementRow
@@ -350,7 +351,10 @@ class Intake:
         Of an entry that it was granted nothing of, nothing is checked, and the answer is the same whatever it is about: else a rival
         could ask, product by product, which entry is about which. A calculation for a reader who sees both refuses it.
         """
-        lines = [(path, one, product_at(checked.record, path)) for path, one in citations(checked.statement)]
+        products = products_by_line(checked.record)
+        lines = [
+            (path, one, products.get(path.removesuffix("/citation"))) for path, one in citations(checked.statement)
+        ]
         cited = [line for line in lines if line[1].origin == checked.statement.audience and line[2] is not None]
         if not cited:
             return
@@ -362,9 +366,10 @@ class Intake:
             there = {row.leaf_hash: row for row in _rows_of(connection, leaves)}
             for path, citation, product in cited:
                 leaf = citation.leaf_hash
-                if leaf not in visible or leaf not in there:
+                # A bill of materials has thousands of lines, of which few are to be opened: what the citer sees of the entry may not tell
+                # its product, and who may see that is told by the row alone.
+                if leaf not in there or not tells_product(visible.get(leaf, ())):
                     continue
-                # Who may see its product is told by the row alone: a bill of materials has thousands of lines.
                 if covers(visible[leaf], "sub") and there[leaf].product == self._vault.blind(str(product)):
                     continue
                 seen = self._disclosed(connection, checked.statement.issuer, leaf)

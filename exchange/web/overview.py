@@ -8,11 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from exchange.assembly import BATTERY_MODEL_GAP
+from exchange.calculation import CurrentResult
 from exchange.web.figures import grouped, host, round_percent, tail, unit_text
 from exchange.web.stages import Bar, StageName, bar_width, gap_slots, legend, stage_bar, stage_names
 
 Document = dict[str, Any]
 Results = Sequence[tuple[str, Document]]
+#: So many results at most are on one page.
+RESULTS = 60
 _PRIMARY = ("measured", "calculated")
 
 
@@ -64,6 +67,23 @@ class Table:
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """The results of one page, and the digest behind which the next one begins; None where this is the last."""
+
+    results: Sequence[CurrentResult]
+    after: str | None
+
+
+def first_page(found: Sequence[CurrentResult]) -> ResultPage:
+    """Cut results, up to one more than a page has, between two products: a row that lacks some of its results would be untrue."""
+    if len(found) <= RESULTS:
+        return ResultPage(found, None)
+    begun = found[RESULTS].document["demand"]["product"]
+    whole = [one for one in found if one.document["demand"]["product"] != begun] or found[:RESULTS]
+    return ResultPage(whole, whole[-1].digest)
 
 
 def overview(results: Results) -> tuple[Table, Table]:

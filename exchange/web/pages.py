@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -19,7 +19,7 @@ from exchange.access import Principal
 from exchange.errors import CredentialsError, NotFoundError
 from exchange.services import Services
 from exchange.web.entry import entry_view
-from exchange.web.overview import overview
+from exchange.web.overview import RESULTS, first_page, overview
 from exchange.web.result import result_view
 from ledger import EntryUnknownError
 from ledger.store import head, latest_checkpoint, snapshot
@@ -56,19 +56,24 @@ page_router = APIRouter(include_in_schema=False, route_class=_PageRoute)
 
 
 @page_router.get("/")
-def show_overview(request: Request) -> HTMLResponse:
-    """The log, and the newest results of all products."""
+def show_overview(request: Request, after: Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")] = "") -> HTMLResponse:
+    """The log, and the newest results of all products, page by page."""
     services: Services = request.app.state.services
     installation = services.installation
     with snapshot(installation.engine) as connection:
         size, checkpoint = head(connection).size, latest_checkpoint(connection)
-    packs, others = overview(services.calculation.newest(request.state.principal))
+    page = first_page(services.calculation.newest(request.state.principal, after, RESULTS + 1))
+    # Where a table has one place for several results, that is the newest one's.
+    results = [(one.digest, one.document) for one in sorted(page.results, key=lambda one: one.computed_at)]
+    packs, others = overview(results)
     published = None if checkpoint is None else checkpoint.size
     return _page(
         request,
         "overview.html",
         packs=packs,
         others=others,
+        begun=bool(after),
+        after=page.after,
         trust=installation.trust_file,
         size=size,
         published=published,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -144,6 +145,39 @@ def test_of_two_applications_that_clash_one_is_approved(sqlite_exchange: Exchang
     assert registrations.enrol_approved() == 1
 
 
+def test_the_same_application_again_is_the_first(exchange: Exchange) -> None:
+    """Who got no answer sends it again, signed anew by the same key; until it is decided and in, there is one."""
+    key = KeyPair.generate("ES256")
+    uri = "https://maker.example"
+
+    def send(**changes: Any) -> httpx2.Response:
+        return browser(exchange).post("/api/v1/registrations", json=application(exchange, "maker", key, **changes))
+
+    with ThreadPoolExecutor(2) as pool:
+        first, twin = (one.json()["id"] for one in pool.map(lambda _number: send(), range(2)))
+    assert first == twin
+    assert [one["id"] for one in exchange.http.get("/api/v1/registrations").json()] == [first]
+    told = exchange.http.get("/api/v1/inbox", params={"organisation": exchange.services.standing_in.organisation})
+    assert [one["type"] for one in told.json()["events"]].count("packtrace.organisation.applied") == 1
+    # Another statement under the same key is not taken for it, and isn't told what the first one says.
+    for changes in (
+        {"email": "eve@maker.example"},
+        {"password": "five words that nobody would ever guess"},
+        {"name": "M"},
+    ):
+        refused = check_problem(send(**changes), 409, "conflict")
+        assert "states something else" in refused["detail"]
+        assert "admin@" not in json.dumps(refused)
+    # Somebody else's key can't be blocked by it, nor block it: the operator decides between them.
+    other = exchange.http.post("/api/v1/registrations", json=application(exchange, "maker"))
+    assert other.json()["id"] != first
+    registrations = exchange.services.registrations
+    registrations.decide(exchange.services.standing_in, first, approve=True)
+    assert send().json()["id"] == first
+    assert registrations.enrol_approved() == 1
+    assert check_problem(send(), 409, "conflict")["detail"] == f"{uri} is registered already"
+
+
 def test_an_approval_that_clashes_hinders_no_other(sqlite_exchange: Exchange) -> None:
     """As two approvals at the same time, or those of a version that let both through, leave it."""
     applied = []
@@ -209,6 +243,26 @@ def test_a_disabled_member_is_out_at_once(sqlite_exchange: Exchange) -> None:
     assert viewer.get("/api/v1/me").status_code == 401
     body = {"email": row["email"], "password": PASSWORD}
     check_problem(browser(sqlite_exchange).post("/api/v1/sessions", json=body), 401, "unauthenticated")
+
+
+def test_a_change_of_nothing_ends_no_session(sqlite_exchange: Exchange) -> None:
+    company = Company.join(sqlite_exchange, "maker")
+    viewer = company.colleague("viewer")
+    (one,) = [one for one in company.admin.get("/api/v1/members").json() if one["role"] == "viewer"]
+    for body in ({}, {"role": "viewer"}, {"active": True}, {"role": "viewer", "active": True}):
+        assert company.admin.patch(f"/api/v1/members/{one['id']}", json=body).json() == one
+        assert viewer.get("/api/v1/me").status_code == 200
+    assert company.admin.patch(f"/api/v1/members/{one['id']}", json={"role": "contributor"}).status_code == 200
+    assert viewer.get("/api/v1/me").status_code == 401
+
+
+def test_who_lacks_the_operator_s_scope_is_sent_to_the_operator(sqlite_exchange: Exchange) -> None:
+    company = Company.join(sqlite_exchange, "maker")
+    refused = check_problem(company.admin.get("/api/v1/registrations"), 403, "rights")
+    assert refused["remedy"] == "ask the operator of this exchange to do it"
+    viewer = company.colleague("viewer")
+    refused = check_problem(viewer.get("/api/v1/clients"), 403, "rights")
+    assert refused["remedy"] == "ask an admin of your organisation for it"
 
 
 def test_sessions_end(sqlite_exchange: Exchange) -> None:

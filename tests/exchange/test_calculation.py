@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import httpx2
@@ -18,9 +18,13 @@ from exchange.verification import Verdict, verify_evidence
 from ledger import WitnessPolicy
 from ledger.store import begin, publish, snapshot
 from tests.evidence import read_evidence
-from tests.flow.world import Exchange, Member, activity, bill, line
+from tests.flow.accounts import Company
+from tests.flow.test_bad_input import check_problem
+from tests.flow.world import EVERBATT, Exchange, Member, activity, bill, line
 from tests.witnesses import puppet
 
+#: Of materials both can tell a footprint.
+RULE_SETS = (EVERBATT.id, "iso-14067-cradle-to-gate")
 #: Claims of activity data without which nothing can be computed from it.
 ENOUGH = ("contents", "sub", "outputs", "process_class", "inputs", "electricity", "site", "period")
 
@@ -148,6 +152,65 @@ def test_the_list_goes_by_what_the_digest_covers(exchange: Exchange, maker: Memb
         connection.execute(update(ResultRow).values(product="urn:another", complete=True))
     (listed,) = exchange.http.get("/api/v1/footprints").json()
     assert (listed["product"], listed["headline"]) == (maker.product("part"), found["result"]["headline"])
+
+
+def test_the_list_of_results_has_pages(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:
+    """Each result once, whoever asks, the newest of each demand; a product's together, and those of one alone where it is named."""
+    company = Company.join(exchange, "company")
+    names = [company.member.product(f"p{number}") for number in range(4)]
+    wanted = set()
+    for name in names:
+        issued = company.member.sign(ACTIVITY_DATA, activity(name))
+        exchange.services.installation.intake.submit(issued.token, issued.disclosures)
+        for rule_set in RULE_SETS:
+            body = {"product": name, "rule_set": rule_set, "reader": company.uri}
+            wanted.add(company.admin.post("/api/v1/footprints", json=body).json()["digest"])
+    by_factor = {"product": names[0], "rule_set": RULE_SETS[0], "reader": company.uri, "flow": "nickel-sulfate"}
+    wanted.add(company.admin.post("/api/v1/footprints", json=by_factor).json()["digest"])
+    stranger = result(exchange, maker, maker.product("part"))["digest"]
+
+    def pages(limit: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            after = found[-1]["digest"] if found else ""
+            page = company.admin.get("/api/v1/footprints", params={"limit": limit, "after": after}).json()
+            assert len(page) <= limit
+            found += page
+            if len(page) < limit:
+                return found
+
+    for limit in (1, 2, 7, 200):
+        found = pages(limit)
+        assert len(found) == len(wanted) == len(names) * len(RULE_SETS) + 1
+        assert {one["digest"] for one in found} == wanted
+        assert len(list(groupby(one["product"] for one in found))) == len(names)
+    alone = company.admin.get("/api/v1/footprints", params={"product": names[0]}).json()
+    assert [one["flow"] for one in alone].count("nickel-sulfate") == 1
+    assert {one["product"] for one in alone} == {names[0]}
+    # The operator stands in for the maker alone, which has no accounts; and a place in the list is nobody's but its reader's.
+    assert [one["digest"] for one in exchange.http.get("/api/v1/footprints").json()] == [stranger]
+    check_problem(company.admin.get(f"/api/v1/footprints?after={stranger}"), 404, "not_found")
+
+
+def test_two_readers_results_are_all_listed_for_who_stands_in(exchange: Exchange, maker: Member) -> None:
+    """Where two have the same result it is one, where they have different ones it is two; at every cut of the pages."""
+    name, other = maker.product("salt"), exchange.member("other")
+    maker.grant(maker.state(ACTIVITY_DATA, activity(name)), other)
+    digests = []
+    for reader, flow in ((maker, "nickel-sulfate"), (other, "nickel-sulfate"), (maker, None), (other, None)):
+        body = {"product": name, "rule_set": RULE_SETS[0], "reader": reader.uri, "flow": flow}
+        answer = exchange.http.post("/api/v1/footprints", json=body)
+        assert answer.status_code == 201, answer.text
+        digests.append(answer.json()["digest"])
+        if reader is maker and flow is None:
+            maker.state(ACTIVITY_DATA, activity(maker.product("another")))
+    assert digests[0] == digests[1]
+    assert digests[2] != digests[3]
+    whole = [one["digest"] for one in exchange.http.get("/api/v1/footprints").json()]
+    assert sorted(whole) == sorted(set(digests))
+    for cut in range(1, 3):
+        rest = exchange.http.get(f"/api/v1/footprints?after={whole[cut - 1]}").json()
+        assert [one["digest"] for one in rest] == whole[cut:]
 
 
 def test_an_evidence_file_waits_for_the_checkpoint(exchange: Exchange, maker: Member, supplied: dict[str, Any]) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select, update
 from sqlmodel import Session, col
 
-from bom_graph import Background, CycleError
+from bom_graph import Background, CycleError, Lines
 from exchange.errors import ExchangeError, JtiReusedError, StatementError
 from exchange.intake import Admissions, Intake
 from exchange.intake.tables import ProductLinkRow, StatementRow
@@ -248,6 +249,54 @@ def test_a_citation_of_another_product_is_refused_where_the_citer_may_see_it(exc
     body = citing(acid).json()
     assert (body["code"], body["where"]) == ("statement", "inputs/a/citation")
     assert "about another product" in body["detail"]
+
+
+def test_a_citation_of_another_product_is_refused_by_the_outputs_alone(sqlite_exchange: Exchange) -> None:
+    supplier, buyer = sqlite_exchange.member("supplier"), sqlite_exchange.member("buyer")
+    cited = supplier.state(ACTIVITY_DATA, activity(supplier.product("salt")))
+    supplier.grant(cited, buyer, "contents", "outputs")
+    made_from = line(id="a", name="it", product=supplier.product("acid"), citation=cited)
+    answer = sqlite_exchange.post(buyer.sign(ACTIVITY_DATA, activity(buyer.product("x"), made_from)))
+    assert "about another product" in answer.json()["detail"]
+
+
+def test_a_bill_of_many_cited_lines_costs_each_line_once(
+    sqlite_exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line has the others looked through, nor an entry opened that couldn't tell its product."""
+    supplier, maker = sqlite_exchange.member("supplier"), sqlite_exchange.member("maker")
+    count = 30
+    products = [supplier.product(f"p{number}") for number in range(count)]
+    cited = [supplier.state(ACTIVITY_DATA, activity(product)) for product in products]
+    for one, path in zip(cited, ["full", "inputs", "sub"] * 10, strict=True):
+        supplier.grant(one, maker, path)
+    looked_through, numbers = Counter[str](), iter(range(9))
+    through = Lines.__iter__
+
+    def counting(lines: Any) -> Iterator[Any]:
+        looked_through["lists"] += 1
+        return through(lines)
+
+    def opening(*_arguments: Any) -> tuple[str, ...]:
+        looked_through["entries"] += 1
+        return ()
+
+    def cost(lines: int) -> Counter[str]:
+        some = [
+            {**line(name=product, product=product), "citation": citation}
+            for product, citation in zip(products[:lines], cited[:lines], strict=True)
+        ]
+        issued = maker.sign(BILL_OF_MATERIALS, bill(maker.product(f"of-{next(numbers)}"), components=some))
+        intake = sqlite_exchange.services.installation.intake
+        looked_through.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Lines, "__iter__", counting)
+            patched.setattr(intake, "_disclosed", opening)
+            intake.submit(issued.token, issued.disclosures)
+        return Counter(looked_through)
+
+    assert cost(3) == cost(count)
+    assert cost(3)["entries"] == 0
 
 
 def test_a_citation_of_one_s_own_other_product_is_refused(exchange: Exchange) -> None:

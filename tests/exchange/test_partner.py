@@ -31,7 +31,7 @@ from exchange.partner import SECRET_VARIABLE, ClientCredentials, Outcome, Partne
 from exchange.server import bind
 from signer import KeyPair, join_presentation, read_leaf
 from signer.keystore import load_key, save_key
-from tests.flow.accounts import PASSWORD, Company
+from tests.flow.accounts import PASSWORD, Company, log_in
 from tests.flow.world import EVERBATT, PERIOD, Exchange, activity, line, signed_footprint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -312,6 +312,43 @@ def test_the_org_commands(
     assert cli.run_members(admin, as_json=False) == 2
 
 
+def test_a_colleague_joins_by_the_invitation(
+    company: Company, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def invited(email: str) -> str:
+        made = company.admin.post("/api/v1/invitations", json={"email": email, "role": "contributor"})
+        return str(made.json()["secret"])
+
+    secret, password = tmp_path / "invitation", tmp_path / "password"
+    secret.write_text(invited("carl@acme.example") + "\n")
+    password.write_text(PASSWORD + "\n")
+    files = ["--invitation-file", str(secret), "--password-file", str(password)]
+    joined = CliRunner().invoke(app, ["org", "join", "--server", address, "--name", "Carl", *files])
+    assert (joined.exit_code, joined.stdout) == (0, "joined as contributor: log in as carl@acme.example\n")
+    assert log_in(company.exchange, "carl@acme.example").get("/api/v1/me").status_code == 200
+    again = CliRunner().invoke(app, ["org", "join", "--server", address, "--name", "Carl", *files])
+    assert again.exit_code == 1
+    assert "unknown, used or expired" in again.output
+    # Without files both are asked on the terminal, unseen; and nowhere else.
+    asked, answers = list[str](), [invited("cleo@acme.example"), PASSWORD, PASSWORD]
+
+    def typed(prompt: str) -> str:
+        asked.append(prompt)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr("os.isatty", lambda _descriptor: True)
+    monkeypatch.setattr("getpass.getpass", typed)
+    assert cli.run_join(address, "Cleo", None, None, as_json=True) == 0
+    assert asked == ["Invitation: ", "New password: ", "Again: "]
+    assert json.loads(capsys.readouterr().out)["email"] == "cleo@acme.example"
+    monkeypatch.setattr("os.isatty", lambda _descriptor: False)
+    assert cli.run_join(address, "Cleo", None, password, as_json=True) == 2
+    for bad in (b"", b"two\nlines\n", b"\xff"):
+        password.write_bytes(bad)
+        assert cli.run_join(address, "Cleo", secret, password, as_json=True) == 2
+    assert "not a file of one line of text" in capsys.readouterr().err
+
+
 def test_a_newcomer_is_let_in_and_fetches_its_certificate(
     company: Company, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -368,8 +405,15 @@ def test_a_program_grants_and_reads_its_inbox_by_commands(company: Company, addr
 
 
 def test_every_command_at_an_exchange_takes_who_asks() -> None:
-    """By API client and by e-mail address, but those of the operator's and the application of somebody who is nobody yet."""
-    others = {"org register", "org applications", "org decide", "push", "pull"}  # jobs push and pull, people don't
+    """By API client and by e-mail address, but those of the operator's and what somebody does who is nobody yet."""
+    others = {
+        "org register",
+        "org join",
+        "org applications",
+        "org decide",
+        "push",
+        "pull",
+    }  # jobs push and pull, people don't
 
     def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
         for name, command in group.commands.items():

@@ -130,6 +130,19 @@ def test_many_who_wait_ask_no_more_than_one() -> None:
     assert len(asked) < 20
 
 
+def test_who_waits_for_nothing_more_has_nobody_asked(
+    sqlite_exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new entry is sequenced at least; only one that was there before may have come further by now."""
+    asked: list[int] = []
+    monkeypatch.setattr(sqlite_exchange.services.progress, "_ask", lambda: asked.append(1))
+    body = sent(sqlite_exchange)
+    assert sqlite_exchange.http.post("/api/v1/statements", json=body).json()["state"] == "sequenced"
+    assert asked == []
+    assert sqlite_exchange.http.post("/api/v1/statements", json=body).json()["existed"]
+    assert asked == [1]
+
+
 @pytest.fixture
 def narrow(exchange: Exchange) -> Exchange:
     """An exchange whose queue takes two."""

@@ -21,6 +21,7 @@ from exchange.kinds import ACTIVITY_DATA, BATTERY_MODEL
 from ledger import QueueFullError
 from signer import Issued, join_presentation
 from tests.flow.accounts import Company
+from tests.flow.test_bad_input import check_problem
 from tests.flow.world import BASE, SITE, Exchange, activity, line
 
 STREAM = "/api/v1/statements/stream"
@@ -66,6 +67,19 @@ def test_each_line_has_its_verdict_and_a_bad_one_stops_none(exchange: Exchange) 
     for issued, one in zip(good, accepted, strict=True):
         entry = exchange.http.get(f"/api/v1/entries/{one['index']}").json()
         assert (entry["token"], entry["leaf_hash"]) == (issued.token, one["leaf_hash"])
+
+
+def test_what_says_to_be_something_else_is_refused_whole(sqlite_exchange: Exchange) -> None:
+    (issued,) = fresh(sqlite_exchange, 1)
+    before = sqlite_exchange.size
+    for wrong in ("application/json", "application/x-www-form-urlencoded", "text/plain; x=application/x-ndjson", ""):
+        answer = sqlite_exchange.http.post(STREAM, content=as_line(issued), headers={"Content-Type": wrong})
+        refused = check_problem(answer, 415, "media_type")
+        assert refused["where"] == "Content-Type"
+        assert stream.LINES in refused["remedy"]
+    assert sqlite_exchange.size == before
+    right = {"Content-Type": "Application/X-NDJSON ; charset=utf-8"}
+    assert sqlite_exchange.http.post(STREAM, content=as_line(issued), headers=right).json()["accepted"]
 
 
 def test_sent_again_it_goes_on_where_it_broke(exchange: Exchange) -> None:

@@ -269,6 +269,33 @@ def test_the_overview_has_a_row_for_each_product_and_a_column_for_each_rule_set(
     assert f"covers {size_of(showcase)} entries" in page.text
 
 
+def test_the_overview_has_pages_that_part_no_product(showcase: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(text: str) -> list[str]:
+        return re.findall(r'<th role="rowheader".*?</tr>', text, re.DOTALL)
+
+    def cells(text: str) -> dict[str, list[str]]:
+        return {row.partition("</th>")[0]: re.findall(r'href="(/results/\w+)"', row) for row in rows(text)}
+
+    whole = cells(showcase.text("/"))
+    assert "on this page" not in showcase.text("/")
+    for size in (2, 3, 5):  # a product has two results at most
+        monkeypatch.setattr("exchange.web.pages.RESULTS", size)
+        monkeypatch.setattr("exchange.web.overview.RESULTS", size)
+        found, paths, path = dict[str, list[str]](), list[str](), "/"
+        while path:
+            text = showcase.text(path)
+            assert "on this page" in text
+            assert sum(map(len, cells(text).values())) <= size
+            assert not cells(text).keys() & found.keys()
+            found |= cells(text)
+            paths.append(path)
+            path = next(iter(re.findall(r'href="([^"]*)" rel="next"', text)), "")
+        assert found == whole
+        assert len(paths) >= len(showcase.results) / size
+    assert showcase.client.get("/?after=nothing").status_code == 404
+    assert showcase.client.get(f"/?after={'ab' * 32}").status_code == 404
+
+
 def size_of(showcase: SmallExchange) -> int:
     return int(showcase.client.get("/api/v1/checkpoint").text.splitlines()[1])
 
