@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
-from bom_graph import release_bytes, rule_set_bytes
+from bom_graph import rule_set_bytes
 from exchange.access import Principal
 from exchange.admission import GOVERNING_KINDS
 from exchange.calculation.results import Calculation
 from exchange.calculation.tables import ExportRow
-from exchange.errors import ExchangeError, RightsError
+from exchange.errors import ConflictError, ExchangeError, RightsError
 from exchange.evidence_file import write_evidence
 from exchange.identity import ReleaseRow
 from exchange.intake.tables import StatementRow, SupersededRow
@@ -64,7 +64,7 @@ class Exporter:
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
             members = self._entries(connection, self._takers(actor, reader), results, checkpoint)
-        members |= _rules(results)
+        members |= _rules(results, self._calculation.release_file)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
         members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
@@ -158,11 +158,18 @@ def _retracting(connection: Connection, entries: Iterable[int], size: int) -> se
     return found
 
 
-def _rules(results: dict[str, Document]) -> dict[str, bytes]:
-    members = {POLICY: policy_bytes()}
+def _rules(results: dict[str, Document], release_file: Callable[[str], bytes]) -> dict[str, bytes]:
+    """Return the policy, rule sets and factor releases that results name. ConflictError for two versions of one release."""
+    members, held = {POLICY: policy_bytes()}, dict[str, str]()
     for found in results.values():
         rule_set = found["rule_set"]["id"]
         members[f"rules/{rule_set}.json"] = rule_set_bytes(rule_set)
         for release in found["releases"]:
-            members[f"factors/{release['id']}.json"] = release_bytes(release["id"])
+            if held.setdefault(release["id"], release["digest"]) != release["digest"]:
+                raise ConflictError(
+                    f"the results were made with different versions of factor release {release['id']}",
+                    where="results",
+                    remedy="export those of one version together, or recalculate the older ones",
+                )
+            members[f"factors/{release['id']}.json"] = release_file(release["digest"])
     return members
