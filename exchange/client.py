@@ -411,10 +411,11 @@ class Client:
         return int(answer["index"])
 
     def footprint(
-        self, product: str, rule_set: str, reader: str, *, flow: str | None = None
+        self, product: str, rule_set: str, reader: str, *, flow: str | None = None, releases: Sequence[str] = ()
     ) -> tuple[str, dict[str, Any]]:
-        """Compute a footprint; return digest and document."""
-        body = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
+        """Compute a footprint; return digest and document. `releases`: factor releases by digest, instead of the versions that count."""
+        body: dict[str, Any] = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
+        body |= {"releases": list(releases)} if releases else {}
         answer = self._json("POST", "/api/v1/footprints", body)
         return answer["digest"], answer["result"]
 
