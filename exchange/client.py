@@ -276,6 +276,11 @@ class Client:
         """A proposed release; or its `part`: ``difference``, or the claims to sign for its ``publication`` or ``withdrawal``."""
         return self._object("GET", f"/api/v1/factor-proposals/{quote(proposal, safe='')}{'/' if part else ''}{part}")
 
+    def proposal_file(self, proposal: str) -> bytes:
+        """The file of a proposed, published or withdrawn release."""
+        path = f"/api/v1/factor-proposals/{quote(proposal, safe='')}/file"
+        return bytes(self._checked(self._send("GET", path, None)).content)
+
     def drop_proposal(self, proposal: str) -> dict[str, Any]:
         """Take a proposal back."""
         return self._object("POST", f"/api/v1/factor-proposals/{quote(proposal, safe='')}/drop")

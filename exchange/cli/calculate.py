@@ -18,6 +18,8 @@ _CAUSES = {
     "entry": "a statement, entry {}",
     "rule_set": "another text of rule set {}",
     "release": "another text of factor release {}",
+    "release-published": "a newer version of a factor release, entry {}",
+    "release-withdrawn": "the withdrawal of a factor release, entry {}",
 }
 
 
