@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from bom_graph import FactorRelease, load_release, release_bytes
 from exchange.errors import DamagedError, NotFoundError
 from exchange.evidence_file import read_evidence
+from exchange.filing import Stored
 from exchange.identity import ReleaseRow, release_file, releases_in_use
 from exchange.installation import TRUST
 from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE, WITHDRAWALS
@@ -50,6 +51,15 @@ def ask(exchange: Exchange, maker: Member, *releases: str, name: str = "salt") -
 def of(found: dict[str, Any]) -> dict[str, Any]:
     """EverBatt's release as a result names it."""
     return next(one for one in found["result"]["releases"] if one["id"] == EVERBATT)
+
+
+def unfit_to_be_filed(exchange: Exchange, maker: Member, found: dict[str, Any]) -> tuple[str, ...]:
+    """Why a stored result isn't fit to be filed any more."""
+    ours = exchange.services.installation
+    with snapshot(ours.engine) as connection, Session(connection) as session:
+        facts = Stored(ours.vault, ours.admissions).result(session, found["digest"], maker.uri)
+        assert facts is not None
+        return tuple(facts.stale)
 
 
 class Told:
@@ -123,6 +133,9 @@ def test_a_withdrawn_release_is_computed_with_no_more(told: Told) -> None:
     (finding,) = refused.json()["findings"]
     assert (finding["gate"], finding["where"]) == ("factor_release", f"{EVERBATT} 2")
     assert "withdrawn" in finding["what"]
+    unfit = unfit_to_be_filed(told.exchange, told.maker, told.after)
+    assert f"entry {told.entry} was taken back by entry {told.withdrawn}" in unfit
+    assert f"the factor release {EVERBATT} has the version 1 by now" in unfit
     told.exchange.services.watch.tick()
     stale = told.exchange.http.get(f"/api/v1/footprints/{told.after['digest']}/stale").json()
     causes = [one["cause"] for one in stale["causes"]]
@@ -166,6 +179,7 @@ def test_a_rule_set_s_release_of_which_nothing_counts_refuses(panel: Panel) -> N
     refused = ask(panel.exchange, maker)
     assert refused.status_code == 422
     assert f"{EVERBATT}, of which no version counts" in refused.json()["findings"][0]["what"]
+    assert f"the factor release {EVERBATT} was withdrawn" in unfit_to_be_filed(panel.exchange, maker, result)
     assert panel.exchange.http.get(f"/api/v1/footprints/{result['digest']}").status_code == 200
 
 
