@@ -1,8 +1,8 @@
 """Factor releases as the ledger has them: what came with the software, and what was published through governance.
 
-Each is kept by digest with the bytes of its file, which never change and are held against the digest whenever they are read. Of one id the
-newest reviewed one counts, else the newest that the operator stated; what was withdrawn counts no more. All of it as of a size of the
-ledger, so that a result's releases are those of the ledger that it was computed from.
+Each is kept by digest with the bytes of its file, which never change and are held against digest and entry whenever they are read. Of one
+id the newest reviewed one counts, else the newest that the operator stated; what was withdrawn counts no more. All of it as of a size of
+the ledger, so that a result's releases are those of the ledger that it was computed from.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from exchange.errors import DamagedError, NotFoundError
 from exchange.identity.tables import ReleaseRow
 from exchange.intake.tables import SupersededRow
 from exchange.kinds import FACTOR_RELEASE
+from ledger.store import entry
+from signer import read_unverified
 
 #: Parsed releases that are kept in memory, by their bytes.
 _PARSED: Final = 8
@@ -64,8 +66,14 @@ def releases_in_use(connection: Connection, size: int | None = None) -> dict[str
 
 
 def accepted_releases(connection: Connection, size: int | None = None) -> frozenset[str]:
-    """Return the digests of all releases that weren't withdrawn, older versions among them: results rest on these too."""
-    return frozenset(one.digest for one in _counting(connection, size))
+    """Return the digests of all releases that weren't withdrawn, older versions among them: results rest on these too.
+
+    Raises DamagedError for one that the ledger doesn't state.
+    """
+    found = _counting(connection, size)
+    for one in found:
+        _check_stated(connection, one)
+    return frozenset(one.digest for one in found)
 
 
 def stated_release(connection: Connection, digest: str) -> StatedRelease | None:
@@ -86,13 +94,10 @@ def release_file(connection: Connection, digest: str) -> bytes:
             where="factor release",
             remedy="it came with an earlier version of the software: take its file from there",
         )
+    _check_stated(connection, _stated(row))
     data = bytes(row.document)
     if hashlib.sha256(data).hexdigest() != digest:
-        raise DamagedError(
-            "the stored bytes of this factor release don't have its digest: they were changed in the database",
-            where=f"exchange_release {digest}",
-            remedy="restore that row from a backup; find out who wrote to the database",
-        )
+        raise _damaged(digest, "the stored bytes of this factor release don't have its digest")
     return data
 
 
@@ -126,6 +131,22 @@ def _counting(connection: Connection, size: int | None) -> list[StatedRelease]:
 
 def _stated(row: ReleaseRow) -> StatedRelease:
     return StatedRelease(row.release or "", row.version or "", row.digest, row.index, row.reviewed)
+
+
+def _check_stated(connection: Connection, row: StatedRelease) -> None:
+    """Hold a row against its entry: who can write to the database alone publishes nothing. Raises DamagedError."""
+    said = read_unverified(entry(connection, row.index).data.decode("ascii"), ()).open_claims
+    stated = (said["vct"], said.get("id"), said.get("version"), said.get("digest"), bool(said.get("reviews")))
+    if stated != (FACTOR_RELEASE.vct, row.id, row.version, row.digest, row.reviewed):
+        raise _damaged(row.digest, f"entry {row.index} doesn't state this factor release")
+
+
+def _damaged(digest: str, what: str) -> DamagedError:
+    return DamagedError(
+        f"{what}: the database was changed",
+        where=f"exchange_release {digest}",
+        remedy="restore that row from a backup; find out who wrote to the database",
+    )
 
 
 @lru_cache(maxsize=_PARSED)

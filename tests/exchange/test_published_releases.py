@@ -261,11 +261,27 @@ def test_the_bytes_are_kept_and_held_against_the_digest(panel: Panel) -> None:
     with begin(engine) as connection:
         changed = file_of(factor="0.1")
         connection.execute(update(ReleaseRow).where(col(ReleaseRow.digest) == digest).values(document=changed))
-    with snapshot(engine) as connection, pytest.raises(DamagedError, match="were changed in the database"):
+    with snapshot(engine) as connection, pytest.raises(DamagedError, match="don't have its digest"):
         release_file(connection, digest)
     maker = panel.exchange.member("maker")
     assert code(ask(panel.exchange, maker)) == (500, "damaged")
     assert code(panel.exchange.post(maker.sign(ACTIVITY_DATA, activity(maker.product("salt"))))) == (500, "damaged")
+
+
+def test_who_writes_to_the_database_alone_publishes_nothing(panel: Panel) -> None:
+    maker, _result = panel.result()
+    installation, file = panel.exchange.services.installation, file_of("7", factor="0.01")
+    digest = digest_of(file)
+    with begin(installation.engine) as connection, Session(connection) as session:
+        row = ReleaseRow(digest=digest, vct=FACTOR_RELEASE.vct, index=3, release=EVERBATT, version="7")
+        row.reviewed, row.document = True, file
+        session.add(row)
+        session.flush()
+    refused = ask(panel.exchange, maker)
+    assert code(refused) == (500, "damaged")
+    assert "entry 3 doesn't state this factor release" in refused.json()["detail"]
+    with pytest.raises(DamagedError, match="doesn't state this factor release"):
+        installation.keep_trust_file()
 
 
 def test_an_exchange_from_before_keeps_the_files_from_its_next_start(panel: Panel) -> None:
