@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any, Self, get_args
 
-from bom_graph.errors import MissingFactorError, UnitError, UnknownStageError
+from bom_graph.errors import FactorError, MissingFactorError, UnitError, UnknownStageError
 from bom_graph.factors import LIFE_CYCLE, FactorRelease, FactorRow, load_release, missing_remedy
 from bom_graph.quantities import dimension
 from bom_graph.records import (
@@ -52,6 +52,17 @@ class Background:
         rule_sets = tuple(map(load_rule_set, rule_set_ids()))
         named = sorted({name for rule_set in rule_sets for name in rule_set.factor_releases})
         return cls(rule_sets, tuple(map(load_release, named)))
+
+    def with_releases(self, releases: Sequence[FactorRelease]) -> Self:
+        """Return the background with `releases` in the place of those of their ids: newer versions of them."""
+        newer = {release.id: release for release in releases}
+        if unknown := sorted(newer.keys() - {release.id for release in self.releases}):
+            raise FactorError(
+                f"no rule set names factor release {', '.join(unknown)}",
+                where="factor releases",
+                remedy=f"take a version of {', '.join(release.id for release in self.releases)}",
+            )
+        return replace(self, releases=tuple(newer.get(release.id, release) for release in self.releases))
 
     def check(self, record: Record) -> None:
         """Check that what `record` refers to is in use, as far as it is disclosed.

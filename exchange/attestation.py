@@ -80,8 +80,12 @@ def template(name: str) -> str:
     return (resources.files("exchange") / "data" / "forms" / f"{name}.yaml").read_text("utf-8")
 
 
-def draft(form: Form, *, kind: str | None, random: Callable[[int], bytes]) -> Draft:
+def draft(
+    form: Form, *, kind: str | None, random: Callable[[int], bytes], background: Background | None = None
+) -> Draft:
     """Check the form and return what can be signed; `kind` stands in for a kind that the form doesn't name.
+
+    What it refers to has to be in `background`: what comes with the software, unless another one is given.
 
     Raises FormError with file, line and claim path; UsageError for an unknown `kind`.
     """
@@ -93,7 +97,7 @@ def draft(form: Form, *, kind: str | None, random: Callable[[int], bytes]) -> Dr
     try:
         list(citations_of(claims, found.profile.lists))
         record = found.record.draft(claims)
-        Background.shipped().check(record)
+        (background or Background.shipped()).check(record)
     except (BomGraphError, MalformedCitationError) as error:
         raise _misfilled(form, claims, error) from None
     return Draft(form, name, found, claims, record)

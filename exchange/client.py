@@ -276,6 +276,11 @@ class Client:
         """A proposed release; or its `part`: ``difference``, or the claims to sign for its ``publication`` or ``withdrawal``."""
         return self._object("GET", f"/api/v1/factor-proposals/{quote(proposal, safe='')}{'/' if part else ''}{part}")
 
+    def proposal_file(self, proposal: str) -> bytes:
+        """The file of a proposed, published or withdrawn release."""
+        path = f"/api/v1/factor-proposals/{quote(proposal, safe='')}/file"
+        return bytes(self._checked(self._send("GET", path, None)).content)
+
     def drop_proposal(self, proposal: str) -> dict[str, Any]:
         """Take a proposal back."""
         return self._object("POST", f"/api/v1/factor-proposals/{quote(proposal, safe='')}/drop")
@@ -411,10 +416,11 @@ class Client:
         return int(answer["index"])
 
     def footprint(
-        self, product: str, rule_set: str, reader: str, *, flow: str | None = None
+        self, product: str, rule_set: str, reader: str, *, flow: str | None = None, releases: Sequence[str] = ()
     ) -> tuple[str, dict[str, Any]]:
-        """Compute a footprint; return digest and document."""
-        body = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
+        """Compute a footprint; return digest and document. `releases`: factor releases by digest, instead of the versions that count."""
+        body: dict[str, Any] = {"product": product, "rule_set": rule_set, "reader": reader, "flow": flow}
+        body |= {"releases": list(releases)} if releases else {}
         answer = self._json("POST", "/api/v1/footprints", body)
         return answer["digest"], answer["result"]
 

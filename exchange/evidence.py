@@ -13,8 +13,9 @@ from signer import RETRACTIONS, Statement, read_retraction
 R = TypeVar("R", bound=Record)
 
 
-#: Whose entries say what was erased (`exchange.kinds`, which reads them whole).
+#: Whose entries say what was erased, and which factors were published (`exchange.kinds`, which reads them whole).
 _ERASURE = "urn:packtrace:erasure:1"
+_FACTOR_RELEASE = "urn:packtrace:factor-release:1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class Entry:
     def is_sealed(self) -> bool:
         """Whether this reader can't even tell which product the entry is about."""
         return self.record is None or isinstance(self.record.sub, Sealed)
+
+
+def published_digest(entry: Entry) -> str | None:
+    """Return the digest of the factor release that `entry` published after reviews; None for anything else, as what came with software."""
+    if entry.statement.vct != _FACTOR_RELEASE or not entry.statement.claims.get("reviews"):
+        return None
+    return str(entry.statement.claims["digest"])
 
 
 def erased_leaf(entry: Entry) -> str | None:
@@ -53,12 +61,16 @@ class Evidence(Mapping[str, Entry]):
         self._partly_held: dict[tuple[str, type[Record]], list[Entry]] = {}
         #: The entry that erased it, by leaf hash of what was erased.
         self.erased: dict[str, Entry] = {}
+        #: The entry that published it, by digest of a factor release. One that was withdrawn since is there too.
+        self.published: dict[str, Entry] = {}
         #: By leaf hash of a statement that its issuer took back: the supersession or withdrawal.
         self.retracted = self._retractions()
         self._retracted_about: dict[str, list[Entry]] = {}
         for entry in self._by_hash.values():
             if (leaf := erased_leaf(entry)) is not None:
                 self.erased.setdefault(leaf, entry)
+            if (digest := published_digest(entry)) is not None:
+                self.published[digest] = entry
             if entry.record is None:
                 continue
             if entry.leaf_hash in self.retracted:

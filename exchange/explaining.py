@@ -127,7 +127,10 @@ def trace(found: Mapping[str, Any], figure: str) -> Trace:
             ("rule set", f"{found['rule_set']['id']} {found['rule_set']['version']}, {found['rule_set']['digest']}"),
             ("engine", found["engine"]),
             ("ledger", f"{found['snapshot']['origin']}, {found['snapshot']['size']} entries"),
-            *(("release", f"{one['id']} {one['version']}, {one['digest']}") for one in found["releases"]),
+            *(
+                ("release", f"{one['id']} {one['version']}, {one['digest']}, {origin_of(one)}")
+                for one in found["releases"]
+            ),
         )
         kwh, said = found["denominator"]["kwh"], found["denominator"]["formula"]
         formula = f"{total['value']} {total['unit']} / {kwh} kWh ({said})" if kwh else f"the total: {said}"
@@ -176,7 +179,7 @@ def _facts(found: Mapping[str, Any], part: Document) -> Iterator[tuple[str, str]
     yield "obtained", part["obtained"]
     if "factor" in part:
         factor = part["factor"]
-        versions = {one["id"]: f"{one['version']}, {one['digest']}" for one in found["releases"]}
+        versions = {one["id"]: f"{one['version']}, {one['digest']}, {origin_of(one)}" for one in found["releases"]}
         yield "factor", f"{factor['row']} of {factor['release']} {versions.get(factor['release'], '')}".rstrip()
         yield "factor chosen", factor["reason"]
         yield "factor source", factor["source"]
@@ -185,6 +188,11 @@ def _facts(found: Mapping[str, Any], part: Document) -> Iterator[tuple[str, str]
     if "entry" in part:
         yield "signed by", part["signer"]
         yield "ledger entry", f"{part['entry']} of {found['snapshot']['origin']}, leaf hash {part['leaf_hash']}"
+
+
+def origin_of(release: Mapping[str, Any]) -> str:
+    """Return where a result's factor release came from."""
+    return f"published at entry {release['entry']}" if "entry" in release else "came with the software"
 
 
 def _finite(text: str) -> str:
@@ -234,6 +242,11 @@ class _Name(_Form):
 class _Version(_Name):
     version: str
     digest: str
+
+
+class _Release(_Version):
+    #: The entry that published it after reviews; left out of one that came with the software.
+    entry: int = 0
 
 
 class _Demand(_Form):
@@ -329,7 +342,7 @@ class _Result(_Form):
     model: str | None
     demand: _Demand
     rule_set: _Version
-    releases: list[_Version]
+    releases: list[_Release]
     snapshot: _Snapshot
     denominator: _Denominator
     total: _Value

@@ -27,7 +27,7 @@ from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection, Engine, select
 from sqlmodel import Session
 
-from bom_graph import Background
+from bom_graph import Background, release_bytes
 from exchange.calculation import check_attested
 from exchange.cases import open_claimed_twice
 from exchange.database import SUCCEED, has_log, lost, migrate
@@ -38,7 +38,7 @@ from exchange.events import WebhookKey
 from exchange.evidence import Entry
 from exchange.filing import Stored, Taking, load_duty
 from exchange.governance import GovernedKinds, load_review_rules
-from exchange.identity import Operator
+from exchange.identity import BackgroundInUse, Operator, accepted_releases
 from exchange.intake import MAX_WAITING, Admissions, Intake, Take
 from exchange.kinds import FACTOR_RELEASE, POLICY_RELEASE, REVIEW, RULE_SET_RELEASE, WITHDRAWALS, Policy, load_policy
 from exchange.kinds.review import Review
@@ -102,11 +102,20 @@ class Installation:
     intake: Intake
     policy: Policy
     trust: Trust
-    trust_file: TrustFile
+    anchors: TrustFile
     token: str = field(repr=False)
     access_key: KeyPair = field(repr=False)
     vault: Vault = field(repr=False)
     hand: Hand | None = None
+
+    @property
+    def trust_file(self) -> TrustFile:
+        """The trust file that the operator hands out now: its anchors, with the factor releases that weren't withdrawn."""
+        return _with_releases(self.engine, self.anchors)
+
+    def keep_trust_file(self) -> None:
+        """Write the trust file of now into the folder, unless it is there."""
+        write_private(self.folder / TRUST, self.trust_file.document(), mode=0o644)
 
     @property
     def operator(self) -> Operator:
@@ -183,12 +192,12 @@ def open_installation(
         operator.found()
         _check_belongs(engine, operator, admissions, note_signer, folder / "keys")
         _publish_releases(operator, policy, background)
-        trust_file = _trust_file(trust, note_signer, policy, background, predecessor(folder))
-        write_private(folder / TRUST, trust_file.document(), mode=0o644)
+        anchors = _trust_file(trust, note_signer, policy, background, predecessor(folder))
+        write_private(folder / TRUST, _with_releases(engine, anchors).document(), mode=0o644)
         token = kept_secret(folder / "token", random)
     hand = Hand(operator, note_signer, keys.webhook)
     return Installation(
-        folder, engine, operator.uri, admissions, intake, policy, trust, trust_file, token, keys.access, vault, hand
+        folder, engine, operator.uri, admissions, intake, policy, trust, anchors, token, keys.access, vault, hand
     )
 
 
@@ -207,7 +216,7 @@ def make_intake(
         engine,
         vault,
         admissions,
-        Background.shipped(),
+        BackgroundInUse(),
         clock,
         max_waiting=max_waiting,
         visible=partial(_visible, clock),
@@ -623,7 +632,7 @@ def _publish_releases(operator: Operator, policy: Policy, background: Background
         operator.publish_release(RULE_SET_RELEASE, named)
     for release in background.releases:
         named = {"id": release.id, "version": release.version, "digest": release.digest}
-        operator.publish_release(FACTOR_RELEASE, named)
+        operator.publish_release(FACTOR_RELEASE, named, release_bytes(release.id))
     operator.publish_release(POLICY_RELEASE, {"id": policy.id, "version": policy.version, "digest": policy.digest})
 
 
@@ -641,6 +650,11 @@ def _trust_file(
         factor_releases=frozenset(release.digest for release in background.releases),
         policies=frozenset({policy.digest}),
     )
+
+
+def _with_releases(engine: Engine, anchors: TrustFile) -> TrustFile:
+    with snapshot(engine) as connection:
+        return anchors.model_copy(update={"factor_releases": accepted_releases(connection)})
 
 
 def _pems(ders: tuple[bytes, ...]) -> tuple[str, ...]:

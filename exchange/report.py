@@ -59,7 +59,7 @@ def document(result: Result) -> Document:
         "model": _of_model(result, "model"),
         "chemistry": _of_model(result, "chemistry"),
         "rule_set": {"id": rule_set.id, "version": rule_set.version, "digest": rule_set.digest},
-        "releases": [{"id": r.id, "version": r.version, "digest": r.digest} for r in result.releases],
+        "releases": _releases(result),
         "policy": result.policy_digest,
         "snapshot": {"origin": result.origin, "size": result.snapshot},
         "inputs": [
@@ -177,6 +177,19 @@ def _is_close(stated: Any, recomputed: Any) -> bool:
     except ValueError:
         return False
     return abs(a - b) <= REPLAY_TOLERANCE * max(abs(a), abs(b))
+
+
+def _releases(result: Result) -> list[Document]:
+    """Return the releases in their order, with the entry that published one after reviews."""
+    return [
+        {
+            "id": release.id,
+            "version": release.version,
+            "digest": release.digest,
+            **({"entry": result.published[release.digest]} if release.digest in result.published else {}),
+        }
+        for release in result.releases
+    ]
 
 
 def _of_model(result: Result, name: str) -> str | None:

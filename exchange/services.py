@@ -45,6 +45,7 @@ from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.retirements import Register
 from exchange.sharing import AccessLog, Endings, Grants, Sharing
 from exchange.stamping import Stamping, TimeAuthority
+from exchange.trust import TrustFile
 from ledger import WitnessPolicy
 from ledger.store import begin, snapshot, witnessed_size
 from signer import Profile
@@ -59,6 +60,7 @@ STAMP_SECONDS = 60.0
 EVENT_DAYS = 365
 CALCULATE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
+TRUST_SECONDS = 10.0
 SNAPSHOT_SECONDS = 60.0
 
 
@@ -77,6 +79,7 @@ class Worker:
     orders: Orders
     deeds: Mapping[str, Callable[[Document], Document]]
     stamping: Stamping | None
+    keep_trust_file: Callable[[], None]
 
     def jobs(self, checkpoint_seconds: float) -> tuple[Job, ...]:
         """The clock's jobs that need those keys."""
@@ -88,6 +91,7 @@ class Worker:
             Job(self.requests.tell_overdue, OVERDUE_SECONDS, "telling", "overdue requests not told"),
             Job(self.endings.tick, OVERDUE_SECONDS, "telling", "ended grants not told"),
             Job(self.retention.tick, RETENTION_SECONDS, "removing", "old events not removed"),
+            Job(self.keep_trust_file, TRUST_SECONDS, "keeping", "trust file not written"),
             Job(partial(self.orders.tick, self.deeds), ORDER_SECONDS, "carrying out", "orders not carried out"),
             *self._stamping(),
         )
@@ -128,7 +132,7 @@ class Services:
     cases: Cases
     balances: Balances
     watch: Watch
-    exporter: Exporter
+    exporting: Callable[[TrustFile], Exporter]
     filings: Filings
     authority: Authority
     publications: Publications
@@ -146,6 +150,11 @@ class Services:
     effects: Effects
     averages: Averages
     register: Register
+
+    @property
+    def exporter(self) -> Exporter:
+        """What makes evidence files, which suggest the trust file of now."""
+        return self.exporting(self.installation.trust_file)
 
     @property
     def standing_in(self) -> Principal:
@@ -250,7 +259,7 @@ def wire(
     watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
     admissions = installation.admissions
     balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
-    exporter = Exporter(engine, calculation, sharing, installation.trust_file, clock)
+    exporting = partial(Exporter, engine, calculation, sharing, clock=clock)
     policy = load_policy(witness_policy, *installation.trust_file.keys)
     published = PublishedLog(engine)
     progress = Progress(published.size, _witnessed(engine, policy))
@@ -292,7 +301,17 @@ def wire(
         told = Endings(engine, clock, random, holder), Retention(engine, event_days, holder=holder, clock=clock)
         stamping = None if time_authority is None else Stamping(engine, time_authority, holder, clock)
         worker = Worker(
-            publisher, snapshots, dispatcher, witnesses, registrations, requests, *told, orders, deeds, stamping
+            publisher,
+            snapshots,
+            dispatcher,
+            witnesses,
+            registrations,
+            requests,
+            *told,
+            orders,
+            deeds,
+            stamping,
+            installation.keep_trust_file,
         )
     releases = FactorReleases(engine, vault, accounts, load_review_rules(), installation.operator_uri, clock, random)
     effects = Effects(engine, vault, accounts, sharing, calculation, releases)
@@ -319,7 +338,7 @@ def wire(
         Cases(engine),
         balances,
         watch,
-        exporter,
+        exporting,
         filings,
         Authority(filings),
         publications,

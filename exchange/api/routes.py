@@ -68,12 +68,16 @@ class ErasureBody(Body):
 
 
 class FootprintBody(Body):
-    """A demand: one declared unit of `product` under a rule set, from what `reader` may see. `flow`: by its published factor."""
+    """A demand: one declared unit of `product` under a rule set, from what `reader` may see. `flow`: by its published factor.
+
+    `releases`: digests of factor releases that are wanted instead of the versions that count.
+    """
 
     product: Uri
     rule_set: Annotated[str, Field(max_length=64)]
     reader: Uri
     flow: Annotated[str, Field(max_length=64)] | None = None
+    releases: Annotated[list[Hash], Field(max_length=100)] = Field(default_factory=list)
 
 
 class EvidenceBody(Body):
@@ -175,7 +179,7 @@ def erase(request: Request, body: ErasureBody, response: Response, actor: Submit
 def calculate(request: Request, body: FootprintBody, actor: Calculator) -> dict[str, Any]:
     """Compute a footprint; 422 with the findings where the rule set refuses one."""
     demand = Demand(body.product, body.flow)
-    name, found = services_of(request).calculation.calculate(actor, body.reader, demand, body.rule_set)
+    name, found = services_of(request).calculation.calculate(actor, body.reader, demand, body.rule_set, body.releases)
     return {"digest": name, "result": found}
 
 

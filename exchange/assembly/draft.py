@@ -100,8 +100,10 @@ class ProductSystemDraft(LineEmissions):
     _said_to_be: dict[int, set[str]] = field(default_factory=dict)
 
     def check_releases(self) -> None:
-        """Refuse a factor release that the rule set doesn't name."""
+        """Refuse a factor release that the rule set doesn't name; a result rests on the entry that published one after reviews."""
         for release in self.releases:
+            if (published := self.evidence.published.get(release.digest)) is not None:
+                self._use(published)
             if release.id not in self.rule_set.factor_releases:
                 self._refuse(
                     "factor_release",

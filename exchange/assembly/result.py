@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bom_graph import BatteryModel, FactorRelease, Finding, Footprint, ProductSystem, RuleSet
-from exchange.evidence import Entry
+from exchange.evidence import Entry, published_digest
 
 #: Names the arithmetic: a change that can move a stored digit gets a new name.
 ENGINE = "packtrace-engine-3"
@@ -80,6 +80,11 @@ class Result:
     findings: tuple[Finding, ...]
     assumptions: tuple[str, ...]
     alternatives: tuple[AlternativeTotal, ...] = ()
+
+    @property
+    def published(self) -> Mapping[str, int]:
+        """The index of the entry that published it, by digest of a factor release; what came with the software isn't in it."""
+        return {digest: entry.index for entry in self.inputs if (digest := published_digest(entry)) is not None}
 
     @property
     def total(self) -> float | None:

@@ -8,12 +8,12 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
-from bom_graph import release_bytes, rule_set_bytes
+from bom_graph import rule_set_bytes
 from exchange.access import Principal
 from exchange.admission import GOVERNING_KINDS
 from exchange.calculation.results import Calculation
 from exchange.calculation.tables import ExportRow
-from exchange.errors import ExchangeError, NotFoundError, RightsError
+from exchange.errors import ConflictError, ExchangeError, NotFoundError, RightsError
 from exchange.evidence_file import Sink, write_evidence
 from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.intake.tables import AttestedRow, StatementRow, SupersededRow
@@ -102,7 +102,7 @@ class Exporter:
 
     def _rest(self, results: dict[str, Document]) -> dict[str, bytes]:
         """The members that are not entries."""
-        members = _rules(results)
+        members = _rules(results, self._calculation.release_file)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
         members[REPORT] = report_text(list(results.values())).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
@@ -140,9 +140,9 @@ class Exporter:
         needed = _named(results.values())
         opinions = _opinions(connection, results, checkpoint.size)
         used = {*needed, *opinions}
-        indices = sorted(
-            used | _governing(connection, checkpoint.size) | _retracting(connection, used, checkpoint.size)
-        )
+        # A release that was withdrawn is among what governs, and so is its withdrawal: the status snapshots name it.
+        held = used | _governing(connection, checkpoint.size)
+        indices = sorted(held | _retracting(connection, held, checkpoint.size))
         for index in indices:
             found = entry(connection, index)
             if index in opinions and index not in needed:
@@ -239,11 +239,18 @@ def _stamps(connection: Connection, entries: Iterable[int], size: int) -> dict[s
     return members
 
 
-def _rules(results: dict[str, Document]) -> dict[str, bytes]:
-    members = {POLICY: policy_bytes()}
+def _rules(results: dict[str, Document], release_file: Callable[[str], bytes]) -> dict[str, bytes]:
+    """Return the policy, rule sets and factor releases that results name. ConflictError for two versions of one release."""
+    members, held = {POLICY: policy_bytes()}, dict[str, str]()
     for found in results.values():
         rule_set = found["rule_set"]["id"]
         members[f"rules/{rule_set}.json"] = rule_set_bytes(rule_set)
         for release in found["releases"]:
-            members[f"factors/{release['id']}.json"] = release_bytes(release["id"])
+            if held.setdefault(release["id"], release["digest"]) != release["digest"]:
+                raise ConflictError(
+                    f"the results were made with different versions of factor release {release['id']}",
+                    where="results",
+                    remedy="export those of one version together, or recalculate the older ones",
+                )
+            members[f"factors/{release['id']}.json"] = release_file(release["digest"])
     return members

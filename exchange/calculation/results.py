@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,15 +13,16 @@ from types import MappingProxyType
 from sqlalchemy import Connection, Engine, func, sql, tuple_
 from sqlmodel import Session, col, select
 
-from bom_graph import FactorRelease, load_release, load_rule_set
+from bom_graph import FactorRelease, load_rule_set
 from exchange.access import Principal
 from exchange.assembly import Demand, compute
+from exchange.calculation.choosing import releases_for
 from exchange.calculation.stale import StaleResult, judge
 from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultInputRow, ResultRow
 from exchange.calculation.watch import index_result
 from exchange.errors import DamagedError, ErasedError, NotFoundError
 from exchange.evidence import Evidence
-from exchange.identity import Accounts, spoken_for
+from exchange.identity import Accounts, release_file, spoken_for
 from exchange.intake.tables import StatementRow
 from exchange.kinds import Policy
 from exchange.report import Document, digest, document, document_bytes
@@ -61,19 +62,24 @@ class Calculation:
         self._policy = policy
         self._clock = clock
 
-    def calculate(self, actor: Principal, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
+    def calculate(
+        self, actor: Principal, reader: str, demand: Demand, rule_set_id: str, named: Collection[str] = ()
+    ) -> tuple[str, Document]:
         """Compute `demand` under the rule set from what `reader` may see; return the result's digest and document.
 
+        `named`: factor releases by digest that are wanted instead of the versions that count.
         Raises RefusedError with its findings, RuleSetError for an unknown rule set, RightsError for another's reader.
         """
         self._accounts.check_speaks_for(actor, reader, "footprints:write")
-        return self.computed_and_kept(reader, demand, rule_set_id)
+        return self.computed_and_kept(reader, demand, rule_set_id, named)
 
-    def computed_and_kept(self, reader: str, demand: Demand, rule_set_id: str) -> tuple[str, Document]:
+    def computed_and_kept(
+        self, reader: str, demand: Demand, rule_set_id: str, named: Collection[str] = ()
+    ) -> tuple[str, Document]:
         """Compute a demand from what `reader` may see now, and keep the result; return its digest and document."""
         while True:
             evidence = self._sharing.evidence_for(reader)
-            found = self.computed(evidence, demand, rule_set_id)
+            found = self.computed(evidence, demand, rule_set_id, named=named)
             if (name := self.keep(reader, evidence, found)) is not None:
                 return name, found
 
@@ -191,14 +197,22 @@ class Calculation:
         demand: Demand,
         rule_set_id: str,
         instead: Mapping[str, FactorRelease] = MappingProxyType({}),
+        *,
+        named: Collection[str] = (),
     ) -> Document:
-        """Compute a demand from evidence; nothing is stored. `instead` are releases that take the place of those of their ids.
+        """Compute a demand from evidence; nothing is stored. `instead` and `named` as `releases_for` takes them.
 
         Raises RefusedError, RuleSetError.
         """
         rule_set = load_rule_set(rule_set_id)
-        releases = [instead.get(name) or load_release(name) for name in rule_set.factor_releases]
+        with snapshot(self._engine) as connection:
+            releases = releases_for(connection, rule_set, evidence.size, named, instead)
         return document(compute(evidence, demand, rule_set, releases, self._policy))
+
+    def release_file(self, digest: str) -> bytes:
+        """Return the bytes of a factor release that results name. Raises NotFoundError, DamagedError."""
+        with snapshot(self._engine) as connection:
+            return release_file(connection, digest)
 
     def _row(self, name: str, reader: str, found: Document) -> ResultRow:
         return ResultRow(

@@ -79,8 +79,12 @@ def _newer_entries(before: Document, after: Document, evidence: Evidence) -> Ite
     """What changed among the entries: a newer statement of the same kind about the same product, one more, one less, another grant."""
     old, new = ({one["index"]: one for one in found["inputs"]} for found in (before, after))
     by_subject = {_subject(evidence, one["leaf_hash"]): index for index, one in new.items() if index not in old}
-    replaced = set()
+    # What was published is told by the release.
+    replaced = {one["entry"] for one in after["releases"] if "entry" in one}
+    published = {one["entry"] for one in before["releases"] if "entry" in one}
     for index, one in old.items():
+        if index in published:
+            continue
         subject = _subject(evidence, one["leaf_hash"])
         if subject is not None and subject in by_subject:
             replaced.add(by_subject[subject])

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from bom_graph import Background, Lines
+from exchange.calculation.choosing import overtaken
 from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultRow, StaleRow, WatchRow
 from exchange.errors import DamagedError, ErasedError
 from exchange.events import emit
@@ -184,6 +185,9 @@ def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
     # What the watch has taken in already and this result doesn't know yet. Shared lock: it takes in no more until this is stored.
     shared = select(WatchRow).where(col(WatchRow.name) == "entries").with_for_update(read=True)
     position = int(session.exec(shared).one().position)
+    for newer in overtaken(session.connection(), found["releases"], size):
+        # Whoever named an older version is told so at once: what was published before the result makes nothing stale later.
+        _mark(session, row.digest, row.reader, f"release-published:{newer.index}", row.computed_at)
     missed = select(StatementRow).where(col(StatementRow.index) >= size, col(StatementRow.index) <= position)
     for statement in session.exec(missed.order_by(col(StatementRow.index))).all():
         _touch(session, sharing, statement, row.computed_at, only=row.digest)
@@ -222,11 +226,12 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
             col(SupersededRow.by) == row.index, col(StatementRow.index) == col(SupersededRow.index)
         )
         for _gone, target in session.exec(taken_back).all():
-            for result, reader in _resting_on(session, target.leaf_hash, row.index, only):
-                _mark(session, result, reader, f"entry:{row.index}", at)
             if target.vct == FACTOR_RELEASE.vct:
                 for result, reader in _made_with(session, {target.index}, row.index, only):
                     _mark(session, result, reader, f"release-withdrawn:{row.index}", at)
+                continue
+            for result, reader in _resting_on(session, target.leaf_hash, row.index, only):
+                _mark(session, result, reader, f"entry:{row.index}", at)
     if row.vct == FACTOR_RELEASE.vct:
         for result, reader in _made_with(session, _releases_before(session, row), row.index, only):
             _mark(session, result, reader, f"release-published:{row.index}", at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ class Order:
     kind: str | None
     passphrase_fd: int | None
     yes: bool
+    factors: Sequence[Path] = ()
 
 
 def run(order: Order) -> int:
@@ -52,6 +54,7 @@ def run(order: Order) -> int:
 
     def command() -> int:
         from exchange import attestation
+        from exchange.cli.factors import background_of
         from exchange.form import MAX_FORM_BYTES, read_form
         from signer import join_presentation
         from signer.key_access import open_signer
@@ -60,7 +63,10 @@ def run(order: Order) -> int:
         target = order.out or form.with_suffix(SUFFIX)
         check_new(target)
         draft = attestation.draft(
-            read_form(read_up_to(form, MAX_FORM_BYTES), form.name), kind=order.kind, random=secrets.token_bytes
+            read_form(read_up_to(form, MAX_FORM_BYTES), form.name),
+            kind=order.kind,
+            random=secrets.token_bytes,
+            background=background_of(order.factors),
         )
         signer = open_signer(address, lambda: passphrase(order.passphrase_fd))
         issuer = organisation_of(signer, address)

@@ -16,7 +16,7 @@ from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, say, say_json
 from exchange.cli.partner import Login, connected
 
 if TYPE_CHECKING:
-    from bom_graph import Record
+    from bom_graph import Background, Record
     from exchange.partner import Partner
 
 _INDENT = "   "
@@ -151,13 +151,15 @@ class _Checked:
         return self.error is not None or any(one["level"] == "hard" for one in self.findings)
 
 
-def run_check(files: Sequence[Path], kind: str | None, *, as_json: bool) -> int:
+def run_check(files: Sequence[Path], kind: str | None, factors: Sequence[Path], *, as_json: bool) -> int:
     """Check forms or statements; return the exit code."""
 
     def command() -> int:
-        checked, holds = [], dict[str, dict[str, str]]()
+        from exchange.cli.factors import background_of
+
+        checked, holds, background = [], dict[str, dict[str, str]](), background_of(factors)
         for file in files:
-            one, record = _checked(file, kind)
+            one, record = _checked(file, kind, background)
             checked.append(one)
             if record is not None:
                 for consumer, component in _components(record):
@@ -187,8 +189,8 @@ def run_check(files: Sequence[Path], kind: str | None, *, as_json: bool) -> int:
     return guarded(command)
 
 
-def _checked(file: Path, kind: str | None) -> tuple[_Checked, Record | None]:
-    from bom_graph import Background, BomGraphError
+def _checked(file: Path, kind: str | None, background: Background) -> tuple[_Checked, Record | None]:
+    from bom_graph import BomGraphError
     from exchange.assembly import annotate
     from exchange.errors import ExchangeError, UsageError
     from exchange.report import annotation_documents
@@ -196,9 +198,9 @@ def _checked(file: Path, kind: str | None) -> tuple[_Checked, Record | None]:
 
     found = _Checked(str(file))
     try:
-        record, signed = _read(file, kind, found)
+        record, signed = _read(file, kind, background, found)
         found.products = list(record.products)
-        found.findings = annotation_documents(annotate(record, Background.shipped(), signed=signed))
+        found.findings = annotation_documents(annotate(record, background, signed=signed))
     except UsageError:
         raise
     except (BomGraphError, ExchangeError, SignerError) as error:
@@ -207,7 +209,7 @@ def _checked(file: Path, kind: str | None) -> tuple[_Checked, Record | None]:
     return found, record
 
 
-def _read(file: Path, kind: str | None, found: _Checked) -> tuple[Record, date]:
+def _read(file: Path, kind: str | None, background: Background, found: _Checked) -> tuple[Record, date]:
     """Return the record of a form or statement, and the day that it is or would be signed on."""
     from exchange.attestation import draft
     from exchange.cli.statement import MAX_STATEMENT_BYTES, read_statement
@@ -216,14 +218,15 @@ def _read(file: Path, kind: str | None, found: _Checked) -> tuple[Record, date]:
     data = read_up_to(file, MAX_STATEMENT_BYTES)
     # A token's header is a JSON object in base64url: no form begins like that.
     if data.lstrip().startswith(b"eyJ"):
-        return _of_statement(*read_statement(file), found)
-    checked = draft(read_form(data, file.name), kind=kind, random=secrets.token_bytes)
+        return _of_statement(*read_statement(file), background, found)
+    checked = draft(read_form(data, file.name), kind=kind, random=secrets.token_bytes, background=background)
     found.kind = checked.name
     return checked.record, datetime.now(UTC).date()
 
 
-def _of_statement(token: str, disclosures: tuple[str, ...], found: _Checked) -> tuple[Record, date]:
-    from bom_graph import Background
+def _of_statement(
+    token: str, disclosures: tuple[str, ...], background: Background, found: _Checked
+) -> tuple[Record, date]:
     from exchange.errors import StatementError
     from exchange.kinds import check_own_product, kind_of
     from signer import peek, read_unverified
@@ -238,7 +241,7 @@ def _of_statement(token: str, disclosures: tuple[str, ...], found: _Checked) -> 
     contents: Any = said.contents
     record = kind.record.read(said.disclosed, contents)
     check_own_product(record, seen.issuer)
-    Background.shipped().check(record)
+    background.check(record)
     if not record.is_whole:
         found.sealed = ["contents"] if contents is None else sorted(set(contents["claims"]) - said.disclosed.keys())
         found.sealed = found.sealed or ["lines"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.options import AsReader, ClientId, Data, Email, Json, SecretFile, Server
+from exchange.cli.options import AsReader, ClientId, Data, Email, Factors, Json, SecretFile, Server
 
 bom_app = typer.Typer(no_args_is_help=True, help="Bills of materials: what a product holds, and where it is used.")
 
@@ -58,6 +58,7 @@ def bom_check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Forms to fill, or signed statements.")],
     *,
     kind: Annotated[str | None, typer.Option(help="Kind of the forms that don't name it.")] = None,
+    factors: Factors = None,
     as_json: Json = False,
 ) -> None:
     """Check forms or statements offline: units, shares, sums, flows, element balance, and rings of bills among all the files.
@@ -66,4 +67,4 @@ def bom_check(
     """
     from exchange.cli.bom import run_check
 
-    sys.exit(run_check(files, kind, as_json=as_json))
+    sys.exit(run_check(files, kind, factors or (), as_json=as_json))

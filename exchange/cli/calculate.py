@@ -18,26 +18,40 @@ _CAUSES = {
     "entry": "a statement, entry {}",
     "rule_set": "another text of rule set {}",
     "release": "another text of factor release {}",
+    "release-published": "a newer version of a factor release, entry {}",
+    "release-withdrawn": "the withdrawal of a factor release, entry {}",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """Which footprints are wanted, of each product under each rule set; `reader` is whoever asks unless stated."""
+    """Which footprints are wanted, of each product under each rule set; `reader` is whoever asks unless stated.
+
+    `releases`: digests of factor releases that are wanted instead of the versions that count.
+    """
 
     products: Sequence[str]
     rule_sets: Sequence[str]
     reader: str | None
     flow: str | None
+    releases: Sequence[str] = ()
 
 
 def run_calculate(login: Login, wanted: Demands, *, wait: bool, as_json: bool) -> int:
     """Compute one footprint, or have many computed; return the exit code."""
 
+    from exchange.errors import UsageError
+
     def command(partner: Partner) -> int:
         reader = wanted.reader or partner.call("GET", "me")["organisation"]
         if len(wanted.products) == len(wanted.rule_sets) == 1:
             return _one(partner, wanted, reader, as_json=as_json)
+        if wanted.releases:
+            raise UsageError(
+                "factor releases are named for one result at a time",
+                where="--release",
+                remedy="name one product and one rule set, or no release",
+            )
         calculation = partner.calculate(wanted.products, wanted.rule_sets, reader, flow=wanted.flow)
         if wait:
             return _ended(partner, calculation, as_json=as_json)
@@ -171,7 +185,9 @@ def _one(partner: Partner, wanted: Demands, reader: str, *, as_json: bool) -> in
     from exchange.client import AnswerError
 
     try:
-        digest, found = partner.footprint(wanted.products[0], wanted.rule_sets[0], reader, flow=wanted.flow)
+        digest, found = partner.footprint(
+            wanted.products[0], wanted.rule_sets[0], reader, flow=wanted.flow, releases=wanted.releases
+        )
     except AnswerError as error:
         findings = error.problem.get("findings")
         if not findings:
@@ -200,6 +216,9 @@ def _result(digest: str, found: Mapping[str, Any]) -> Iterator[str]:
     for gap in found["gaps"]:
         yield f"  missing: {gap['what']} (at {gap['where']})"
     yield from _findings(found["findings"], "  ")
+    for release in found["releases"]:
+        if "entry" in release:
+            yield f"  with factor release {release['id']} {release['version']}, published at entry {release['entry']}"
     yield f"  result {digest}"
 
 

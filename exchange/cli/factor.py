@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange.cli.files import read_up_to
+from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
 from exchange.cli.output import DONE, REJECTED, say, say_json, tell
@@ -47,6 +47,30 @@ def run_list(to: Connection) -> int:
 def run_show(to: Connection, proposal: str) -> int:
     """Print a proposal with its reviews."""
     return to.run(lambda client: _done(to, client.proposal(proposal)))
+
+
+def run_file(to: Connection, proposal: str, out: Path) -> int:
+    """Write the file of a release, whose digest is the proposal's."""
+
+    def command(client: Client) -> int:
+        from exchange.errors import EvidenceError
+
+        check_new(out)
+        found, data = client.proposal(proposal), client.proposal_file(proposal)
+        if hashlib.sha256(data).hexdigest() != found["digest"]:
+            raise EvidenceError(
+                f"the file hasn't the digest {found['digest']}", where=proposal, remedy="tell the operator"
+            )
+        write_new(out, data, mode=0o644)
+        if to.as_json:
+            say_json(found)
+        else:
+            say(
+                f"wrote {out}: {shown(found['release'])} {shown(found['version'])}, {found['state']}, {found['digest']}"
+            )
+        return DONE
+
+    return guarded(lambda: to.run(command))
 
 
 def run_drop(to: Connection, proposal: str) -> int:

@@ -85,6 +85,26 @@ def factor_show(
     sys.exit(run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
+@factor_app.command("file")
+def factor_file(
+    proposal: ProposalId,
+    server: Server,
+    out: Annotated[Path, typer.Option(help="File to write; never overwritten.")],
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write the file of a release, its digest checked: for `packtrace attest --factors` and `packtrace factors diff`."""
+    from exchange.cli.factor import run_file
+    from exchange.cli.request import Connection
+
+    sys.exit(run_file(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal, out))
+
+
 @factor_app.command("diff")
 def factor_diff(
     proposal: ProposalId,

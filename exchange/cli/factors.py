@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from exchange.cli.rules import rule_set_of
 from exchange.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
-    from bom_graph import Effect, FactorRelease, FactorRow, ReleaseDifference
+    from bom_graph import Background, Effect, FactorRelease, FactorRow, ReleaseDifference
 
 _MAX_RESULT = 64 * 1024 * 1024
 _NEAREST = 3
@@ -29,6 +29,16 @@ def release_of(name: str) -> FactorRelease:
     if name not in release_ids() and path.suffix == ".json":
         return FactorRelease.read(read_up_to(path, MAX_RELEASE_BYTES))
     return load_release(name)
+
+
+def background_of(files: Sequence[Path]) -> Background:
+    """Return the rule sets and releases that come with the software, with the releases in `files` in the place of older versions."""
+    from bom_graph import MAX_RELEASE_BYTES, Background, FactorRelease
+
+    shipped = Background.shipped()
+    if not files:
+        return shipped
+    return shipped.with_releases([FactorRelease.read(read_up_to(file, MAX_RELEASE_BYTES)) for file in files])
 
 
 def run_list(*, as_json: bool) -> int:

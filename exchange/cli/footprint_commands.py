@@ -24,6 +24,10 @@ def footprint_calculate(
     flow: Annotated[
         str | None, typer.Option(help="By this published factor instead of the products' own data.")
     ] = None,
+    releases: Annotated[
+        list[str] | None,
+        typer.Option("--release", help="Factor release by its digest, instead of the version that counts."),
+    ] = None,
     wait: Wait = False,
     reader: AsReader = None,
     client_id: ClientId = None,
@@ -40,7 +44,7 @@ def footprint_calculate(
     from exchange.cli.partner import Login
 
     login = Login(server, client_id, secret_file, email, data)
-    sys.exit(run_calculate(login, Demands(products, rules, reader, flow), wait=wait, as_json=as_json))
+    sys.exit(run_calculate(login, Demands(products, rules, reader, flow, releases or ()), wait=wait, as_json=as_json))
 
 
 @calculation_app.command("calculations")

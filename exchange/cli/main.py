@@ -18,7 +18,18 @@ from exchange.cli.factor_commands import factor_app
 from exchange.cli.filing_commands import authority_app, filing_app
 from exchange.cli.footprint_commands import calculation_app
 from exchange.cli.grant_commands import grant_app
-from exchange.cli.options import ClientId, Data, Email, Json, Organisation, Passphrase, SecretFile, Server, TokenFile
+from exchange.cli.options import (
+    ClientId,
+    Data,
+    Email,
+    Factors,
+    Json,
+    Organisation,
+    Passphrase,
+    SecretFile,
+    Server,
+    TokenFile,
+)
 from exchange.cli.org_commands import org_app
 from exchange.cli.request_commands import request_app
 from exchange.cli.retraction_commands import retraction_app
@@ -549,6 +560,7 @@ def attest(
     ] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of the form, if it doesn't name it.")] = None,
     template: Annotated[str | None, typer.Option(help="Print a form of this kind to fill, and nothing else.")] = None,
+    factors: Factors = None,
     yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
     passphrase_fd: Passphrase = None,
 ) -> None:
@@ -557,7 +569,7 @@ def attest(
 
     if template is not None:
         sys.exit(run_template(template))
-    sys.exit(run(Order(file, key, audience, out, kind, passphrase_fd, yes)))
+    sys.exit(run(Order(file, key, audience, out, kind, passphrase_fd, yes, factors or ())))
 
 
 @key_app.command("new")

@@ -34,3 +34,9 @@ AsReader = Annotated[
     str | None, typer.Option("--reader", help="As whom, where the data folder's token is sent: its URI; else yourself.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+Factors = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--factors", help="File of a published factor release, in the place of the version that came with the software."
+    ),
+]

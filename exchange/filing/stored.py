@@ -12,13 +12,14 @@ from typing import cast
 from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
-from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_release, load_rule_set
+from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_set
 from exchange.calculation.tables import ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
 from exchange.filing.hidden import model_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.tables import FilingRow, FilingStepRow
+from exchange.identity import releases_in_use
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import ACTIVITY_DATA
@@ -154,7 +155,11 @@ class Stored:
             lines=lines,
             inputs=frozenset(leaves),
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
-            stale=(*self._taken_back(session, found), *self._marked(session, digest, row.reader), *_outdated(found)),
+            stale=(
+                *self._taken_back(session, found),
+                *self._marked(session, digest, row.reader),
+                *_outdated(session, found),
+            ),
         )
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
@@ -183,12 +188,15 @@ class Stored:
             yield f"{cause.replace(':', ' ')} is newer than what it was made from"
 
 
-def _outdated(found: Document) -> Iterator[str]:
-    """Yield which rules and releases that a result was made with have another text by now."""
+def _outdated(session: Session, found: Document) -> Iterator[str]:
+    """Yield which rules and releases that a result was made with have another text by now, or count no more."""
     rules = load_rule_set(found["rule_set"]["id"])
     if rules.digest != found["rule_set"]["digest"]:
         yield f"the rule set {rules.id} has the version {rules.version} by now"
+    in_use = releases_in_use(session.connection())
     for named in found["releases"]:
-        release = load_release(named["id"])
-        if release.digest != named["digest"]:
+        release = in_use.get(named["id"])
+        if release is None:
+            yield f"the factor release {named['id']} was withdrawn"
+        elif release.digest != named["digest"]:
             yield f"the factor release {release.id} has the version {release.version} by now"

@@ -138,7 +138,17 @@ class GovernedKinds:
             )
         row.state, row.published, row.published_at = "published", entry.index, self.clock()
         session.add(row)
-        session.merge(ReleaseRow(digest=stated.digest, vct=FACTOR_RELEASE.vct, index=entry.index))
+        session.merge(
+            ReleaseRow(
+                digest=stated.digest,
+                vct=FACTOR_RELEASE.vct,
+                index=entry.index,
+                release=row.release,
+                version=row.version,
+                reviewed=True,
+                document=row.document.encode(),
+            )
+        )
         session.flush()
         for recipient in sorted({row.proposer, *(one.reviewer for one in found.counted)}):
             _tell(session, recipient, "published", row, self.clock())

@@ -8,7 +8,7 @@ the result is computed again by the same code that computed it. Both give the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine
@@ -18,8 +18,6 @@ from bom_graph import (
     BomGraphError,
     FactorRelease,
     compare_releases,
-    load_release,
-    release_ids,
     stored,
 )
 from exchange.access import Principal
@@ -27,7 +25,7 @@ from exchange.assembly import Demand, RefusedError
 from exchange.calculation import Calculation, current_with, stored_document
 from exchange.errors import ErasedError, RightsError
 from exchange.governance.proposals import FactorReleases
-from exchange.identity import Accounts
+from exchange.identity import Accounts, read_release, releases_in_use
 from exchange.report import Document
 from exchange.sharing import Sharing
 from exchange.vault import Vault
@@ -108,8 +106,8 @@ class _Change:
     new_flows: frozenset[str]
 
     @classmethod
-    def between(cls, old: FactorRelease, new: FactorRelease) -> _Change:
-        """Return what changes from `old` to `new`."""
+    def between(cls, old: FactorRelease, new: FactorRelease, others: Iterable[FactorRelease]) -> _Change:
+        """Return what changes from `old` to `new`; `others` are used beside them."""
         difference = compare_releases(old, new)
         gone = {row.id for row in difference.removed}
         relative, new_flows = {}, {row.flow for row in difference.added}
@@ -118,8 +116,7 @@ class _Change:
                 new_flows |= {one.old.flow, one.new.flow}
             elif one.relative is not None:
                 relative[one.old.id] = one.relative
-        known = [*(one for one in map(load_release, release_ids()) if one.id != old.id), old]
-        flows = {(release.id, row.id): row.flow for release in known for row in release.rows}
+        flows = {(release.id, row.id): row.flow for release in (*others, old) for row in release.rows}
         touched = frozenset(gone | {one.old.id for one in difference.changed})
         return cls(old, new, touched, relative, flows, frozenset(new_flows))
 
@@ -165,7 +162,7 @@ class Effects:
         if old is None or not found:
             yield tally
             return
-        change = _Change.between(old, new)
+        change = _Change.between(old, new, self._others(old.id))
         for start in range(0, len(found), self.step):
             some = found[start : start + self.step]
             for (result, reader), before in zip(some, self._documents(some), strict=True):
@@ -181,6 +178,12 @@ class Effects:
     def _made_with(self, release: FactorRelease) -> list[tuple[str, str]]:
         with snapshot(self.engine) as connection, Session(connection) as session:
             return current_with(session, release.digest)
+
+    def _others(self, release: str) -> list[FactorRelease]:
+        """The releases in use but that of an id."""
+        with snapshot(self.engine) as connection:
+            in_use = releases_in_use(connection)
+            return [read_release(connection, one.digest) for name, one in in_use.items() if name != release]
 
     def _speaks_for(self, actor: Principal, reader: str) -> bool:
         try:

@@ -15,15 +15,15 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from bom_graph import FactorRelease, ReleaseDifference, compare_releases, load_release, release_ids
+from bom_graph import FactorRelease, ReleaseDifference, compare_releases
 from exchange.access import Principal
 from exchange.database import begin
 from exchange.errors import ConflictError, NotFoundError, RightsError, StatementError
 from exchange.events import emit
 from exchange.governance.rules import ReviewRules, Standing
-from exchange.governance.standing import content_of, newest_published, reviews_of, standing_of
+from exchange.governance.standing import content_of, reviews_of, standing_of
 from exchange.governance.tables import HOLD, FactorRemarkRow, ProposalRow, State
-from exchange.identity import Accounts, OrganisationRow, roles_today
+from exchange.identity import Accounts, OrganisationRow, ReleaseRow, read_release, releases_in_use, roles_today
 from exchange.intake.tables import StatementRow
 from exchange.vault import Vault, release_hold
 from ledger.store import snapshot
@@ -127,7 +127,8 @@ class FactorReleases:
                 where="organisation",
                 remedy="ask the operator for the role",
             )
-        before = self._before(session, release.id)
+        in_use = releases_in_use(session.connection()).get(release.id)
+        before = None if in_use is None else read_release(session.connection(), in_use.digest)
         _check_new(session, release, before)
         row = ProposalRow(
             id=new_jti(now, self.random),
@@ -244,28 +245,7 @@ class FactorReleases:
         with snapshot(self.engine) as connection, Session(connection) as session:
             row = _found(session, proposal)
             new, based_on = FactorRelease.read(row.document.encode()), row.based_on
-            return (None if based_on is None else self._by_digest(session, based_on)), new
-
-    def _before(self, session: Session, release: str) -> FactorRelease | None:
-        """The newest release of an id: published here, else what comes with the software."""
-        if (digest := newest_published(session, release)) is not None:
-            return self._by_digest(session, digest)
-        return load_release(release) if release in release_ids() else None
-
-    @staticmethod
-    def _by_digest(session: Session, digest: str) -> FactorRelease:
-        query = select(ProposalRow).where(col(ProposalRow.digest) == digest, col(ProposalRow.state) != "dropped")
-        row = session.exec(query).first()
-        if row is not None:
-            return FactorRelease.read(row.document.encode())
-        found = next((one for one in map(load_release, release_ids()) if one.digest == digest), None)
-        if found is None:
-            raise NotFoundError(
-                f"the release with digest {digest} came with another version of the software",
-                where="based_on",
-                remedy="propose it again, compared with the release that is in use",
-            )
-        return found
+            return (None if based_on is None else read_release(connection, based_on)), new
 
     def _reviews(self, session: Session, row: ProposalRow, found: Standing) -> tuple[Review, ...]:
         uncounted = {one.index: why for one, why in found.uncounted}
@@ -316,7 +296,8 @@ def _check_new(session: Session, release: FactorRelease, before: FactorRelease |
     rows = session.exec(query).all()
     if any(row.digest == release.digest for row in rows):
         raise _proposed()
-    if (before is not None and before.version == release.version) or any(r.version == release.version for r in rows):
+    stated = select(ReleaseRow.version).where(col(ReleaseRow.release) == release.id)
+    if release.version in {*session.exec(stated).all(), *(row.version for row in rows)}:
         raise ConflictError(
             f"version {release.version} of {release.id} is there already",
             where="version",

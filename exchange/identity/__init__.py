@@ -5,6 +5,15 @@ from exchange.identity.clients import ApiClient, ApiClients, check_scopes
 from exchange.identity.directory import Directory, Organisation
 from exchange.identity.enrolment import Application, Enrolled, Operator
 from exchange.identity.registration import Registration, Registrations, Site
+from exchange.identity.releases import (
+    BackgroundInUse,
+    StatedRelease,
+    accepted_releases,
+    read_release,
+    release_file,
+    releases_in_use,
+    stated_release,
+)
 from exchange.identity.snapshotting import Snapshots, recomputed_snapshots
 from exchange.identity.tables import OrganisationRow, ReleaseRow
 
@@ -13,6 +22,7 @@ __all__ = [
     "ApiClient",
     "ApiClients",
     "Application",
+    "BackgroundInUse",
     "Directory",
     "Enrolled",
     "Member",
@@ -24,9 +34,15 @@ __all__ = [
     "ReleaseRow",
     "Site",
     "Snapshots",
+    "StatedRelease",
+    "accepted_releases",
     "check_scopes",
+    "read_release",
     "recomputed_snapshots",
+    "release_file",
+    "releases_in_use",
     "roles_today",
     "sees_entries",
     "spoken_for",
+    "stated_release",
 ]

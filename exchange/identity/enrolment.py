@@ -24,7 +24,7 @@ from exchange.kinds import (
     RoleGrant,
     check_spelling,
 )
-from ledger.store import head, snapshot
+from ledger.store import begin, head, snapshot
 from signer import CertificateAuthority, KeyPair, Profile, enrolment_claims, issue, new_jti, proof_of_possession
 
 CERTIFICATE_LIFE = timedelta(days=730)
@@ -181,12 +181,23 @@ class Operator:
             admission, _seen = self.admissions.current(connection)
         return admission.roles.get(uri)
 
-    def publish_release(self, kind: Kind, release: Mapping[str, str]) -> None:
-        """State id, version and digest of a rule set, factor release or policy, unless the ledger has that digest."""
+    def publish_release(self, kind: Kind, release: Mapping[str, str], document: bytes | None = None) -> None:
+        """State id, version and digest of a rule set, factor release or policy, unless the ledger has that digest.
+
+        The bytes of a factor release (`document`) are kept, also where it was stated before they were.
+        """
+        row = ReleaseRow(digest=release["digest"], vct=kind.vct, index=-1, document=document)
+        if document is not None:
+            row.release, row.version = release["id"], release["version"]
         with snapshot(self.engine) as connection:
-            if Session(connection).get(ReleaseRow, release["digest"]) is not None:
-                return
-        self._state(kind, release, _saving(ReleaseRow(digest=release["digest"], vct=kind.vct, index=-1), "index"))
+            there = Session(connection).get(ReleaseRow, row.digest)
+        if there is None:
+            self._state(kind, release, _saving(row, "index"))
+        elif there.document is None and document is not None:
+            row.index = there.index
+            with begin(self.engine) as connection, Session(connection) as session:
+                session.merge(row)
+                session.flush()
 
     def state_erasure(self, erasure: Mapping[str, Any], companion: Companion) -> Receipt:
         """State what is erased; `companion` erases it in the transaction of the entry, or undoes all by an error."""

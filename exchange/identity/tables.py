@@ -33,13 +33,21 @@ class OrganisationRow(SQLModel, table=True):
 
 
 class ReleaseRow(SQLModel, table=True):
-    """A rule set, factor release or policy that the operator stated in the ledger, by digest."""
+    """A rule set, factor release or policy that the entry at `index` states, by digest.
+
+    Of a factor release also its id (`release`), `version` and the bytes of its file, unless it came with a version of the software from
+    before these were kept; `reviewed`: published through governance.
+    """
 
     __tablename__ = "exchange_release"
 
     digest: str = Field(max_length=64, primary_key=True)
     vct: str = Field(max_length=128)
     index: int
+    release: str | None = Field(default=None, max_length=500)
+    version: str | None = Field(default=None, max_length=200)
+    reviewed: bool = False
+    document: bytes | None = None
 
 
 class RegistrationRow(SQLModel, table=True):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -124,7 +125,7 @@ class Intake:
         engine: Engine,
         vault: Vault,
         admissions: Admissions,
-        background: Background,
+        background: Callable[[Connection], Background],
         clock: Callable[[], datetime],
         *,
         max_waiting: int = MAX_WAITING,
@@ -192,7 +193,7 @@ class Intake:
         if checked:
             appended = self._append_all(list(checked.values()))
             for (place, one), outcome in zip(checked.items(), appended, strict=True):
-                outcomes[place] = self._answer(one, outcome)
+                outcomes[place] = self._answer(one, outcome, look.background)
         return [outcomes[place] for place in range(len(submissions))]
 
     def _look(self, submissions: Sequence[Submission]) -> _Look:
@@ -204,7 +205,7 @@ class Intake:
             admitted = {row.leaf_hash: self._admitted(connection, state.origin, row) for row in rows}
             admission, seen = self._admissions.current(connection)
         here = {token: admitted[leaf] for token, leaf in leaves.items() if leaf in admitted}
-        return _Look(here, admission, seen, state.size)
+        return _Look(here, admission, seen, state.size, cache(self._background_now))
 
     def _check(self, submission: Submission, look: _Look, now: datetime) -> Receipt | Checked:
         """Check what needs no lock. A receipt where it is here and nothing is left to do."""
@@ -222,7 +223,7 @@ class Intake:
             check_withheld(entry_)
         elif admitted is None:
             try:
-                self._check_new(entry_)
+                self._check_new(entry_, look.background)
             except (StatementError, BomGraphError):
                 # The same statement may be here, signed again and sent without its disclosures. Then that decides.
                 with snapshot(self._engine) as connection:
@@ -232,17 +233,23 @@ class Intake:
         kept = () if submission.sealed else tuple(disclosures)
         return Checked(entry_, kept, now, look.seen, submission.companion, submission.sealed, submission.dry_run)
 
-    def _check_new(self, checked: Entry) -> None:
+    def _background_now(self) -> Background:
+        with snapshot(self._engine) as connection:
+            return self._background(connection)
+
+    def _check_new(self, checked: Entry, background: Callable[[], Background]) -> None:
         """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
         check_whole(checked)
         if checked.record is not None:
-            self._background.check(checked.record)
+            background().check(checked.record)
             self._check_products(checked)
         if isinstance(checked.record, ProductFootprint):
             with snapshot(self._engine) as connection:
                 self._attested(connection, checked.statement.issuer, checked.record)
 
-    def _answer(self, one: Checked, outcome: Receipt | Exception) -> Receipt | Exception:
+    def _answer(
+        self, one: Checked, outcome: Receipt | Exception, background: Callable[[], Background]
+    ) -> Receipt | Exception:
         """What is told of a statement that came under the lock: with what the gates find, where it is new and to be seen."""
         record = one.checked.record
         if isinstance(outcome, _JudgedError):
@@ -252,7 +259,7 @@ class Intake:
         if isinstance(outcome, Exception) or outcome.existed or one.withheld or record is None:
             return outcome
         signed = one.checked.statement.issued_at.astimezone(UTC).date()
-        return replace(outcome, findings=annotate(record, self._background, signed=signed))
+        return replace(outcome, findings=annotate(record, background(), signed=signed))
 
     def _in_conflict(self, one: Checked, error: RetiredError) -> Exception:
         """Open the case between the two owners, and name it to the one who is here."""
@@ -409,12 +416,17 @@ class _GovernedAnewError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was here when a batch came: what is admitted already, by token; keys and roles, the last entry about them; the log's size."""
+    """What was here when a batch came.
+
+    What is admitted already, by token; keys and roles, the last entry about them; the log's size. `background` reads the rule sets and
+    releases in use, once, for whoever needs them: keys come in whatever is wrong with those.
+    """
 
     here: dict[str, _Admitted]
     admission: Admission
     seen: int
     size: int
+    background: Callable[[], Background]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bom_graph import ActivityData
+from bom_graph import ActivityData, release_bytes
 from exchange.attestation import FORM_KINDS, draft, grants, template
 from exchange.client import Client
 from exchange.errors import FormError
@@ -200,6 +201,20 @@ def test_every_disclosure_has_a_path_in_the_preview(desk: Desk) -> None:
     checked = draft(read_form(CATHODE.read_bytes(), "form"), kind=None, random=desk.ledger.random)
     _token, disclosures = split_presentation(desk.attest(CATHODE, desk.key()).read_text())
     assert len(list(grants(checked))) == len(disclosures) + 1  # `full` is no disclosure of its own
+
+
+def test_a_flow_of_a_published_release_is_signed_with_its_file(desk: Desk) -> None:
+    release = json.loads(release_bytes("everbatt-2023")) | {"version": "2"}
+    row = next(one for one in release["rows"] if one["id"] == "copper")
+    release["rows"].append(row | {"id": "foil-of-tomorrow", "flow": "foil-of-tomorrow"})
+    file = desk.folder / "published.json"
+    file.write_text(json.dumps(release))
+    form = desk.form(
+        f"{SMALL}inputs:\n  - {{name: foil, flow: foil-of-tomorrow, amount: 1, unit: kg, obtained: measured}}\n"
+    )
+    words = ("attest", form, "--key", f"file:{desk.key()}", "--audience", ORIGIN, "--yes")
+    assert "no factor for flow 'foil-of-tomorrow'" in desk.run(*words).error
+    assert desk.run(*words, "--factors", file).code == 0
 
 
 def test_a_typing_mistake_is_pointed_out(desk: Desk) -> None:

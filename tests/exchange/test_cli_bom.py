@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from bom_graph import release_bytes
 from exchange.cli.main import app
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 from signer import split_presentation
@@ -128,6 +129,22 @@ def test_an_element_that_comes_from_nowhere_is_a_hard_finding(tmp_path: Path) ->
     assert ran.exit_code == 1
     assert "in form, with hard findings" in ran.stdout
     assert "hard: elements brought in against what the product holds: Ni" in ran.stdout
+
+
+def test_flows_of_a_published_release_are_known_by_its_file(tmp_path: Path) -> None:
+    release = json.loads(release_bytes("everbatt-2023")) | {"version": "2"}
+    row = next(one for one in release["rows"] if one["id"] == "copper")
+    release["rows"].append(row | {"id": "foil-of-tomorrow", "flow": "foil-of-tomorrow"})
+    file, other = tmp_path / "published.json", tmp_path / "other.json"
+    file.write_text(json.dumps(release))
+    other.write_text(json.dumps(release | {"id": "of-nobody"}))
+    made = [line(product=FOIL)]
+    claims = activity(FOIL, line(name="foil", flow="foil-of-tomorrow"), outputs=made)
+    filled = form(tmp_path, "foil", claims, "activity-data")
+    assert "no factor for flow 'foil-of-tomorrow'" in check(filled).stdout
+    assert check(filled, "--factors", file).exit_code == 0
+    refused = check(filled, "--factors", other)
+    assert (refused.exit_code, "no rule set names factor release of-nobody" in refused.stderr) == (1, True)
 
 
 def test_a_ring_shows_among_the_files_given(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bom_graph import release_bytes
+from bom_graph import load_release, release_bytes
 from exchange.cli.main import app
 from exchange.client import Client
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, REVIEW, Kind
@@ -97,7 +97,7 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
             row["value"] = "9"
     file = scene.folder / "release.json"
     file.write_text(json.dumps(found))
-    propose, diff, effect, _review, show, publish, withdraw = commands("governance.md")
+    propose, diff, effect, _review, show, publish, file_of, withdraw = commands("governance.md")
     proposed = scene.run(propose.replace("release.json", str(file)))
     proposal = proposed.output.split()[0]
     assert (
@@ -114,7 +114,21 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     for expert in EXPERTS:
         scene.state(expert, REVIEW, {"digest": digest, "outcome": "accepted", "conflicts": []})
-    assert scene.run(publish, proposal=proposal).output.startswith("entry ")
+    published = scene.run(publish, proposal=proposal).output
+    assert published.startswith("entry ")
+    calculate = f"packtrace footprint calculate {product} --rule-set everbatt-2023-cradle-to-gate --reader {CELLS} --server $SERVER"
+    said = f"with factor release everbatt-2023 2, published at entry {published.split()[1].strip(',:')}"
+    assert said in scene.run(calculate).output
+    older = f"{calculate} --release {load_release('everbatt-2023').digest}"
+    assert "published at entry" not in scene.run(older).output
+    assert "no factor release with this digest" in scene.run(f"{calculate} --release {'0' * 64}", 1).output
+    many = scene.run(older.replace(product, f"{product} {product}-2"), 2)
+    assert "named for one result at a time" in many.output
+    copy = scene.folder / "published.json"
+    file_of = file_of.replace("published.json", str(copy))
+    assert f"everbatt-2023 2, published, {digest}" in scene.run(file_of, proposal=proposal).output
+    assert copy.read_bytes() == file.read_bytes()
+    scene.run(file_of, 2, proposal=proposal)
     withdraw = withdraw.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
     scene.run(withdraw, proposal=proposal)
     shown = scene.run(show, proposal=proposal).output

@@ -95,7 +95,9 @@ def test_every_figure_is_traced_to_signer_entry_and_factor(results: dict[str, Re
     found = document(results["China"])
     headline = trace(found, "headline")
     assert headline.formula.startswith(found["total"]["value"])
-    assert dict(headline.facts)["release"] == f"everbatt-2023 1, {found['releases'][0]['digest']}"
+    assert (
+        dict(headline.facts)["release"] == f"everbatt-2023 1, {found['releases'][0]['digest']}, came with the software"
+    )
     (total,) = headline.parts
     assert len(total.parts) == len(found["contributions"])
     for figure in figures_of(found):

@@ -70,7 +70,7 @@ def interrupted(exchange: Exchange, meanwhile: Callable[[], object]) -> Intake:
         return exchange.clock()
 
     admissions = Admissions(installation.trust, installation.policy)
-    return Intake(installation.engine, installation.vault, admissions, Background.shipped(), clock)  # type: ignore[arg-type]
+    return Intake(installation.engine, installation.vault, admissions, lambda _connection: Background.shipped(), clock)  # type: ignore[arg-type]
 
 
 @contextmanager

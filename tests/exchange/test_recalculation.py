@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from bom_graph import Background, FactorRelease, release_bytes
-from exchange.calculation import results
+from exchange import installation
 from exchange.calculation.tables import CurrentRow, RestsOnRow, StaleRow, WatchRow
 from exchange.database import begin
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
@@ -133,10 +133,11 @@ def test_a_release_of_another_text_makes_stale(
     for row in members["rows"]:
         if row["flow"] == "nickel-sulfate":
             row["value"] = str(2 * float(row["value"]))
-    newer = FactorRelease.read(json.dumps({**members, "version": "2"}).encode())
+    file = json.dumps({**members, "version": "2"}).encode()
+    newer = FactorRelease.read(file)
     shipped = Background.shipped()
     releases = tuple(newer if one.id == newer.id else one for one in shipped.releases)
-    monkeypatch.setattr(results, "load_release", lambda _name: newer)
+    monkeypatch.setattr(installation, "release_bytes", lambda name: file if name == newer.id else release_bytes(name))
     monkeypatch.setattr(Background, "shipped", lambda: replace(shipped, releases=releases))
     started_anew = open_services(
         exchange.services.installation.folder, exchange.url, clock=exchange.clock, holder="first"
@@ -229,14 +230,16 @@ def test_a_result_that_was_stored_after_the_watch_had_passed_is_marked_all_the_s
     compute = exchange.services.calculation.computed
     newer: list[int] = []
 
-    def meanwhile(*arguments: Any) -> Any:
-        found = compute(*arguments)
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        found = compute(*arguments, **named)
         newer.append(stated(maker, "3")["index"])
         exchange.services.watch.tick()
         return found
 
     monkeypatch.setattr(
-        type(exchange.services.calculation), "computed", lambda _self, *arguments: meanwhile(*arguments)
+        type(exchange.services.calculation),
+        "computed",
+        lambda _self, *arguments, **named: meanwhile(*arguments, **named),
     )
     digest = computed(exchange, maker, maker.product("part"))
     monkeypatch.undo()

@@ -10,15 +10,23 @@ from typing import Any
 import pytest
 
 from bom_graph import FactorRelease, release_bytes
-from exchange.calculation import StaleResult, results
+from exchange.calculation import StaleResult
 from exchange.cli.stale import run_stale
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE
 from tests.flow.world import PASSPHRASE, Exchange, Member, activity, line
 
 
 @pytest.fixture
 def maker(exchange: Exchange) -> Member:
     return exchange.member("maker")
+
+
+def ship(exchange: Exchange, members: dict[str, Any]) -> None:
+    """State a release as a new version of the software does that comes with it."""
+    file = json.dumps(members).encode()
+    release = FactorRelease.read(file)
+    named = {"id": release.id, "version": release.version, "digest": release.digest}
+    exchange.services.installation.operator.publish_release(FACTOR_RELEASE, named, file)
 
 
 def made_of(maker: Member, amount: str, name: str = "part") -> dict[str, Any]:
@@ -64,15 +72,14 @@ def test_a_newer_statement_makes_stale_and_says_by_how_much(exchange: Exchange, 
     assert told == [(1, 1)]
 
 
-def test_a_new_factor_release_makes_stale(exchange: Exchange, maker: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_factor_release_makes_stale(exchange: Exchange, maker: Member) -> None:
     made_of(maker, "2")
     computed(exchange, maker, maker.product("part"))
     members = json.loads(release_bytes("everbatt-2023"))
     for row in members["rows"]:
         if row["flow"] == "nickel-sulfate":
             row["value"] = str(2 * float(row["value"]))
-    newer = FactorRelease.read(json.dumps({**members, "version": "2"}).encode())
-    monkeypatch.setattr(results, "load_release", lambda _name: newer)
+    ship(exchange, {**members, "version": "2"})
     (found,) = stale(exchange, maker)
     assert found.waterfall is not None
     assert found.waterfall.after == pytest.approx(2 * found.waterfall.before, rel=1e-9)
@@ -80,13 +87,12 @@ def test_a_new_factor_release_makes_stale(exchange: Exchange, maker: Member, mon
     assert any(reason.startswith("factor release everbatt-2023: 2 (") for reason in found.reasons)
 
 
-def test_what_is_refused_today_is_told(exchange: Exchange, maker: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused_today_is_told(exchange: Exchange, maker: Member) -> None:
     made_of(maker, "2")
     computed(exchange, maker, maker.product("part"))
     members = json.loads(release_bytes("everbatt-2023"))
     rows = [row for row in members["rows"] if row["flow"] != "nickel-sulfate"]
-    newer = FactorRelease.read(json.dumps({**members, "rows": rows}).encode())
-    monkeypatch.setattr(results, "load_release", lambda _name: newer)
+    ship(exchange, {**members, "rows": rows})
     (found,) = stale(exchange, maker)
     assert found.after is None
     assert "no factor for flow 'nickel-sulfate'" in str(found.refused)

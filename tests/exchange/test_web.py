@@ -311,6 +311,11 @@ def test_badges_stand_beside_the_figure(showcase: SmallExchange) -> None:
         assert re.search("modelled [0-9.<]+\u202f%", Page(page).text)
 
 
+def test_the_page_says_where_factors_came_from(showcase: SmallExchange) -> None:
+    """What was published through governance is in tests/flow/test_closed_loop.py."""
+    assert "everbatt-2023, version 1, came with the software" in Page(showcase.page("pack")).text
+
+
 def badges_of(text: str) -> dict[str, str]:
     """The badges beside the headline: text -> tone."""
     (shown,) = re.findall(r'<ul class="badges".*?</ul>', text, re.DOTALL)

@@ -142,7 +142,9 @@ class Exchange:
     def admit_by(self, background: Background, issued: Issued) -> Receipt:
         """Admit a statement as it was admitted while other factors and rule sets were in use."""
         ours = self.services.installation
-        intake = Intake(ours.engine, ours.vault, Admissions(ours.trust, ours.policy), background, self.clock)
+        intake = Intake(
+            ours.engine, ours.vault, Admissions(ours.trust, ours.policy), lambda _connection: background, self.clock
+        )
         return intake.submit(issued.token, issued.disclosures)
 
     def footprint(self, product: str, reader: str, rule_set: str = "everbatt-2023-cradle-to-gate") -> httpx2.Response:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018_attested"
-down_revision = "0017_timestamps"
+revision = "0019_attested"
+down_revision = "0018_releases"
 
 _INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
