@@ -3,7 +3,7 @@
 import { pathToFileURL } from "node:url";
 
 const load = (name) => import(pathToFileURL(`${process.argv[2]}/${name}`).href);
-const [{ check }, { utf8 }, { Archive }] = await Promise.all(["check.js", "bytes.js", "archive.js"].map(load));
+const [{ check, checkEntry }, { utf8 }, { Archive }] = await Promise.all(["check.js", "bytes.js", "archive.js"].map(load));
 
 let text = "";
 for await (const piece of process.stdin) text += piece;
@@ -13,14 +13,14 @@ const bytes = (given) => (given === null ? null : utf8(given));
 const answers = [];
 for (const one of cases) {
   const trust = one.trust === null ? null : bytes(trusts[one.trust]);
-  const said = await check({ statement: one.presentation, proof: bytes(one.proof), trust });
+  const said = await check({ statement: one.presentation, proof: bytes(one.proof), trust, at: one.at ?? null });
   answers.push({ name: one.name, verdict: said.code, error: said.error ?? null, text: said.text });
 }
 
 const opened = await Archive.open(new Blob([Buffer.from(archive.file, "base64")]));
 for (const index of opened.indices) {
-  const said = await check({ ...(await opened.entry(index)), suggested: await opened.suggestion() });
-  const trusted = await check({ ...(await opened.entry(index)), trust: bytes(archive.trust) });
+  const said = await checkEntry(opened, index);
+  const trusted = await checkEntry(opened, index, { trust: bytes(archive.trust) });
   answers.push({ name: `archive ${index}`, verdict: said.code, trusted: trusted.code, text: said.text });
 }
 console.log(JSON.stringify(answers));

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import random
 import re
 import shutil
 import subprocess
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from exchange.errors import EvidenceError, ExchangeError
 from exchange.evidence_file import read_evidence
@@ -20,7 +25,9 @@ from exchange.trust import TrustFile
 from exchange.web import STATIC
 from ledger import LedgerError, leaf_hash, parse_proof, verify_proof
 from signer import SignerError, peek, split_presentation, verify
-from tests.vectors.check.make import KINDS_MODULE, VECTORS, kinds_module
+from signer.base64url import encode
+from tests.signer.world import MAKER
+from tests.vectors.check.make import INDEX, KINDS_MODULE, VECTORS, kinds_module
 
 HERE = Path(__file__).parent
 MODULES = Path(str(STATIC.directory)) / "check"
@@ -95,6 +102,53 @@ def test_the_page_s_modules_take_entries_out_of_an_evidence_file(vectors: dict[s
     for one in said.values():
         assert (one["verdict"], one["trusted"]) == ("trust_on_first_use", "verified")
         assert one["text"].endswith(trust.fingerprint)
+
+
+def zipped(entries: dict[int, tuple[str, list[str], str]]) -> str:
+    """Entries (token, disclosures, proof) as an evidence file holds them, in base64."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for index, (token, disclosures, proof) in entries.items():
+            parts = {"token": token, "disclosures": "".join(f"{one}\n" for one in disclosures), "proof": proof}
+            for name, text in parts.items():
+                archive.writestr(f"entries/{index:012d}/{name}", text)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_intermediates_that_came_with_a_key_lead_to_an_authority(vectors: dict[str, Any]) -> None:
+    """As in an evidence file whose trust file is older than the intermediate; what they carry vouches for nothing itself."""
+    (case,) = (case for case in vectors["cases"] if case["name"] == "over_an_intermediate")
+    token, *disclosures = case["presentation"].rstrip("~").split("~")
+    trust = vectors["trusts"]["plain"]
+    (carried,) = json.loads(vectors["trusts"]["intermediate"])["intermediates"]
+    (stray,) = json.loads(vectors["trusts"]["p384"])["pinned"][MAKER]
+    own = (token, disclosures, case["proof"])
+    for pem, due in ((carried, "verified"), (stray, "rejected")):
+        chain = [base64.b64encode(x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)).decode()]
+        payload = encode(json.dumps({"vct": "urn:packtrace:key-event:1", "chain": chain}).encode())
+        archive = {"file": zipped({1: (f"e30.{payload}.AA", [], ""), INDEX: own}), "trust": trust}
+        said = node_says({**vectors, "cases": [], "archive": archive})
+        assert said[f"archive {INDEX}"]["trusted"] == due
+    alone = node_says({**vectors, "cases": [], "archive": {"file": zipped({INDEX: own}), "trust": trust}})
+    assert alone[f"archive {INDEX}"]["trusted"] == "rejected"
+
+
+def test_a_trust_file_with_an_end_decides_nothing_after_it(vectors: dict[str, Any]) -> None:
+    (case,) = (case for case in vectors["cases"] if case["name"] == "no_trust_file")
+    anchors = json.loads(vectors["trusts"]["plain"])
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    dated = json.dumps({**anchors, "expires": f"{end:%Y-%m-%dT%H:%M:%SZ}"})
+    spelt = json.dumps({**anchors, "expires": "2027-01-01"})
+    cases = [
+        {**case, "name": "before", "trust": "dated", "at": end.timestamp() - 1},
+        {**case, "name": "after", "trust": "dated", "at": end.timestamp()},
+        {**case, "name": "spelt otherwise", "trust": "spelt", "at": 0},
+    ]
+    said = node_says({**vectors, "trusts": {"dated": dated, "spelt": spelt}, "cases": cases})
+    assert said["before"]["verdict"] == "verified"
+    assert (said["after"]["verdict"], said["after"]["error"]) == ("not_decidable", "not_decidable")
+    assert "expired at 2027-01-01T00:00:00Z" in said["after"]["text"]
+    assert said["spelt otherwise"]["verdict"] == "unreadable"
 
 
 def test_the_page_knows_the_kinds() -> None:

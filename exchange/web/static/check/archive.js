@@ -1,10 +1,13 @@
 // One entry out of an evidence file: a zip whose members are stored, read piece by piece, so that a large file needs no memory.
 // That the archive is in its one written form, and holds what its manifest says, is for `packtrace verify`.
 
-import { Refused, fromUtf8 } from "./bytes.js";
+import { Refused, fromBase64, fromBase64url, fromUtf8 } from "./bytes.js";
+import { parseObject } from "./json.js";
 
 const MAX_DIRECTORY = 64 * 1024 * 1024;
 const MAX_MEMBER = 64 * 1024 * 1024;
+const MAX_INTERMEDIATES = 64;
+const KEY_EVENT = "urn:packtrace:key-event:1";
 const [LOCAL, CENTRAL, END, END64, LOCATOR64] = [0x04034b50, 0x02014b50, 0x06054b50, 0x06064b50, 0x07064b50];
 
 const unreadable = (what, where = "archive") => new Refused("evidence", `not an evidence file: ${what}`, where);
@@ -44,6 +47,20 @@ export class Archive {
     return { statement: token, disclosures: lines, proof: await this.member(`${folder}/proof`) };
   }
 
+  /**
+   * The intermediates (DER) that came with the keys of the entries, as key events carry them. They count for nothing: each has to lead
+   * to an authority of the trust file.
+   */
+  async intermediates() {
+    const found = new Map();
+    for (const index of this.indices) {
+      const { statement } = await this.entry(index);
+      for (const text of carriedBy(statement)) found.set(text, fromBase64(text));
+      if (found.size > MAX_INTERMEDIATES) throw unreadable("more intermediates than this page reads");
+    }
+    return [...found.values()].filter((der) => der !== null);
+  }
+
   /** The trust file that the evidence suggests, never an anchor; null where there is none. */
   async suggestion() {
     return this.places.has("trust.json") ? this.member("trust.json") : null;
@@ -60,6 +77,17 @@ export class Archive {
     const bytes = new Uint8Array(await this.blob.slice(content, content + size).arrayBuffer());
     if (bytes.length !== size) throw unreadable("a member is cut", name);
     return bytes;
+  }
+}
+
+/** The claim `chain` of a key event, which nobody has verified yet; nothing for any other token. */
+function carriedBy(token) {
+  try {
+    const payload = parseObject(fromBase64url(token.split(".")[1]), "payload");
+    const chain = payload.get("vct") === KEY_EVENT ? payload.get("chain") : [];
+    return Array.isArray(chain) ? chain.filter((one) => typeof one === "string") : [];
+  } catch {
+    return [];
   }
 }
 

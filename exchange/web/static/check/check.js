@@ -2,6 +2,7 @@
 // Nothing here touches the page, the network or a clock.
 
 import { Refused, Undecidable, hex } from "./bytes.js";
+import { readCertificate } from "./certificates.js";
 import { checkInclusion, leafHash, openCheckpoint, parseCheckpoint, parseProof, readNote } from "./log.js";
 import { splitPresentation, verifyStatement } from "./statement.js";
 import { readTrust } from "./trust.js";
@@ -9,11 +10,13 @@ import { readTrust } from "./trust.js";
 /**
  * The verdict on a statement: a token, or a token with disclosures as they are presented, and further disclosures.
  *
- * `proof` and `trust` are bytes or null; `suggested` is the trust file inside an evidence file, used where no other is given.
+ * `proof` and `trust` are bytes or null; `suggested` is the trust file inside an evidence file, used where no other is given, and
+ * `intermediates` are certificates (DER) that may lead to its authorities. `at` (seconds since 1970) is the time to judge the trust
+ * file's end by; null: it isn't judged.
  * `code` is verified, trust_on_first_use, not_decidable, rejected, or unreadable: then the trust file is none, and nothing was said.
  * `error` is the code of what failed, as the Python verifier gives it.
  */
-export async function check({ statement, disclosures = [], proof = null, trust = null, suggested = null }) {
+export async function check({ statement, disclosures = [], proof = null, trust = null, suggested = null, intermediates = [], at = null }) {
   const steps = [];
   const found = { steps, statement: null, limits: [] };
   let anchors = null;
@@ -24,6 +27,10 @@ export async function check({ statement, disclosures = [], proof = null, trust =
   }
   try {
     steps.push(anchorStep(anchors, trust !== null));
+    if (anchors !== null) {
+      checkCurrent(anchors, at);
+      anchors.intermediates.push(...readable(intermediates));
+    }
     const { token, disclosures: presented } = splitPresentation(statement);
     found.statement = await verifyStatement(token, [...presented, ...disclosures], anchors);
     steps.push(...statementSteps(found.statement));
@@ -35,6 +42,29 @@ export async function check({ statement, disclosures = [], proof = null, trust =
   } catch (error) {
     return { ...found, ...refusal(error) };
   }
+}
+
+/** The verdict on an entry of an evidence file; where no chain is found, with the intermediates that its key events carry. */
+export async function checkEntry(archive, index, { trust = null, at = null } = {}) {
+  const given = { ...(await archive.entry(index)), suggested: await archive.suggestion(), trust, at };
+  const found = await check(given);
+  return found.error === "certificate_not_trusted" ? check({ ...given, intermediates: await archive.intermediates() }) : found;
+}
+
+function checkCurrent({ expires }, at) {
+  if (expires === null || at === null || at < expires) return;
+  const end = new Date(expires * 1000).toISOString().replace(".000Z", "Z");
+  throw new Undecidable("not_decidable", `the trust file expired at ${end}: get its next version from its publisher`, "trust file");
+}
+
+function readable(ders) {
+  return ders.flatMap((der) => {
+    try {
+      return [readCertificate(der)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function refusal(error) {

@@ -3,7 +3,7 @@
 
 import { Archive } from "./archive.js";
 import { Refused, fromUtf8, utf8 } from "./bytes.js";
-import { check } from "./check.js";
+import { check, checkEntry } from "./check.js";
 import { spell } from "./json.js";
 
 const MAX_FILES = 16;
@@ -127,20 +127,18 @@ async function checkGiven() {
   try {
     await takePasted();
     showAtHand();
-    show(await check({ ...(await partsToCheck()), trust: given.trust?.value ?? null }));
+    show(await verdict());
   } catch (error) {
     trouble(error);
   }
 }
 
-async function partsToCheck() {
-  if (given.archive !== undefined) {
-    const archive = given.archive.value;
-    return { ...(await archive.entry(Number(byId("entry").value))), suggested: await archive.suggestion() };
-  }
+async function verdict() {
+  const by = { trust: given.trust?.value ?? null, at: Date.now() / 1000 };
+  if (given.archive !== undefined) return checkEntry(given.archive.value, Number(byId("entry").value), by);
   if (given.statement === undefined) throw new Trouble("there is no statement to check");
   const disclosures = given.disclosures?.value.split(/\s+/) ?? [];
-  return { statement: given.statement.value, disclosures, proof: given.proof?.value ?? null };
+  return check({ statement: given.statement.value, disclosures, proof: given.proof?.value ?? null, ...by });
 }
 
 /** Says what went wrong, or that nothing did. */

@@ -13,6 +13,9 @@ const unreadable = (what) => new Refused("evidence", `the trust file can't be re
 const isText = (value) => typeof value === "string";
 const isDigest = (value) => isText(value) && /^[0-9a-f]{64}$/.test(value);
 const isList = (most, of) => (value) => Array.isArray(value) && value.length <= most && value.every(of);
+const isOrganisation = (value) => isText(value) && value.length >= 1 && value.length <= 512;
+const isCount = (most) => (value) => value instanceof JsonNumber && value.isInteger && Number(value.text) >= 0 && Number(value.text) <= most;
+const PUBLISHED = ["rule_sets", "factor_releases", "policies"];
 const DIGESTS = isList(Infinity, isDigest);
 const REQUIRED = {
   origin: (value) => isText(value) && value.length >= 1 && value.length <= 500,
@@ -28,6 +31,12 @@ const OPTIONAL = {
   witness_policy: isText,
   other_log_keys: isList(8, isText),
   predecessor: (value) => isText(value) && value.length <= MAX_PREDECESSOR,
+  version: isCount(Number.MAX_SAFE_INTEGER),
+  expires: (value) => isText(value) && (value === "" || secondsOf(value) !== null),
+  time_authorities: isList(64, isText),
+  publishers: (value) => value instanceof Map && [...value].every(([name, of]) => PUBLISHED.includes(name) && isList(64, isOrganisation)(of) && of.length > 0),
+  next_keys: isList(16, isText),
+  next_threshold: isCount(16),
 };
 
 /** The anchors in a trust file's bytes, with its fingerprint. Whatever can't be read refuses the file, not the evidence. */
@@ -49,6 +58,8 @@ async function anchorsOf(bytes) {
   for (const vkey of [get("log_key"), ...get("other_log_keys", [])]) keys.push(await parseLogKey(vkey));
   if (keys.some((key) => key.name !== get("origin"))) throw unreadable("the log key's name is not the origin");
   if (new Set(keys.map((key) => key.vkey)).size !== keys.length) throw unreadable("a log key is named twice");
+  certificates(get("time_authorities", []));
+  await checkNext(members, keys);
   return {
     origin: get("origin"),
     keys,
@@ -56,6 +67,7 @@ async function anchorsOf(bytes) {
     intermediates: certificates(get("intermediates", [])),
     pinned: new Map([...get("pinned", new Map())].map(([organisation, texts]) => [organisation, certificates(texts)])),
     policy: await policyOf(get("witness_policy", ""), keys),
+    expires: get("expires", "") === "" ? null : secondsOf(get("expires")),
     fingerprint: await fingerprintOf(members),
   };
 }
@@ -75,6 +87,27 @@ function checkMembers(members) {
   }
 }
 
+/** Who may sign the next version: so many of keys that are neither twice there nor the log's. */
+async function checkNext(members, keys) {
+  const next = members.get("next_keys") ?? [];
+  const [threshold, version] = ["next_threshold", "version"].map((name) => Number(members.get(name)?.text ?? 0));
+  if (next.length && version === 0) throw unreadable("a file that names who signs the next version has a version");
+  if (threshold < Math.min(next.length, 1) || threshold > next.length) throw unreadable("next_threshold is not from 1 to the number of next_keys");
+  const publics = keys.map((key) => hex(key.publicKey));
+  for (const vkey of next) {
+    const place = hex((await parseLogKey(vkey)).publicKey);
+    if (publics.includes(place)) throw unreadable("a key is twice among the next_keys, or one of the log's");
+    publics.push(place);
+  }
+}
+
+/** The seconds since 1970 of a time such as 2027-12-31T00:00:00Z; null for anything else. */
+function secondsOf(text) {
+  const time = new Date(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/.test(text) ? text : NaN);
+  const isSpeltSo = !Number.isNaN(time.getTime()) && time.toISOString().replace(".000Z", "Z") === text;
+  return isSpeltSo ? time.getTime() / 1000 : null;
+}
+
 const certificates = (texts) =>
   texts.map((text) => {
     const der = fromPem(text);
@@ -92,9 +125,11 @@ async function policyOf(text, keys) {
 
 /** SHA-256 of the file in its one written form, in groups of eight, to compare over another channel. */
 async function fingerprintOf(members) {
-  const isThere = ([name, value]) => !(name in OPTIONAL) || (value.size ?? value.length) > 0;
-  const kept = new Map([...members].filter(isThere));
-  for (const name of ["rule_sets", "factor_releases", "policies"]) kept.set(name, [...new Set(kept.get(name))].sort());
+  const saysNothing = (value) => (value instanceof JsonNumber ? Number(value.text) === 0 : (value.size ?? value.length) === 0);
+  const kept = new Map([...members].filter(([name, value]) => !(name in OPTIONAL) || !saysNothing(value)));
+  const sorted = (values) => [...new Set(values)].sort();
+  for (const name of PUBLISHED) kept.set(name, sorted(kept.get(name)));
+  if (kept.has("publishers")) kept.set("publishers", new Map([...kept.get("publishers")].map(([name, of]) => [name, sorted(of)])));
   return hex(await sha256(utf8(`${written(kept, "\n")}\n`))).match(/.{8}/g).join(" ");
 }
 
