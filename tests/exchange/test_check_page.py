@@ -135,6 +135,33 @@ def test_an_entry_of_an_evidence_file_is_trust_on_first_use(
     assert "urn:packtrace:activity-data:1" in browser.run("document.getElementById('facts').innerText")
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ('[["photo.jpg", "\\u00ff\\u00d8 not ours"]]', "photo.jpg: not a statement"),
+        ('[["large", "A".repeat(33 * 2 ** 20)]]', "large: more than 32 MiB"),
+        ('Array(17).fill(["many", "e30.e30.AA"])', "more than 16 files"),
+        ('[["cut.packtrace", "PK\\u0003\\u0004"]]', "not an evidence file: it has no directory"),
+    ],
+    ids=["no part", "too large", "too many", "cut archive"],
+)
+def test_what_is_no_part_is_said_and_the_rest_is_taken(browser: Browser, files: str, said: str) -> None:
+    browser.run("document.querySelector('button[type=reset]').click()")
+    given = f'{files}.concat([["good", "e30.e30.AA"]])'
+    browser.run(
+        f"""(() => {{
+          const data = new DataTransfer();
+          for (const [name, text] of {given}) data.items.add(new File([text], name));
+          const dropped = new DragEvent("drop", {{ dataTransfer: data, bubbles: true, cancelable: true }});
+          document.getElementById("drop").dispatchEvent(dropped);
+        }})()"""
+    )
+    browser.wait("document.getElementById('trouble').textContent !== ''")
+    assert said in browser.run("document.getElementById('trouble').textContent")
+    at_hand = browser.run("document.getElementById('at-hand').innerText")
+    assert ("good" in at_hand) == (said != "more than 16 files")
+
+
 def test_the_page_may_open_no_connection(browser: Browser) -> None:
     assert browser.run("fetch('https://elsewhere.example').then(() => 'fetched', () => 'refused')") == "refused"
     assert any("connect-src" in complaint for complaint in browser.complaints)

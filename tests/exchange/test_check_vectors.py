@@ -104,6 +104,20 @@ def test_the_page_s_modules_take_entries_out_of_an_evidence_file(vectors: dict[s
         assert one["text"].endswith(trust.fingerprint)
 
 
+def test_without_ed25519_nothing_is_verified_and_what_is_false_stays_so(vectors: dict[str, Any]) -> None:
+    """Older browsers have none: no checkpoint can be checked there."""
+    said = node_says({**vectors, "without_ed25519": True})
+    for case in vectors["cases"]:
+        answer = (said[case["name"]]["verdict"], said[case["name"]]["error"])
+        if case["verdict"] == "verified":
+            assert answer == ("not_decidable", "no_ed25519"), case["name"]
+        elif answer != (case["verdict"], case["error"]):
+            assert answer == ("not_decidable", "no_ed25519"), case["name"]
+            assert case["proof"] is not None
+    assert said["signature_flipped"]["error"] == "bad_signature"
+    assert said["altered_disclosure"]["error"] == "unreferenced_disclosure"
+
+
 def zipped(entries: dict[int, tuple[str, list[str], str]]) -> str:
     """Entries (token, disclosures, proof) as an evidence file holds them, in base64."""
     buffer = io.BytesIO()

@@ -18,6 +18,8 @@ const wordAt = (view, at) => (at + 4 <= view.byteLength ? view.getUint32(at, tru
 
 const longAt = (view, at) => Number(view.getBigUint64(at, true));
 
+const folderOf = (index) => `entries/${String(index).padStart(12, "0")}`;
+
 /** An evidence file in a Blob, by its directory. */
 export class Archive {
   constructor(blob, places) {
@@ -39,12 +41,17 @@ export class Archive {
 
   /** The statement, its disclosures and its proof of the entry at `index`. */
   async entry(index) {
-    const folder = `entries/${String(index).padStart(12, "0")}`;
-    const token = textOf(await this.member(`${folder}/token`), `${folder}/token`);
+    const folder = folderOf(index);
+    const token = await this.token(index);
     const lines = textOf(await this.member(`${folder}/disclosures`), `${folder}/disclosures`).split("\n");
     if (lines.pop() !== "" || lines.includes("")) throw new Refused("rejected", "not a disclosure on each line", `${folder}/disclosures`);
     if (token.includes("~")) throw new Refused("malformed_token", "more than a token", `${folder}/token`);
     return { statement: token, disclosures: lines, proof: await this.member(`${folder}/proof`) };
+  }
+
+  async token(index) {
+    const name = `${folderOf(index)}/token`;
+    return textOf(await this.member(name), name);
   }
 
   /**
@@ -54,8 +61,7 @@ export class Archive {
   async intermediates() {
     const found = new Map();
     for (const index of this.indices) {
-      const { statement } = await this.entry(index);
-      for (const text of carriedBy(statement)) found.set(text, fromBase64(text));
+      for (const text of carriedBy(await this.token(index))) found.set(text, fromBase64(text));
       if (found.size > MAX_INTERMEDIATES) throw unreadable("more intermediates than this page reads");
     }
     return [...found.values()].filter((der) => der !== null);

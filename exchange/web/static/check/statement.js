@@ -238,7 +238,7 @@ function place(digests, given) {
     throw bad("repeated_digest", "a digest stands twice in the statement", "digests");
   }
   const lines = new Map(lists.map((one) => [one.name, take(one.slots)]));
-  if (waiting.size) throw bad("unreferenced_disclosure", `${waiting.size} disclosures that no digest stands for`, "disclosures");
+  if (waiting.size) throw bad("unreferenced_disclosure", `disclosures that no digest stands for: ${waiting.size}`, "disclosures");
   if ([...lines.values()].flat().some((one) => one.name !== null)) {
     throw bad("bad_disclosure", "a claim where an element is due", "disclosures");
   }
