@@ -39,6 +39,7 @@ from exchange.web.overview import overview
 from exchange.web.result import LINES_SHOWN, result_view
 from exchange.web.stages import bar_width, gap_slots, stage_bar, stage_names
 from signer import KeyPair, issue, new_jti, proof_of_possession
+from tests.exchange.browser import Browser
 
 Claims = dict[str, Any]
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -642,6 +643,15 @@ def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewher
     requested = requests_of(served, net_log)
     assert f"{served}/static/style.css" in requested
     assert not [url for url in requested if not url.startswith(f"{served}/")]
+
+
+@pytest.mark.long
+def test_the_served_check_page_runs_and_asks_for_nothing_more(served: str, tmp_path: Path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{served}/check")
+        browser.wait("document.getElementById('asleep').hidden && !document.getElementById('given').hidden")
+        assert browser.complaints == []
+        assert [address for address in browser.requests if not address.startswith("data:")] == [f"{served}/check"]
 
 
 def test_the_check_page_is_for_everybody_and_one_file(showcase: SmallExchange) -> None:
