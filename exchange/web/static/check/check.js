@@ -23,7 +23,7 @@ export async function check({ statement, disclosures = [], proof = null, trust =
   try {
     anchors = trust === null && suggested === null ? null : await readTrust(trust ?? suggested);
   } catch (error) {
-    return { ...found, ...refusal(error), code: "unreadable" };
+    return { ...found, ...refusal(error), code: "unreadable", text: error.message };
   }
   try {
     steps.push(anchorStep(anchors, trust !== null));

@@ -185,10 +185,9 @@ function refuseReserved(value, where) {
     const one = pending.pop();
     if (one instanceof Map) {
       if (one.has("_sd") || one.has("...")) throw bad("reserved_claim_name", "`_sd` or `...` inside a claim", where);
-      pending.push(...one.values());
-    } else if (Array.isArray(one)) {
-      for (const inner of one) pending.push(inner);
     }
+    // One by one: as arguments of one call there may be too many.
+    if (one instanceof Map || Array.isArray(one)) for (const inner of one.values()) pending.push(inner);
   }
 }
 
