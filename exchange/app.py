@@ -56,6 +56,7 @@ COOKIE = "packtrace_token"
 _OPEN = frozenset(
     {
         "/healthz",
+        "/check",
         "/api/v1/log",
         "/api/v1/checkpoint",
         "/api/v1/proofs/inclusion",

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from signer.certificates import organisation_of, require_aware
-from signer.chains import PATH_LENGTH
+from signer.chains import PATH_LENGTH, UNREADABLE
 from signer.errors import AlgorithmNotAllowedError, BadCertificateError, OrganisationMismatchError
 from signer.keys import KeyPair, PublicKey, algorithm_of, uri_name, usable_key
 
@@ -99,7 +99,7 @@ class CertificateAuthority:
         try:
             own = x509.load_der_x509_certificate(self.certificate)
             is_authority = own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except (ValueError, x509.ExtensionNotFound):
+        except UNREADABLE:
             is_authority = False
         if not is_authority:
             remedy = "use the key pair of a root or an intermediate"
@@ -116,7 +116,7 @@ def requested_key(csr_der: bytes, organisation_uri: str) -> PublicKey:
     request = _read_request(csr_der)
     try:
         organisation = organisation_of(request.extensions)
-    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
+    except UNREADABLE as error:
         raise _bad_request("the request names no organisation") from error
     public_key = _proven_key(request)
     if organisation != organisation_uri:
@@ -129,7 +129,7 @@ def _read_request(csr_der: bytes) -> x509.CertificateSigningRequest:
     try:
         request = x509.load_der_x509_csr(csr_der)
         _ = request.subject, request.extensions
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _bad_request("the request cannot be read") from error
     return request
 

@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Self
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
-from signer.chains import Anchors, VerifiedChains, check_purpose, first_line
+from signer.chains import UNREADABLE, Anchors, VerifiedChains, check_purpose, first_line
 from signer.errors import BadCertificateError, CertificateNotValidError, NaiveTimeError
 from signer.keys import PublicKey, thumbprint_of, usable_key
 
@@ -89,7 +88,7 @@ def read_leaf(der: bytes) -> Certificate:
         public_key = usable_key(leaf.public_key())
         organisation = organisation_of(leaf.extensions)
         period = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _bad(f"cannot be read, or lacks an extension: {first_line(error)}") from error
     digest = hashlib.sha256(der).hexdigest()
     return Certificate(organisation, thumbprint_of(public_key), digest, *period, public_key, der)

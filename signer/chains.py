@@ -9,11 +9,21 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signer.errors import CertificateNotTrustedError
 
+#: What pyca/cryptography raises over a certificate or a request that it can't read, or that lacks what is asked for.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+)
 #: Intermediates between root and leaf.
 PATH_LENGTH = 1
 
@@ -71,7 +81,7 @@ def _verify_chain(leaf_der: bytes, anchors: Anchors, at: datetime) -> _Period:
         policy = verification.PolicyBuilder().store(verification.Store(roots)).time(at).max_chain_depth(PATH_LENGTH)
         policy = policy.extension_policies(ca_policy=_CA_RULES, ee_policy=_LEAF_RULES)
         chain = policy.build_client_verifier().verify(leaf, between).chain
-    except (verification.VerificationError, ValueError, TypeError) as error:
+    except (verification.VerificationError, *UNREADABLE) as error:
         raise _not_trusted(f"no trusted authority vouches for it at that time: {first_line(error)}") from error
     # An authority's list may by mistake hold a leaf; it would be its own anchor.
     if len(chain) < 2:

@@ -14,6 +14,7 @@ from cryptography import x509
 from signer import base64url
 from signer.authority import requested_key
 from signer.certificates import Certificate, Trust, read_leaf, verify_certificate
+from signer.chains import UNREADABLE
 from signer.errors import (
     BadCertificateError,
     BadKeyEventError,
@@ -207,7 +208,7 @@ def _intermediate(value: JSON, where: str) -> bytes:
             raise ValueError("absent or too long")
         extensions = x509.load_der_x509_certificate(der).extensions
         is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except UNREADABLE:
         is_authority = False
     if not is_authority:
         remedy = "list authorities' certificates in DER"

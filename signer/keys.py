@@ -9,12 +9,13 @@ import hashlib
 from typing import Literal, Protocol, Self, TypeAlias, get_args
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from signer import base64url
+from signer.chains import UNREADABLE
 from signer.errors import (
     AlgorithmNotAllowedError,
     BadCertificateError,
@@ -145,7 +146,7 @@ def certified_thumbprint(der: bytes) -> str:
     """The thumbprint of the key in a DER certificate, whatever else it says; raises BadCertificateError or BadKeyError."""
     try:
         public_key: object = x509.load_der_x509_certificate(der).public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         remedy = "pass one certificate in DER"
         raise BadCertificateError("not a certificate", where="certificate", remedy=remedy) from error
     return thumbprint_of(usable_key(public_key))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from signer.authority import CertificateAuthority
+from signer.chains import UNREADABLE
 from signer.errors import (
     BadCertificateError,
     KeyFileExposedError,
@@ -155,7 +156,7 @@ def _certificate(data: bytes, path: Path) -> bytes:
     load = x509.load_pem_x509_certificate if b"-----BEGIN" in data[:_MAX_FILE] else x509.load_der_x509_certificate
     try:
         certificate = load(data[:_MAX_FILE])
-    except ValueError as error:
+    except UNREADABLE as error:
         remedy = "save the operator's certificate there, in PEM or DER"
         raise BadCertificateError("not a certificate", where=str(path), remedy=remedy) from error
     return certificate.public_bytes(serialization.Encoding.DER)

@@ -28,9 +28,9 @@ class Check:
 
     file: Path
     trust: Path | None
-    policy: Path | None
-    key: Path | None
-    passphrase_fd: int | None
+    policy: Path | None = None
+    key: Path | None = None
+    passphrase_fd: int | None = None
 
 
 def run(check: Check, *, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""The pages that people read. Jinja2 templates, one style sheet of ours, no script, nothing from elsewhere."""
+"""The pages that people read. Jinja2 templates, one style sheet of ours, nothing from elsewhere; no script but that of the check page."""
 
 from exchange.web.pages import STATIC, page_router
 

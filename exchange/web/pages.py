@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from exchange.access import Principal
 from exchange.errors import CredentialsError, NotFoundError
 from exchange.services import Services
+from exchange.web.check_page import check_page
 from exchange.web.entry import entry_view
 from exchange.web.overview import RESULTS, first_page, overview
 from exchange.web.result import result_view
@@ -129,6 +130,13 @@ def show_public_status(request: Request, publication: Annotated[str, Path(patter
     services: Services = request.app.state.services
     claims, _token = services.publications.status(publication)
     return _page(request, "public.html", claims=claims)
+
+
+@page_router.get("/check")
+def show_check() -> HTMLResponse:
+    """A page that checks a statement in the reader's browser and asks this exchange for nothing."""
+    page = check_page()
+    return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
 
 
 def _page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:

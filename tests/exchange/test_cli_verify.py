@@ -169,7 +169,7 @@ def test_a_screen_without_the_characters_still_gets_its_verdict(files: Files) ->
 
 
 def answer(capsys: pytest.CaptureFixture[str], *, as_json: bool = False, **paths: Any) -> tuple[int, str, str]:
-    code = run(Check(paths["file"], paths.get("trust"), None, None, None), as_json=as_json)
+    code = run(Check(paths["file"], paths.get("trust")), as_json=as_json)
     said = capsys.readouterr()
     return code, said.out, said.err
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exchange.cli.statement import run_verify as run_verify_statement
+from exchange.cli.verify import Check
 from exchange.cli.verify import run as run_verify_evidence
 from exchange.kinds import ACTIVITY_DATA
 from exchange.trust import TrustFile
@@ -74,7 +75,7 @@ def test_the_trust_file_leads_from_a_statement_to_the_root(
 def test_evidence_leads_to_the_root_by_either(
     exchange: Exchange, evidence: Path, tmp_path: Path, changes: dict[str, object]
 ) -> None:
-    assert run_verify_evidence(evidence, trust_file(exchange, tmp_path / "trust", **changes), as_json=True) == 0
+    assert run_verify_evidence(Check(evidence, trust_file(exchange, tmp_path / "trust", **changes)), as_json=True) == 0
 
 
 def test_an_intermediate_is_believed_for_nothing(
@@ -84,5 +85,5 @@ def test_an_intermediate_is_believed_for_nothing(
     strangers = other.services.installation.trust_file.authorities
     other.close()
     anchors = trust_file(exchange, tmp_path / "trust", authorities=strangers)
-    assert run_verify_evidence(evidence, anchors, as_json=True) == 1
+    assert run_verify_evidence(Check(evidence, anchors), as_json=True) == 1
     assert "no trusted authority" in json.loads(capsys.readouterr().out)["text"]

@@ -14,7 +14,6 @@ from sqlmodel import Session, col, select
 
 from bom_graph import FactorRelease, load_release, release_bytes
 from exchange.errors import DamagedError, NotFoundError
-from exchange.evidence_file import read_evidence
 from exchange.filing import Stored
 from exchange.identity import ReleaseRow, release_file, releases_in_use
 from exchange.installation import TRUST
@@ -22,6 +21,7 @@ from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE, WITHDRAWALS
 from exchange.trust import TrustFile
 from exchange.verification import Verdict, verify_evidence
 from ledger.store import begin, snapshot
+from tests.evidence import read_evidence
 from tests.exchange.test_governance import EVERBATT, RULES, Panel, code, digest_of
 from tests.exchange.test_governance import release_file as file_of
 from tests.flow.world import Exchange, Member, activity, line, open_services

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bom_graph import load_rule_set
 from exchange.assembly import ENGINE, Demand
-from exchange.cli.verify import run
+from exchange.cli.verify import Check, run
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT, load_policy
 from exchange.report import document_bytes
 from exchange.trust import TrustFile
@@ -155,9 +155,9 @@ def test_the_command_lists_sealed_branches_whatever_they_weigh(
     evidence, trust = tmp_path / "evidence", tmp_path / "trust"
     evidence.write_bytes(made.file([made.compute(Demand(f"{LITHIUM}/mix"), EVERBATT)]))
     trust.write_bytes(made.trust().document())
-    assert run(evidence, trust, as_json=False) == 0
+    assert run(Check(evidence, trust), as_json=False) == 0
     out = capsys.readouterr().out
-    assert f"sealed {percent} % (unverified))" in out
+    assert f"sealed {percent} %)" in out
     assert f"\n      sealed: {METALS}/tin by {METALS}, " in out
 
 

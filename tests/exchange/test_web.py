@@ -39,6 +39,7 @@ from exchange.web.overview import overview
 from exchange.web.result import LINES_SHOWN, result_view
 from exchange.web.stages import bar_width, gap_slots, stage_bar, stage_names
 from signer import KeyPair, issue, new_jti, proof_of_possession
+from tests.exchange.browser import Browser
 
 Claims = dict[str, Any]
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -500,7 +501,8 @@ def test_every_link_is_ours_and_answers(showcase: SmallExchange) -> None:
         answer = showcase.client.get(path)
         assert answer.status_code == 200, path
         if answer.headers["content-type"].startswith("text/html"):
-            links = Page(answer.text).links
+            # The check page holds its own icon.
+            links = [link for link in Page(answer.text).links if not link.startswith("data:")]
             assert all(link.startswith(("/", "#")) and not link.startswith("//") for link in links), links
             waiting += {link for link in links if link.startswith("/")} - seen - set(waiting)
     assert {f"/results/{digest}" for digest in showcase.results.values()} <= seen
@@ -673,6 +675,33 @@ def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewher
     requested = requests_of(served, net_log)
     assert f"{served}/static/style.css" in requested
     assert not [url for url in requested if not url.startswith(f"{served}/")]
+
+
+@pytest.mark.long
+def test_the_served_check_page_runs_and_asks_for_nothing_more(served: str, tmp_path: Path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{served}/check")
+        browser.wait("document.getElementById('asleep').hidden && !document.getElementById('given').hidden")
+        assert browser.complaints == []
+        assert [address for address in browser.requests if not address.startswith("data:")] == [f"{served}/check"]
+
+
+def test_the_check_page_is_for_everybody_and_one_file(showcase: SmallExchange) -> None:
+    nobody = TestClient(showcase.client.app, base_url="http://127.0.0.1")
+    answer = nobody.get("/check")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    for rule in ("connect-src 'none'", "frame-ancestors 'none'", "form-action 'none'"):
+        assert rule in policy
+    # All that it needs is in it, and a saved copy says the same of itself.
+    page = Page(answer.text)
+    assert [link for link in page.links if not link.startswith(("#", "data:"))] == []
+    said = next(a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv"))
+    assert policy == f"{said}; frame-ancestors 'none'"
+    for word in ("import {", "export ", "innerHTML", "fetch("):
+        assert word not in answer.text
 
 
 def requests_of(origin: str, net_log: Path) -> set[str]:

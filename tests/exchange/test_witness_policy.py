@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exchange.assembly import Demand
-from exchange.cli.verify import run
+from exchange.cli.verify import Check, run
 from exchange.errors import EvidenceError
 from exchange.trust import TrustFile
 from exchange.verification import verify_evidence
@@ -132,16 +132,16 @@ def test_the_command_takes_a_policy(small: Dossier, tmp_path: Path, capsys: pyte
     evidence.write_bytes(cosigned(small, lines_by(small, "north", "south")))
     trust.write_bytes(small.trust().document())
     policy.write_text(with_log(small, TWO))
-    assert run(evidence, trust, policy, as_json=False) == 0
+    assert run(Check(evidence, trust, policy), as_json=False) == 0
     assert "witnessed by south (south.example/w)" in capsys.readouterr().out
     policy.write_text(with_log(small, ALL))
-    assert run(evidence, trust, policy, as_json=True) == 3
+    assert run(Check(evidence, trust, policy), as_json=True) == 3
     assert '"witnesses": []' in capsys.readouterr().out
     for text in (
         "quorum nobody\n",
         with_log(small, TWO).replace("log ", "# ").replace("# ", f"log {OTHER_LOG}\n# ", 1),
     ):
         policy.write_text(text)
-        assert run(evidence, trust, policy, as_json=False) == 2
+        assert run(Check(evidence, trust, policy), as_json=False) == 2
         assert str(policy) in capsys.readouterr().err
-    assert run(evidence, trust, tmp_path / "nothing", as_json=False) == 2
+    assert run(Check(evidence, trust, tmp_path / "nothing"), as_json=False) == 2

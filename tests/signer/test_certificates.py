@@ -25,10 +25,12 @@ from signer import (
     Trust,
     verify_certificate,
 )
+from signer.base64url import encode_padded
 from signer.certificates import read_leaf
 from signer.chains import Anchors, VerifiedChains
-from signer.keys import PublicKey
-from tests.signer.world import AT, END, MAKER, ORIGIN, START, World
+from signer.key_events import carried_chain
+from signer.keys import PublicKey, certified_thumbprint
+from tests.signer.world import AT, END, MAKER, ORIGIN, START, Forger, World
 
 
 def forged_leaf(
@@ -254,3 +256,20 @@ def test_serial_numbers_differ(world: World, maker: KeyPair) -> None:
     others = [world.certified(), world.renewed(maker, end=END - timedelta(days=1))]
     serials = {x509.load_der_x509_certificate(one.certificate).serial_number for one in (maker, *others)}
     assert len(serials) == 3
+
+
+def test_a_version_that_nobody_knows_is_refused(world: World, maker: KeyPair) -> None:
+    """What reads certificates has an error of its own for it, which must not leave us as such."""
+    odd = maker.certificate.replace(bytes.fromhex("a003020102"), bytes.fromhex("a00302015c"), 1)
+    for read in (read_leaf, certified_thumbprint):
+        with pytest.raises(BadCertificateError):
+            read(odd)
+    with pytest.raises(CertificateNotTrustedError):
+        verify_certificate(maker.certificate, Trust((odd,), {}, ORIGIN), AT)
+    forger = Forger(maker)
+    enrolling = forger.token(forger.payload(chain=[encode_padded(odd)]))
+    with pytest.raises(BadCertificateError):
+        carried_chain(enrolling, 0)
+    request = maker.csr(MAKER).replace(bytes.fromhex("020100"), bytes.fromhex("02015c"), 1)
+    with pytest.raises(BadCertificateError):
+        world.authority.issue(request, MAKER, START, END)

@@ -1,0 +1,26 @@
+// Made by `python -m tests.vectors.check.make` from exchange.kinds: what each kind opens, and which lists it has.
+
+export const KINDS = {
+  "urn:packtrace:activity-data:1": {"selective": true, "open": [], "lists": ["certificates", "direct_emissions", "electricity", "fuels", "inputs", "outputs", "transport", "waste"]},
+  "urn:packtrace:battery-model:1": {"selective": true, "open": [], "lists": ["cycle_points"]},
+  "urn:packtrace:bill-of-materials:1": {"selective": true, "open": [], "lists": ["components", "supplier_shares"]},
+  "urn:packtrace:certificate-retirement:1": {"selective": true, "open": [], "lists": ["serials"]},
+  "urn:packtrace:delivery:1": {"selective": true, "open": [], "lists": []},
+  "urn:packtrace:engagement-event:1": {"selective": true, "open": [], "lists": ["evidence", "examined", "items", "risks", "team", "threats", "visitors"]},
+  "urn:packtrace:erasure:1": {"selective": false, "open": ["asked_by", "index", "leaf_hash", "reason"], "lists": []},
+  "urn:packtrace:factor-release:1": {"selective": false, "open": ["digest", "id", "reviews", "version"], "lists": []},
+  "urn:packtrace:filing-event:1": {"selective": true, "open": [], "lists": ["answers", "data"]},
+  "urn:packtrace:key-event:1": {"selective": false, "open": ["action", "certificate", "certificate_sha256", "chain", "organisation", "proof_of_possession", "reason", "replaces", "since", "thumbprint"], "lists": []},
+  "urn:packtrace:life-cycle-scenario:1": {"selective": true, "open": [], "lists": ["collection", "distribution", "materials"]},
+  "urn:packtrace:platform-result:1": {"selective": true, "open": [], "lists": ["explanations", "lines"]},
+  "urn:packtrace:policy-release:1": {"selective": false, "open": ["digest", "id", "version"], "lists": []},
+  "urn:packtrace:product-footprint:1": {"selective": true, "open": [], "lists": ["findings", "stages"]},
+  "urn:packtrace:quality-plan:1": {"selective": true, "open": [], "lists": ["figures"]},
+  "urn:packtrace:review:1": {"selective": true, "open": [], "lists": ["answers", "conflicts", "remarks"]},
+  "urn:packtrace:role-grant:1": {"selective": false, "open": ["accreditations", "organisation", "roles", "since", "until"], "lists": []},
+  "urn:packtrace:rule-set-release:1": {"selective": false, "open": ["digest", "id", "version"], "lists": []},
+  "urn:packtrace:status-snapshot:1": {"selective": false, "open": ["chain", "erased", "previous", "retirements", "retracted", "revoked", "size"], "lists": []},
+  "urn:packtrace:supersession:1": {"selective": true, "open": ["target"], "lists": []},
+  "urn:packtrace:verification-statement:1": {"selective": true, "open": ["target"], "lists": []},
+  "urn:packtrace:withdrawal:1": {"selective": true, "open": ["target"], "lists": []},
+};
