@@ -19,6 +19,7 @@ from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFac
 from exchange.filing.hidden import model_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.tables import FilingRow, FilingStepRow
+from exchange.identity import ReleaseRow
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import ACTIVITY_DATA
@@ -154,7 +155,12 @@ class Stored:
             lines=lines,
             inputs=frozenset(leaves),
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
-            stale=(*self._taken_back(session, found), *self._marked(session, digest, row.reader), *_outdated(found)),
+            stale=(
+                *self._taken_back(session, found),
+                *self._releases_withdrawn(session, found),
+                *self._marked(session, digest, row.reader),
+                *_outdated(found),
+            ),
         )
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
@@ -175,6 +181,17 @@ class Stored:
             query = select(SupersededRow).where(col(SupersededRow.index).in_(indices[start : start + _QUERY]))
             for row in session.exec(query.order_by(col(SupersededRow.index))).all():
                 yield f"entry {row.index} was taken back by entry {row.by}"
+
+    def _releases_withdrawn(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which releases that a result was made with were withdrawn: at once, not when the watch comes to it."""
+        named = {one["digest"]: one["id"] for one in (found["rule_set"], *found["releases"])}
+        query = (
+            select(ReleaseRow, SupersededRow)
+            .where(col(ReleaseRow.digest).in_(named), col(SupersededRow.index) == col(ReleaseRow.index))
+            .order_by(col(ReleaseRow.index))
+        )
+        for release, gone in session.exec(query).all():
+            yield f"the release {named[release.digest]}, entry {release.index}, was withdrawn by entry {gone.by}"
 
     def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
         """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""

@@ -15,6 +15,8 @@ from bom_graph import read_json
 from exchange.access import Principal
 from exchange.events import EventRow
 from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
+from exchange.identity import ReleaseRow
+from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST
 from exchange.vault import HoldRow
 from ledger.store import snapshot
@@ -22,7 +24,7 @@ from signer import join_presentation, peek, verify
 from tests.flow.accounts import Company, browser
 from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
 from tests.flow.test_bad_input import check_problem
-from tests.flow.world import Exchange
+from tests.flow.world import Exchange, Member
 
 RULES = load_duty()
 
@@ -105,9 +107,15 @@ def test_the_chain_of_statements_is_checked_offline(lone: Desk) -> None:
 
 def test_what_is_stated_elsewhere_isn_t_drafted_here(lone: Desk) -> None:
     lone.reach("registered")
-    for step in ("decline", "revoke"):
+    for step in ("verify", "decline", "revoke"):
         answer = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step={step}")
         assert check_problem(answer, 400, "filing")["where"] == "step"
+    for step in WAY[1:7]:
+        lone.take(step)
+    for who in (lone.maker, lone.verifier):
+        answer = who.admin.get(f"/api/v1/filings/{lone.id}/draft?step=verify")
+        remedy = check_problem(answer, 400, "filing")["remedy"]
+        assert remedy == f"conclude the engagement {lone.work.id}: /api/v1/engagements/{lone.work.id}"
 
 
 def test_who_isn_t_a_party_finds_nothing(lone: Desk) -> None:
@@ -268,6 +276,28 @@ def test_data_that_is_taken_back_makes_the_filing_stale(lone: Desk) -> None:
     lone.pack.state(copper="501")
     for step in ("complete", "calculate", "export", "platform", "submit"):
         assert lone.try_(step).status_code == 201, step
+
+
+def test_a_release_that_is_withdrawn_stops_what_was_made_with_it_at_once(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    lone.reach("reconciled")
+    assert lone.show(lone.maker)["stale"] == []
+    operator = exchange.services.installation.operator
+    (release,) = [row for row in rows(exchange, ReleaseRow) if row.digest == lone.computed["releases"][0]["digest"]]
+    entry = exchange.http.get(f"/api/v1/entries/{release.index}").json()
+    target = {"origin": exchange.origin, "index": release.index, "leaf_hash": entry["leaf_hash"]}
+    signed = Member(exchange, operator.uri, operator.key).sign(
+        WITHDRAWALS, {"target": target, "reason": "the source erred"}
+    )
+    gone = exchange.post(signed)
+    assert gone.status_code == 201, gone.text
+    size = exchange.size
+    # The watch over results hasn't come to it.
+    problem = check_problem(lone.try_("submit"), 409, "stale")
+    said = f"the release {lone.computed['releases'][0]['id']}, entry {release.index}, was withdrawn by entry {gone.json()['index']}"
+    assert said in problem["detail"]
+    found = lone.show(lone.maker)
+    assert (found["state"], found["stale"], exchange.size) == ("reconciled", [said], size)
 
 
 def test_a_newer_model_makes_the_filing_stale(lone: Desk) -> None:
@@ -450,6 +480,7 @@ def test_the_authority_sees_counts_times_and_spread(lone: Desk) -> None:
     assert (found["filings"], found["makers"]) == (2, 1)
     assert {state: count for state, count in found["by_state"].items() if count} == {"planned": 1, "accepted": 1}
     assert found["by_chemistry_group"] == {"LFP": {"filings": 1, "filed": 1}, "NMC": {"filings": 1, "filed": 0}}
+    assert found["by_maker"] == {lone.maker.uri: {"filings": 2, "filed": 1}}
     assert found["time_at_step"]["under_verification"] == {"left": 1, "mean_days": 0.04, "longest_days": 0.04}
     assert found["results"]["LFP"]["median"] == lone.computed["headline"]["value"]
     listed = lone.authority.admin.get("/api/v1/authority/filings", params={"chemistry_group": "NMC"}).json()
