@@ -49,7 +49,7 @@ from exchange.api import (
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.services import Services
-from exchange.web import STATIC, page_router
+from exchange.web import STATIC, filing_page_router, page_router
 
 COOKIE = "packtrace_token"
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
@@ -116,6 +116,7 @@ def create_app(
     app.include_router(engagements_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
+    app.include_router(filing_page_router)
     app.mount("/static", STATIC)
 
     @app.get("/healthz", include_in_schema=False)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange.cli.files import read_up_to
+from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
 from exchange.cli.output import DONE, REJECTED, say, say_json, tell
@@ -47,6 +47,29 @@ def run_list(to: Connection) -> int:
 def run_show(to: Connection, proposal: str) -> int:
     """Print a proposal with its reviews."""
     return to.run(lambda client: _done(to, client.proposal(proposal)))
+
+
+def run_file(to: Connection, proposal: str, out: Path) -> int:
+    """Write the file of a proposed release, which has the digest that the proposal names."""
+
+    def command(client: Client) -> int:
+        from exchange.client import UnreachableError
+
+        check_new(out)
+        digest, data = client.proposal(proposal)["digest"], client.proposal_file(proposal)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UnreachableError(
+                "the file isn't of the proposal's digest", where=str(out), remedy="tell the exchange's operator"
+            )
+        write_new(out, data, mode=0o644)
+        found = {"file": str(out), "digest": digest, "bytes": len(data)}
+        if to.as_json:
+            say_json(found)
+        else:
+            say(f"{out}: SHA-256 {digest}")
+        return DONE
+
+    return guarded(lambda: to.run(command))
 
 
 def run_drop(to: Connection, proposal: str) -> int:

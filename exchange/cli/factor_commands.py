@@ -85,6 +85,27 @@ def factor_show(
     sys.exit(run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal))
 
 
+@factor_app.command("file")
+def factor_file(
+    proposal: ProposalId,
+    server: Server,
+    out: Annotated[Path, typer.Option(help="File for the release; it isn't there yet.")],
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Write the file of a proposed release, whose digest is checked."""
+    from exchange.cli.factor import run_file
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_file(to, proposal, out))
+
+
 @factor_app.command("diff")
 def factor_diff(
     proposal: ProposalId,

@@ -140,15 +140,19 @@ class Engagements:
         """Return the findings that concern `reader`'s own data, oldest first, each with what its answer has to name."""
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
-            query = select(FindingRow).where(col(FindingRow.concerned) == reader, col(FindingRow.index) > after)
+            query = (
+                select(FindingRow, EngagementRow)
+                .join(EngagementRow, col(EngagementRow.id) == col(FindingRow.engagement))
+                .where(col(FindingRow.concerned) == reader, col(FindingRow.index) > after)
+                # Where a statement of it was erased it is over, and nothing is to be answered.
+                .where(col(EngagementRow.sealed) != b"")
+            )
             told = []
-            for one in session.exec(query.order_by(col(FindingRow.index)).limit(limit)).all():
-                row = session.get_one(EngagementRow, one.engagement)
-                if not row.sealed:
-                    continue  # a statement of it was erased: it is over, and nothing is to be answered
+            for one, row in session.exec(query.order_by(col(FindingRow.index)).limit(limit)).all():
                 last = self.taking.read(row).last
                 told.append(
                     {
+                        "index": one.index,
                         "engagement": one.engagement,
                         **self._text(session, one),
                         "previous": {"origin": head(connection).origin, "index": last[0], "leaf_hash": last[1]},
