@@ -29,7 +29,7 @@ _TONES: Final = {
 
 
 class PageRoute(APIRoute):
-    """A route whose missing things are shown as a page. What one may not see isn't there."""
+    """A route whose missing things are shown as a page. What is another organisation's isn't there."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -37,8 +37,12 @@ class PageRoute(APIRoute):
         async def shown(request: Request) -> Response:
             try:
                 return await handler(request)
-            except (NotFoundError, RightsError, EntryUnknownError, RequestValidationError):
-                return page(request, "missing.html", status=404, path=request.url.path)
+            except (NotFoundError, EntryUnknownError, RequestValidationError):
+                pass
+            except RightsError as error:
+                if error.where == "scope":
+                    raise
+            return page(request, "missing.html", status=404, path=request.url.path)
 
         return shown
 

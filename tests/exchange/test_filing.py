@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from sqlmodel import Session, select
 
 from bom_graph import read_json
 from exchange.access import Principal
+from exchange.errors import ExchangeError, StaleError, StepError
 from exchange.events import EventRow
 from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
 from exchange.identity import ReleaseRow
@@ -20,7 +23,14 @@ from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST
 from exchange.vault import HoldRow
 from ledger.store import snapshot
-from signer import join_presentation, peek, verify
+from signer import (
+    BadSignatureError,
+    Issued,
+    SignerError,
+    join_presentation,
+    peek,
+    verify,
+)
 from tests.flow.accounts import Company, browser
 from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
 from tests.flow.test_bad_input import check_problem
@@ -245,6 +255,52 @@ def test_the_same_statement_again_is_one_step(lone: Desk) -> None:
     answers = [lone.maker.admin.post("/api/v1/statements", json=body).status_code for _ in range(2)]
     assert answers == [201, 200]
     assert [one["step"] for one in lone.show(lone.maker)["steps"]] == ["register", "plan"]
+
+
+def test_the_use_case_refuses_what_no_route_looked_at(lone: Desk) -> None:
+    """Straight to intake: without its signature, with another's, out of order."""
+    lone.reach("registered")
+    exchange, kind = lone.maker.exchange, kind_named("filing-event")
+    take, (_kind, claims) = exchange.services.installation.intake.submit, lone.draft("withdraw")
+    signed = lone.maker.member.sign(kind, claims)
+    head, payload, signature = signed.token.split(".")
+    other = lone.verifier.member.sign(kind, claims)
+    wrong = {name: value for name, value in claims.items() if name != "reason"}
+    early = lone.maker.member.sign(kind, wrong | {"event": "calculate", "result": "0" * 64})
+    before, size = lone.show(lone.maker), exchange.size
+    refused: dict[str, tuple[str, Any, type[Exception]]] = {
+        "no signature": (f"{head}.{payload}.", signed.disclosures, SignerError),
+        "another's signature": (f"{head}.{payload}.{other.token.split('.')[2]}", signed.disclosures, BadSignatureError),
+        "another's statement": (other.token, other.disclosures, ExchangeError),
+        "out of order": (early.token, early.disclosures, StepError),
+    }
+    for name, (token, disclosures, error) in refused.items():
+        with pytest.raises(error):
+            take(token, disclosures)
+        assert (lone.show(lone.maker), exchange.size) == (before, size), name
+    assert len(signature) > 80
+    take(signed.token, signed.disclosures)
+    assert lone.show(lone.maker)["state"] == "withdrawn"
+
+
+def test_of_two_steps_at_once_one_wins(desk: Desk) -> None:
+    desk.reach("registered")
+    kind, claims = desk.draft("plan")
+    signed = [desk.maker.member.sign(kind_named(kind), claims) for _ in range(4)]
+    size, together = desk.maker.exchange.size, threading.Barrier(len(signed))
+
+    def take(one: Issued) -> str:
+        together.wait()
+        try:
+            desk.maker.exchange.services.installation.intake.submit(one.token, one.disclosures)
+        except StaleError:
+            return "stale"
+        return "taken"
+
+    with ThreadPoolExecutor(len(signed)) as threads:
+        assert sorted(threads.map(take, signed)) == ["stale"] * 3 + ["taken"]
+    assert [one["step"] for one in desk.show(desk.maker)["steps"]] == ["register", "plan"]
+    assert desk.maker.exchange.size == size + 1
 
 
 def test_2_kwh_is_out_of_scope_and_2_001_in(lone: Desk) -> None:

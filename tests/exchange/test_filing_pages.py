@@ -104,7 +104,7 @@ def test_a_maker_sees_what_is_missing_and_how_far_each_filing_has_come(scene: Sc
 def test_a_filing_shows_its_figure_its_chain_and_what_comes_next(scene: Scene) -> None:
     found, page = scene.desk.show(scene.desk.maker), scene.page("/filings/{filing}")
     said = " ".join(page.text.split())
-    assert found["figure"].startswith(re.findall(r"filed ([0-9.]+) kg CO₂e/kWh", said)[0][:-1])
+    assert found["figure"].startswith(re.findall(r"of this filing ([0-9.]+) kg CO₂e/kWh", said)[0][:-1])
     assert "Next: verify, by the verifier." in said
     for one in found["steps"]:
         assert f"/entries/{one['index']}" in page.links, "its own statements, all of them"
