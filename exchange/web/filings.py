@@ -20,8 +20,8 @@ from exchange.web.rendering import PageRoute, address, page
 
 filing_page_router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-#: Rows of a list on one page.
-SHOWN = 50
+#: Rows of a list on one page, and of makers, each of which takes all of its models to judge.
+SHOWN, MAKERS_SHOWN = 50, 25
 OfOrganisation = Annotated[str | None, Query(max_length=512, pattern=r"^[!-~]+$")]
 Id = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -120,7 +120,7 @@ def show_authority(
     authority = services.authority
     chosen = {"state": state, "maker": maker, "chemistry": chemistry}
     found = authority.overview(actor, reader)
-    coverage = authority.coverage(actor, reader, after=maker_after, limit=SHOWN)
+    coverage = authority.coverage(actor, reader, after=maker_after, limit=MAKERS_SHOWN)
     filings = services.filings.page(
         actor, reader, box="authority", state=state, maker=maker, group=chemistry, after=after, limit=SHOWN
     )
@@ -136,7 +136,9 @@ def show_authority(
         seen=services.sharing.seen_of(actor, _made_of(remarks)),
         chosen={name: value for name, value in chosen.items() if value is not None},
         more=_more("/authority", "after", filings, "id", **chosen, organisation=organisation),
-        more_makers=_more("/authority", "maker_after", coverage, "maker", organisation=organisation),
+        more_makers=_more(
+            "/authority", "maker_after", coverage, "maker", shown=MAKERS_SHOWN, organisation=organisation
+        ),
     )
 
 
@@ -158,6 +160,8 @@ def _said_of(findings: list[dict[str, Any]]) -> Iterator[int]:
         yield from (said["index"] for said in one.get("said", ()))
 
 
-def _more(path: str, after: str, rows: list[dict[str, Any]], key: str, **given: str | None) -> str:
+def _more(
+    path: str, after: str, rows: list[dict[str, Any]], key: str, *, shown: int | None = None, **given: str | None
+) -> str:
     """Return the address of what follows a list, `after` its last row; empty where this is the end of it."""
-    return address(path, **given, **{after: rows[-1][key]}) if len(rows) == SHOWN else ""
+    return address(path, **given, **{after: rows[-1][key]}) if len(rows) == (shown or SHOWN) else ""

@@ -173,6 +173,7 @@ def test_an_authority_sees_all_makers_and_looks_through_filings(scene: Scene) ->
 
 def test_lists_go_on_where_they_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "SHOWN", 1)
+    monkeypatch.setattr(pages, "MAKERS_SHOWN", 1)
     seen = set[str]()
     for first, who in (("/filings", scene.desk.maker), ("/authority", scene.desk.authority)):
         path, found = first, list[str]()
