@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -55,9 +55,9 @@ def show_filings(
         findings=findings,
         seen=services.sharing.seen_of(actor, _said_of(findings)),
         is_authority=services.authority.is_open_to(reader),
-        more=_more("/filings", "after", filings, "id", **here),
-        more_engagements=_more("/filings", "engagement_after", engagements, "id", **here),
-        more_findings=_more("/filings", "finding_after", findings, "index", **here),
+        more=_more("/filings", "after", _last(filings, SHOWN, "id"), here),
+        more_engagements=_more("/filings", "engagement_after", _last(engagements, SHOWN, "id"), here),
+        more_findings=_more("/filings", "finding_after", _last(findings, SHOWN, "index"), here),
     )
 
 
@@ -118,7 +118,8 @@ def show_authority(
     """All filings as an authority sees them: counts, times, spread, coverage by maker, open remarks, and a list to look through."""
     services, actor, reader = _asked(request, organisation)
     authority = services.authority
-    chosen = {"state": state, "maker": maker, "chemistry": chemistry}
+    here = {"organisation": organisation}
+    chosen: dict[str, str | None] = {"state": state, "maker": maker, "chemistry": chemistry}
     found = authority.overview(actor, reader)
     coverage = authority.coverage(actor, reader, after=maker_after, limit=MAKERS_SHOWN)
     filings = services.filings.page(
@@ -135,10 +136,8 @@ def show_authority(
         remarks=remarks,
         seen=services.sharing.seen_of(actor, _made_of(remarks)),
         chosen={name: value for name, value in chosen.items() if value is not None},
-        more=_more("/authority", "after", filings, "id", **chosen, organisation=organisation),
-        more_makers=_more(
-            "/authority", "maker_after", coverage, "maker", shown=MAKERS_SHOWN, organisation=organisation
-        ),
+        more=_more("/authority", "after", _last(filings, SHOWN, "id"), chosen | here),
+        more_makers=_more("/authority", "maker_after", _last(coverage, MAKERS_SHOWN, "maker"), here),
     )
 
 
@@ -160,8 +159,11 @@ def _said_of(findings: list[dict[str, Any]]) -> Iterator[int]:
         yield from (said["index"] for said in one.get("said", ()))
 
 
-def _more(
-    path: str, after: str, rows: list[dict[str, Any]], key: str, *, shown: int | None = None, **given: str | None
-) -> str:
-    """Return the address of what follows a list, `after` its last row; empty where this is the end of it."""
-    return address(path, **given, **{after: rows[-1][key]}) if len(rows) == (shown or SHOWN) else ""
+def _last(rows: list[dict[str, Any]], shown: int, key: str) -> str | int | None:
+    """Return what the next page of a list begins after; None where this page is the end of it."""
+    return rows[-1][key] if len(rows) == shown else None
+
+
+def _more(path: str, after: str, last: str | int | None, given: Mapping[str, str | None]) -> str:
+    """Return the address of what follows a list; empty where nothing does."""
+    return "" if last is None else address(path, **{**given, after: last})

@@ -228,7 +228,7 @@ def page_paths() -> list[str]:
 
 
 def _routes(router: APIRouter) -> list[APIRoute]:
-    return [route for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods]
+    return [route for route in router.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
 
 
 def test_pages_are_for_their_organisation(scene: Scene, subtests: pytest.Subtests) -> None:
