@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from anyio import to_thread
 from fastapi import FastAPI, Request, Response
@@ -301,6 +301,8 @@ def _signed_in(request: Request, token: str) -> Response:
     """Take the token out of the address: into a cookie for this browser, and on to the page without it."""
     # One slash: a path that begins with two would lead to another host.
     path = "/" + request.url.path.lstrip("/")
+    if rest := urlencode([one for one in request.query_params.multi_items() if one[0] != "token"]):
+        path = f"{path}?{rest}"
     response = RedirectResponse(path, status_code=303, headers=SECURITY_HEADERS)
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
     return response
