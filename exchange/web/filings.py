@@ -27,6 +27,7 @@ Id = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 After = Annotated[str, Query(max_length=512, pattern=r"^[!-~]*$")]
 Name = Annotated[str | None, Query(max_length=200)]
+Number = Annotated[int, Path(ge=0, le=2**31)]
 Index = Annotated[int, Query(ge=-1, le=2**53)]
 
 
@@ -101,6 +102,22 @@ def show_engagement(request: Request, engagement: Hash, organisation: OfOrganisa
         weighing=weighing,
         reader=reader,
         seen=services.sharing.seen_of(actor, stated),
+    )
+
+
+@filing_page_router.get("/engagements/{engagement}/lines/{number}")
+def show_line(request: Request, engagement: Hash, number: Number, organisation: OfOrganisation = None) -> HTMLResponse:
+    """A line of the result side by side: as stated, its evidence, its factor, its recalculation. For the verifier at work."""
+    services, actor, reader = _asked(request, organisation)
+    found = services.engagements.line(actor, reader, engagement, number)
+    entries = [] if found["entry"] is None else [found["entry"]]
+    return page(
+        request,
+        "line.html",
+        organisation=organisation,
+        engagement=engagement,
+        found=found,
+        seen=services.sharing.seen_of(actor, entries),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +65,10 @@ def _when(time: datetime | None) -> str:
     return "" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -79,6 +84,7 @@ _TEMPLATES.filters |= {
     "address": address,
     "figure": short,
     "host": host,
+    "json": _json,
     "tone": lambda state: _TONES.get(state, "plain"),
     "unit": unit_text,
     "when": _when,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from tests.flow.engagement import accredited
 from tests.flow.filing import Desk, Pack, model_claims, stated
 from tests.flow.world import Exchange
 
-EVERYWHERE = ("/filings", "/filings/{filing}", "/engagements/{engagement}", "/authority")
+EVERYWHERE = (
+    "/filings",
+    "/filings/{filing}",
+    "/engagements/{engagement}",
+    "/authority",
+    "/engagements/{engagement}/lines/0",
+)
 
 
 @dataclass
@@ -49,8 +56,8 @@ class Scene:
         desk = self.desk
         return {
             "filer": (desk.maker, EVERYWHERE[:3]),
-            "verifier": (desk.verifier, EVERYWHERE[:3]),
-            "authority": (desk.authority, EVERYWHERE),
+            "verifier": (desk.verifier, (*EVERYWHERE[:3], EVERYWHERE[4])),
+            "authority": (desk.authority, EVERYWHERE[:4]),
             "supplier": (desk.supplier, EVERYWHERE[:1]),
             "rival": (self.rival, EVERYWHERE[:1]),
         }
@@ -136,7 +143,7 @@ def test_the_verifier_at_work_sees_lines_and_what_they_weigh_and_the_filer_neith
     for one in lines["lines"]:
         row = page.row(f"{one['name']} side by side")
         assert row.endswith(f"{one['signer'].removeprefix('https://')} agrees")
-        assert f"/api/v1/engagements/{work.id}/lines/{one['item'].partition('/')[2]}" in page.links
+        assert f"/engagements/{work.id}/lines/{one['item'].partition('/')[2]}" in page.links
     said = " ".join(page.text.split())
     weighing = work.get("/weighing").json()
     assert all(why in said for one in weighing["opinions"].values() for why in one["against"])
@@ -147,6 +154,22 @@ def test_the_verifier_at_work_sees_lines_and_what_they_weigh_and_the_filer_neith
         assert kept not in filer
     assert "It concerns a supplier, who alone reads it and answers it." in filer
     assert "asked, not given yet" in filer
+
+
+def test_a_line_stands_side_by_side(scene: Scene) -> None:
+    work = scene.desk.work
+    for one in work.get("/lines").json()["lines"]:
+        part = f"/lines/{one['item'].partition('/')[2]}"
+        found, page = work.get(part).json(), scene.page("/engagements/{engagement}" + part, scene.desk.verifier)
+        said = " ".join(page.text.split())
+        again = found["recalculation"]
+        for told in (again["formula"], f"{again['kg_co2e']} kg CO₂e", "computed anew, agrees"):
+            assert told in said
+        if found["factor"]:
+            assert found["factor"]["source"] in said
+        if found["stated"]:
+            assert json.dumps(found["stated"], ensure_ascii=False, indent=1) in page.text
+        assert (f"/entries/{found['entry']}" in page.links) == (found["entry"] is not None)
 
 
 def test_a_supplier_reads_the_finding_about_its_data_and_not_whose_result_it_is_in(scene: Scene) -> None:
