@@ -16,7 +16,7 @@ workers = $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1))
 
 prepare = PYTHON='$(PYTHON)' sh .ci/environment
 
-.PHONY: help demo test faults lint format bench docs lock clean
+.PHONY: help demo year test faults lint format bench docs lock clean
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,10 @@ help: ## list the targets (the default)
 demo: ## play the real supply chain and show its footprints (ARGS="--exit --json" ends after the run)
 	@$(prepare) runtime
 	@.venv/bin/packtrace demo $(ARGS)
+
+year: ## play a year of filing: what is filed, refused, sent back and goes stale
+	@$(prepare) runtime
+	@.venv/bin/python examples/a_year.py
 
 test: ## run the tests (ARGS="tests/signer -k name" picks some; CI=1 adds those that take long)
 	@$(prepare) dev

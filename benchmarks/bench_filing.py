@@ -1,4 +1,4 @@
-"""The authority's view over 10,000 filings in a database of 1,000,000 entries: server time of each read, held against what is allowed."""
+"""An authority's and a verifier's view over 10,000 filings in a database of 1,000,000 entries: server time against what is allowed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.measure import Row, limit, seconds
 from exchange.access import Principal
+from exchange.engagement import EngagementRow
 from exchange.filing import ORDER, FilingRow, FilingStepRow, Model, ModelRow
 from exchange.filing.hidden import Told, group_key, hide_model, hide_told, product_key
 from ledger.store import begin
@@ -26,6 +27,8 @@ from tests.flow.accounts import Company
 from tests.flow.world import Exchange
 
 FILINGS, MAKERS, ENTRIES, ROUNDS = 10_000, 500, 1_000_000, 9
+#: Of one verifier: half of the filings.
+ENGAGEMENTS, VERIFIER = FILINGS // 2, "https://verifier-0.example"
 ALLOWED_MS = 200.0
 _GROUPS = ("LFP", "NMC", "NCA", "LMFP", "SODIUM_ION")
 _CHEMISTRIES = {"LFP": "LFP", "NMC": "NMC622", "NCA": "NCA", "LMFP": "LMFP", "SODIUM_ION": "sodium ion"}
@@ -47,15 +50,31 @@ def rows() -> Iterator[Row]:
         found = overview()
         assert (found["filings"], found["makers"]) == (FILINGS, MAKERS)
         page = partial(services.filings.page, actor, authority.uri, box="authority", state="filed", group="NMC")
+        assert len(services.engagements.of_filing(actor, authority.uri, page()[0]["id"])) == 1
         reads: dict[str, Callable[[], object]] = {
             f"authority's overview over {FILINGS:,} filings and {ENTRIES:,} entries": overview,
             "a page of 100 filings of a state and a chemistry group": page,
             "coverage of 100 makers": partial(services.authority.coverage, actor, authority.uri),
+            "the authority's page, from request to HTML": partial(_shown, authority),
+            f"a page of 100 of a verifier's {ENGAGEMENTS:,} engagements": partial(
+                services.engagements.page,
+                Principal(VERIFIER, "member:bench", frozenset({"data:read"})),
+                VERIFIER,
+                box="verifier",
+            ),
+            "the engagements of a filing": partial(
+                services.engagements.of_filing, actor, authority.uri, page()[0]["id"]
+            ),
         }
         for operation, read in reads.items():
             read()
             yield limit(operation, 1000 * median(seconds(read, 1) for _ in range(ROUNDS)), ALLOWED_MS)
         exchange.close()
+
+
+def _shown(authority: Company) -> None:
+    answer = authority.admin.get("/authority")
+    assert answer.status_code == 200, answer.text
 
 
 def _fill(exchange: Exchange) -> None:
@@ -64,6 +83,7 @@ def _fill(exchange: Exchange) -> None:
     filings: list[dict[str, Any]] = []
     steps: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
+    engagements: list[dict[str, Any]] = []
     index = 10
     for number in range(FILINGS):
         identity = new_jti(now, chance.randbytes)
@@ -95,11 +115,24 @@ def _fill(exchange: Exchange) -> None:
             row = {"filing": identity, "index": index, "leaf_hash": f"{index:064x}", "step": step, "signer": maker}
             took = chance.randrange(3600, 40 * 86_400)
             steps.append(row | {"before": before, "state": state, "seconds": took, "at": now + timedelta(seconds=took)})
+        engagements.append(
+            {
+                "id": chance.randbytes(32).hex(),
+                "filing": identity,
+                "filer": maker,
+                "verifier": f"https://verifier-{number % 2}.example",
+                "state": "asked",
+                "sealed": b"",
+                "asked_at": now,
+                "entered_at": now,
+            }
+        )
         models.append(
             {"product_key": key, "owner": maker, "index": 10_000_000 + number, "sealed": hide_model(vault, key, model)}
         )
     with begin(exchange.services.installation.engine) as connection, Session(connection) as session:
-        for table, values in ((FilingRow, filings), (FilingStepRow, steps), (ModelRow, models)):
+        filled = ((FilingRow, filings), (FilingStepRow, steps), (ModelRow, models), (EngagementRow, engagements))
+        for table, values in filled:
             session.execute(insert(table), values)
         session.flush()
         connection.execute(text(_STATEMENTS), {"many": ENTRIES})

@@ -393,22 +393,24 @@ def _fall_short(small: Company, others: Others, tables: Tables, tell: Told) -> d
 
 def _claim_twice(first: Company, second: Company, tell: Told) -> dict[str, Any]:
     """Two makers retire the same serials: the second is refused, and both are told of the case."""
-    first.state("certificate-retirement", _retirement(first, 1, 100))
+    retired = _retirement(first, 1, 100)
+    first.state("certificate-retirement", retired)
     refused = _refused(lambda: second.state("certificate-retirement", _retirement(second, 100, 150)))
-    tell(f"certificates: {second.uri} claims a serial that counts already, refused: {refused}")
+    tell(f"certificates, {_INVENTED}: {second.uri} claims a serial that counts already, refused: {refused}")
     told = {}
     for one in (first, second):
         events = one.partner.inbox(one.uri)["events"]
         told[one.uri] = [event["type"] for event in events if "conflict" in event["type"]]
         tell(f"certificates: {one.uri} is told: {', '.join(told[one.uri])}")
-    return {"double_claim": refused, "told": told}
+    return {"double_claim": refused, "told": told, "retired": retired}
 
 
 def _retirement(company: Company, first: int, last: int) -> Claims:
     return {
         "sub": company.product("green-electricity"),
         "registry": "GEC",
-        "serials": [{"id": "s", "first": f"EX-{first:06}", "last": f"EX-{last:06}"}],
+        "note": f"the certificates are {_INVENTED}",
+        "serials": [{"id": "s", "first": f"INVENTED-{first:06}", "last": f"INVENTED-{last:06}"}],
         "energy": {"amount": str(last - first + 1), "unit": "MWh", "obtained": "measured"},
         "month": "2025-01",
         "generation": "wind",

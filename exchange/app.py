@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from anyio import to_thread
 from fastapi import FastAPI, Request, Response
@@ -49,7 +49,7 @@ from exchange.api import (
 )
 from exchange.api.problems import REFUSALS, SECURITY_HEADERS, problem, unforeseen
 from exchange.services import Services
-from exchange.web import STATIC, page_router
+from exchange.web import STATIC, filing_page_router, page_router
 
 COOKIE = "packtrace_token"
 #: What answers to everybody: the log's hashes and names, and the ways in. All else has to know who asks.
@@ -117,6 +117,7 @@ def create_app(
     app.include_router(engagements_router)
     app.include_router(ledger_router)
     app.include_router(page_router)
+    app.include_router(filing_page_router)
     app.mount("/static", STATIC)
 
     @app.get("/healthz", include_in_schema=False)
@@ -301,6 +302,8 @@ def _signed_in(request: Request, token: str) -> Response:
     """Take the token out of the address: into a cookie for this browser, and on to the page without it."""
     # One slash: a path that begins with two would lead to another host.
     path = "/" + request.url.path.lstrip("/")
+    if rest := urlencode([one for one in request.query_params.multi_items() if one[0] != "token"]):
+        path = f"{path}?{rest}"
     response = RedirectResponse(path, status_code=303, headers=SECURITY_HEADERS)
     response.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
     return response

@@ -365,12 +365,9 @@ class Client:
         path = f"/api/v1/engagements/{engagement}{part and f'/{part}'}"
         return self._json("GET", f"{path}?{_query({'organisation': organisation})}")
 
-    def findings(self, organisation: str | None = None) -> list[dict[str, Any]]:
-        """Return the verifiers' findings that concern one's own data, the first 200."""
-        found: list[dict[str, Any]] = self._json(
-            "GET", f"/api/v1/engagements/findings?{_query({'organisation': organisation, 'limit': '200'})}"
-        )
-        return found
+    def findings(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the verifiers' findings that concern one's own data, oldest first."""
+        return self._pages("/api/v1/engagements/findings", "index", organisation=organisation)
 
     def draft_engagement(self, engagement: str, step: str, organisation: str | None = None) -> dict[str, Any]:
         """Return `kind` and `claims` of a step of an engagement; ``conclude`` is the verification-statement."""
@@ -393,6 +390,18 @@ class Client:
     def withdraw_status(self, filing: str, organisation: str | None = None) -> dict[str, Any]:
         """Take a public status back."""
         return self._object("DELETE", f"/api/v1/filings/{filing}/publication?{_query({'organisation': organisation})}")
+
+    def public_status(self, publication: str) -> dict[str, Any]:
+        """Return a model's public status with the same claims signed (`token`)."""
+        return self._object("GET", f"/api/v1/public/models/{quote(publication, safe='')}")
+
+    def public_status_list(self) -> dict[str, Any]:
+        """Return the publications that were withdrawn while copies may still count, signed."""
+        return self._object("GET", "/api/v1/public/status-list")
+
+    def remarks(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the remarks of reviews that are for oneself as a maintainer of factors or rules."""
+        return self._pages("/api/v1/remarks", "id", organisation=organisation)
 
     def authority(self, part: str, organisation: str | None = None) -> dict[str, Any]:
         """Return an authority's ``overview`` or ``trial-summary``."""

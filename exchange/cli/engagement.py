@@ -53,6 +53,16 @@ def run_show(to: Connection, engagement: str, organisation: str | None) -> int:
     return to.run(command)
 
 
+def run_statements(to: Connection, engagement: str, organisation: str | None) -> int:
+    """Print the signed statements that one may read, one a line; with their disclosures as JSON."""
+
+    def command(client: Client) -> int:
+        found = client.engagement(engagement, "statements", organisation)
+        return _said(to, found, [f"{one['step']}  entry {one['index']}  {one['signer']}" for one in found])
+
+    return to.run(command)
+
+
 def run_lines(to: Connection, engagement: str, organisation: str | None) -> int:
     """Print the lines that the verifier sees, and whom to ask for the rest. Exit 1 where a recalculation doesn't agree."""
 
@@ -117,7 +127,7 @@ def run_findings(to: Connection, organisation: str | None) -> int:
     """Print the findings that concern one's own data."""
 
     def command(client: Client) -> int:
-        found = client.findings(organisation)
+        found = list(client.findings(organisation))
         return _said(to, found, [f"{one['engagement']}{_finding(one)}" for one in found])
 
     return to.run(command)

@@ -69,6 +69,27 @@ def engagement_show(
     )
 
 
+@engagement_app.command("statements")
+def engagement_statements(
+    engagement: EngagementId,
+    server: Server,
+    *,
+    organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the signed statements that you may read; with --json whole, to check them offline."""
+    from exchange.cli.engagement import run_statements
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_statements(to, engagement, organisation))
+
+
 @engagement_app.command("lines")
 def engagement_lines(
     engagement: EngagementId,
@@ -176,6 +197,7 @@ def engagement_draft(
     email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
+    as_json: Json = True,
 ) -> None:
     """Print kind and claims of a step, as far as the exchange knows them."""
     from exchange.cli.engagement import run_draft
@@ -183,7 +205,7 @@ def engagement_draft(
 
     sys.exit(
         run_draft(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json=True),
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
             step,
             engagement,
             organisation,

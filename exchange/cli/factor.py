@@ -50,24 +50,23 @@ def run_show(to: Connection, proposal: str) -> int:
 
 
 def run_file(to: Connection, proposal: str, out: Path) -> int:
-    """Write the file of a release, whose digest is the proposal's."""
+    """Write the file of a proposed release, which has the digest that the proposal names."""
 
     def command(client: Client) -> int:
-        from exchange.errors import EvidenceError
+        from exchange.client import UnreachableError
 
         check_new(out)
-        found, data = client.proposal(proposal), client.proposal_file(proposal)
-        if hashlib.sha256(data).hexdigest() != found["digest"]:
-            raise EvidenceError(
-                f"the file hasn't the digest {found['digest']}", where=proposal, remedy="tell the operator"
+        digest, data = client.proposal(proposal)["digest"], client.proposal_file(proposal)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UnreachableError(
+                "the file isn't of the proposal's digest", where=str(out), remedy="tell the exchange's operator"
             )
         write_new(out, data, mode=0o644)
+        found = {"file": str(out), "digest": digest, "bytes": len(data)}
         if to.as_json:
             say_json(found)
         else:
-            say(
-                f"wrote {out}: {shown(found['release'])} {shown(found['version'])}, {found['state']}, {found['digest']}"
-            )
+            say(f"{out}: SHA-256 {digest}")
         return DONE
 
     return guarded(lambda: to.run(command))

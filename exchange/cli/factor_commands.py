@@ -89,7 +89,7 @@ def factor_show(
 def factor_file(
     proposal: ProposalId,
     server: Server,
-    out: Annotated[Path, typer.Option(help="File to write; never overwritten.")],
+    out: Annotated[Path, typer.Option(help="File for the release; it isn't there yet.")],
     *,
     client_id: ClientId = None,
     secret_file: SecretFile = None,
@@ -98,11 +98,12 @@ def factor_file(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Write the file of a release, its digest checked: for `packtrace attest --factors` and `packtrace factors diff`."""
+    """Write the file of a proposed release, whose digest is checked."""
     from exchange.cli.factor import run_file
     from exchange.cli.request import Connection
 
-    sys.exit(run_file(Connection(server, client_id, secret_file, email, token_file, data, as_json), proposal, out))
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_file(to, proposal, out))
 
 
 @factor_app.command("diff")

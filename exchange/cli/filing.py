@@ -77,9 +77,20 @@ def run_show(to: Connection, filing: str, organisation: str | None) -> int:
         lines = [_line(found)]
         lines += [f"  {one['step']} -> {one['state']}  entry {one['index']}  {one['signer']}" for one in found["steps"]]
         lines += [_remark(one) for one in found["remarks"]]
+        lines += [f"  stale: {why}" for why in found["stale"]]
         lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
         answer(found, shown("\n".join(lines)), as_json=to.as_json)
         return DONE
+
+    return to.run(command)
+
+
+def run_statements(to: Connection, filing: str, organisation: str | None) -> int:
+    """Print a filing's signed statements, one a line; with their disclosures as JSON."""
+
+    def command(client: Client) -> int:
+        found = client.filing(filing, "statements", organisation)
+        return _all(to, found, lambda one: f"{one['step']}  entry {one['index']}  {one['leaf_hash']}")
 
     return to.run(command)
 
@@ -202,6 +213,31 @@ def run_unpublish(to: Connection, filing: str, organisation: str | None) -> int:
     return to.run(command)
 
 
+def run_status(to: Connection, publication: str, out: Path | None) -> int:
+    """Fetch a public status; print it, and keep it as it came in a file."""
+
+    def command(client: Client) -> int:
+        found = client.public_status(publication)
+        if out is not None:
+            write_new(out, json.dumps(found, ensure_ascii=False, indent=1).encode(), mode=0o644)
+        said = found.get("meaning", "not published any more")
+        answer(found, shown(f"{found['status']}: {said} (as of {found['as_of']})"), as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
+def run_status_list(to: Connection) -> int:
+    """Print the publications that were withdrawn while copies may still count."""
+
+    def command(client: Client) -> int:
+        found = client.public_status_list()
+        answer(found, "\n".join(found["withdrawn"]) or "none was withdrawn", as_json=to.as_json)
+        return DONE
+
+    return to.run(command)
+
+
 def run_check_status(file: Path, trust: Path, *, as_json: bool) -> int:
     """Check a fetched public status offline. Exit 0 it counts, 1 it is false or withdrawn, 3 it has ended: fetch it anew."""
 
@@ -226,6 +262,7 @@ def run_overview(to: Connection, organisation: str | None) -> int:
         found = client.authority("overview", organisation)
         lines = [f"{found['filings']} filings of {found['makers']} makers"]
         lines += [f"{state}  {count}" for state, count in found["by_state"].items() if count]
+        lines += [f"{maker}  {one['filings']}, {one['filed']} filed" for maker, one in found["by_maker"].items()]
         lines += [
             f"{group}  median {spread['median']} {spread['unit']} of {spread['filings']}"
             for group, spread in found["results"].items()
@@ -244,6 +281,11 @@ def run_coverage(to: Connection, organisation: str | None) -> int:
         return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {'; '.join(lacking) or 'covered'}"
 
     return to.run(lambda client: _all(to, client.authority_list("coverage", organisation), line))
+
+
+def run_remarks_to(to: Connection, organisation: str | None) -> int:
+    """Print the remarks of reviews that are for oneself as a maintainer, with one's answers."""
+    return to.run(lambda client: _all(to, client.remarks(organisation), _remark))
 
 
 def run_remarks(to: Connection, organisation: str | None, *, open_only: bool) -> int:

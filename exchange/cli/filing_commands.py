@@ -25,7 +25,7 @@ StepName = Annotated[
     str,
     typer.Argument(
         metavar="STEP",
-        help="register, plan, complete, calculate, export, platform, submit, verify, file, review, answer, amend, withdraw.",
+        help="register, plan, complete, calculate, export, platform, submit, file, review, answer, amend, withdraw.",
     ),
 ]
 OfProduct = Annotated[str | None, typer.Option("--product", help="The model to register: its product URI.")]
@@ -103,6 +103,47 @@ def filing_show(
     )
 
 
+@filing_app.command("statements")
+def filing_statements(
+    filing: FilingId,
+    server: Server,
+    *,
+    organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List a filing's signed statements; with --json whole, to check them offline."""
+    from exchange.cli.filing import run_statements
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_statements(to, filing, organisation))
+
+
+@filing_app.command("remarks")
+def filing_remarks(
+    server: Server,
+    *,
+    organisation: For = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """The remarks of reviews that are for you as a maintainer of factors or rules."""
+    from exchange.cli.filing import run_remarks_to
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_remarks_to(to, organisation))
+
+
 @filing_app.command("draft")
 def filing_draft(
     step: StepName,
@@ -116,6 +157,7 @@ def filing_draft(
     email: Email = None,
     token_file: TokenFile = None,
     data: Data = None,
+    as_json: Json = True,
 ) -> None:
     """Print kind and claims of a step, as far as the exchange knows them."""
     from exchange.cli.filing import run_draft
@@ -123,7 +165,7 @@ def filing_draft(
 
     sys.exit(
         run_draft(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json=True),
+            Connection(server, client_id, secret_file, email, token_file, data, as_json),
             step,
             filing,
             product,
@@ -262,6 +304,46 @@ def filing_unpublish(
             Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation
         )
     )
+
+
+@filing_app.command("status")
+def filing_status(
+    publication: Annotated[str, typer.Argument(metavar="PUBLICATION", help="Id of the publication.")],
+    server: Server,
+    *,
+    out: Annotated[Path | None, typer.Option(help="File to keep it in; it isn't there yet.")] = None,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch a model's public status; check-status checks the file."""
+    from exchange.cli.filing import run_status
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_status(to, publication, out))
+
+
+@filing_app.command("status-list")
+def filing_status_list(
+    server: Server,
+    *,
+    client_id: ClientId = None,
+    secret_file: SecretFile = None,
+    email: Email = None,
+    token_file: TokenFile = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """The public statuses that were withdrawn while copies may still count."""
+    from exchange.cli.filing import run_status_list
+    from exchange.cli.request import Connection
+
+    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
+    sys.exit(run_status_list(to))
 
 
 @filing_app.command("check-status")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, or_
 from sqlmodel import Session, col, select
 
 from bom_graph import Period, population_digest
@@ -72,6 +72,16 @@ class Engagements:
             query = select(EngagementRow).where(mine, col(EngagementRow.id) > after)
             return [_summary(row) for row in session.exec(query.order_by(col(EngagementRow.id)).limit(limit)).all()]
 
+    def of_filing(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
+        """Return the engagements of a filing that `reader` is a party to, oldest first."""
+        self.accounts.check_speaks_for(actor, reader, "data:read")
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            query = select(EngagementRow).where(EngagementRow.filing == filing)
+            if "authority" not in roles_today(session, reader, self.clock()):
+                query = query.where(or_(col(EngagementRow.filer) == reader, col(EngagementRow.verifier) == reader))
+            rows = session.exec(query.order_by(col(EngagementRow.asked_at), col(EngagementRow.id))).all()
+            return [_summary(row) for row in rows]
+
     def show(self, actor: Principal, reader: str, engagement: str) -> dict[str, Any]:
         """Return an engagement as its party sees it."""
         self.accounts.check_speaks_for(actor, reader, "data:read")
@@ -130,15 +140,19 @@ class Engagements:
         """Return the findings that concern `reader`'s own data, oldest first, each with what its answer has to name."""
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
-            query = select(FindingRow).where(col(FindingRow.concerned) == reader, col(FindingRow.index) > after)
+            query = (
+                select(FindingRow, EngagementRow)
+                .join(EngagementRow, col(EngagementRow.id) == col(FindingRow.engagement))
+                .where(col(FindingRow.concerned) == reader, col(FindingRow.index) > after)
+                # Where a statement of it was erased it is over, and nothing is to be answered.
+                .where(col(EngagementRow.sealed) != b"")
+            )
             told = []
-            for one in session.exec(query.order_by(col(FindingRow.index)).limit(limit)).all():
-                row = session.get_one(EngagementRow, one.engagement)
-                if not row.sealed:
-                    continue  # a statement of it was erased: it is over, and nothing is to be answered
+            for one, row in session.exec(query.order_by(col(FindingRow.index)).limit(limit)).all():
                 last = self.taking.read(row).last
                 told.append(
                     {
+                        "index": one.index,
                         "engagement": one.engagement,
                         **self._text(session, one),
                         "previous": {"origin": head(connection).origin, "index": last[0], "leaf_hash": last[1]},

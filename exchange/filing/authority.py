@@ -18,7 +18,7 @@ from exchange.access import Principal
 from exchange.filing.chain import ORDER
 from exchange.filing.duty import FILED, coverage
 from exchange.filing.hidden import figure_of
-from exchange.filing.reading import Filings, coverage_document
+from exchange.filing.reading import AUTHORITY, Filings, coverage_document
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import roles_today
 from exchange.sharing import day_of
@@ -48,19 +48,22 @@ class Authority:
         counted = connection.execute(select(*columns, func.count()).group_by(*columns)).all()
         states: dict[str, int] = dict.fromkeys((*ORDER, "withdrawn"), 0)
         groups: dict[str, dict[str, int]] = {}
-        makers: set[str] = set()
+        makers: dict[str, dict[str, int]] = {}
         for state, key, filer, count in counted:
             states[state] += count
-            of = groups.setdefault(key, {"filings": 0, "filed": 0})
-            of["filings"] += count
-            of["filed"] += count if state in FILED else 0
-            makers.add(filer)
+            for of in (
+                groups.setdefault(key, {"filings": 0, "filed": 0}),
+                makers.setdefault(filer, {"filings": 0, "filed": 0}),
+            ):
+                of["filings"] += count
+                of["filed"] += count if state in FILED else 0
         names = self._group_names(connection, groups)
         return {
             "filings": sum(states.values()),
             "makers": len(makers),
             "by_state": states,
             "by_chemistry_group": {names[key]: groups[key] for key in sorted(groups, key=names.__getitem__)},
+            "by_maker": dict(sorted(makers.items())),
             "time_at_step": self._times(connection),
             "remarks": self._remarks(connection),
         }
@@ -103,6 +106,12 @@ class Authority:
             if figure is not None:
                 figures.setdefault(group, []).append(Decimal(figure))
         return {group: _quantiles(sorted(found)) for group, found in sorted(figures.items())}
+
+    def is_open_to(self, reader: str) -> bool:
+        """Whether `reader` is an authority today."""
+        filings = self.filings
+        with snapshot(filings.engine) as connection, Session(connection) as session:
+            return AUTHORITY in roles_today(session, reader, filings.clock())
 
     # -- coverage ----------------------------------------------------------------------------------------------------------
 

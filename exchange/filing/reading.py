@@ -5,7 +5,7 @@ A filing is there for its filer, the verifier that it names, and authorities; fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -36,8 +36,13 @@ Box = Literal["filer", "verifier", "authority"]
 _KIND_OF_STEP = {
     "plan": "quality-plan",
     "platform": "platform-result",
-    "verify": "verification-statement",
     "review": "review",
+}
+#: Steps that the engagement's statements take, and by which of them.
+_ELSEWHERE: Mapping[Step, str] = {
+    "verify": "conclude the engagement",
+    "decline": "decline the engagement",
+    "revoke": "withdraw the verification-statement of the engagement",
 }
 _LIST = "take the id from the list of filings"
 
@@ -161,7 +166,13 @@ class Filings:
                 if found.state != "withdrawn"
                 else [],
                 "remarks": [self.remark(session, one) for one in remarks],
+                "stale": list(self._stale(session, found)),
             }
+
+    def _stale(self, session: Session, found: Filing) -> tuple[str, ...]:
+        """Return why the filing's result wouldn't come out so today; nothing where there is none."""
+        facts = None if found.result is None else self.stored.result(session, found.result, found.filer)
+        return () if facts is None else facts.stale
 
     def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
         """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
@@ -236,25 +247,22 @@ class Filings:
         with snapshot(self.engine) as connection, Session(connection) as session:
             if step == "register":
                 return {"kind": "filing-event", "claims": self._registration(session, reader, product)}
-            if step in ("decline", "revoke"):
-                raise FilingError(
-                    f"{step} is no statement of the filing's own",
-                    where="step",
-                    remedy="decline the engagement, or withdraw the verification-statement",
-                )
             if filing is None:
                 raise FilingError("which filing isn't said", where="filing", remedy=_LIST)
             row = self.row(session, reader, filing)
             found = self.stored.filing(session, row)
+            if step in _ELSEWHERE:
+                raise FilingError(
+                    f"{step} is no statement of the filing's own", where="step", remedy=_elsewhere(found, step)
+                )
             origin = head(connection).origin
         kind = _KIND_OF_STEP.get(step, "filing-event")
-        follows = found.newest("submit") if step == "verify" and found.verifier is not None else found.last
-        cited = {"origin": origin, "index": follows.index, "leaf_hash": follows.leaf_hash}
+        cited = {"origin": origin, "index": found.last.index, "leaf_hash": found.last.leaf_hash}
         claims: dict[str, Any] = {"sub": found.product, "filing": found.id}
-        claims["target" if step in ("verify", "review") else "previous"] = cited
+        claims["target" if step == "review" else "previous"] = cited
         if kind == "filing-event":
             claims["event"] = step
-        if step in ("submit", "file", "verify") and found.result is not None:
+        if step in ("submit", "file") and found.result is not None:
             claims["result"] = found.result
         if step == "export":
             claims["export"] = self.export(actor, reader, filing)[1]
@@ -396,6 +404,13 @@ def _duty(model: Model, duty: Duty) -> dict[str, Any]:
         "state": model.state,
         "why": duty.why,
     }
+
+
+def _elsewhere(found: Filing, step: Step) -> str:
+    """Say where a step is taken: in which engagement, once there is one."""
+    asked = [link.leaf_hash for link in found.chain if link.step == "submit"]
+    named = f"{asked[-1]}: /api/v1/engagements/{asked[-1]}" if asked else "that the step submit asks for"
+    return f"{_ELSEWHERE[step]} {named}"
 
 
 def _compared(one: Compared) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFac
 from exchange.filing.hidden import model_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.tables import FilingRow, FilingStepRow
-from exchange.identity import releases_in_use
+from exchange.identity import ReleaseRow, releases_in_use
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import ACTIVITY_DATA
@@ -157,6 +157,7 @@ class Stored:
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
             stale=(
                 *self._taken_back(session, found),
+                *self._releases_withdrawn(session, found),
                 *self._marked(session, digest, row.reader),
                 *_outdated(session, found),
             ),
@@ -181,6 +182,17 @@ class Stored:
             for row in session.exec(query.order_by(col(SupersededRow.index))).all():
                 yield f"entry {row.index} was taken back by entry {row.by}"
 
+    def _releases_withdrawn(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which releases that a result was made with were withdrawn: at once, not when the watch comes to it."""
+        named = {one["digest"]: one["id"] for one in (found["rule_set"], *found["releases"])}
+        query = (
+            select(ReleaseRow, SupersededRow)
+            .where(col(ReleaseRow.digest).in_(named), col(SupersededRow.index) == col(ReleaseRow.index))
+            .order_by(col(ReleaseRow.index))
+        )
+        for release, gone in session.exec(query).all():
+            yield f"the release {named[release.digest]}, entry {release.index}, was withdrawn by entry {gone.by}"
+
     def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
         """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""
         query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
@@ -189,14 +201,12 @@ class Stored:
 
 
 def _outdated(session: Session, found: Document) -> Iterator[str]:
-    """Yield which rules and releases that a result was made with have another text by now, or count no more."""
+    """Yield which rules and releases that a result was made with have another text by now."""
     rules = load_rule_set(found["rule_set"]["id"])
     if rules.digest != found["rule_set"]["digest"]:
         yield f"the rule set {rules.id} has the version {rules.version} by now"
     in_use = releases_in_use(session.connection())
     for named in found["releases"]:
         release = in_use.get(named["id"])
-        if release is None:
-            yield f"the factor release {named['id']} was withdrawn"
-        elif release.digest != named["digest"]:
+        if release is not None and release.digest != named["digest"]:
             yield f"the factor release {release.id} has the version {release.version} by now"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Engine, or_
+from sqlalchemy import ColumnElement, Connection, Engine, or_
 from sqlmodel import Session, col, select
 
 from exchange.access import Grant, Principal, visible_paths
@@ -70,16 +70,27 @@ class Sharing:
         """
         actor.require("data:read")
         by_place = col(StatementRow.index) == index if leaf_hash is None else col(StatementRow.leaf_hash) == leaf_hash
-        granted = granted_to(actor.organisation, day_of(self._clock()))
-        may_see = or_(col(StatementRow.vct).in_(_OPEN), spoken_for(actor, col(StatementRow.issuer)), granted)
         with snapshot(self._engine) as connection, Session(connection) as session:
             row = session.exec(select(StatementRow).where(by_place)).one_or_none()
             if row is not None and not sees_entries(session, actor, self._clock()):
-                row = session.exec(select(StatementRow).where(by_place, may_see)).one_or_none()
+                row = session.exec(select(StatementRow).where(by_place, self._may_see(actor))).one_or_none()
             if row is None:
                 where = "index" if leaf_hash is None else "leaf_hash"
                 raise EntryUnknownError("no such entry", where=where, remedy="take it from the statement's receipt")
             return entry(connection, row.index)
+
+    def _may_see(self, actor: Principal) -> ColumnElement[bool]:
+        granted = granted_to(actor.organisation, day_of(self._clock()))
+        return or_(col(StatementRow.vct).in_(_OPEN), spoken_for(actor, col(StatementRow.issuer)), granted)
+
+    def seen_of(self, actor: Principal, indices: Iterable[int]) -> frozenset[int]:
+        """Return those of the entries that the actor may see, by index."""
+        actor.require("data:read")
+        with snapshot(self._engine) as connection, Session(connection) as session:
+            query = select(StatementRow.index).where(col(StatementRow.index).in_(sorted(set(indices))))
+            if not sees_entries(session, actor, self._clock()):
+                query = query.where(self._may_see(actor))
+            return frozenset(session.exec(query).all())
 
     def check_sees_entries(self, actor: Principal | None) -> None:
         """Check that the actor may read the whole log; CredentialsError for nobody, RightsError for most."""

@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from pathlib import Path as FilePath
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.staticfiles import StaticFiles
 
-from exchange.access import Principal
-from exchange.errors import CredentialsError, NotFoundError
+from exchange.errors import CredentialsError
 from exchange.services import Services
 from exchange.web.check_page import check_page
 from exchange.web.entry import entry_view
 from exchange.web.overview import RESULTS, first_page, overview
+from exchange.web.rendering import HERE, PageRoute, page
 from exchange.web.result import result_view
-from ledger import EntryUnknownError
 from ledger.store import head, latest_checkpoint, snapshot
 
-_HERE = FilePath(__file__).parent
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(_HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 _MAX_INDEX = 2**53
 _MAX_FORM = 4096
-STATIC = StaticFiles(directory=_HERE / "static")
+STATIC = StaticFiles(directory=HERE / "static")
 
-
-class _PageRoute(APIRoute):
-    """A route whose missing things are shown as a page."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
-
-        async def page(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except (NotFoundError, EntryUnknownError, RequestValidationError):
-                return _page(request, "missing.html", status=404, path=request.url.path)
-
-        return page
-
-
-page_router = APIRouter(include_in_schema=False, route_class=_PageRoute)
+page_router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @page_router.get("/")
@@ -63,18 +33,18 @@ def show_overview(request: Request, after: Annotated[str, Query(pattern=r"^([0-9
     installation = services.installation
     with snapshot(installation.engine) as connection:
         size, checkpoint = head(connection).size, latest_checkpoint(connection)
-    page = first_page(services.calculation.newest(request.state.principal, after, RESULTS + 1))
+    shown = first_page(services.calculation.newest(request.state.principal, after, RESULTS + 1))
     # Where a table has one place for several results, that is the newest one's.
-    results = [(one.digest, one.document) for one in sorted(page.results, key=lambda one: one.computed_at)]
+    results = [(one.digest, one.document) for one in sorted(shown.results, key=lambda one: one.computed_at)]
     packs, others = overview(results)
     published = None if checkpoint is None else checkpoint.size
-    return _page(
+    return page(
         request,
         "overview.html",
         packs=packs,
         others=others,
         begun=bool(after),
-        after=page.after,
+        after=shown.after,
         trust=installation.trust_file,
         size=size,
         published=published,
@@ -84,7 +54,7 @@ def show_overview(request: Request, after: Annotated[str, Query(pattern=r"^([0-9
 @page_router.get("/login")
 def show_login(request: Request) -> HTMLResponse:
     """The form to log in by."""
-    return _page(request, "login.html", failed=False)
+    return page(request, "login.html", failed=False)
 
 
 @page_router.post("/login")
@@ -98,7 +68,7 @@ async def log_in(request: Request) -> Response:
     try:
         secret = await to_thread.run_sync(services.accounts.log_in, email, password)
     except CredentialsError:
-        return _page(request, "login.html", status=401, failed=True)
+        return page(request, "login.html", status=401, failed=True)
     response = RedirectResponse("/", status_code=303)
     request.app.state.keep_session(response, secret)
     return response
@@ -108,7 +78,7 @@ async def log_in(request: Request) -> Response:
 def show_result(request: Request, digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> HTMLResponse:
     """One result: stages, gaps, findings, assumptions, and where each figure comes from."""
     services: Services = request.app.state.services
-    return _page(
+    return page(
         request, "result.html", view=result_view(digest, services.calculation.result(request.state.principal, digest))
     )
 
@@ -121,7 +91,7 @@ def show_entry(request: Request, index: Annotated[int, Path(ge=0, le=_MAX_INDEX)
     with snapshot(services.installation.engine) as connection:
         size, checkpoint = head(connection).size, latest_checkpoint(connection)
     published = 0 if checkpoint is None else checkpoint.size
-    return _page(request, "entry.html", view=entry_view(found, size=size, published=published))
+    return page(request, "entry.html", view=entry_view(found, size=size, published=published))
 
 
 @page_router.get("/public/models/{publication}")
@@ -129,17 +99,11 @@ def show_public_status(request: Request, publication: Annotated[str, Path(patter
     """A model's status where its maker publishes it, for everybody."""
     services: Services = request.app.state.services
     claims, _token = services.publications.status(publication)
-    return _page(request, "public.html", claims=claims)
+    return page(request, "public.html", claims=claims)
 
 
 @page_router.get("/check")
 def show_check() -> HTMLResponse:
     """A page that checks a statement in the reader's browser and asks this exchange for nothing."""
-    page = check_page()
-    return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
-
-
-def _page(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    principal: Principal | None = request.state.principal
-    standing_in = principal is not None and principal.stands_in
-    return HTMLResponse(_TEMPLATES.get_template(template).render(standing_in=standing_in, **values), status_code=status)
+    checking = check_page()
+    return HTMLResponse(checking.html, headers={"Content-Security-Policy": checking.policy})

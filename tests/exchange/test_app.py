@@ -34,6 +34,8 @@ def test_the_printed_address_lets_a_browser_read(sqlite_exchange: Exchange) -> N
     token, browser = sqlite_exchange.services.installation.token, visitor(sqlite_exchange)
     answer = browser.get(f"/?token={token}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    asked = browser.get("/filings", params={"organisation": "https://a.example/?x&y", "token": token})
+    assert asked.headers["location"] == "/filings?organisation=https%3A%2F%2Fa.example%2F%3Fx%26y"
     cookie = answer.headers["set-cookie"].lower()
     assert {"httponly", "samesite=strict", "path=/"} <= {part.strip() for part in cookie.split(";")}
     assert browser.cookies[COOKIE] == token

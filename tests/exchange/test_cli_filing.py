@@ -27,7 +27,7 @@ from exchange.server import Running, serving
 from exchange.settings import Settings
 from signer import KeyPair, issue, new_jti, proof_of_possession
 from signer.keystore import save_key
-from tests.flow.filing import CHINA, kind_named, model_claims, pack_claims
+from tests.flow.filing import CHINA, WAY, kind_named, model_claims, pack_claims
 from tests.flow.world import PERIOD
 
 ROOT = Path(__file__).parents[2]
@@ -191,6 +191,9 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
     assert f"{scene.filing}  accepted  P100  LFP  {PACKS}" in said["filing show"]
     assert said["filing reconcile"].endswith("fileable\n")
     assert "accepted  1" in said["authority overview"]
+    assert f"{PACKS}  1, 1 filed" in said["authority overview"]
+    assert [line.split()[0] for line in said["filing statements"].splitlines()] == list(WAY)
+    assert said["filing status-list"] == "none was withdrawn\n"
     assert f"{PACKS}  1 of 1 filed  covered" in said["authority coverage"]
     assert f"| {PACKS} | 1 | 1 | nothing |" in said["authority summary"]
     assert scene.run(commands()[0]).exit_code == 0, "nothing lacks any more"
@@ -235,7 +238,9 @@ def test_a_status_is_checked_offline(scene: Scene) -> None:
         if " publish " in command:
             address = f"{scene.running.address}{ran.stdout.split()[-2]}"
     file = scene.folder / "status.json"
-    file.write_bytes(httpx2.get(address).content)
+    publication = address.rpartition("/")[2]
+    fetched = scene.run(f"packtrace filing status {publication} --out {file} --server $SERVER")
+    assert fetched.stdout.startswith("published: "), fetched.output
     check = f"packtrace filing check-status {file} --trust {scene.folder}/data/trust --json"
     given = shlex.split(check)[1:]
     current = CliRunner().invoke(app, given)
@@ -249,6 +254,7 @@ def test_a_status_is_checked_offline(scene: Scene) -> None:
         file.write_text(json.dumps({**claims, "token": bad}), "utf-8")
         assert CliRunner().invoke(app, given).exit_code == 1
     scene.run(f"packtrace filing unpublish $FILING --organisation {PACKS} --server $SERVER")
+    assert scene.run("packtrace filing status-list --server $SERVER").stdout.strip() == publication
     file.write_bytes(httpx2.get(address).content)
     withdrawn = CliRunner().invoke(app, given)
     assert (withdrawn.exit_code, json.loads(withdrawn.stdout)["verdict"]) == (1, "withdrawn")

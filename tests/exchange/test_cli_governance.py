@@ -104,6 +104,11 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
         "changed: nickel-sulfate: 7.56905866629409 -> 9 kg/kg (+18.91%); differing: value"
         in scene.run(diff, proposal=proposal).output
     )
+    copy = scene.folder / "copy.json"
+    scene.run(f"packtrace factor file {proposal} --out {copy} --server $SERVER")
+    assert copy.read_bytes() == file.read_bytes()
+    taken = scene.run(f"packtrace factor file {proposal} --out {copy} --server $SERVER", 2)
+    assert "there is a file of that name" in taken.output
     moved = scene.run(effect, proposal=proposal).output
     assert f"{product} (everbatt-2023-cradle-to-gate): " in moved
     assert "1 of 1 results that were looked at use a changed row; yours are 1" in moved

@@ -149,7 +149,9 @@ def test_a_line_stands_side_by_side_with_what_was_stated(desk: Supplied) -> None
     assert {one["reader"] for one in taken} == {work.verifier.uri}, "what went out is logged for its owner"
 
 
-def test_a_supplier_answers_for_its_own_line_and_the_filer_reads_nothing_of_it(desk: Supplied) -> None:
+def test_a_supplier_answers_for_its_own_line_and_the_filer_reads_nothing_of_it(exchange: Exchange) -> None:
+    """From acceptance to the signed opinion, on each database."""
+    desk = desk_of(exchange)
     work, supplier, pack = at_work(desk, "accepted"), desk.supplier, desk.pack
     ask(work, pack.cited["sealed"]["leaf_hash"])
     given(work, supplier, pack)
@@ -284,6 +286,8 @@ def test_who_isn_t_a_party_finds_nothing(desk: Supplied) -> None:
     assert rival.admin.get("/api/v1/engagements").json() == []
     assert [one["id"] for one in desk.maker.admin.get("/api/v1/engagements?box=filer").json()] == [work.id]
     assert work.show(desk.authority)["terms"]["reviewer"] == "B-7"
+    for who in (desk.verifier, desk.maker, desk.authority):
+        assert who.admin.get(f"/engagements/{work.id}").status_code == 200
     kind, claims = work.draft("plan")
     check_problem(hand_in(rival, kind, claims), 404, "not_found")
     check_problem(ask(Work(rival, work.id), desk.pack.cited["sealed"]["leaf_hash"]), 404, "not_found")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,16 +15,26 @@ from sqlmodel import Session, select
 
 from bom_graph import read_json
 from exchange.access import Principal
+from exchange.errors import ExchangeError, StaleError, StepError
 from exchange.events import EventRow
 from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
+from exchange.identity import ReleaseRow
+from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST
 from exchange.vault import HoldRow
 from ledger.store import snapshot
-from signer import join_presentation, peek, verify
+from signer import (
+    BadSignatureError,
+    Issued,
+    SignerError,
+    join_presentation,
+    peek,
+    verify,
+)
 from tests.flow.accounts import Company, browser
 from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
 from tests.flow.test_bad_input import check_problem
-from tests.flow.world import Exchange
+from tests.flow.world import Exchange, Member
 
 RULES = load_duty()
 
@@ -105,9 +117,15 @@ def test_the_chain_of_statements_is_checked_offline(lone: Desk) -> None:
 
 def test_what_is_stated_elsewhere_isn_t_drafted_here(lone: Desk) -> None:
     lone.reach("registered")
-    for step in ("decline", "revoke"):
+    for step in ("verify", "decline", "revoke"):
         answer = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step={step}")
         assert check_problem(answer, 400, "filing")["where"] == "step"
+    for step in WAY[1:7]:
+        lone.take(step)
+    for who in (lone.maker, lone.verifier):
+        answer = who.admin.get(f"/api/v1/filings/{lone.id}/draft?step=verify")
+        remedy = check_problem(answer, 400, "filing")["remedy"]
+        assert remedy == f"conclude the engagement {lone.work.id}: /api/v1/engagements/{lone.work.id}"
 
 
 def test_who_isn_t_a_party_finds_nothing(lone: Desk) -> None:
@@ -239,6 +257,52 @@ def test_the_same_statement_again_is_one_step(lone: Desk) -> None:
     assert [one["step"] for one in lone.show(lone.maker)["steps"]] == ["register", "plan"]
 
 
+def test_the_use_case_refuses_what_no_route_looked_at(lone: Desk) -> None:
+    """Straight to intake: without its signature, with another's, out of order."""
+    lone.reach("registered")
+    exchange, kind = lone.maker.exchange, kind_named("filing-event")
+    take, (_kind, claims) = exchange.services.installation.intake.submit, lone.draft("withdraw")
+    signed = lone.maker.member.sign(kind, claims)
+    head, payload, signature = signed.token.split(".")
+    other = lone.verifier.member.sign(kind, claims)
+    wrong = {name: value for name, value in claims.items() if name != "reason"}
+    early = lone.maker.member.sign(kind, wrong | {"event": "calculate", "result": "0" * 64})
+    before, size = lone.show(lone.maker), exchange.size
+    refused: dict[str, tuple[str, Any, type[Exception]]] = {
+        "no signature": (f"{head}.{payload}.", signed.disclosures, SignerError),
+        "another's signature": (f"{head}.{payload}.{other.token.split('.')[2]}", signed.disclosures, BadSignatureError),
+        "another's statement": (other.token, other.disclosures, ExchangeError),
+        "out of order": (early.token, early.disclosures, StepError),
+    }
+    for name, (token, disclosures, error) in refused.items():
+        with pytest.raises(error):
+            take(token, disclosures)
+        assert (lone.show(lone.maker), exchange.size) == (before, size), name
+    assert len(signature) > 80
+    take(signed.token, signed.disclosures)
+    assert lone.show(lone.maker)["state"] == "withdrawn"
+
+
+def test_of_two_steps_at_once_one_wins(desk: Desk) -> None:
+    desk.reach("registered")
+    kind, claims = desk.draft("plan")
+    signed = [desk.maker.member.sign(kind_named(kind), claims) for _ in range(4)]
+    size, together = desk.maker.exchange.size, threading.Barrier(len(signed))
+
+    def take(one: Issued) -> str:
+        together.wait()
+        try:
+            desk.maker.exchange.services.installation.intake.submit(one.token, one.disclosures)
+        except StaleError:
+            return "stale"
+        return "taken"
+
+    with ThreadPoolExecutor(len(signed)) as threads:
+        assert sorted(threads.map(take, signed)) == ["stale"] * 3 + ["taken"]
+    assert [one["step"] for one in desk.show(desk.maker)["steps"]] == ["register", "plan"]
+    assert desk.maker.exchange.size == size + 1
+
+
 def test_2_kwh_is_out_of_scope_and_2_001_in(lone: Desk) -> None:
     for rated, status in (("2.0", 400), ("2.001", 201)):
         pack = Pack(lone.maker, f"small-{rated.replace('.', '-')}")
@@ -268,6 +332,28 @@ def test_data_that_is_taken_back_makes_the_filing_stale(lone: Desk) -> None:
     lone.pack.state(copper="501")
     for step in ("complete", "calculate", "export", "platform", "submit"):
         assert lone.try_(step).status_code == 201, step
+
+
+def test_a_release_that_is_withdrawn_stops_what_was_made_with_it_at_once(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+    lone.reach("reconciled")
+    assert lone.show(lone.maker)["stale"] == []
+    operator = exchange.services.installation.operator
+    (release,) = [row for row in rows(exchange, ReleaseRow) if row.digest == lone.computed["releases"][0]["digest"]]
+    entry = exchange.http.get(f"/api/v1/entries/{release.index}").json()
+    target = {"origin": exchange.origin, "index": release.index, "leaf_hash": entry["leaf_hash"]}
+    signed = Member(exchange, operator.uri, operator.key).sign(
+        WITHDRAWALS, {"target": target, "reason": "the source erred"}
+    )
+    gone = exchange.post(signed)
+    assert gone.status_code == 201, gone.text
+    size = exchange.size
+    # The watch over results hasn't come to it.
+    problem = check_problem(lone.try_("submit"), 409, "stale")
+    said = f"the release {lone.computed['releases'][0]['id']}, entry {release.index}, was withdrawn by entry {gone.json()['index']}"
+    assert said in problem["detail"]
+    found = lone.show(lone.maker)
+    assert (found["state"], found["stale"], exchange.size) == ("reconciled", [said], size)
 
 
 def test_a_newer_model_makes_the_filing_stale(lone: Desk) -> None:
@@ -450,6 +536,7 @@ def test_the_authority_sees_counts_times_and_spread(lone: Desk) -> None:
     assert (found["filings"], found["makers"]) == (2, 1)
     assert {state: count for state, count in found["by_state"].items() if count} == {"planned": 1, "accepted": 1}
     assert found["by_chemistry_group"] == {"LFP": {"filings": 1, "filed": 1}, "NMC": {"filings": 1, "filed": 0}}
+    assert found["by_maker"] == {lone.maker.uri: {"filings": 2, "filed": 1}}
     assert found["time_at_step"]["under_verification"] == {"left": 1, "mean_days": 0.04, "longest_days": 0.04}
     assert found["results"]["LFP"]["median"] == lone.computed["headline"]["value"]
     listed = lone.authority.admin.get("/api/v1/authority/filings", params={"chemistry_group": "NMC"}).json()

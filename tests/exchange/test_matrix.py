@@ -15,11 +15,14 @@ from typing import Any, get_args
 
 import httpx2
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from bom_graph import release_bytes
 from exchange.access import MEMBER_SCOPES, SCOPES, MemberRole
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT
+from exchange.web import filing_page_router, page_router
 from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
 from tests.exchange.test_intake import retirement
@@ -216,6 +219,37 @@ def test_who_has_the_scope_is_heard(scene: Scene, subtests: pytest.Subtests) -> 
                 with subtests.test(f"{name}: {method} {path}"):
                     answer = scene.send(who, method, path)
                     assert answer.status_code not in {401, 403, 500}, answer.text
+
+
+def page_paths() -> list[str]:
+    """The pages that are somebody's; a new one joins by itself."""
+    found = [route.path for router in (page_router, filing_page_router) for route in _routes(router)]
+    return [path for path in found if path != "/login" and not path.startswith("/public/")]
+
+
+def _routes(router: APIRouter) -> list[APIRoute]:
+    return [route for route in router.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
+
+
+def test_pages_are_for_their_organisation(scene: Scene, subtests: pytest.Subtests) -> None:
+    # The maker is neither authority nor verifier.
+    others = ("/authority", "/engagements/{engagement}/lines/{number}")
+    assert {"/filings/{filing}", "/engagements/{engagement}", *others} <= set(page_paths())
+    for path in page_paths():
+        for name, (who, scopes) in scene.actors.items():
+            if who is scene.exchange.http:
+                continue  # the operator doesn't stand in for who has accounts
+            with subtests.test(f"{name}: {path}"):
+                wanted = 403 if "data:read" not in scopes else 404 if path in others else 200
+                assert scene.send(who, "GET", path).status_code == wanted
+        with subtests.test(f"nobody known: {path}"):
+            assert scene.send(browser(scene.exchange), "GET", path).status_code == 401
+        with subtests.test(f"rival: {path}"):
+            answer = scene.send(scene.rival.admin, "GET", path)
+            assert answer.status_code == (404 if "{" in path or path in others else 200)
+            assert HIDDEN not in answer.text
+            of_maker = scene.rival.admin.get(path, params={"organisation": scene.maker.uri})
+            assert HIDDEN not in of_maker.text
 
 
 def reads(scene: Scene) -> dict[str, str]:

@@ -652,14 +652,18 @@ def served(showcase: SmallExchange, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("page", ["overview", "result"])
+@pytest.mark.parametrize("page", ["overview", "result", "filings"])
 def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewhere(
     showcase: SmallExchange, served: str, tmp_path: Path, page: str
 ) -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no chromium to look at the pages with (Debian: apt-get install chromium)")
-    path = "/" if page == "overview" else f"/results/{showcase.results['pack']}"
+    path = {
+        "overview": "/?",
+        "result": f"/results/{showcase.results['pack']}?",
+        "filings": f"/filings?organisation={PACKER}&",
+    }[page]
     net_log = tmp_path / "net.json"
     options = (
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
@@ -668,7 +672,7 @@ def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewher
         *("--proxy-server=direct://", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
         *(f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={net_log}"),
     )
-    address = f"{served}{path}?token={showcase.services.installation.token}"
+    address = f"{served}{path}token={showcase.services.installation.token}"
     shown = subprocess.run([program, *options, address], capture_output=True, text=True, timeout=120, check=True)
     assert HOSTILE_MODEL in Page(shown.stdout).text
     assert "CONSOLE" not in shown.stderr

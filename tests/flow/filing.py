@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -171,13 +170,6 @@ class Desk:
             },
             "calculate": {"result": self.digest},
             "submit": {"verifier": self.verifier.uri},
-            "verify": {
-                "opinion": "unmodified",
-                "scope": "four stages, pack plant",
-                "assurance": "reasonable",
-                "materiality_percent": "5",
-                "expires": (self.maker.exchange.clock() + timedelta(days=365)).date().isoformat(),
-            },
             "review": {"outcome": "accepted", "conflicts": []},
             "withdraw": {"reason": "not sold after all"},
             "amend": {"trigger": "data_corrected", "reason": "the meter was read again"},

@@ -29,6 +29,8 @@ def test_the_year_is_played(tmp_path: Path) -> None:
     assert "the verifier is of the filer's corporate group" in found["independence"]
     assert any("NMC811-100-CN: returned for correction, registered again" in line for line in said)
     assert "certificates of this range are retired in this log already" in found["double_claim"]
+    assert found["retired"]["note"] == "the certificates are invented for this story"
+    assert found["retired"]["serials"][0]["first"].startswith("INVENTED-")
     assert found["told"] == {who: ["packtrace.conflict.opened"] for who in (MAKER, SMALL)}
     assert all(found["stale"].values())
     assert len(found["moved"]) == 2, "both plants' NMC622"
