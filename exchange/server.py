@@ -82,6 +82,7 @@ def open_services(settings: Settings) -> Services:
             webhook_hosts=settings.webhook_hosts,
             mail=_mail_server(settings),
             event_days=settings.event_days,
+            max_attachment_bytes=settings.max_attachment_mib * 1024 * 1024,
         )
     except BaseException:
         engine.dispose()
