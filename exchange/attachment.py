@@ -43,9 +43,9 @@ _WORKBOOK = frozenset({b"[Content_Types].xml", b"xl/workbook.xml"})
 
 def check_attachment(digest: str, data: bytes) -> None:
     """Check that `data`, salt and file, is what `digest` (hex) names. Raises AttachmentError."""
-    reading = Reading(digest)
+    reading = Reading()
     reading.read(data)
-    reading.check_digest()
+    reading.check_digest(digest)
 
 
 def evidence_named(claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -69,13 +69,9 @@ def _digests(member: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 class Reading:
-    """Salt and file as they come in, piece by piece, held against the digest that names them and the types that are taken.
+    """Salt and file as they come in, piece by piece: their digest, and what the file is. What it keeps is bounded, whatever their size."""
 
-    What it keeps is bounded, whatever the file's size.
-    """
-
-    def __init__(self, digest: str) -> None:
-        self._digest = digest
+    def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._salt_left = SALT_BYTES
         self._head = bytearray()
@@ -94,12 +90,17 @@ class Reading:
         if self._text is not None and not self._text.goes_on(piece):
             self._text = None
 
-    def check_digest(self) -> None:
-        """Check that what came is what the digest names. Raises AttachmentError."""
-        if self._hash.hexdigest() != self._digest:
+    @property
+    def digest(self) -> str:
+        """The SHA-256 (hex) of what came."""
+        return self._hash.hexdigest()
+
+    def check_digest(self, named: str) -> None:
+        """Check that what came is what the digest `named` names. Raises AttachmentError."""
+        if self.digest != named:
             raise AttachmentError(
                 "salt and file are not what this digest names",
-                where=self._digest,
+                where=named,
                 remedy="take the very file and the salt that were made for the statement",
             )
 

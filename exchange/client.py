@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, BinaryIO, Final, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
 
+from exchange.attachment import SALT_BYTES, Reading
 from exchange.errors import ExchangeError, UsageError
 from ledger import Fetch
 from signer import join_presentation
 
 _RETRIES = 30
 _PAGE = 200
+_PIECE = 256 * 1024
 _LONGEST_LOOK = 5.0  # seconds between two looks at a calculation
 _LOG_SECONDS: Final = 20
 _MAX_REFUSAL: Final = 65_536
@@ -81,6 +83,14 @@ class Enrolled:
     existed: bool
     had_keys: tuple[str, ...]
     had_roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A body of `size` bytes that is sent in pieces; `content` gives them, anew each time it is sent."""
+
+    size: int
+    content: Callable[[], Iterator[bytes]]
 
 
 class Client:
@@ -167,6 +177,60 @@ class Client:
         query = "" if reader is None else f"?{urlencode({'reader': reader})}"
         found = self._json("GET", f"/api/v1/statements/{leaf_hash}{query}")
         return found["token"], tuple(found["disclosures"])
+
+    def put_attachment(
+        self, digest: str, salt: bytes, file: Path, *, organisation: str | None = None
+    ) -> dict[str, Any]:
+        """Hand in a file that a statement of one's own names as evidence by `digest`, the SHA-256 of `salt` and file. Safe to repeat."""
+        size = len(salt) + file.stat().st_size
+
+        def content() -> Iterator[bytes]:
+            yield salt
+            with file.open("rb") as opened:
+                while piece := opened.read(_PIECE):
+                    yield piece
+
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'organisation': organisation})}"
+        found: dict[str, Any] = self._checked(self._send("PUT", path, None, Streamed(size, content))).json()
+        return found
+
+    def fetch_attachment(self, digest: str, into: BinaryIO, *, reader: str | None = None) -> bytes:
+        """Write a file that one handed in or was granted; return its salt.
+
+        Raises AttachmentError where it isn't what `digest` names; what was written by then is to be thrown away.
+        """
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'reader': reader})}"
+        reading, salt = Reading(), bytearray()
+        try:
+            with self._http.stream("GET", path) as answer:
+                if not answer.is_success:
+                    answer.read()
+                self._checked(answer)
+                for piece in answer.iter_bytes():
+                    reading.read(piece)
+                    of_salt = SALT_BYTES - len(salt)
+                    salt += piece[:of_salt]
+                    into.write(piece[of_salt:])
+        except httpx2.HTTPError as error:
+            what = f"the answer broke off: {error or type(error).__name__}"
+            raise UnreachableError(what, where=str(self._http.base_url), remedy="ask again") from None
+        reading.check_digest(digest)
+        return bytes(salt)
+
+    def attachments(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the files that one handed in, the oldest first."""
+        return self._pages("/api/v1/attachments", "id", organisation=organisation)
+
+    def statement_attachments(self, leaf_hash: str, reader: str | None = None) -> list[dict[str, Any]]:
+        """Return the files that a statement names and one may have, by path; `attachment` is None until it is handed in."""
+        path = f"/api/v1/statements/{leaf_hash}/attachments?{_query({'reader': reader})}"
+        found: list[dict[str, Any]] = self._json("GET", path)
+        return found
+
+    def remove_attachment(self, digest: str, organisation: str | None = None) -> None:
+        """Erase a file that one handed in, for good; the statement that names it stays."""
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'organisation': organisation})}"
+        self._checked(self._send("DELETE", path, None))
 
     def put_product(self, uri: str, name: str, unit: str, kind: str, organisation: str | None = None) -> None:
         """State a product of one's own: `kind` is pack, module, cell, material or component, `unit` what it is declared in."""
@@ -570,8 +634,11 @@ class Client:
         except ValueError:
             raise UnreachableError("the answer is not JSON", where=path, remedy=_NOT_OURS) from None
 
-    def _send(self, method: str, path: str, body: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: Any, streamed: Streamed | None = None) -> httpx2.Response:
         try:
+            if streamed is not None:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(streamed.size)}
+                return self._http.request(method, path, content=streamed.content(), headers=headers)
             return self._http.request(method, path, json=body)
         except httpx2.HTTPError as error:
             what = f"no answer: {error or type(error).__name__}"

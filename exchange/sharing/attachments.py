@@ -357,8 +357,9 @@ class Receiving:
     """
 
     def __init__(self, digest: str, size: int, writer: PartsWriter, keep: Callable[[str], Attachment]) -> None:
+        self._digest = digest
         self._left = size
-        self._reading = Reading(digest)
+        self._reading = Reading()
         self._writer = writer
         self._keep = keep
 
@@ -374,7 +375,7 @@ class Receiving:
         """Store the file, once all of it came. AttachmentError where it isn't what the digest names, or nothing that is taken."""
         if self._left:
             raise _cut("less")
-        self._reading.check_digest()
+        self._reading.check_digest(self._digest)
         return self._keep(self._reading.media_type())
 
 
