@@ -35,22 +35,24 @@ AsReader = Annotated[Uri | None, Query(description="as whom; only oneself, or by
 attachments_router = APIRouter(prefix="/api/v1", route_class=StrictRoute)
 
 
-@attachments_router.put("/attachments/{digest}", status_code=201, response_model=dict[str, Any], openapi_extra=_UPLOAD)
+@attachments_router.put(
+    "/attachments/{attachment}", status_code=201, response_model=dict[str, Any], openapi_extra=_UPLOAD
+)
 async def put_attachment(
-    request: Request, digest: Hash, response: Response, actor: Submitter, organisation: OfOrganisation = None
+    request: Request, attachment: Hash, response: Response, actor: Submitter, organisation: OfOrganisation = None
 ) -> dict[str, Any]:
     """Hand in a file that a statement of one's own names as evidence: 32 bytes of salt, then the file. The same again answers 200."""
-    found = await _received(request, actor, organisation or actor.organisation, digest)
+    found = await _received(request, actor, organisation or actor.organisation, attachment)
     if found.existed:
         response.status_code = 200
     return _attachment(found) | {"existed": found.existed}
 
 
-@attachments_router.get("/attachments/{digest}", response_class=Response, responses=_DOWNLOAD)
-def get_attachment(request: Request, digest: Hash, actor: Reader, reader: AsReader = None) -> Response:
+@attachments_router.get("/attachments/{attachment}", response_class=Response, responses=_DOWNLOAD)
+def get_attachment(request: Request, attachment: Hash, actor: Reader, reader: AsReader = None) -> Response:
     """A file that one handed in, or was granted (path and +evidence): 32 bytes of salt, then the file; their SHA-256 is the digest."""
-    found = services_of(request).attachments.fetch(actor, digest, reader)
-    named = {"Content-Disposition": f'attachment; filename="{digest}.bin"', "Content-Length": str(found.size)}
+    found = services_of(request).attachments.fetch(actor, attachment, reader)
+    named = {"Content-Disposition": f'attachment; filename="{attachment}.bin"', "Content-Length": str(found.size)}
     return StreamingResponse(found.parts, media_type=MEDIA_TYPE, headers=_HEADERS | named)
 
 
@@ -79,13 +81,13 @@ def list_of_statement(
     ]
 
 
-@attachments_router.delete("/attachments/{digest}")
+@attachments_router.delete("/attachments/{attachment}")
 def remove_attachment(
-    request: Request, digest: Hash, actor: Submitter, organisation: OfOrganisation = None
+    request: Request, attachment: Hash, actor: Submitter, organisation: OfOrganisation = None
 ) -> dict[str, Any]:
     """Erase a file that the organisation handed in, for good; the statement that names it stays. 409 while that is held."""
-    services_of(request).attachments.remove(actor, organisation or actor.organisation, digest)
-    return {"digest": digest, "removed": True}
+    services_of(request).attachments.remove(actor, organisation or actor.organisation, attachment)
+    return {"digest": attachment, "removed": True}
 
 
 async def _received(request: Request, actor: Principal, owner: str, digest: str) -> Attachment:

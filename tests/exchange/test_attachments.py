@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 
 from exchange.access import Principal
 from exchange.attachment import check_attachment
+from exchange.backup import back_up, put_back
 from exchange.errors import AttachmentError, DamagedError, NotFoundError
 from exchange.intake import blinded_evidence
 from exchange.kinds import ACTIVITY_DATA
@@ -28,11 +29,11 @@ from exchange.vault import DataKeyRow, SealedPartRow, hold
 from exchange.vault.parts import PART_BYTES
 from ledger.store import begin, snapshot
 from signer import join_presentation
-from tests.exchange.test_vault import everything_in
+from tests.exchange.test_vault import everything_in, rotated
 from tests.flow.accounts import Company
 from tests.flow.attachments import File, get, put, state_with, workbook
 from tests.flow.test_bad_input import check_problem
-from tests.flow.world import Exchange, activity, line
+from tests.flow.world import START, Exchange, activity, line
 from tests.postgres import _server, fresh_database
 
 LONG = b"%PDF-" + bytes(range(256)) * (PART_BYTES // 128) + b"the end"
@@ -461,6 +462,22 @@ def test_a_part_that_was_cut_moved_or_changed_is_noticed_and_healed(stage: Stage
     assert (again.status_code, again.json()["existed"]) == (201, False)
     assert get(stage.owner.admin, file).content == file.sent
     assert len(stage.parts()) == 3
+
+
+def test_it_outlives_another_master_key_and_a_restore(stage: Stage, tmp_path: Path) -> None:
+    file = stage.name(LONG)
+    put(stage.owner.admin, file)
+    rotated(stage.exchange)
+    back_up(stage.exchange.services.installation.folder, stage.exchange.url, tmp_path / "copy", START)
+    url = f"sqlite:///{tmp_path / 'back.sqlite'}"
+    put_back(tmp_path / "copy", tmp_path / "data", url)
+    again = Exchange.open(tmp_path / "data", url)
+    try:
+        found = again.services.attachments.fetch(stage.signatory, file.digest)
+        assert b"".join(found.parts) == file.sent
+    finally:
+        again.close()
+    assert get(stage.owner.admin, file).content == file.sent
 
 
 # --- Erasure ------------------------------------------------------------------------------------------------------
