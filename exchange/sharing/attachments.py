@@ -29,7 +29,7 @@ from exchange.sharing.granted import day_of, grants_of
 from exchange.sharing.readers import Sharing
 from exchange.sharing.stored import BATCH, forget_files, named_in, stored_rows
 from exchange.sharing.tables import AttachmentRow
-from exchange.vault import Parts, PartsWriter, Vault, erased_at, is_held
+from exchange.vault import Parts, PartsWriter, Vault, is_held
 from ledger.store import begin, snapshot
 from signer import new_jti
 
@@ -65,13 +65,6 @@ class Fetched:
     digest: str
     size: int
     parts: Iterator[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class _Naming:
-    index: int
-    leaf_hash: str
-    owner: str
 
 
 class Attachments:
@@ -130,8 +123,7 @@ class Attachments:
             row = self._rows(connection, [digest], owner).get(digest)
             if row is None:
                 raise NotFoundError("no such file of yours", where="digest", remedy="take it from your list of files")
-            naming = [one for one in self._naming(connection, digest) if one.owner == owner]
-            if any(is_held(connection, one.leaf_hash, self._clock()) for one in naming):
+            if any(is_held(connection, leaf, self._clock()) for leaf in self._naming(connection, owner, digest)):
                 raise HeldError(
                     "a statement that names it is kept: it is under verification, filed, or held for another stated reason",
                     where="digest",
@@ -226,17 +218,17 @@ class Attachments:
         own = self._rows(connection, [digest], reader)
         if own:
             return own[digest], {}
-        naming = self._naming(connection, digest)
-        seen = self._places(connection, reader, [one.leaf_hash for one in naming])
-        for owner in sorted({one.owner for one in naming}):
-            leaves = [one.leaf_hash for one in naming if one.owner == owner]
+        name = blinded_evidence(self._vault, digest)
+        # Of those alone who handed it in: what others sign costs nobody time.
+        handed_in = select(AttachmentRow).where(col(AttachmentRow.name) == name).order_by(col(AttachmentRow.id))
+        for row in Session(connection).scalars(handed_in).all():
+            seen = self._places(connection, reader, self._naming(connection, row.owner, digest))
             places = {
                 leaf: paths
-                for leaf in leaves
-                if (paths := [path for path, digests in seen.get(leaf, {}).items() if digest in digests])
+                for leaf, named in seen.items()
+                if (paths := [path for path, digests in named.items() if digest in digests])
             }
-            row = self._rows(connection, [digest], owner).get(digest) if places else None
-            if row is not None:
+            if places:
                 return row, places
         return None
 
@@ -244,35 +236,39 @@ class Attachments:
         self, connection: Connection, reader: str, leaf_hashes: Sequence[str]
     ) -> dict[str, dict[str, tuple[str, ...]]]:
         """Return of each statement the digests, by path, of the files that `reader` may have; what its disclosures say of them counts."""
-        day, session = day_of(self._clock()), Session(connection)
-        found = {}
-        for leaf, owner in self._owners(connection, leaf_hashes).items():
-            grants: list[Grant] = [] if owner == reader else grants_of(session, reader, day, leaf_hashes=[leaf])
-            visible = visible_attachments(reader, owner, leaf, grants, day)
-            if visible:
-                named = named_in(connection, self._vault, leaf)
-                found[leaf] = {path: digests for path, digests in named.items() if covers(visible, path)}
+        day, session, found = day_of(self._clock()), Session(connection), dict[str, dict[str, tuple[str, ...]]]()
+        for start in range(0, len(leaf_hashes), BATCH):
+            some = leaf_hashes[start : start + BATCH]
+            grants: dict[str, list[Grant]] = {}
+            for grant in grants_of(session, reader, day, leaf_hashes=some):
+                grants.setdefault(grant.leaf_hash, []).append(grant)
+            for leaf, owner in self._owners(connection, some).items():
+                visible = visible_attachments(reader, owner, leaf, grants.get(leaf, ()), day)
+                if visible:
+                    named = named_in(connection, self._vault, leaf)
+                    found[leaf] = {path: digests for path, digests in named.items() if covers(visible, path)}
         return found
 
-    def _naming(self, connection: Connection, digest: str) -> list[_Naming]:
+    def _naming(self, connection: Connection, owner: str, digest: str, *, lock: bool = False) -> list[str]:
+        """Return the leaf hashes of the statements of `owner` that name a file.
+
+        With `lock` none of them is erased, and nobody else stores the file, before the transaction is over.
+        """
         query = (
-            select(col(StatementRow.index), col(StatementRow.leaf_hash), col(StatementRow.issuer))
+            select(col(StatementRow.leaf_hash))
             .join(EvidenceRow, col(EvidenceRow.index) == col(StatementRow.index))
-            .where(col(EvidenceRow.name) == blinded_evidence(self._vault, digest))
+            .where(col(EvidenceRow.name) == blinded_evidence(self._vault, digest), col(StatementRow.issuer) == owner)
             .order_by(col(StatementRow.index))
         )
-        return [_Naming(index, leaf, owner) for index, leaf, owner in connection.execute(query)]
+        if lock:
+            connection.execute(query.with_for_update(of=StatementRow)).all()
+        return list(connection.scalars(query))
 
     def _named(self, connection: Connection, owner: str, digest: str, *, lock: bool = False) -> bool:
-        """Whether a statement of `owner` names a file. With `lock` none of these is erased before the transaction is over."""
-        leaves = [one.leaf_hash for one in self._naming(connection, digest) if one.owner == owner]
-        if lock:
-            rows = select(col(StatementRow.leaf_hash)).where(col(StatementRow.leaf_hash).in_(leaves))
-            connection.execute(rows.order_by(col(StatementRow.index)).with_for_update(read=True)).all()
+        """Whether a statement of `owner` names a file, as its disclosures say."""
         return any(
             digest in digests
-            for leaf in leaves
-            if erased_at(connection, leaf) is None
+            for leaf in self._naming(connection, owner, digest, lock=lock)
             for digests in named_in(connection, self._vault, leaf).values()
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import subprocess
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -169,6 +170,25 @@ def test_what_was_handed_in_comes_out_for_its_owner(both: Stage) -> None:
     assert len(both.parts()) == 3
     assert file.digest in [one["digest"] for one in admin.get("/api/v1/attachments").json()]
     assert both.log() == []
+
+
+def test_the_same_file_sent_twice_at_once_is_stored_once(both: Stage) -> None:
+    ready, done = threading.Barrier(2), []
+
+    def send() -> None:
+        with both.receiving() as taken:
+            taken.write(both.file.sent)
+            ready.wait(10)
+            done.append(taken.finish())
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(20)
+    assert [one.digest for one in done] == [both.file.digest] * 2
+    assert len(both.parts()) == 1
+    assert get(both.owner.admin, both.file).content == both.file.sent
 
 
 def test_it_is_never_shown_by_a_browser(stage: Stage) -> None:
