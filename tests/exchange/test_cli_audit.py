@@ -21,8 +21,8 @@ from exchange.cli.audit import AuditOrder, run_audit, run_publish
 from exchange.cli.ledger import Source, run_consistency, run_proof
 from exchange.cli.recovery import run_backup, run_restore, run_retire, run_rotate, run_succeed
 from exchange.cli.server_commands import run_serve
-from exchange.client import fetching
 from exchange.errors import ExchangeError, UsageError
+from exchange.log_client import fetching
 from exchange.server import serving
 from exchange.settings import Settings
 from ledger import Checkpoint, leaf_hash, sign_checkpoint
