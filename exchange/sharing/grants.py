@@ -333,10 +333,10 @@ class Grants:
             had_files = frozenset()
         lists = kind_of(row.vct).profile.lists
         seen = seen_of(claims, lists, opened(terms.paths, terms.purpose), had)
-        files = files_seen(named, attached(terms.paths), had_files)
-        there = stored_rows(connection, self.vault, {one["digest"] for one in files}, row.issuer)
-        for one in files:
-            one["bytes"] = there[one["digest"]].size - SALT_BYTES if one["digest"] in there else None
+        digests = {digest for named_here in named.values() for digest in named_here}
+        there = stored_rows(connection, self.vault, digests, row.issuer)
+        sizes = {digest: one.size - SALT_BYTES for digest, one in there.items()}
+        files = files_seen(named, sizes, attached(terms.paths), had_files)
         seen["sealed"] += sorted({f"{path}{ATTACHED}" for path in named} - {one["path"] for one in files})
         return {"leaf_hash": leaf, "index": row.index, "kind": row.vct, **seen, "files": files}
 

@@ -27,14 +27,15 @@ def seen_of(
 
 
 def files_seen(
-    named: Mapping[str, Collection[str]], given: Collection[str], had: Collection[str]
+    named: Mapping[str, Collection[str]], sizes: Mapping[str, int], given: Collection[str], had: Collection[str]
 ) -> list[dict[str, Any]]:
     """Return the files that a reader who had those at the paths `had` may have once it is `given` more.
 
-    `named` are the digests that the statement names as evidence, by path, as far as whoever asks may have them.
+    `named` are the digests that the statement names as evidence, by path, as far as whoever asks may have them; `sizes` the bytes of
+    those that were handed in.
     """
     return [
-        {"path": f"{path}{ATTACHED}", "digest": digest, "had": covers(had, path)}
+        {"path": f"{path}{ATTACHED}", "digest": digest, "bytes": sizes.get(digest), "had": covers(had, path)}
         for path in sorted(named)
         if covers(frozenset(given) | frozenset(had), path)
         for digest in named[path]

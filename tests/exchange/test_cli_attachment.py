@@ -77,6 +77,9 @@ def test_a_file_goes_to_the_exchange_and_to_its_reader(
     got = tmp_path / "got.pdf"
     assert "no such file" in run("get", digest, "--out", str(got), *as_reader, *server, code=1)
     assert not got.exists()
+    terms = ["inputs/bill+evidence", "--owner", owner.uri, "--reader", reader.uri, "--statement", stated["leaf_hash"]]
+    previewed = CliRunner().invoke(app, ["grant", "preview", *terms, *server])
+    assert f"  inputs/bill+evidence: the file {digest}, {len(PDF)} bytes\n" in previewed.output
     assert owner.grant(stated, reader, "inputs/bill+evidence").status_code == 201
     run("get", digest, "--out", str(got), *as_reader, *server)
     assert got.read_bytes() == PDF
