@@ -95,8 +95,9 @@ async def _received(request: Request, actor: Principal, owner: str, digest: str)
     size = int(request.headers.get("content-length", "0"))
     receiving = services_of(request).attachments.receiving(actor, owner, digest, size)
     try:
-        with fail_after(UPLOAD_SECONDS):
-            async with contextmanager_in_threadpool(receiving) as taken:
+        async with contextmanager_in_threadpool(receiving) as taken:
+            # Within: what ends the block by a timeout has to end it as an error does.
+            with fail_after(UPLOAD_SECONDS):
                 pieces = request.stream()
                 while True:
                     with fail_after(IDLE_SECONDS):

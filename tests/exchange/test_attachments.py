@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import subprocess
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import run, sleep
 from sqlalchemy import Engine, delete, func, select, update
 from sqlmodel import Session, col
 
 from exchange.access import Principal
+from exchange.api import attachments as api
 from exchange.attachment import check_attachment
 from exchange.backup import back_up, put_back
 from exchange.errors import AttachmentError, DamagedError, NotFoundError
@@ -300,6 +304,32 @@ def test_what_is_longer_or_shorter_than_announced_is_refused(stage: Stage) -> No
                 taken.write(stage.file.sent)
             with pytest.raises(AttachmentError, match="than was announced"):
                 (taken.finish if size > len(stage.file.sent) else partial(taken.write, stage.file.sent))()
+
+
+@pytest.mark.parametrize("how", ["silent", "gone", "slow"])
+def test_an_upload_that_stalls_leaves_nothing(stage: Stage, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "IDLE_SECONDS", 0.1 if how == "silent" else 10)
+    monkeypatch.setattr(api, "UPLOAD_SECONDS", 0.3 if how == "slow" else 10)
+    pieces, answers = iter([b"s"] * 3 if how != "slow" else repeat(b"")), list[Any]()
+
+    async def receive() -> Any:
+        piece = next(pieces, None)
+        if piece is None and how == "gone":
+            return {"type": "http.disconnect"}
+        await sleep(30 if piece is None else 0.02)
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    headers = {"host": "127.0.0.1", "sec-fetch-site": "same-origin", "content-length": str(len(stage.file.sent))}
+    headers["cookie"] = "; ".join(f"{name}={value}" for name, value in stage.owner.admin.cookies.items())
+    scope = {"type": "http", "method": "PUT", "path": f"/api/v1/attachments/{stage.file.digest}", "query_string": b""}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+    run(stage.exchange.http.app, scope, receive, send)
+    assert (answers[0]["status"], json.loads(answers[1]["body"])["detail"]) == (400, "the upload was cut")
+    assert not stage.attachments._coming.total(), "its room is free again"
+    assert put(stage.owner.admin, stage.file).status_code == 201
 
 
 def test_one_owner_cannot_take_all_the_room(stage: Stage) -> None:
