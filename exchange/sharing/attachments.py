@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy import Connection, Engine, exists, select
 from sqlmodel import Session, col
@@ -187,26 +188,33 @@ class Attachments:
         By digest, each once; of those that were handed in. A content is read in the caller's transaction, and before the next is asked for.
         Nothing is logged: `took` does.
         """
-        allowed: set[tuple[str, str]] = set()
-        seen = [self._places(connection, reader, leaf_hashes) for reader in readers]
-        for leaf, owner in self._owners(connection, leaf_hashes).items():
-            by_reader = [{d for digests in places.get(leaf, {}).values() for d in digests} for places in seen]
-            allowed |= {(digest, owner) for digest in (set.intersection(*by_reader) if by_reader else ())}
-        done = set[str]()
-        for digest, owner in sorted(allowed):
+        _seen, common = self._common(connection, readers, leaf_hashes)
+        owners, done = self._owners(connection, leaf_hashes), set[str]()
+        for digest, owner in sorted({(digest, owners[leaf]) for leaf, digests in common.items() for digest in digests}):
             row = None if digest in done else self._rows(connection, [digest], owner).get(digest)
             if row is not None:
                 done.add(digest)
                 yield digest, row.size, self._parts(row, digest).read(lambda: nullcontext(connection))
 
-    def took(self, connection: Connection, reader: str, leaf_hashes: Sequence[str]) -> None:
-        """Log in the caller's transaction that an evidence file holds, for `reader`, the files of these statements that it may have."""
-        owners, given = self._owners(connection, leaf_hashes), dict[str, list[str]]()
-        for leaf, places in self._places(connection, reader, leaf_hashes).items():
-            there = self._rows(connection, {one for digests in places.values() for one in digests}, owners[leaf])
-            if paths := [path for path, digests in places.items() if there.keys() & set(digests)]:
-                given[leaf] = paths
-        self._log(connection, reader, "export", given)
+    def took(self, connection: Connection, readers: Collection[str], leaf_hashes: Sequence[str]) -> None:
+        """Log in the caller's transaction that an evidence file for `readers` holds what `attachments_for` yields."""
+        seen, common = self._common(connection, readers, leaf_hashes)
+        owners = self._owners(connection, leaf_hashes)
+        there = {leaf: self._rows(connection, digests, owners[leaf]).keys() for leaf, digests in common.items()}
+        for reader, places in zip(readers, seen, strict=True):
+            given = {leaf: [path for path in places[leaf] if there[leaf] & set(places[leaf][path])] for leaf in common}
+            self._log(connection, reader, "export", {leaf: paths for leaf, paths in given.items() if paths})
+
+    def _common(
+        self, connection: Connection, readers: Collection[str], leaf_hashes: Sequence[str]
+    ) -> tuple[list[dict[str, dict[str, tuple[str, ...]]]], dict[str, frozenset[str]]]:
+        """Return `_places` of each reader, and of each statement the digests of the files that all of them may have."""
+        seen = [self._places(connection, reader, leaf_hashes) for reader in readers]
+        everywhere = set.intersection(*(set(places) for places in seen)) if seen else set()
+        return seen, {
+            leaf: frozenset.intersection(*(frozenset(chain.from_iterable(places[leaf].values())) for places in seen))
+            for leaf in everywhere
+        }
 
     def _log(self, connection: Connection, reader: str, act: Act, places: Mapping[str, Collection[str]]) -> None:
         log_attachments(connection, reader, act, places, now=self._clock(), random=self._random)

@@ -456,6 +456,7 @@ def test_naming_another_s_digest_opens_nothing(stage: Stage) -> None:
 def test_the_evidence_file_gets_what_all_its_readers_may_have(stage: Stage) -> None:
     leaves, files = [stage.leaf], []  # the first one's file was never handed in
     for _ in range(2):
+        first = stage.stated
         files.append(stage.name(b"%PDF-" + secrets.token_bytes(8)))
         leaves.append(stage.leaf)
         put(stage.owner.admin, stage.file)
@@ -472,8 +473,11 @@ def test_the_evidence_file_gets_what_all_its_readers_may_have(stage: Stage) -> N
     assert found(stage.verifier) == found(stage.customer, stage.verifier)
     assert [digest for digest, _size, _sent in found(stage.verifier)] == [files[1].digest]
     with begin(stage.engine) as connection:
-        stage.attachments.took(connection, stage.verifier.uri, leaves)
-    assert stage.log() == [(stage.verifier.uri, "export", ["inputs/bill+evidence"], 1)]
+        stage.attachments.took(connection, [stage.customer.uri, stage.verifier.uri], leaves)
+    logged = [(one.uri, "export", ["inputs/bill+evidence"], 1) for one in (stage.customer, stage.verifier)]
+    assert sorted(stage.log()) == logged
+    stage.stated = first
+    assert stage.log() == [], "the verifier may not have it, so that the file for both doesn't hold it"
 
 
 # --- At rest ------------------------------------------------------------------------------------------------------
