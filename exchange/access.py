@@ -7,7 +7,7 @@ what a reader may see of a statement, `visible_paths`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
@@ -15,6 +15,8 @@ from typing import Literal, get_args
 from exchange.errors import RightsError
 
 FULL = "full"
+#: Behind a path: the files too that are named as evidence there. Neither a line nor ``full`` opens them by itself.
+ATTACHED = "+evidence"
 #: The names of a statement's claims, and how many lines its lists have: what tells a reader that nothing is missing.
 CONTENTS = "contents"
 Purpose = Literal["customer", "verification", "authority"]
@@ -106,7 +108,13 @@ class Grant:
 
 def opened(paths: Collection[str], purpose: Purpose) -> frozenset[str]:
     """Return what a grant of `paths` opens: for verification the contents too, without which nobody can tell that nothing is missing."""
-    return frozenset(paths) | ({CONTENTS} if purpose == "verification" else frozenset())
+    plain = frozenset(path.removesuffix(ATTACHED) for path in paths)
+    return plain | ({CONTENTS} if purpose == "verification" else frozenset())
+
+
+def attached(paths: Collection[str]) -> frozenset[str]:
+    """Return those of the granted `paths` whose files are granted too, without the suffix that says so."""
+    return frozenset(path.removesuffix(ATTACHED) for path in paths if path.endswith(ATTACHED))
 
 
 def covers(held: Collection[str], path: str) -> bool:
@@ -118,10 +126,24 @@ def visible_paths(reader: str, issuer: str, leaf_hash: str, grants: Collection[G
     """Return the claim paths of a statement that `reader` may see on `day`: its issuer all, others what the issuer granted them."""
     if reader == issuer:
         return frozenset({FULL})
-    granted = [
-        opened(grant.paths, grant.purpose)
-        for grant in grants
-        if grant.reader == reader and grant.owner == issuer and grant.leaf_hash == leaf_hash and grant.counts_on(day)
-    ]
+    granted = [opened(one.paths, one.purpose) for one in _counting(reader, issuer, leaf_hash, grants, day)]
     paths = frozenset().union(*granted)
     return frozenset({FULL}) if FULL in paths else paths
+
+
+def visible_attachments(
+    reader: str, issuer: str, leaf_hash: str, grants: Collection[Grant], day: date
+) -> frozenset[str]:
+    """Return the claim paths of a statement at which `reader` may have the files that are named as evidence."""
+    if reader == issuer:
+        return frozenset({FULL})
+    return frozenset().union(
+        *(attached(one.paths) for one in _counting(reader, issuer, leaf_hash, grants, day)),
+    )
+
+
+def _counting(reader: str, issuer: str, leaf_hash: str, grants: Collection[Grant], day: date) -> Iterator[Grant]:
+    for grant in grants:
+        aimed = grant.reader == reader and grant.owner == issuer and grant.leaf_hash == leaf_hash
+        if aimed and grant.counts_on(day):
+            yield grant

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exchange.access import Principal
 from exchange.api import (
+    ATTACHMENTS_PATH,
     MAX_STREAM_BYTES,
     SESSION_COOKIE,
     STREAM_PATH,
@@ -30,6 +31,7 @@ from exchange.api import (
     Rates,
     RequestLimits,
     admitting,
+    attachments_router,
     bills_router,
     calculations_router,
     cases_router,
@@ -113,6 +115,7 @@ def create_app(
     app.include_router(governance_router)
     app.include_router(certificates_router)
     app.include_router(sharing_router)
+    app.include_router(attachments_router)
     app.include_router(filings_router)
     app.include_router(engagements_router)
     app.include_router(ledger_router)
@@ -187,7 +190,7 @@ class _Guard:
             after = self._rates.exceeded("principal", f"{principal.organisation} {principal.name}")
             if after is not None:
                 return _too_many(after, "whoever asks here")
-        return _refused(request)
+        return _refused(request, self._services.attachments.max_bytes)
 
 
 def _not_ours(request: Request, hosts: frozenset[str]) -> Response | None:
@@ -220,8 +223,8 @@ async def _who(request: Request, services: Services, standing_in: Principal) -> 
     return None
 
 
-def _refused(request: Request) -> Response | None:
-    """Return the answer to a request that goes no further; None for one that may."""
+def _refused(request: Request, max_attachment: int) -> Response | None:
+    """Return the answer to a request that goes no further; None for one that may. `max_attachment` bounds the body of a file."""
     path = request.url.path
     if request.state.principal is None and path not in _PUBLIC and not path.startswith(_PUBLIC_BELOW):
         return problem(
@@ -246,7 +249,7 @@ def _refused(request: Request) -> Response | None:
             where="Origin",
             remedy="send an access token instead of the cookie",
         )
-    return _bad_length(request)
+    return _bad_length(request, max_attachment)
 
 
 def _is_open(path: str) -> bool:
@@ -282,12 +285,14 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _bad_length(request: Request) -> Response | None:
+def _bad_length(request: Request, max_attachment: int) -> Response | None:
     """Bodies need a stated length, so that nothing unbounded is read; but a stream, which is read in lines and counted."""
     is_stream = request.scope["path"] == STREAM_PATH
     if is_stream and request.headers.get("transfer-encoding", "").lower() == "chunked":
         return None
     limit = MAX_STREAM_BYTES if is_stream else MAX_BODY_BYTES
+    if request.method == "PUT" and request.scope["path"].startswith(ATTACHMENTS_PATH):
+        limit = max_attachment
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or re.fullmatch(r"[0-9]{1,18}", length) is None:
         return problem(

@@ -1,4 +1,4 @@
-"""Clients over HTTP: of the exchange's interface, for a supplier's or pack maker's scripts and for the demo; and of a published log."""
+"""The client of the exchange's interface over HTTP, for a supplier's or pack maker's scripts and for the demo."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ import ipaddress
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Self
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, BinaryIO, Literal, Self
+from urllib.parse import quote, urlencode
 
 import httpx2
 
-from exchange.errors import ExchangeError, UsageError
-from ledger import Fetch
+from exchange.attachment import SALT_BYTES, Reading
+from exchange.errors import ExchangeError
 from signer import join_presentation
 
 _RETRIES = 30
 _PAGE = 200
+_PIECE = 256 * 1024
 _LONGEST_LOOK = 5.0  # seconds between two looks at a calculation
-_LOG_SECONDS: Final = 20
-_MAX_REFUSAL: Final = 65_536
-_NO_LOG = "check that a published log is there"
-_UNAUTHENTICATED = "name the exchange's data folder with --data: its token is sent to this machine"
 _TIMEOUT = 75  # seconds; a submission may wait for a state for 60
 _NOT_OURS = "check the address, and that the exchange runs there; then send it again"
 
@@ -81,6 +77,14 @@ class Enrolled:
     existed: bool
     had_keys: tuple[str, ...]
     had_roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A body of `size` bytes that is sent in pieces; `content` gives them, anew each time it is sent."""
+
+    size: int
+    content: Callable[[], Iterator[bytes]]
 
 
 class Client:
@@ -167,6 +171,60 @@ class Client:
         query = "" if reader is None else f"?{urlencode({'reader': reader})}"
         found = self._json("GET", f"/api/v1/statements/{leaf_hash}{query}")
         return found["token"], tuple(found["disclosures"])
+
+    def put_attachment(
+        self, digest: str, salt: bytes, file: Path, *, organisation: str | None = None
+    ) -> dict[str, Any]:
+        """Hand in a file that a statement of one's own names as evidence by `digest`, the SHA-256 of `salt` and file. Safe to repeat."""
+        size = len(salt) + file.stat().st_size
+
+        def content() -> Iterator[bytes]:
+            yield salt
+            with file.open("rb") as opened:
+                while piece := opened.read(_PIECE):
+                    yield piece
+
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'organisation': organisation})}"
+        found: dict[str, Any] = self._checked(self._send("PUT", path, None, Streamed(size, content))).json()
+        return found
+
+    def fetch_attachment(self, digest: str, into: BinaryIO, *, reader: str | None = None) -> bytes:
+        """Write a file that one handed in or was granted; return its salt.
+
+        Raises AttachmentError where it isn't what `digest` names; what was written by then is to be thrown away.
+        """
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'reader': reader})}"
+        reading, salt = Reading(), bytearray()
+        try:
+            with self._http.stream("GET", path) as answer:
+                if not answer.is_success:
+                    answer.read()
+                self._checked(answer)
+                for piece in answer.iter_bytes():
+                    reading.read(piece)
+                    of_salt = SALT_BYTES - len(salt)
+                    salt += piece[:of_salt]
+                    into.write(piece[of_salt:])
+        except httpx2.HTTPError as error:
+            what = f"the answer broke off: {error or type(error).__name__}"
+            raise UnreachableError(what, where=str(self._http.base_url), remedy="ask again") from None
+        reading.check_digest(digest)
+        return bytes(salt)
+
+    def attachments(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the files that one handed in, the oldest first."""
+        return self._pages("/api/v1/attachments", "id", organisation=organisation)
+
+    def statement_attachments(self, leaf_hash: str, reader: str | None = None) -> list[dict[str, Any]]:
+        """Return the files that a statement names and one may have, by path; `attachment` is None until it is handed in."""
+        path = f"/api/v1/statements/{leaf_hash}/attachments?{_query({'reader': reader})}"
+        found: list[dict[str, Any]] = self._json("GET", path)
+        return found
+
+    def remove_attachment(self, digest: str, organisation: str | None = None) -> None:
+        """Erase a file that one handed in, for good; the statement that names it stays."""
+        path = f"/api/v1/attachments/{quote(digest, safe='')}?{_query({'organisation': organisation})}"
+        self._checked(self._send("DELETE", path, None))
 
     def put_product(self, uri: str, name: str, unit: str, kind: str, organisation: str | None = None) -> None:
         """State a product of one's own: `kind` is pack, module, cell, material or component, `unit` what it is declared in."""
@@ -592,8 +650,11 @@ class Client:
         except ValueError:
             raise UnreachableError("the answer is not JSON", where=path, remedy=_NOT_OURS) from None
 
-    def _send(self, method: str, path: str, body: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: Any, streamed: Streamed | None = None) -> httpx2.Response:
         try:
+            if streamed is not None:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(streamed.size)}
+                return self._http.request(method, path, content=streamed.content(), headers=headers)
             return self._http.request(method, path, json=body)
         except httpx2.HTTPError as error:
             what = f"no answer: {error or type(error).__name__}"
@@ -623,70 +684,11 @@ class Client:
 
 def refused(answer: httpx2.Response) -> AnswerError:
     """Return the error that a refusal is."""
-    return AnswerError(answer.status_code, _problem(answer.content), answer.headers.get("retry-after"))
+    return AnswerError(answer.status_code, problem_in(answer.content), answer.headers.get("retry-after"))
 
 
 def _query(given: Mapping[str, str | int | None]) -> str:
     return urlencode({name: value for name, value in given.items() if value is not None})
-
-
-@contextmanager
-def fetching(prefix: str, token_file: Path | None = None) -> Iterator[Fetch]:
-    """Fetch the files of a published log below `prefix`, such as ``http://127.0.0.1:8551/ledger``, perhaps somebody else's.
-
-    Answers are bounded in bytes and time; redirects are not followed and no proxy of the environment is used, so that what answers is
-    what was named. The token in `token_file`, if it is there, is sent to this machine only. Raises UsageError for what is no such
-    address. The fetch raises UnreachableError, and AnswerError for any refusal but 404.
-    """
-    _require_address(prefix)
-    prefix = prefix.rstrip("/")
-    # As it is: packed bytes would be bounded only after they are unpacked.
-    headers = {"Accept-Encoding": "identity"}
-    if is_here(prefix) and token_file is not None and token_file.exists():
-        headers["Authorization"] = f"Bearer {token_file.read_text('ascii').strip()}"
-    http = httpx2.Client(headers=headers, timeout=_LOG_SECONDS, trust_env=False)
-
-    def fetch(path: str, limit: int) -> bytes | None:
-        url = f"{prefix}/{path}"
-        try:
-            with http.stream("GET", url) as answer:
-                if answer.status_code == httpx2.codes.NOT_FOUND:
-                    return None
-                if answer.is_success:
-                    return _bounded(answer, limit, url)
-                problem = _problem(_bounded(answer, _MAX_REFUSAL, url))
-                remedy = _UNAUTHENTICATED if answer.status_code == httpx2.codes.UNAUTHORIZED else _NO_LOG
-                raise AnswerError(answer.status_code, problem | {"where": url, "remedy": remedy})
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise UnreachableError(f"no answer: {error or type(error).__name__}", where=url, remedy=_NO_LOG) from None
-
-    with http:
-        yield fetch
-
-
-def _bounded(answer: httpx2.Response, limit: int, url: str) -> bytes:
-    """The answer's bytes, or one more than `limit`."""
-    # The client's own time limit is for each read; one that drips a byte at a time would pass it for ever.
-    end, data = time.monotonic() + _LOG_SECONDS, bytearray()
-    for part in answer.iter_raw():
-        data += part
-        if len(data) > limit:
-            break
-        if time.monotonic() > end:
-            raise UnreachableError(f"not whole after {_LOG_SECONDS} seconds", where=url, remedy=_NO_LOG)
-    return bytes(data[: limit + 1])
-
-
-def _require_address(prefix: str) -> None:
-    try:
-        parts = urlsplit(prefix)
-        httpx2.URL(prefix)
-        fit = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-    except (ValueError, httpx2.InvalidURL):
-        fit = False
-    if not fit:
-        remedy = "give https://host/path, the folder of `checkpoint`"
-        raise UsageError("not an address of a published log", where=prefix, remedy=remedy)
 
 
 def is_here(address: str) -> bool:
@@ -707,7 +709,8 @@ def _terms(owner: str, reader: str, paths: Sequence[str], purpose: str, more: di
     return {"owner": owner, "reader": reader, "paths": list(paths), "purpose": purpose, **stated}
 
 
-def _problem(body: bytes) -> dict[str, Any]:
+def problem_in(body: bytes) -> dict[str, Any]:
+    """Return the members of a refusal's body; none where it is no problem details."""
     try:
         problem = json.loads(body)
     except ValueError:

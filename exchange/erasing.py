@@ -26,6 +26,7 @@ from exchange.identity import Accounts, Operator
 from exchange.intake import forget_statement
 from exchange.intake.tables import StatementRow
 from exchange.kinds import kind_of
+from exchange.sharing import forget_evidence
 from exchange.vault import Vault, erased_at, is_held, mark_erased
 from ledger.store import snapshot
 
@@ -108,6 +109,7 @@ class Eraser:
             if erased_at(connection, leaf_hash) is not None:
                 raise HeldError("it is being erased by another", where="leaf_hash", remedy="ask for it again")
             forget_statement(connection, self._vault, index, leaf_hash)
+            forget_evidence(connection, index)
             forget_results(connection, self._vault, leaf_hash)
             forget_trades(connection, index)
             forget_models(session, index)

@@ -53,6 +53,12 @@ class DoubleClaimError(ExchangeError):
     code = "double_claim"
 
 
+class AttachmentError(ExchangeError):
+    """The sender has to send another file, or sign a statement that names this one; to a reader: it isn't the file that was named."""
+
+    code = "attachment"
+
+
 class GrantError(ExchangeError):
     """The owner has to state the grant otherwise: its end, its kind, or why it leaves the country."""
 

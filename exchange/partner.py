@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx2
 
-from exchange.client import AnswerError, Client, UnreachableError, is_here, refused
+from exchange.client import AnswerError, Client, Streamed, UnreachableError, is_here, refused
 from exchange.errors import UsageError
 from signer import citation_hash, peek, read_unverified, split_presentation
 
@@ -279,9 +279,9 @@ class Partner(Client):
 
         return self._patiently(once)
 
-    def _send(self, method: str, path: str, body: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: Any, streamed: Streamed | None = None) -> httpx2.Response:
         def once() -> httpx2.Response:
-            answer: httpx2.Response = super(Partner, self)._send(method, path, body)
+            answer: httpx2.Response = super(Partner, self)._send(method, path, body, streamed)
             if answer.status_code in _PASSES:
                 self._checked(answer)  # raises
             return answer

@@ -84,6 +84,7 @@ def open_services(settings: Settings) -> Services:
             mail=_mail_server(settings),
             event_days=settings.event_days,
             time_authority=_time_authority(settings),
+            max_attachment_bytes=settings.max_attachment_mib * 1024 * 1024,
         )
     except BaseException:
         engine.dispose()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from bom_graph import load_average_rules
 from exchange.access import Principal
+from exchange.attachment import MAX_FILE_BYTES
 from exchange.calculation import (
     Batches,
     Bills,
@@ -43,7 +44,7 @@ from exchange.public_status import STATUS, STATUS_LIST
 from exchange.published import PublishedLog
 from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.retirements import Register
-from exchange.sharing import AccessLog, Endings, Grants, Sharing
+from exchange.sharing import AccessLog, Attachments, Endings, Grants, Sharing
 from exchange.stamping import Stamping, TimeAuthority
 from exchange.trust import TrustFile
 from ledger import WitnessPolicy
@@ -119,6 +120,7 @@ class Services:
     registrations: Registrations
     sharing: Sharing
     grants: Grants
+    attachments: Attachments
     access_log: AccessLog
     catalogue: Catalogue
     requests: Requests
@@ -235,12 +237,14 @@ def wire(
     mail: MailServer | None = None,
     event_days: int = EVENT_DAYS,
     time_authority: TimeAuthority | None = None,
+    max_attachment_bytes: int = MAX_FILE_BYTES,
 ) -> Services:
     """Return the services on an opened installation; `holder` names this process in leases.
 
     `witness_policy` is the file of the witnesses to ask, each checkpoint for `witness_seconds`. Raises SetupError where it can't be used.
     `webhook_hosts` are origins that webhooks may go to beside public ones; without `mail` no mail is sent. Events
-    that were seen are removed after `event_days`. Without `time_authority` no checkpoint is timestamped.
+    that were seen are removed after `event_days`. Without `time_authority` no checkpoint is timestamped. A file that a statement names has
+    at most `max_attachment_bytes`.
     """
     engine = installation.engine
     accounts = Accounts(engine, clock, random)
@@ -248,6 +252,9 @@ def wire(
     vault = installation.vault
     sharing = Sharing(engine, accounts, installation.trust, installation.policy, clock, random=random, vault=vault)
     grants = Grants(engine, vault, accounts, clock, random)
+    attachments = Attachments(
+        engine, vault, accounts, sharing, clock=clock, random=random, max_file_bytes=max_attachment_bytes
+    )
     catalogue = Catalogue(engine, accounts, clock, random)
     answers = Answers(sharing, grants, installation.admissions)
     requests = Requests(engine, accounts, answers, clock, random)
@@ -325,6 +332,7 @@ def wire(
         registrations,
         sharing,
         grants,
+        attachments,
         AccessLog(engine),
         catalogue,
         requests,

@@ -108,6 +108,13 @@ class Settings(BaseSettings):
         default=60_000, ge=1, description="The same for the published log, health and the files of pages."
     )
 
+    max_attachment_mib: int = Field(
+        default=20,
+        ge=1,
+        le=1024,
+        description="MiB of a file that a statement names as evidence; larger ones are refused.",
+    )
+
     event_days: int = Field(
         default=365,
         ge=1,

@@ -30,13 +30,20 @@ from exchange.identity.tables import (
     SessionRow,
     SiteRow,
 )
-from exchange.intake.tables import AttestedRow, ProductLinkRow, RetiredCertificateRow, StatementRow, SupersededRow
+from exchange.intake.tables import (
+    AttestedRow,
+    EvidenceRow,
+    ProductLinkRow,
+    RetiredCertificateRow,
+    StatementRow,
+    SupersededRow,
+)
 from exchange.lease import LeaseRow
 from exchange.orders import OrderRow
 from exchange.published import PublishedRow
 from exchange.requests.tables import AnswerRow, PartRow, ProductRow, RequestRow
-from exchange.sharing.tables import AccessRow, ExportRecordRow, GrantRow, GrantsToldRow
-from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedRow
+from exchange.sharing.tables import AccessRow, AttachmentRow, ExportRecordRow, GrantRow, GrantsToldRow
+from exchange.vault import DataKeyRow, ErasureRow, HoldRow, MasterKeyRow, PlainRow, SealedPartRow, SealedRow
 from ledger.store import metadata as ledger_metadata
 
 #: What migrations compare the database with.
@@ -46,6 +53,7 @@ __all__ = [
     "METADATA",
     "AccessRow",
     "AnswerRow",
+    "AttachmentRow",
     "AttestedRow",
     "CandidateRow",
     "CasePartyRow",
@@ -60,6 +68,7 @@ __all__ = [
     "EngagementStepRow",
     "ErasureRow",
     "EventRow",
+    "EvidenceRow",
     "ExportRecordRow",
     "ExportRow",
     "FactorRemarkRow",
@@ -95,6 +104,7 @@ __all__ = [
     "ResultRow",
     "RetiredCertificateRow",
     "ReviewRow",
+    "SealedPartRow",
     "SealedRow",
     "SessionRow",
     "SightRow",

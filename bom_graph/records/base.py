@@ -67,6 +67,10 @@ FIRST_YEAR, LAST_YEAR = 1950, 2200
 MAX_LINES = 4096
 
 
+#: Files that one line may name.
+MAX_EVIDENCE = 32
+
+
 _MEMBER = re.compile(r"[a-z0-9_]+")
 
 
@@ -173,6 +177,13 @@ class Lines(Generic[LineT]):
         return f"Lines({len(self.items)} items, complete={self.complete})"
 
 
+#: Files that a figure rests on, each by the SHA-256 (hex) of 32 random bytes and the file: without these nobody can try files against it.
+EvidenceDigests = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", strict=True)], ...],
+    Field(min_length=1, max_length=MAX_EVIDENCE),
+]
+
+
 #: A list as a reader holds it.
 ListOf: TypeAlias = InstanceOf[Lines[Any]] | Sealed | None
 
@@ -265,12 +276,16 @@ class Quality(Part):
 
 
 class AmountLine(Line):
-    """A line with an amount, its unit and how it was obtained; `quality` only where its maker claims other scores than its data has."""
+    """A line with an amount, its unit and how it was obtained; `quality` only where its maker claims other scores than its data has.
+
+    `evidence` are the files that the amount was read from, a meter's bill for instance.
+    """
 
     amount: Amount
     unit: Text
     obtained: Obtained
     quality: Quality | None = None
+    evidence: EvidenceDigests | None = None
     note: Text | None = None
 
     #: Dimension that the line's unit must have, or one of several; None: any.

@@ -18,6 +18,7 @@ from bom_graph.errors import (
 from bom_graph.quantities import Amount
 from bom_graph.records.base import (
     Day,
+    EvidenceDigests,
     Line,
     ListOf,
     Maybe,
@@ -39,7 +40,7 @@ class CyclePoint(Line):
 
 
 class CycleLife(Part):
-    """How the cycle-life test was made (GB/T 31484); `basis` Wh or Ah of the retention figures."""
+    """How the cycle-life test was made (GB/T 31484); `basis` Wh or Ah of the retention figures, `evidence` the laboratory's report."""
 
     standard: Text
     object: Literal["cell", "module", "pack"]
@@ -47,6 +48,7 @@ class CycleLife(Part):
     obtained: Obtained
     laboratory: Text | None = None
     stop_reason: Text | None = None
+    evidence: EvidenceDigests | None = None
 
 
 class Warranty(Part):

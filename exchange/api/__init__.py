@@ -1,5 +1,6 @@
 """The HTTP interface under /api/v1 and the ledger's files under /ledger. Errors are problem details (RFC 9457)."""
 
+from exchange.api.attachments import ATTACHMENTS_PATH, attachments_router
 from exchange.api.bills import bills_router
 from exchange.api.calculations import calculations_router
 from exchange.api.cases import cases_router
@@ -19,6 +20,7 @@ from exchange.api.statements import admitting, statements_router
 from exchange.api.stream import MAX_STREAM_BYTES, STREAM_PATH
 
 __all__ = [
+    "ATTACHMENTS_PATH",
     "MAX_STREAM_BYTES",
     "SESSION_COOKIE",
     "STREAM_PATH",
@@ -26,6 +28,7 @@ __all__ = [
     "Rates",
     "RequestLimits",
     "admitting",
+    "attachments_router",
     "bills_router",
     "calculations_router",
     "cases_router",

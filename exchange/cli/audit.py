@@ -143,7 +143,7 @@ def _kept(file: Path | None, keys: Sequence[LogKey]) -> Known | None:
 @contextmanager
 def _shown(url: str | None, keys: Sequence[LogKey], token_file: Path | None) -> Iterator[Shown | None]:
     """The log at an address, if one is given, which is asked while the block runs."""
-    from exchange.client import fetching
+    from exchange.log_client import fetching
     from ledger.audit import shown
 
     if url is None:

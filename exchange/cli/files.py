@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from exchange.errors import UsageError
 
@@ -26,11 +29,18 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
 
     Raises UsageError or OSError.
     """
+    with new_file(path, mode=mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def new_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Yield what becomes a file that isn't there yet, as `write_new` does, when the block ends well; else nothing is left of it."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(name)

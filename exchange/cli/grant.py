@@ -115,6 +115,9 @@ def _preview_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"statement {statement['leaf_hash']} ({statement['kind'].split(':')[2]}): {found['reader']} would see"
         for one in statement["sees"]:
             yield f"  {one['path']}: {one['value']}{' (sees it already)' if one['had'] else ''}"
+        for one in statement["files"]:
+            size = "not handed in yet" if one["bytes"] is None else f"{one['bytes']} bytes"
+            yield f"  {one['path']}: the file {one['digest']}, {size}{' (has it already)' if one['had'] else ''}"
         yield f"  sealed: {' '.join(statement['sealed']) or 'nothing'}"
         yield from (f"  follows: {what}" for what in statement["derives"])
     shown = len(found["statements"])

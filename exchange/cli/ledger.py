@@ -137,7 +137,7 @@ def _opened(source: Source, settings: Settings) -> Iterator[_Proofs]:
         with _database(settings) as connection:
             yield _Stored(connection, keys)
     elif _is_address(source.published):
-        from exchange.client import fetching
+        from exchange.log_client import fetching
 
         with fetching(source.published, settings.data / "token") as fetch:
             yield _read(fetch, trust)

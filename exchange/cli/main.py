@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from exchange.cli.attachment_commands import attachment_app
 from exchange.cli.auditor_commands import auditor_app
 from exchange.cli.bom_commands import bom_app
 from exchange.cli.case_commands import case_app
@@ -50,6 +51,7 @@ footprint_app = typer.Typer(no_args_is_help=True, help="Footprints.")
 factors_app = typer.Typer(no_args_is_help=True, help="Emission factors: immutable releases.")
 rules_app = typer.Typer(no_args_is_help=True, help="Rule sets: methods of calculation as files.")
 app.add_typer(auditor_app)
+app.add_typer(attachment_app, name="attachment")
 app.add_typer(footprint_app, name="footprint")
 app.add_typer(grant_app, name="grant")
 app.add_typer(factors_app, name="factors")

@@ -3,7 +3,7 @@
 from exchange.intake.admitting import Admissions
 from exchange.intake.queueing import Queue
 from exchange.intake.submission import MAX_WAITING, Intake, Receipt, Submission
-from exchange.intake.writing import Companion, Take, blinded_series, forget_statement
+from exchange.intake.writing import Companion, Take, blinded_evidence, blinded_series, forget_statement
 
 __all__ = [
     "MAX_WAITING",
@@ -14,6 +14,7 @@ __all__ = [
     "Receipt",
     "Submission",
     "Take",
+    "blinded_evidence",
     "blinded_series",
     "forget_statement",
 ]

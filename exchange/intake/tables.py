@@ -45,6 +45,15 @@ class ProductLinkRow(SQLModel, table=True):
     component: str = Field(max_length=512, primary_key=True)
 
 
+class EvidenceRow(SQLModel, table=True):
+    """The statement at `index` names a file as evidence; `name` is its digest, blinded. By which line the statement's disclosures say."""
+
+    __tablename__ = "exchange_evidence"
+
+    index: int = Field(sa_column=Column(Index, primary_key=True, autoincrement=False))
+    name: str = Field(max_length=64, primary_key=True, index=True)
+
+
 class SupersededRow(SQLModel, table=True):
     """The statement at `index` counts no more: the entry `by` took it back. `replacement` is the entry in its place, where there is one."""
 

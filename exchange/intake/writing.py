@@ -12,10 +12,11 @@ from sqlalchemy import Connection, sql
 from sqlmodel import Session, col
 
 from bom_graph import BillOfMaterials, CertificateRetirement, Lines, Record
+from exchange.attachment import evidence_named
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.intake.retracting import write_retraction
-from exchange.intake.tables import ProductLinkRow, RetiredCertificateRow, StatementRow
+from exchange.intake.tables import EvidenceRow, ProductLinkRow, RetiredCertificateRow, StatementRow
 from exchange.vault import Vault
 from signer import KEY_EVENT, RETRACTIONS, read_key_event
 
@@ -27,6 +28,7 @@ Take = Callable[[Session, Entry], None]
 # Built once: every statement asks them.
 _ADD_STATEMENT = sql.insert(StatementRow)
 _ADD_LINKS = sql.insert(ProductLinkRow)
+_ADD_EVIDENCE = sql.insert(EvidenceRow)
 _ADD_RETIRED = sql.insert(RetiredCertificateRow)
 
 
@@ -60,6 +62,9 @@ def write_rows(connection: Connection, vault: Vault, fresh: Sequence[tuple[int, 
         if row["product"] is not None and record is not None and (held := sorted(components(record))):
             blinded = [{"index": index, "product": row["product"], "component": vault.blind(name)} for name in held]
             connection.execute(_ADD_LINKS, blinded)
+        if one.disclosures and (named := evidence_named(one.checked.statement.claims)):
+            names = {blinded_evidence(vault, digest) for digests in named.values() for digest in digests}
+            connection.execute(_ADD_EVIDENCE, [{"index": index, "name": name} for name in sorted(names)])
         if isinstance(record, CertificateRetirement) and (lines := ranges(record)):
             connection.execute(_ADD_RETIRED, [_retired(vault, index, line) for line in lines])
 
@@ -70,6 +75,11 @@ def forget_statement(connection: Connection, vault: Vault, index: int, leaf_hash
     connection.execute(sql.delete(ProductLinkRow).where(col(ProductLinkRow.index) == index))
     connection.execute(sql.delete(RetiredCertificateRow).where(col(RetiredCertificateRow.index) == index))
     connection.execute(sql.update(StatementRow).where(col(StatementRow.index) == index).values(product=None))
+
+
+def blinded_evidence(vault: Vault, digest: str) -> str:
+    """Return the digest of a file that statements name as evidence as it is looked up."""
+    return vault.blind(f"evidence {digest}")
 
 
 def blinded_series(vault: Vault, series: str) -> str:

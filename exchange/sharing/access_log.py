@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, cast
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from exchange.access import Grant, Principal, visible_paths
+from exchange.access import ATTACHED, Grant, Principal, visible_paths
 from exchange.errors import RightsError
 from exchange.identity import spoken_for
 from exchange.intake.tables import StatementRow
@@ -22,7 +22,7 @@ from exchange.sharing.tables import AccessRow
 from ledger.store import snapshot
 from signer import new_jti
 
-Act = Literal["result", "export", "read"]
+Act = Literal["result", "export", "read", "attachment"]
 _KEY = ("reader", "leaf_hash", "act", "day", "paths_digest")
 _BATCH = 500
 
@@ -77,16 +77,50 @@ def log_access(
     grants: dict[str, list[Grant]] = {}
     for grant in grants_of(session, reader, day, leaf_hashes=others if len(others) <= MOST_AT_ONCE else None):
         grants.setdefault(grant.leaf_hash, []).append(grant)
-    rows = []
+    paths = {}
     for leaf in others:
         seen = visible_paths(reader, issuers[leaf], leaf, grants.get(leaf, ()), day)
-        paths = " ".join(sorted(seen.union(opened)))
-        if not paths:
+        paths[leaf] = seen.union(opened)
+        if not paths[leaf]:
             raise RightsError(
                 f"{reader} may not see this any more: its grant was withdrawn or has ended",
                 where=f"statement {leaf}",
                 remedy="ask its owner, or compute the result again",
             )
+    _write(connection, reader, act, issuers, paths, now=now, random=random)
+
+
+def log_attachments(
+    connection: Connection,
+    reader: str,
+    act: Act,
+    places: Mapping[str, Collection[str]],
+    *,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> None:
+    """Log in the caller's transaction that files go out to `reader` which these statements name as evidence at these paths.
+
+    What is its own isn't logged.
+    """
+    issuers = _issuers(Session(connection), places)
+    paths = {leaf: {f"{path}{ATTACHED}" for path in at} for leaf, at in places.items() if issuers[leaf] != reader}
+    _write(connection, reader, act, issuers, paths, now=now, random=random)
+
+
+def _write(
+    connection: Connection,
+    reader: str,
+    act: Act,
+    issuers: Mapping[str, str],
+    paths_of: Mapping[str, Collection[str]],
+    *,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> None:
+    rows = []
+    for leaf in sorted(paths_of):
+        paths = " ".join(sorted(paths_of[leaf]))
         rows.append(
             {
                 "id": new_jti(now, random),
@@ -94,7 +128,7 @@ def log_access(
                 "reader": reader,
                 "leaf_hash": leaf,
                 "act": act,
-                "day": day,
+                "day": day_of(now),
                 "paths": paths,
                 "paths_digest": hashlib.sha256(paths.encode()).hexdigest(),
                 "first_at": now,
@@ -102,6 +136,8 @@ def log_access(
                 "count": 1,
             }
         )
+    if not rows:
+        return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(AccessRow)
     again = {"count": col(AccessRow.count) + 1, "last_at": insert.excluded.last_at}

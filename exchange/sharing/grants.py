@@ -10,7 +10,19 @@ from typing import Any, Literal, cast
 from sqlalchemy import Connection, Engine, and_, func, literal, or_
 from sqlmodel import Session, col, select
 
-from exchange.access import FULL, Onward, Principal, Purpose, covers, opened, visible_paths
+from exchange.access import (
+    ATTACHED,
+    FULL,
+    Onward,
+    Principal,
+    Purpose,
+    attached,
+    covers,
+    opened,
+    visible_attachments,
+    visible_paths,
+)
+from exchange.attachment import SALT_BYTES, evidence_named
 from exchange.errors import GrantError, NotFoundError, RightsError
 from exchange.identity import Accounts, OrganisationRow, spoken_for
 from exchange.intake.tables import StatementRow
@@ -18,7 +30,8 @@ from exchange.kinds import KINDS, kind_of
 from exchange.sharing.access_log import Copies, copies_of
 from exchange.sharing.endings import tell_of
 from exchange.sharing.granted import day_of, grants_of, live
-from exchange.sharing.preview import seen_of
+from exchange.sharing.preview import files_seen, seen_of
+from exchange.sharing.stored import stored_rows
 from exchange.sharing.tables import ExportRecordRow, GrantRow
 from exchange.sharing.verified import claims_by_path, held_disclosures
 from exchange.vault import Vault
@@ -309,12 +322,23 @@ class Grants:
         claims = claims_by_path(token, held_disclosures(connection, self.vault, leaf))
         granted = grants_of(session, terms.reader, day, leaf_hashes=[leaf])
         had = visible_paths(terms.reader, row.issuer, leaf, granted, day)
+        had_files = visible_attachments(terms.reader, row.issuer, leaf, granted, day)
+        named = evidence_named(claims)
         if grantor != terms.owner:
-            own = visible_paths(grantor, row.issuer, leaf, grants_of(session, grantor, day, leaf_hashes=[leaf]), day)
+            by = grants_of(session, grantor, day, leaf_hashes=[leaf])
+            own = visible_paths(grantor, row.issuer, leaf, by, day)
+            own_files = visible_attachments(grantor, row.issuer, leaf, by, day)
             claims, had = {path: value for path, value in claims.items() if covers(own, path)}, frozenset()
+            named = {path: digests for path, digests in named.items() if covers(own_files, path)}
+            had_files = frozenset()
         lists = kind_of(row.vct).profile.lists
         seen = seen_of(claims, lists, opened(terms.paths, terms.purpose), had)
-        return {"leaf_hash": leaf, "index": row.index, "kind": row.vct, **seen}
+        digests = {digest for named_here in named.values() for digest in named_here}
+        there = stored_rows(connection, self.vault, digests, row.issuer)
+        sizes = {digest: one.size - SALT_BYTES for digest, one in there.items()}
+        files = files_seen(named, sizes, attached(terms.paths), had_files)
+        seen["sealed"] += sorted({f"{path}{ATTACHED}" for path in named} - {one["path"] for one in files})
+        return {"leaf_hash": leaf, "index": row.index, "kind": row.vct, **seen, "files": files}
 
 
 _FOR_GOOD = (
@@ -338,7 +362,9 @@ def _check_target(connection: Connection, vault: Vault, session: Session, terms:
                 remedy="take it from the statement's receipt",
             )
         token = entry(connection, row.index).data.decode("ascii")
-        _check_paths(terms.paths, claims_by_path(token, held_disclosures(connection, vault, terms.leaf_hash)))
+        claims = claims_by_path(token, held_disclosures(connection, vault, terms.leaf_hash))
+        _check_paths(terms.paths, claims)
+        _check_evidence(terms.paths, evidence_named(claims))
         return
     kind = KINDS.get(str(terms.kind))
     if kind is None or kind.record is None:
@@ -351,16 +377,26 @@ def _check_target(connection: Connection, vault: Vault, session: Session, terms:
             remedy=f"name a product below {terms.owner}, whose statements these are",
         )
     names = {one.alias or name for name, one in kind.record.model_fields.items()} | {"contents"}
-    lines = {path for path in terms.paths if path.partition("/")[0] in kind.profile.lists}
+    lines = {path for path in opened(terms.paths, terms.purpose) if path.partition("/")[0] in kind.profile.lists}
     _check_paths(terms.paths, names | lines)
 
 
 def _check_paths(paths: Collection[str], known: Collection[str]) -> None:
-    unknown = [path for path in paths if path != FULL and path not in known]
+    unknown = [path for path in paths if (plain := path.removesuffix(ATTACHED)) != FULL and plain not in known]
     if unknown:
         raise UnknownPathError(
             "no disclosure at this path", where=repr(unknown[0]), remedy="name a claim or <list>/<id>"
         )
+
+
+def _check_evidence(paths: Collection[str], named: Collection[str]) -> None:
+    for granted in sorted(attached(paths)):
+        if not any(covers([granted], path) for path in named):
+            raise UnknownPathError(
+                "nothing is named as evidence at this path",
+                where=repr(f"{granted}{ATTACHED}"),
+                remedy=f"grant the path without {ATTACHED}",
+            )
 
 
 def _within(terms: Terms, source: GrantRow, session: Session) -> Terms:
@@ -385,6 +421,9 @@ def _within(terms: Terms, source: GrantRow, session: Session) -> Terms:
         raise _beyond("leaf_hash", "it is about another statement or product")
     if not all(covers(held, path) for path in opened(terms.paths, terms.purpose)):
         raise _beyond("paths", "not all of these were granted (for verification, `contents` has to be)")
+    files = attached(source.paths.split())
+    if not all(covers(files, path) for path in attached(terms.paths)):
+        raise _beyond("paths", "not all of these files were granted")
     if source.valid_until is not None and terms.until is not None and terms.until > source.valid_until:
         raise _beyond("valid_until", f"it ends on {source.valid_until}")
     return terms if terms.until is not None else replace(terms, until=source.valid_until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from exchange.access import CONTENTS, covers
+from exchange.access import ATTACHED, CONTENTS, covers
 
 
 def seen_of(
@@ -24,6 +24,22 @@ def seen_of(
         "sealed": sorted(set(ends) - set(seen)),
         "derives": [*_of_lists(lines, held), *_of_footprint(claims, lines, held)],
     }
+
+
+def files_seen(
+    named: Mapping[str, Collection[str]], sizes: Mapping[str, int], given: Collection[str], had: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return the files that a reader who had those at the paths `had` may have once it is `given` more.
+
+    `named` are the digests that the statement names as evidence, by path, as far as whoever asks may have them; `sizes` the bytes of
+    those that were handed in.
+    """
+    return [
+        {"path": f"{path}{ATTACHED}", "digest": digest, "bytes": sizes.get(digest), "had": covers(had, path)}
+        for path in sorted(named)
+        if covers(frozenset(given) | frozenset(had), path)
+        for digest in named[path]
+    ]
 
 
 def _of_lists(lines: Mapping[str, list[str]], held: frozenset[str]) -> Iterator[str]:

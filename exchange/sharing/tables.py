@@ -53,7 +53,8 @@ class GrantRow(SQLModel, table=True):
 class AccessRow(SQLModel, table=True):
     """Disclosures of a statement went out to `reader` on `day`, `count` times by one `act` at the same paths: what its owner may know.
 
-    `act`: ``result`` (a result was computed from them), ``export`` (an evidence file holds them), ``read`` (the interface answered them).
+    `act`: ``result`` (a result was computed from them), ``export`` (an evidence file holds them), ``read`` (the interface answered them),
+    ``attachment`` (a file went out that is named as evidence at these paths).
     """
 
     __tablename__ = "exchange_access"
@@ -73,6 +74,24 @@ class AccessRow(SQLModel, table=True):
     first_at: datetime = Field(sa_type=UtcTime)
     last_at: datetime = Field(sa_type=UtcTime)
     count: int
+
+
+class AttachmentRow(SQLModel, table=True):
+    """A file that statements of `owner` name as evidence: `size` bytes with its salt, in parts under the data key `key`.
+
+    `name` is the digest as it is looked up; `said` hides the digest and what the file is by its content.
+    """
+
+    __tablename__ = "exchange_attachment"
+    __table_args__ = (Index(None, "owner", "id"), UniqueConstraint("owner", "name"))
+
+    id: str = Field(max_length=36, primary_key=True)
+    owner: str = Field(max_length=512)
+    name: str = Field(max_length=64, index=True)
+    said: bytes
+    size: int
+    key: str = Field(max_length=32)
+    stored_at: datetime = Field(sa_type=UtcTime)
 
 
 class ExportRecordRow(SQLModel, table=True):

@@ -163,6 +163,27 @@ class Vault:
         secret = self._unwrapped(key, master, wrapped, f"exchange_data_key, id {key}")
         return self._current, self._encrypted(self._master(self._current), secret, _bound(key, self._current))
 
+    def fresh_key(self) -> tuple[str, bytes]:
+        """Return id and secret of another data key, which `keep_key` stores or nobody does."""
+        self._require_open()
+        return self._random(16).hex(), self._random(_KEY)
+
+    def keep_key(self, connection: Connection, key: str, secret: bytes) -> None:
+        """Store a data key, wrapped."""
+        self._add_keys(connection, {key: secret})
+
+    def key(self, connection: Connection, key: str, where: str) -> bytes | None:
+        """Return a stored data key; None where there is none. Raises DamagedError naming `where`."""
+        row = connection.execute(select(DataKeyRow).where(col(DataKeyRow.id) == key)).one_or_none()
+        if row is None:
+            return None
+        self._require_open()
+        return self._unwrapped(key, row.master, bytes(row.wrapped), where)
+
+    def encrypted(self, secret: bytes, data: bytes, *place: str) -> bytes:
+        """Return `data` encrypted under a data key for its `place`."""
+        return self._encrypted(AESGCM(secret), data, _bound(*place))
+
     def _require_open(self) -> None:
         if not self.is_open:
             raise SetupError(
@@ -220,6 +241,11 @@ class Vault:
     def _encrypted(self, cipher: AESGCM, data: bytes, bound: bytes) -> bytes:
         nonce = self._random(_NONCE)
         return nonce + cipher.encrypt(nonce, data, bound)
+
+
+def decrypted(secret: bytes, data: bytes, *place: str) -> bytes:
+    """Return what `Vault.encrypted` encrypted for `place`. Raises InvalidTag."""
+    return _decrypted(AESGCM(secret), data, _bound(*place))
 
 
 def _no_random(_count: int) -> bytes:

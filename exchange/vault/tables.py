@@ -47,6 +47,16 @@ class SealedRow(SQLModel, table=True):
     data: bytes
 
 
+class SealedPartRow(SQLModel, table=True):
+    """A part of what is too long for one ciphertext, under the data key `key`, by its number from 0."""
+
+    __tablename__ = "exchange_sealed_part"
+
+    key: str = Field(max_length=32, primary_key=True)
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    data: bytes
+
+
 class PlainRow(SQLModel, table=True):
     """What a database from before the vault held in the clear, until the next start has encrypted it; else empty."""
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from exchange import client
+from exchange import client, log_client
 from exchange.cli.audit import AuditOrder, run_audit, run_publish
 from exchange.cli.ledger import Source, run_consistency, run_proof
 from exchange.cli.recovery import run_backup, run_restore, run_retire, run_rotate, run_succeed
 from exchange.cli.server_commands import run_serve
-from exchange.client import fetching
 from exchange.errors import ExchangeError, UsageError
+from exchange.log_client import fetching
 from exchange.server import serving
 from exchange.settings import Settings
 from ledger import Checkpoint, leaf_hash, sign_checkpoint
@@ -300,7 +300,7 @@ class Hostile(BaseHTTPRequestHandler):
     [("redirect", "status 302"), ("refused", "status 403"), ("drip", "not whole after")],
 )
 def test_a_bad_answer_is_refused(monkeypatch: pytest.MonkeyPatch, path: str, what: str) -> None:
-    monkeypatch.setattr(client, "_LOG_SECONDS", 0.3)
+    monkeypatch.setattr(log_client, "_LOG_SECONDS", 0.3)
     with answering(Hostile) as url, fetching(url) as fetch, pytest.raises(ExchangeError, match=what) as caught:
         fetch(path, 2_000_000)
     assert caught.value.where == f"{url}/{path}"

@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from exchange.cli.ledger import Source, run_consistency, run_proof
-from exchange.client import AnswerError, fetching, is_here
+from exchange.client import AnswerError, is_here
+from exchange.log_client import fetching
 from exchange.server import serving
 from exchange.settings import Settings
 from ledger import (
@@ -227,7 +228,7 @@ def test_the_token_is_sent_to_this_machine_only(
     """Bundles of entries are for auditors: they come for the token, which doesn't go to other machines."""
     with serving(settings) as running:
         running.services.publisher.tick()
-        monkeypatch.setattr("exchange.client.is_here", lambda _address: here)
+        monkeypatch.setattr("exchange.log_client.is_here", lambda _address: here)
         with fetching(f"{running.address}/ledger", settings.data / "token") as fetch:
             size = (fetch(CHECKPOINT_PATH, 65_536) or b"").split(b"\n")[1].decode()
             bundle = f"tile/entries/000.p/{size}"

@@ -27,6 +27,7 @@ from signer import join_presentation
 from tests.exchange.test_api import OPEN, WAYS_IN
 from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company, application, browser
+from tests.flow.attachments import File, put
 from tests.flow.engagement import accredited
 from tests.flow.filing import Desk, Pack
 from tests.flow.world import Clock, Exchange, activity
@@ -87,13 +88,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
     """One of everything that a path can name: the maker's, and an application that waits."""
-    claims = activity(
-        maker.member.product(HIDDEN),
-        inputs=[{"amount": SECRET, "unit": "kg", "name": "copper", "flow": "copper", "obtained": "measured"}],
-    )
+    copper = {"amount": SECRET, "unit": "kg", "name": "copper", "flow": "copper", "obtained": "measured"}
+    weighed = File(f"{HIDDEN},{SECRET}\n".encode())
+    claims = activity(maker.member.product(HIDDEN), inputs=[copper | {"evidence": [weighed.digest]}])
     issued = maker.member.sign(ACTIVITY_DATA, claims)
     body = {"statement": join_presentation(issued.token, issued.disclosures)}
     receipt = accepted(maker.admin.post("/api/v1/statements", json=body))
+    accepted(put(maker.admin, weighed))
     demand = {"product": maker.member.product(HIDDEN), "rule_set": "everbatt-2023-cradle-to-gate", "reader": maker.uri}
     result = accepted(maker.admin.post("/api/v1/footprints", json=demand))
     member = maker.admin.get("/api/v1/members").json()[0]["id"]
@@ -152,6 +153,7 @@ def possessions(exchange: Exchange, maker: Company) -> dict[str, str]:
         "index": str(receipt["index"]),
         "leaf_hash": receipt["leaf_hash"],
         "digest": result["digest"],
+        "attachment": weighed.digest,
         "other": result["digest"],
         "member": member,
         "client": client["id"],

@@ -30,6 +30,7 @@ from ledger.store import begin, snapshot
 from tests.exchange.test_intake import retirement
 from tests.flow.accounts import Company
 from tests.flow.asking import act, ask, named, state, state_footprint
+from tests.flow.attachments import File, put
 from tests.flow.readers import paths_to_get
 from tests.flow.world import Clock, Exchange, Member, activity, bill
 
@@ -76,7 +77,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 def fill(exchange: Exchange, maker: Company, buyer: Company) -> None:
     """A supplier's statements, grants, results, programs, events, requests; an erasure and a hold."""
     member = maker.member
-    cited = state(maker, ACTIVITY_DATA, activity(member.product("cell")))
+    bill_of_power = File()
+    cell = activity(member.product("cell"))
+    cell["inputs"][0]["evidence"] = [bill_of_power.digest]
+    cited = state(maker, ACTIVITY_DATA, cell)
+    assert put(maker.admin, bill_of_power).status_code == 201
     state(maker, CERTIFICATE_RETIREMENT, retirement(member, "retirement", 1, 100))
     state(buyer, BILL_OF_MATERIALS, bill(buyer.member.product("pack"), member.product("cell")))
     gone = state(maker, ACTIVITY_DATA, activity(member.product("gone")))
@@ -187,6 +192,7 @@ def reads(exchange: Exchange, companies: list[Company], rows: Mapping[str, list[
         "publication": [row["id"] for row in rows["exchange_publication"]],
         "engagement": [row["id"] for row in rows["exchange_engagement"]],
         "number": ["0"],
+        "attachment": [File().digest],
     }
     anew = {"/api/v1/openapi.json", "/api/v1/public/status-list"}  # written or signed whenever they are asked for
     paths = [path for path in paths_to_get(exchange, known) if path not in anew]

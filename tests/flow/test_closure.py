@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from exchange.kinds import ACTIVITY_DATA
 from signer import new_jti
 from tests.flow.accounts import Company
+from tests.flow.attachments import File, get, put
 from tests.flow.readers import logged_in, paths_to_get
 from tests.flow.world import Exchange, Member, activity, line
 
@@ -33,6 +34,9 @@ OWNER, CUSTOMER, RIVAL, VERIFIER = READERS = tuple(
 )
 PATHS = (
     "full",
+    "full+evidence",
+    "inputs+evidence",
+    "inputs/a+evidence",
     "contents",
     "sub",
     "note",
@@ -51,12 +55,13 @@ _SERIAL = iter(range(10**9))
 
 @dataclass(frozen=True)
 class Stated:
-    """A statement; its disclosures by the paths that open each, and a word for each path that occurs nowhere else."""
+    """A statement; its disclosures by the paths that open each; by path a word that occurs nowhere else, and the file named there."""
 
     leaf_hash: str
     product: str
     disclosures: dict[str, frozenset[str]]
     words: dict[str, str]
+    files: dict[str, File]
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,18 @@ class Model:
         for one in self.given:
             aimed = one.leaf_hash == stated.leaf_hash or one.product == stated.product
             if one.reader == reader and aimed and self.counts(one, day):
-                found |= one.paths | ({"contents"} if one.purpose == "verification" else set())
+                found |= {path.removesuffix("+evidence") for path in one.paths}
+                found |= {"contents"} if one.purpose == "verification" else set()
         return frozenset(found)
+
+    def files(self, reader: str, stated: Stated, day: date) -> dict[str, File]:
+        """The files of a statement that a reader may have."""
+        held: set[str] = set()
+        for one in self.given:
+            aimed = one.leaf_hash == stated.leaf_hash or one.product == stated.product
+            if one.reader == reader and aimed and self.counts(one, day):
+                held |= {path.removesuffix("+evidence") for path in one.paths if path.endswith("+evidence")}
+        return {path: file for path, file in stated.files.items() if within(path, frozenset(held))}
 
 
 def within(path: str, held: frozenset[str]) -> bool:
@@ -160,8 +175,15 @@ class Play:
         number = next(_SERIAL)
         product = self.products[number % 2]
         words = {path: f"w{number}{path.replace('/', 'x')}w" for path in ("note", "site", "inputs/a", "inputs/b")}
+        files = {f"inputs/{name}": File(f"{number}{name}".encode(), secrets.token_bytes(32)) for name in "ab"}
         lines = [
-            line(id=name, name=words[f"inputs/{name}"], flow="nickel-sulfate", composition={"formula": "NiSO4"})
+            line(
+                id=name,
+                name=words[f"inputs/{name}"],
+                flow="nickel-sulfate",
+                composition={"formula": "NiSO4"},
+                evidence=[files[f"inputs/{name}"].digest],
+            )
             for name in "ab"
         ]
         site = {"name": words["site"], "country": "CN", "grid": "CN"}
@@ -174,7 +196,8 @@ class Play:
         )
         assert answer.status_code == 201, answer.text
         opened = {text: frozenset(opening(text)) for text in issued.disclosures}
-        self.model.stated.append(Stated(answer.json()["leaf_hash"], product, opened, words))
+        assert all(put(self.browser(OWNER), file).status_code == 201 for file in files.values())
+        self.model.stated.append(Stated(answer.json()["leaf_hash"], product, opened, words, files))
 
     def grant(self, by: str, body: dict[str, Any], source: Given | None) -> None:
         answer = self.browser(by).post("/api/v1/grants", json=body)
@@ -252,6 +275,13 @@ class Play:
                 answer = self.browser(reader).get(f"/api/v1/statements/{one.leaf_hash}")
                 got = set(answer.json()["disclosures"]) if answer.status_code == 200 else set()
                 assert got == seen, (reader, held)
+                had = self.model.files(reader, one, self.day)
+                for path, file in one.files.items():
+                    given = get(self.browser(reader), file)
+                    assert (given.status_code, given.content == file.sent) == (
+                        (200, True) if path in had else (404, False)
+                    )
+                sealed |= {file.digest for path, file in one.files.items() if not within(path, held)}
             for name, content in self.answers(reader):
                 found = [text for text in sealed if text.encode() in content]
                 assert not found, (reader, name, found)
@@ -279,6 +309,7 @@ class Play:
                 for name in archive.namelist():
                     yield f"evidence {name}", archive.read(name)
         known = {
+            "attachment": [file.digest for one in self.model.stated for file in one.files.values()] or ["00" * 32],
             "index": [str(self.exchange.size - 1 - number) for number in range(len(self.model.stated))] or ["0"],
             **{
                 key: ["00000000-0000-7000-8000-000000000000"]

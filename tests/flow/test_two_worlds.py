@@ -29,10 +29,11 @@ from sqlmodel import Session, select
 from exchange.calculation.tables import ResultRow
 from exchange.events import EventRow
 from exchange.kinds import ACTIVITY_DATA
-from exchange.sharing import AccessRow, GrantRow
+from exchange.sharing import AccessRow, AttachmentRow, GrantRow
 from ledger.store import entries, snapshot
 from signer import new_jti
 from tests.flow.accounts import Company
+from tests.flow.attachments import File, put
 from tests.flow.readers import logged_in, paths_to_get
 from tests.flow.world import Exchange, Member, activity, line
 
@@ -50,16 +51,18 @@ class World:
     stated: dict[str, Any]
     volatile: set[str]
     results: dict[str, str]
+    files: tuple[File, File]
 
 
 def world(folder: Path, owner: Member, amount: str, note: str) -> World:
-    """Open the copy in `folder`, and let happen what differs in the amount of a line and in a note."""
+    """Open the copy in `folder`, and let happen what differs in the amount of a line, its file, and a note."""
     exchange = Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}")
     exchange.clock.advance(1)  # events of one moment stand in the order of their random ids
     before = exchange.size
+    shown, secret = File(b"%PDF-shown"), File(f"the amount is {amount}".encode())
     lines = [
-        line(id="one", name="salt", flow="nickel-sulfate", composition={"formula": "NiSO4"}),
-        line(id="two", name="secret", flow="copper", amount=amount),
+        line(id="one", name="salt", flow="nickel-sulfate", composition={"formula": "NiSO4"}, evidence=[shown.digest]),
+        line(id="two", name="secret", flow="copper", amount=amount, evidence=[secret.digest]),
     ]
     claims = activity(PRODUCT, *lines, note=note)
     claims["outputs"][0]["id"] = "out"
@@ -70,7 +73,9 @@ def world(folder: Path, owner: Member, amount: str, note: str) -> World:
     answer = by[OWNER].post("/api/v1/statements", json={"statement": "~".join([issued.token, *issued.disclosures, ""])})
     assert answer.status_code == 201, answer.text
     stated = answer.json()
-    for reader, paths in ((CUSTOMER, ["inputs/one", "sub", "outputs"]), (VERIFIER, ["sub"])):
+    for file in (shown, secret):
+        assert put(by[OWNER], file).status_code == 201
+    for reader, paths in ((CUSTOMER, ["inputs/one+evidence", "sub", "outputs"]), (VERIFIER, ["sub"])):
         body = {
             "owner": OWNER,
             "reader": reader,
@@ -92,7 +97,7 @@ def world(folder: Path, owner: Member, amount: str, note: str) -> World:
     )
     volatile.add(listed)
     results = {"owner": made.json()["digest"], "headline": str(made.json()["result"]["headline"]["value"])}
-    return World(exchange, stated, volatile, results)
+    return World(exchange, stated, volatile, results, (shown, secret))
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +128,7 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         "leaf_hash": [one.stated["leaf_hash"], "00" * 32],
         "engagement": ["00" * 32],
         "number": ["0"],
+        "attachment": [file.digest for file in one.files],
         "digest": [one.results["owner"], "00" * 32],
         "other": [one.results["owner"], "00" * 32],
         "path": [
@@ -161,7 +167,7 @@ def answers(one: World, reader: str) -> dict[str, tuple[int, dict[str, str], int
         for text in sorted(one.volatile | ids | {one.results["owner"]}, key=len, reverse=True):
             content = content.replace(text.encode(), b"*" * len(text))
         name = path
-        for text in (one.stated["leaf_hash"], one.results["owner"]):
+        for text in (one.stated["leaf_hash"], one.results["owner"], one.files[1].digest):
             name = name.replace(text, "*")
         kept = b"" if OF_HASHES.search(path) else content
         seen[name] = (answer.status_code, dict(answer.headers), len(answer.content), kept)
@@ -175,6 +181,7 @@ def row_ids(exchange: Exchange) -> set[str]:
         return {
             *session.exec(select(GrantRow.id)).all(),
             *session.exec(select(AccessRow.id)).all(),
+            *session.exec(select(AttachmentRow.id)).all(),
             *session.exec(select(EventRow.id)).all(),
             *session.exec(select(ResultRow.digest)).all(),
         }
