@@ -572,12 +572,15 @@ class Client:
         found: dict[str, Any] = self._json("POST", f"/api/v1/footprints/{digest}/draft", {})
         return found
 
-    def evidence(self, reader: str, results: Sequence[str], file: Path, *, seal: bool = False) -> None:
+    def evidence(
+        self, reader: str, results: Sequence[str], file: Path, *, seal: bool = False, attachments: bool = False
+    ) -> None:
         """Write the evidence file of results, waiting until their entries are published (a second or so).
 
-        `seal`: encrypted to the key that `reader` (URI) enrolled last. The file is replaced once the new one is whole.
+        `seal`: encrypted to the key that `reader` (URI) enrolled last. `attachments`: with the files that its statements name. The file is
+        replaced once the new one is whole.
         """
-        body = {"reader": reader, "results": list(results), "seal": seal}
+        body = {"reader": reader, "results": list(results), "seal": seal, "attachments": attachments}
         part = file.with_name(f".{file.name}.part")
         for attempt in range(_RETRIES):
             try:

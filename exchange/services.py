@@ -46,7 +46,6 @@ from exchange.requests import Answers, Boards, Catalogue, Requests
 from exchange.retirements import Register
 from exchange.sharing import AccessLog, Attachments, Endings, Grants, Sharing
 from exchange.stamping import Stamping, TimeAuthority
-from exchange.trust import TrustFile
 from ledger import WitnessPolicy
 from ledger.store import begin, snapshot, witnessed_size
 from signer import Profile
@@ -134,7 +133,7 @@ class Services:
     cases: Cases
     balances: Balances
     watch: Watch
-    exporting: Callable[[TrustFile], Exporter]
+    exporting: Callable[..., Exporter]
     filings: Filings
     authority: Authority
     publications: Publications
@@ -156,7 +155,7 @@ class Services:
     @property
     def exporter(self) -> Exporter:
         """What makes evidence files, which suggest the trust file of now."""
-        return self.exporting(self.installation.trust_file)
+        return self.exporting(trust_file=self.installation.trust_file)
 
     @property
     def standing_in(self) -> Principal:
@@ -266,7 +265,7 @@ def wire(
     watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
     admissions = installation.admissions
     balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
-    exporting = partial(Exporter, engine, calculation, sharing, clock=clock)
+    exporting = partial(Exporter, engine, calculation, sharing, attachments, clock=clock)
     policy = load_policy(witness_policy, *installation.trust_file.keys)
     published = PublishedLog(engine)
     progress = Progress(published.size, _witnessed(engine, policy))

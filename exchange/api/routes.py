@@ -29,6 +29,7 @@ from exchange.api.strict import (
     services_of,
 )
 from exchange.assembly import Demand
+from exchange.calculation import Wanted
 from exchange.cosigning import describe_witnesses
 from exchange.erasing import Reason
 from exchange.errors import NotFoundError, StatementError
@@ -86,6 +87,7 @@ class EvidenceBody(Body):
     reader: Uri
     results: Annotated[list[Hash], Field(min_length=1, max_length=10_000)]
     seal: bool = False
+    attachments: bool = False
 
 
 @router.get("/log")
@@ -206,12 +208,14 @@ def show_footprint(request: Request, digest: Hash, actor: Reader) -> Document:
 def export(request: Request, body: EvidenceBody, actor: Calculator) -> Response:
     """An evidence file (.packtrace) of results, for one reader; 409 with Retry-After until their entries are published.
 
-    `seal`: encrypted to the key that the reader enrolled last.
+    `seal`: encrypted to the key that the reader enrolled last. `attachments`: with the files that its statements name as evidence.
     """
     # Whole on the disk before the first byte is sent: who is refused half-way gets an error and no half of a file.
     with ExitStack() as stack:
         file = stack.enter_context(TemporaryFile())
-        services_of(request).exporter.export(actor, body.reader, body.results, file, seal=body.seal)
+        services_of(request).exporter.export(
+            actor, body.reader, body.results, file, Wanted(body.seal, body.attachments)
+        )
         length = file.tell()
         file.seek(0)
         stack.pop_all()

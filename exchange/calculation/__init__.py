@@ -7,7 +7,7 @@ from exchange.calculation.batches import MAX_ITEMS, Batches, Outcome
 from exchange.calculation.bills import Bills, Uses, View
 from exchange.calculation.deciding import Decisions, Effect, Mark
 from exchange.calculation.drafting import Drafts, check_attested
-from exchange.calculation.export import Exporter, NotPublishedError
+from exchange.calculation.export import Exporter, NotPublishedError, Wanted
 from exchange.calculation.results import Calculation, CurrentResult, current_with, forget_results, stored_document
 from exchange.calculation.side_by_side import SideBySide
 from exchange.calculation.stale import StaleResult
@@ -35,6 +35,7 @@ __all__ = [
     "StaleResult",
     "Uses",
     "View",
+    "Wanted",
     "Watch",
     "check_attested",
     "current_with",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
@@ -20,10 +22,11 @@ from exchange.intake.tables import AttestedRow, StatementRow, SupersededRow
 from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
 from exchange.report import Document, document_bytes
 from exchange.sealing import SealedFile
-from exchange.sharing import Sharing
+from exchange.sharing import Attachments, Sharing
 from exchange.timing import Stamp, bounding
 from exchange.trust import TrustFile
 from exchange.verification import (
+    ATTACHMENTS,
     POLICY,
     REPORT,
     TRUST_SUGGESTION,
@@ -55,6 +58,14 @@ class NotPublishedError(ExchangeError):
     code = "not_published"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How an evidence file is wanted: encrypted to the key that the reader enrolled last; with the files that its statements name."""
+
+    seal: bool = False
+    attachments: bool = False
+
+
 class Exporter:
     """Makes evidence files."""
 
@@ -63,31 +74,35 @@ class Exporter:
         engine: Engine,
         calculation: Calculation,
         sharing: Sharing,
+        attachments: Attachments,
+        *,
         trust_file: TrustFile,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._calculation = calculation
         self._sharing = sharing
+        self._attachments = attachments
         self._trust_file = trust_file
         self._clock = clock
 
-    def export(self, actor: Principal, reader: str, digests: Sequence[str], to: Sink, *, seal: bool = False) -> str:
+    def export(self, actor: Principal, reader: str, digests: Sequence[str], to: Sink, wanted: Wanted) -> str:
         """Write the evidence file of the results `digests`, for `reader`; return the hex SHA-256 of the evidence file.
 
-        It is written as it is made, entry by entry. With `seal` what is written is encrypted to the key that `reader` enrolled last.
-        Where this raises, what was written till then is nothing: NotFoundError for an unknown result, RightsError where the reader may
-        not see all that a result was made from, NotPublishedError while the checkpoint is older than the results.
+        It is written as it is made, entry by entry. Where this raises, what was written till then is nothing: NotFoundError for an
+        unknown result, RightsError where the reader may not see all that a result was made from, NotPublishedError while the checkpoint
+        is older than the results.
         """
         actor.require("footprints:write")
         results = {name: self._calculation.result(actor, name) for name in dict.fromkeys(digests)}
         takers = self._takers(actor, reader)
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
-            sealed = SealedFile(to, _certificate(connection, reader)) if seal else None
+            sealed = SealedFile(to, _certificate(connection, reader)) if wanted.seal else None
             about = {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size}
             given: set[str] = set()
-            members = self._entries(connection, takers, results, checkpoint, given)
+            files = self._files(connection, takers, results) if wanted.attachments else iter(())
+            members = chain(files, self._entries(connection, takers, results, checkpoint, given))
             rest = self._rest(results) | _stamps(connection, _named(results.values()), checkpoint.size)
             name = write_evidence(sealed or to, members, rest, about)
             if sealed is not None:
@@ -95,10 +110,19 @@ class Exporter:
         with begin(self._engine) as connection:
             for taker in takers:
                 self._sharing.took(connection, taker, "export", given)
+            if wanted.attachments:
+                self._attachments.took(connection, takers, _leaves(results))
             session = Session(connection)
             session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
             session.flush()
         return name
+
+    def _files(
+        self, connection: Connection, takers: Sequence[str], results: dict[str, Document]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that the results' statements name as evidence, by digest, of which every taker may have them."""
+        for digest, _size, content in self._attachments.attachments_for(connection, takers, _leaves(results)):
+            yield f"{ATTACHMENTS}/{digest}", b"".join(content)
 
     def _rest(self, results: dict[str, Document]) -> dict[str, bytes]:
         """The members that are not entries."""
@@ -177,6 +201,11 @@ class Exporter:
                     remedy="compute the result for this reader",
                 )
         return given
+
+
+def _leaves(results: dict[str, Document]) -> list[str]:
+    """Return the statements (leaf hashes) that results were made from."""
+    return sorted({item["leaf_hash"] for found in results.values() for item in found["inputs"]})
 
 
 def _certificate(connection: Connection, reader: str) -> bytes:

@@ -76,6 +76,12 @@ def bundle(
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="Encrypt it to the key that the reader enrolled last.")
     ] = False,
+    attachments: Annotated[
+        bool,
+        typer.Option(
+            "--attachments", help="With the bills and reports that its statements name, where they are granted."
+        ),
+    ] = False,
     client_id: ClientId = None,
     secret_file: SecretFile = None,
     email: Email = None,
@@ -84,7 +90,7 @@ def bundle(
 ) -> None:
     """Write one file with which a reader checks results offline. What it is given is logged for the owners."""
     from exchange.cli.partner import Login
-    from exchange.cli.replay import run_bundle
+    from exchange.cli.replay import Bundle, run_bundle
 
     login = Login(server, client_id, secret_file, email, data)
-    sys.exit(run_bundle(results, out, login, reader, encrypt=encrypt, as_json=as_json))
+    sys.exit(run_bundle(Bundle(results, out, reader, encrypt, attachments), login, as_json=as_json))

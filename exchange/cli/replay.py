@@ -50,25 +50,32 @@ def run_replay(
     return _fetched(result, source, replayed)
 
 
-def run_bundle(
-    results: Sequence[str], out: Path, login: Login, reader: str | None, *, encrypt: bool, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Which results go into which file, for whom (yourself unless stated), and how."""
+
+    results: Sequence[str]
+    out: Path
+    reader: str | None
+    encrypt: bool
+    attachments: bool
+
+
+def run_bundle(wanted: Bundle, login: Login, *, as_json: bool) -> int:
     """Fetch the evidence file of results into a new file."""
     from exchange.cli.partner import connected
 
     def command(partner: Partner) -> int:
-        check_new(out)
-        whom = reader or partner.call("GET", "me")["organisation"]
-        partner.evidence(whom, results, out, seal=encrypt)
-        size = out.stat().st_size
+        check_new(wanted.out)
+        whom = wanted.reader or partner.call("GET", "me")["organisation"]
+        partner.evidence(whom, wanted.results, wanted.out, seal=wanted.encrypt, attachments=wanted.attachments)
+        size, results = wanted.out.stat().st_size, list(wanted.results)
         if as_json:
-            say_json({"file": str(out), "reader": whom, "results": list(results), "bytes": size, "encrypted": encrypt})
+            found = {"file": str(wanted.out), "reader": whom, "results": results, "bytes": size}
+            say_json({**found, "encrypted": wanted.encrypt})
         else:
-            say(
-                shown(
-                    f"{out}: {len(results)} results for {whom}, {size:,} bytes{', encrypted to its key' if encrypt else ''}"
-                )
-            )
+            key = ", encrypted to its key" if wanted.encrypt else ""
+            say(shown(f"{wanted.out}: {len(results)} results for {whom}, {size:,} bytes{key}"))
             tell("what was handed out can't be taken back")
         return DONE
 

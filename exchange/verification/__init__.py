@@ -26,6 +26,7 @@ from bom_graph import BomGraphError
 from exchange.errors import ExchangeError, UndecidableError
 from exchange.trust import TrustFile
 from exchange.verification.members import (
+    ATTACHMENTS,
     POLICY,
     REPORT,
     TRUST_SUGGESTION,
@@ -40,6 +41,7 @@ from ledger import LedgerError, WitnessPolicy
 from signer import SignerError
 
 __all__ = [
+    "ATTACHMENTS",
     "POLICY",
     "REPORT",
     "TRUST_SUGGESTION",

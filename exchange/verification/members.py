@@ -9,6 +9,7 @@ from exchange.report import Document, in_reading_order, lines_of_text
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
 POLICY = "policy.json"
+ATTACHMENTS = "attachments"
 #: The files of one timestamp.
 STAMP = ("consistency", "text", "timestamp")
 PLACES = re.compile(

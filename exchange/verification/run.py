@@ -8,6 +8,7 @@ from typing import IO, Any, TypeVar
 
 from bom_graph import FactorRelease, RuleSet
 from exchange.admission import Admission
+from exchange.attachment import check_attachment, evidence_named
 from exchange.errors import EvidenceError, RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, EvidenceFile
@@ -17,6 +18,7 @@ from exchange.snapshots import check_snapshots
 from exchange.trust import Published, TrustFile
 from exchange.verification.attested import sealed_branches
 from exchange.verification.members import (
+    ATTACHMENTS,
     PLACES,
     POLICY,
     REPORT,
@@ -212,12 +214,28 @@ class Verification:
         self.retractions = [entry for entry in entries if entry.statement.vct in RETRACTIONS]
         self.snapshot = check_snapshots(entries)
         self.entries = entries
+        files = self._files(entries)
         signers = {entry.statement.issuer for entry in entries}
         self._passed(
             f"{len(entries)} statements of {len(signers)} organisations: signatures, certificates, disclosures, records and citations, "
-            f"by policy {policy.digest}{vouched}",
+            f"{files}by policy {policy.digest}{vouched}",
         )
         return evidence
+
+    def _files(self, entries: list[Entry]) -> str:
+        """Check that each file that travels along is one that a statement here names as evidence; say how many are."""
+        named = {
+            digest
+            for entry in entries
+            for digests in evidence_named(entry.statement.claims).values()
+            for digest in digests
+        }
+        names = self.members.below(f"{ATTACHMENTS}/")
+        for name, digest in self._each((name, name.rpartition("/")[2]) for name in names):
+            if digest not in named:
+                raise RejectedError("a file that no statement here names", where=name, remedy=REMEDY)
+            check_attachment(digest, self.members[name])
+        return f"{len(names)} of {len(named)} files that they name, " if named else ""
 
     def _rights(self, times: Times) -> None:
         """By which role each signed; and what all the file's key events, also those after it, say of each signature's key."""

@@ -32,8 +32,10 @@ from exchange.sharing import AttachmentRow, Attachments
 from exchange.sharing.attachments import OF_ONE_AT_ONCE, Receiving
 from exchange.vault import DataKeyRow, SealedPartRow, hold
 from exchange.vault.parts import PART_BYTES
+from exchange.verification import verify_evidence
 from ledger.store import begin, snapshot
 from signer import join_presentation
+from tests.evidence import read_evidence, write_evidence
 from tests.exchange.test_vault import everything_in, rotated
 from tests.flow.accounts import Company
 from tests.flow.attachments import File, get, put, state_with, workbook
@@ -591,3 +593,52 @@ def test_a_file_whose_statement_is_erased_while_it_comes_is_not_kept(both: Stage
         with pytest.raises(NotFoundError):
             taken.finish()
     assert both.row() is None
+
+
+# -- in evidence files -------------------------------------------------------------------------------------------------
+
+
+def evidence_for(stage: Stage, reader: Company, *, attachments: bool = True) -> bytes:
+    """The evidence file of the owner's result of its product, made for `reader`."""
+    by = stage.owner.admin
+    asked = {"product": stage.product, "rule_set": "everbatt-2023-cradle-to-gate", "reader": stage.owner.uri}
+    digest = by.post("/api/v1/footprints", json=asked).json()["digest"]
+    stage.exchange.publish()
+    answer = by.post("/api/v1/evidence", json={"reader": reader.uri, "results": [digest], "attachments": attachments})
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def test_evidence_carries_the_files_that_its_reader_was_granted(stage: Stage) -> None:
+    put(stage.owner.admin, stage.file)
+    name, anchors = f"attachments/{stage.file.digest}", stage.exchange.services.installation.trust_file
+    own = evidence_for(stage, stage.owner)
+    assert read_evidence(own)[1][name] == stage.file.sent
+    verdict = verify_evidence(own, anchors)
+    assert verdict.code == "verified", (verdict.text, verdict.where)
+    assert any("1 of 1 files that they name" in step.evidence for step in verdict.steps)
+    assert name not in read_evidence(evidence_for(stage, stage.owner, attachments=False))[1]
+    stage.grant(stage.verifier, "full")
+    assert name not in read_evidence(evidence_for(stage, stage.verifier))[1], "the line isn't the file"
+    stage.grant(stage.verifier, "full+evidence")
+    given = evidence_for(stage, stage.verifier)
+    assert read_evidence(given)[1][name] == stage.file.sent
+    assert (stage.verifier.uri, "export", ["inputs/bill+evidence"], 1) in stage.log()
+
+
+def test_a_file_in_evidence_that_nobody_names_or_that_was_changed_is_refused(stage: Stage) -> None:
+    put(stage.owner.admin, stage.file)
+    name, anchors = f"attachments/{stage.file.digest}", stage.exchange.services.installation.trust_file
+    manifest, members = read_evidence(evidence_for(stage, stage.owner))
+    about = {key: manifest[key] for key in ("origin", "reader", "size")}
+    other = f"attachments/{'0' * 64}"
+    for changed, where in (
+        ({**members, name: members[name] + b"0"}, name),
+        ({**members, other: members[name]}, other),
+    ):
+        verdict = verify_evidence(write_evidence(changed, about), anchors)
+        assert (verdict.code, where in str(verdict.where)) == ("rejected", True)
+    del members[name]
+    verdict = verify_evidence(write_evidence(members, about), anchors)
+    assert verdict.code == "verified", "harmless: the statement stands without the file, and the step counts it"
+    assert any("0 of 1 files that they name" in step.evidence for step in verdict.steps)
