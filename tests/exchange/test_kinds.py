@@ -13,6 +13,7 @@ import pytest
 
 from bom_graph import ActivityData, FactorRelease, Record, RuleSet, load_release, load_rule_set
 from bom_graph.factors import FactorRow
+from bom_graph.records import AmountLine
 from exchange.assembly import Demand, compute
 from exchange.errors import EvidenceError, StatementError
 from exchange.kinds import (
@@ -184,6 +185,8 @@ def test_a_page_names_every_member_of_every_line(name: str) -> None:
         members = {field.alias or key for key, field in line.model_fields.items()} - everywhere
         if list_name == "components":
             members -= inputs
+        if issubclass(line, AmountLine):
+            members -= {"evidence"}  # of every line with an amount, as `quality`
         assert {member for of, member in lines if of == list_name} == members, list_name
         for member in members:
             field = next(f for key, f in line.model_fields.items() if (f.alias or key) == member)

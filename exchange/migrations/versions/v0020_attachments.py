@@ -30,9 +30,9 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=32), nullable=False),
         sa.Column("stored_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_attachment")),
-        sa.UniqueConstraint("owner", "name", name=op.f("uq_exchange_attachment_owner")),
+        sa.UniqueConstraint("owner", "name", name=op.f("uq_exchange_attachment_owner_name")),
     )
-    op.create_index("ix_exchange_attachment_owner", "exchange_attachment", ["owner", "id"], unique=False)
+    op.create_index(op.f("ix_exchange_attachment_owner_id"), "exchange_attachment", ["owner", "id"], unique=False)
     op.create_index(op.f("ix_exchange_attachment_name"), "exchange_attachment", ["name"], unique=False)
     op.create_table(
         "exchange_sealed_part",
