@@ -40,3 +40,6 @@ Factors = Annotated[
         "--factors", help="File of a published factor release, in the place of the version that came with the software."
     ),
 ]
+KeyFile = Annotated[Path, typer.Argument(help="Key file; its certificate lies beside it as PATH.crt.")]
+Whose = Annotated[str, typer.Option("--organisation", help="URI of the organisation.")]
+StatementFile = Annotated[Path, typer.Argument(help="A signed statement: <JWT>, or <JWT>~<disclosure>~...~")]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate, load_pem_x509_csr
 from typer.testing import CliRunner
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.evidence import Entry
 from exchange.trust import TrustFile
 from ledger import NoteSigner
@@ -68,7 +68,8 @@ class Desk:
     def run(self, *arguments: object, env: Mapping[str, str | None] | None = None, typed: str | None = None) -> Ran:
         """Run a command in this process; the passphrase is in the environment unless `env` says otherwise."""
         given = {"PACKTRACE_PASSPHRASE": SECRET, **(env or {})}
-        result = CliRunner().invoke(app, [str(one) for one in arguments], env=given, input=typed)
+        words = [str(one) for one in arguments]
+        result = CliRunner().invoke(command_line(words), words, env=given, input=typed)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert SECRET not in result.output
         return Ran(result.exit_code, result.stdout, result.stderr)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from typer.testing import CliRunner, Result
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import Client
 from exchange.kinds import Kind
 from exchange.server import Running, serving
@@ -77,7 +77,7 @@ class Stand:
     def run(self, *words: object, typed: str | None = None) -> Result:
         """Run a command against this exchange."""
         given = [*map(str, words), "--server", self.running.address, "--data", str(self.data)]
-        return CliRunner().invoke(app, given, input=typed, env={"PACKTRACE_PASSPHRASE": PASSPHRASE})
+        return CliRunner().invoke(command_line(given), given, input=typed, env={"PACKTRACE_PASSPHRASE": PASSPHRASE})
 
     def found(self, *words: object, code: int = 0) -> Any:
         """What a command answers in JSON."""

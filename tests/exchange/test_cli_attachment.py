@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.kinds import ACTIVITY_DATA
 from tests.exchange.test_cli_grant import address
 from tests.flow.attachments import PDF
@@ -20,7 +20,7 @@ __all__ = ["address"]
 
 
 def run(*words: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["attachment", *words])
+    done = CliRunner().invoke(command_line(), ["attachment", *words])
     assert done.exit_code == code, done.output
     return done.output
 
@@ -33,7 +33,9 @@ def bill(tmp_path: Path) -> Path:
 
 
 def digest_of(bill: Path) -> str:
-    found: dict[str, Any] = json.loads(CliRunner().invoke(app, ["attachment", "digest", str(bill), "--json"]).stdout)
+    found: dict[str, Any] = json.loads(
+        CliRunner().invoke(command_line(), ["attachment", "digest", str(bill), "--json"]).stdout
+    )
     return str(found["files"][0]["digest"])
 
 
@@ -78,7 +80,7 @@ def test_a_file_goes_to_the_exchange_and_to_its_reader(
     assert "no such file" in run("get", digest, "--out", str(got), *as_reader, *server, code=1)
     assert not got.exists()
     terms = ["inputs/bill+evidence", "--owner", owner.uri, "--reader", reader.uri, "--statement", stated["leaf_hash"]]
-    previewed = CliRunner().invoke(app, ["grant", "preview", *terms, *server])
+    previewed = CliRunner().invoke(command_line(), ["grant", "preview", *terms, *server])
     assert f"  inputs/bill+evidence: the file {digest}, {len(PDF)} bytes\n" in previewed.output
     assert owner.grant(stated, reader, "inputs/bill+evidence").status_code == 201
     run("get", digest, "--out", str(got), *as_reader, *server)

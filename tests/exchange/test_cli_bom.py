@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from bom_graph import release_bytes
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.kinds import ACTIVITY_DATA, BILL_OF_MATERIALS, PRODUCT_FOOTPRINT
 from signer import split_presentation
 from tests.exchange.stand import Stand, standing
@@ -90,7 +90,7 @@ RULES = "{id} {version}".format(**signed_footprint(FOIL)["rule_set"])
 
 
 def check(*words: object) -> Result:
-    return CliRunner().invoke(app, ["bom", "check", *map(str, words)])
+    return CliRunner().invoke(command_line(), ["bom", "check", *map(str, words)])
 
 
 def form(folder: Path, name: str, claims: dict[str, Any], kind: str = "bill-of-materials") -> Path:

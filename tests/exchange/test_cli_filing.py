@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from typer.testing import CliRunner, Result
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import Client
 from exchange.engagement import STEPS as ENGAGEMENT_STEPS
 from exchange.engagement import load_rules
@@ -57,7 +57,7 @@ class Scene:
             command = command.replace(f"${name}", str(value))
         given = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
         given += ["--yes"] if given[1] == "step" else []
-        return CliRunner().invoke(app, given, env={"PACKTRACE_PASSPHRASE": SECRET})
+        return CliRunner().invoke(command_line(given), given, env={"PACKTRACE_PASSPHRASE": SECRET})
 
     def follow(self, command: str) -> Result:
         """Run a command, and note what it makes; once verification is asked for, it is done but for the opinion."""
@@ -243,20 +243,20 @@ def test_a_status_is_checked_offline(scene: Scene) -> None:
     assert fetched.stdout.startswith("published: "), fetched.output
     check = f"packtrace filing check-status {file} --trust {scene.folder}/data/trust --json"
     given = shlex.split(check)[1:]
-    current = CliRunner().invoke(app, given)
+    current = CliRunner().invoke(command_line(given), given)
     assert (current.exit_code, json.loads(current.stdout)["verdict"]) == (0, "current"), current.output
     claims = json.loads(file.read_text("utf-8"))
     # What stands beside the token isn't looked at.
     file.write_text(json.dumps({"token": claims["token"], "status": "withdrawn"}), "utf-8")
-    assert CliRunner().invoke(app, given).exit_code == 0
+    assert CliRunner().invoke(command_line(given), given).exit_code == 0
     head, payload, signature = claims["token"].split(".")
     for bad in (f"{head}.{payload[:-4]}AAAA.{signature}", "", None):
         file.write_text(json.dumps({**claims, "token": bad}), "utf-8")
-        assert CliRunner().invoke(app, given).exit_code == 1
+        assert CliRunner().invoke(command_line(given), given).exit_code == 1
     scene.run(f"packtrace filing unpublish $FILING --organisation {PACKS} --server $SERVER")
     assert scene.run("packtrace filing status-list --server $SERVER").stdout.strip() == publication
     file.write_bytes(httpx2.get(address).content)
-    withdrawn = CliRunner().invoke(app, given)
+    withdrawn = CliRunner().invoke(command_line(given), given)
     assert (withdrawn.exit_code, json.loads(withdrawn.stdout)["verdict"]) == (1, "withdrawn")
 
 

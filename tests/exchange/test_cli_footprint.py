@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bom_graph import rule_set_bytes
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.report import document, document_bytes
 from tests.connectors.supply_chain import SupplyChain
 
@@ -33,7 +33,7 @@ def example(tmp_path: Path) -> Path:
 
 def packtrace(*words: object) -> subprocess.CompletedProcess[str]:
     """Run the command in this process, for speed."""
-    ran = CliRunner().invoke(app, list(map(str, words)), prog_name="packtrace")
+    ran = CliRunner().invoke(command_line(), list(map(str, words)), prog_name="packtrace")
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     return subprocess.CompletedProcess(list(map(str, words)), ran.exit_code, ran.stdout, ran.stderr)
 

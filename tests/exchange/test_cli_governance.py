@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bom_graph import load_release, release_bytes
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import Client
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, REVIEW, Kind
 from exchange.server import Running, serving
@@ -45,7 +45,7 @@ class Scene:
         for name, value in {"SERVER": self.running.address, "PROPOSAL": proposal}.items():
             command = command.replace(f"${name}", value)
         arguments = [*shlex.split(command)[1:], "--data", str(self.folder / "data")]
-        ran = CliRunner().invoke(app, arguments, env={"PACKTRACE_PASSPHRASE": SECRET})
+        ran = CliRunner().invoke(command_line(), arguments, env={"PACKTRACE_PASSPHRASE": SECRET})
         assert ran.exit_code == code, ran.output
         return ran
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.server import bind, make_server
 from exchange.settings import Settings
 from tests.flow.world import Exchange, salt
@@ -38,7 +38,7 @@ def test_a_grant_from_preview_to_withdrawal(sqlite_exchange: Exchange, address: 
     data = str(sqlite_exchange.services.installation.folder)
 
     def run(*words: str, code: int = 0) -> str:
-        done = CliRunner().invoke(app, ["grant", *words, "--server", address, "--data", data])
+        done = CliRunner().invoke(command_line(), ["grant", *words, "--server", address, "--data", data])
         assert done.exit_code == code, done.output
         return done.output
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.kinds import ACTIVITY_DATA
 from tests.exchange.stand import PASSPHRASE, Stand, standing
 from tests.flow.world import activity, line
@@ -27,7 +27,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 def offline(*words: object) -> Result:
     """A command that asks nobody."""
-    return CliRunner().invoke(app, [*map(str, words)], env={"PACKTRACE_PASSPHRASE": PASSPHRASE})
+    return CliRunner().invoke(command_line(), [*map(str, words)], env={"PACKTRACE_PASSPHRASE": PASSPHRASE})
 
 
 def result(stand: Stand, part: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import Client
 from exchange.kinds import PRODUCT_FOOTPRINT
 from exchange.server import Running, serving
@@ -49,7 +49,7 @@ class Scene:
         """Run a command of the page with its variables filled in."""
         for name, value in {"SERVER": self.running.address, "LEAF": self.leaf_hash, **values}.items():
             command = command.replace(f"${name}", value)
-        return CliRunner().invoke(app, [*shlex.split(command)[1:], "--data", str(self.data)])
+        return CliRunner().invoke(command_line(), [*shlex.split(command)[1:], "--data", str(self.data)])
 
 
 @pytest.fixture

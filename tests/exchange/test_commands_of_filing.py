@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from tests.flow.world import Exchange
 
 #: Operation -> the command that does it. Signed steps come in by ``POST /api/v1/statements`` and are listed below.
@@ -84,7 +84,7 @@ SIGNED = (
 
 def known() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(command_line())
     for name, command in root.commands.items():
         found[name] = command
         found |= {f"{name} {below}": one for below, one in getattr(command, "commands", {}).items()}

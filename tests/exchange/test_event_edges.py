@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import Session
 from typer.testing import CliRunner
 
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import AnswerError, Client
 from exchange.events import PING, emit
 from exchange.server import Running, serving
@@ -105,7 +105,7 @@ def running(tmp_path: Path, receiver: Receiver) -> Iterator[Running]:
 def packtrace(running: Running, *arguments: str) -> Any:
     data = str(running.services.installation.folder)
     options = ["--server", running.address, "--data", data, "--organisation", SUPPLIER]
-    result = CliRunner().invoke(app, [*arguments, *options])
+    result = CliRunner().invoke(command_line(), [*arguments, *options])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 

@@ -23,7 +23,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from exchange.cli import partner as cli
-from exchange.cli.main import app
+from exchange.cli.main import command_line
 from exchange.client import AnswerError, UnreachableError
 from exchange.errors import UsageError
 from exchange.kinds import ACTIVITY_DATA, PRODUCT_FOOTPRINT
@@ -323,10 +323,10 @@ def test_a_colleague_joins_by_the_invitation(
     secret.write_text(invited("carl@acme.example") + "\n")
     password.write_text(PASSWORD + "\n")
     files = ["--invitation-file", str(secret), "--password-file", str(password)]
-    joined = CliRunner().invoke(app, ["org", "join", "--server", address, "--name", "Carl", *files])
+    joined = CliRunner().invoke(command_line(), ["org", "join", "--server", address, "--name", "Carl", *files])
     assert (joined.exit_code, joined.stdout) == (0, "joined as contributor: log in as carl@acme.example\n")
     assert log_in(company.exchange, "carl@acme.example").get("/api/v1/me").status_code == 200
-    again = CliRunner().invoke(app, ["org", "join", "--server", address, "--name", "Carl", *files])
+    again = CliRunner().invoke(command_line(), ["org", "join", "--server", address, "--name", "Carl", *files])
     assert again.exit_code == 1
     assert "unknown, used or expired" in again.output
     # Without files both are asked on the terminal, unseen; and nowhere else.
@@ -391,7 +391,7 @@ def test_a_program_grants_and_reads_its_inbox_by_commands(company: Company, addr
 
     def run(*words: str) -> str:
         who = ["--server", address, "--client-id", identity, "--secret-file", str(tmp_path / "secret")]
-        ran = CliRunner().invoke(app, [*words, *who])
+        ran = CliRunner().invoke(command_line(), [*words, *who])
         assert ran.exit_code == 0, ran.output
         return ran.stdout
 
@@ -422,7 +422,7 @@ def test_every_command_at_an_exchange_takes_who_asks() -> None:
             else:
                 yield " ".join((*path, name)), {one.name for one in command.params}
 
-    asking = {name: options for name, options in commands(get_command(app)) if "server" in options}
+    asking = {name: options for name, options in commands(get_command(command_line())) if "server" in options}
     assert {name for name, options in asking.items() if not {"client_id", "email"} <= options} == others
 
 
