@@ -63,12 +63,16 @@ class Evidence(Mapping[str, Entry]):
         self.erased: dict[str, Entry] = {}
         #: The entry that published it, by digest of a factor release. One that was withdrawn since is there too.
         self.published: dict[str, Entry] = {}
+        #: The entries that state a factor release, by its digest.
+        self.releases: dict[str, list[Entry]] = {}
         #: By leaf hash of a statement that its issuer took back: the supersession or withdrawal.
         self.retracted = self._retractions()
         self._retracted_about: dict[str, list[Entry]] = {}
         for entry in self._by_hash.values():
             if (leaf := erased_leaf(entry)) is not None:
                 self.erased.setdefault(leaf, entry)
+            if entry.statement.vct == _FACTOR_RELEASE:
+                self.releases.setdefault(str(entry.statement.claims["digest"]), []).append(entry)
             if (digest := published_digest(entry)) is not None:
                 self.published[digest] = entry
             if entry.record is None:

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from bom_graph import COLUMNS, SEALED_STAGE, Contribution, Finding, assess, half_even, pact_primary_share, stored
@@ -353,6 +354,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{name_of(found)} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
         f"  total {found['total']['value'] or MISSING} {found['total']['unit']}, {divided}",
+        *([f"  {by_factor(found)}"] if found["demand"]["flow"] is not None else []),
     ]
     for stage in found["stages"]:
         value = (
@@ -402,14 +404,15 @@ def _quality_lines(quality: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
-def sealed_lines(found: Mapping[str, Any]) -> list[str]:
-    """Return a line for each sealed branch of a result document, whatever it weighs."""
+def sealed_lines(found: Mapping[str, Any], verified: Mapping[int, str] = MappingProxyType({})) -> list[str]:
+    """Return a line for each sealed branch of a result document, whatever it weighs; `verified` says by entry who verified it."""
     lines = []
     for branch in found["sealed"]:
         kg, share = f"{float(branch['kg_co2e']):.6g} kg CO2e", f"{float(branch['percent']):.1f} % of absolute emissions"
         declared = branch["declared_primary_percent"]
         primary = "" if declared is None else f"; declares {declared} % primary data, which isn't counted"
-        line = f"sealed: {branch['product']} by {branch['signer']}, {kg}, {share}, {branch['verification']}{primary}"
+        by_whom = verified.get(branch["entry"], branch["verification"])
+        line = f"sealed: {branch['product']} by {branch['signer']}, {kg}, {share}, {by_whom}{primary}"
         lines.append(line)
     return lines
 
@@ -417,6 +420,11 @@ def sealed_lines(found: Mapping[str, Any]) -> list[str]:
 def in_reading_order(results: Iterable[Document]) -> list[Document]:
     """Return result documents by model (products that are no packs by URI), then rule set, then digest."""
     return sorted(results, key=lambda found: (name_of(found), found["rule_set"]["id"], digest(found)))
+
+
+def by_factor(found: Mapping[str, Any]) -> str:
+    """Return what a result by a published factor says of itself: nothing of it is from statements about the product."""
+    return f"by the published factor {found['demand']['flow']}, not by statements about the product"
 
 
 def name_of(found: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from signer import KeyPair
 FILE_TYPE = "packtrace-evidence+jwe"
 MAX_CONTENT = 16 * 1024 * 1024
 CHUNK = 64 * 1024
+_KEY = 32
 _TAG = 16
 _MAX_HEADER = 4096
 _ALGORITHMS = ["ECDH-ES", "A256GCM"]
@@ -78,7 +79,7 @@ class SealedFile:
     """Encrypts what is written to it to the key of `certificate` (DER); whole once it was closed."""
 
     def __init__(self, to: Sink, certificate: bytes) -> None:
-        key = secrets.token_bytes(32)
+        key = secrets.token_bytes(_KEY)
         self._to = to
         self._cipher = AESGCM(key)
         self._number = 0
@@ -105,7 +106,10 @@ class SealedFile:
 def open_file(file: IO[bytes], key: KeyPair, to: Sink) -> None:
     """Write to `to` what a `SealedFile` was given. StatementError as for `open_with`; what was written till then is not to be used."""
     header = file.readline(_MAX_HEADER)
-    cipher = AESGCM(open_with(key, header.decode("ascii", "replace"), FILE_TYPE))
+    content_key = open_with(key, header.decode("ascii", "replace"), FILE_TYPE)
+    if len(content_key) != _KEY:
+        raise StatementError("what was sealed is no key of a file", where="sealed", remedy=_OTHER_KEY)
+    cipher = AESGCM(content_key)
     number, chunk = 0, file.read(CHUNK + _TAG)
     while True:
         following = file.read(CHUNK + _TAG)

@@ -29,7 +29,11 @@ def newest_accepted(folder: Path) -> TrustFile | None:
     from exchange.errors import EvidenceError
     from exchange.trust import MAX_TRUST_BYTES, TrustFile
 
-    versions = [int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal() and path.stem.isascii()]
+    versions = [
+        int(path.stem)
+        for path in folder.glob("*.json")
+        if path.stem.isascii() and path.stem.isdecimal() and str(int(path.stem)) == path.stem
+    ]
     if not versions:
         return None
     path = accepted_path(folder, max(versions))

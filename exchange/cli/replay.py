@@ -69,7 +69,7 @@ def run_bundle(wanted: Bundle, login: Login, *, as_json: bool) -> int:
         check_new(wanted.out)
         whom = wanted.reader or partner.call("GET", "me")["organisation"]
         partner.evidence(whom, wanted.results, wanted.out, seal=wanted.encrypt, attachments=wanted.attachments)
-        size, results = wanted.out.stat().st_size, list(wanted.results)
+        size, results = wanted.out.stat().st_size, list(dict.fromkeys(wanted.results))
         if as_json:
             found = {"file": str(wanted.out), "reader": whom, "results": results, "bytes": size}
             say_json({**found, "encrypted": wanted.encrypt})

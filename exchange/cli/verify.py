@@ -66,11 +66,16 @@ def checked(check: Check, *, quiet: bool) -> Verdict:
 @contextmanager
 def _opened(check: Check) -> Iterator[IO[bytes]]:
     """The evidence file open for reading; an encrypted one decrypted into a file that has no name and goes with this process."""
+    from exchange.errors import StatementError, UsageError
+
     with check.file.open("rb") as file:
-        if not file.read(3).startswith(b"eyJ"):
+        start = file.read(4)
+        if start.startswith(b"PK"):
             yield file
             return
-        from exchange.errors import UsageError
+        if not start.startswith(b"eyJ"):
+            remedy = "name a file that `packtrace bundle` or `packtrace pull` wrote"
+            raise UsageError("it is no evidence file", where=str(check.file), remedy=remedy)
 
         if check.key is None:
             remedy = "name your key with --key"
@@ -87,7 +92,11 @@ def _opened(check: Check) -> Iterator[IO[bytes]]:
         key = open_key(check.key, lambda: passphrase(check.passphrase_fd))
         file.seek(0)
         with tempfile.TemporaryFile() as opened:
-            open_file(file, key, opened)
+            try:
+                open_file(file, key, opened)
+            except StatementError as error:
+                # Nothing was said about the evidence inside: that isn't a rejection.
+                raise UsageError(error.what, where=f"{check.file}: {error.where}", remedy=error.remedy) from None
             yield opened
 
 
@@ -106,6 +115,7 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
             {
                 "model": r["model"],
                 "product": r["demand"]["product"],
+                "flow": r["demand"]["flow"],
                 "rule_set": r["rule_set"]["id"],
                 "headline": r["headline"],
                 "heading": r["heading"],
@@ -115,7 +125,7 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
-    from exchange.report import digest, name_of, sealed_lines
+    from exchange.report import by_factor, digest, name_of, sealed_lines
 
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
@@ -125,11 +135,11 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         headline = found["headline"]
         figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
         say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
-        for line in sealed_lines(found):
+        if found["demand"]["flow"] is not None:
+            say(shown(f"      {by_factor(found)}"))
+        said = {one.entry: one.verification for one in verdict.sealed if one.digest == digest(found)}
+        for line in sealed_lines(found, said):
             say(shown(f"      {line}"))
-        for branch in verdict.sealed:
-            if branch.digest == digest(found) and branch.verification != "unverified":
-                say(shown(f"      {branch.product}: {branch.verification}"))
     print_limits(verdict)
 
 

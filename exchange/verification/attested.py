@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
-from bom_graph import Citation
+from bom_graph import Citation, ProductFootprint
 from exchange.evidence import Entry, Evidence
-from exchange.kinds import PRODUCT_FOOTPRINT, VERIFICATION_STATEMENT
+from exchange.kinds import VERIFICATION_STATEMENT
 from exchange.kinds.filing import VerificationStatement
 from exchange.report import Document, digest
 from exchange.verification.verdict import SealedBranch
@@ -15,18 +15,19 @@ from signer import read_citation
 UNVERIFIED = "unverified"
 
 
-def sealed_branches(results: list[Document], evidence: Evidence) -> list[SealedBranch]:
+def sealed_branches(results: list[Document], evidence: Evidence, at: datetime | None) -> list[SealedBranch]:
     """Return each sealed branch of `results`, with who verified its footprint and to what end, as far as this reader may see it.
 
-    A verification counts by a verifier that isn't the footprint's signer, and that nobody took back.
+    An opinion counts by a verifier that isn't the footprint's signer, that nobody took back, on this very footprint, and until its last
+    day, where it is known that it is later (`at`, aware).
     """
-    attested: dict[int, list[Entry]] = {}
+    opinions: dict[int, list[tuple[str, bool]]] = {}
     for entry in evidence.values():
         if entry.statement.vct == VERIFICATION_STATEMENT.vct and entry.leaf_hash not in evidence.retracted:
             cited = read_citation(entry.statement.claims["target"], "target")
-            target = Citation(origin=cited.origin, index=cited.index, leaf_hash=cited.leaf_hash)
-            if (about := _footprint(target, evidence)) is not None and about.statement.issuer != entry.statement.issuer:
-                attested.setdefault(about.index, []).append(entry)
+            about = evidence.cited(Citation(origin=cited.origin, index=cited.index, leaf_hash=cited.leaf_hash))
+            if about is not None and about.statement.issuer != entry.statement.issuer:
+                opinions.setdefault(about.index, []).append(_said(entry, about, at))
     return [
         SealedBranch(
             digest=digest(found),
@@ -34,22 +35,25 @@ def sealed_branches(results: list[Document], evidence: Evidence) -> list[SealedB
             signer=str(branch["signer"]),
             entry=int(branch["entry"]),
             percent=float(branch["percent"]),
-            verification="; ".join(map(_said, attested.get(int(branch["entry"]), ()))) or UNVERIFIED,
+            verification="; ".join(said for said, _counts in opinions.get(int(branch["entry"]), ())) or UNVERIFIED,
+            is_verified=any(counts for _said_so, counts in opinions.get(int(branch["entry"]), ())),
         )
         for found in results
         for branch in found["sealed"]
     ]
 
 
-def _footprint(target: Citation, evidence: Evidence) -> Entry | None:
-    entry = evidence.cited(target)
-    return entry if entry is not None and entry.statement.vct == PRODUCT_FOOTPRINT.vct else None
-
-
-def _said(entry: Entry) -> str:
-    record = entry.record
+def _said(entry: Entry, about: Entry, at: datetime | None) -> tuple[str, bool]:
+    """What an opinion comes to, and whether it counts."""
+    record, footprint = entry.record, about.record
     by = f"{entry.statement.issuer} at entry {entry.index}"
     if not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
-        return f"{UNVERIFIED}: the opinion by {by} isn't disclosed"
+        return f"{UNVERIFIED}: the opinion by {by} isn't disclosed", False
+    if not isinstance(footprint, ProductFootprint) or record.result != footprint.result_digest:
+        return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
+    if record.sub != footprint.sub:
+        return f"{UNVERIFIED}: the opinion by {by} is about another product", False
+    if isinstance(record.expires, date) and at is not None and record.expires < at.date():
+        return f"{UNVERIFIED}: the opinion by {by} counted to {record.expires}", False
     until = f", to {record.expires}" if isinstance(record.expires, date) else ""
-    return f"opinion {record.opinion} by {by}{until}"
+    return f"opinion {record.opinion} by {by}{until}", record.opinion in ("unmodified", "modified")

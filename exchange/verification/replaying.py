@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bom_graph import FactorRelease, RuleSet, stored
+from bom_graph import FactorRelease, Lines, Record, RuleSet, stored
 from exchange.admission import Admission
 from exchange.assembly import ENGINE, Demand, RefusedError, compute
 from exchange.errors import RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import Policy
-from exchange.report import Document, document, document_bytes, first_difference
+from exchange.report import Document, document, document_bytes, first_difference, name_of
 from exchange.verification.verdict import Replay
 
+_MOST_NAMED = 8
 _REMEDY = "do not rely on it; ask its maker for the file again and report the place"
 
 
@@ -85,6 +86,7 @@ def _recompute(name: str, stated: Document, held: Held, rules: Rules) -> Documen
         demand = Demand(_string(product), None if flow is None else _string(flow))
         rule_set = rules.rule_sets[stated["rule_set"]["digest"]]
         used = [rules.releases[release["digest"]] for release in stated["releases"]]
+        _check_releases(name, stated, rule_set, used, evidence)
         _check_erased(name, stated, held)
         named = [_narrow(held, evidence[item["leaf_hash"]], item["disclosures"]) for item in stated["inputs"]]
         size = stated["snapshot"]["size"]
@@ -106,6 +108,71 @@ def _recompute(name: str, stated: Document, held: Held, rules: Rules) -> Documen
         raise RejectedError(f"the rule set refuses this result: {error}", where=name, remedy=_REMEDY) from None
     except ArithmeticError:
         raise RejectedError("the amounts are beyond what can be calculated", where=name, remedy=_REMEDY) from None
+
+
+def _check_releases(
+    name: str, stated: Document, rule_set: RuleSet, used: Sequence[FactorRelease], evidence: Evidence
+) -> None:
+    """A result is made with the factor releases of its rule set, all in their order, none of which was withdrawn before it."""
+    if tuple(release.id for release in used) != tuple(rule_set.factor_releases):
+        what = (
+            f"the factor releases aren't those of its rule set, in their order: {', '.join(rule_set.factor_releases)}"
+        )
+        raise RejectedError(what, where=f"{name}/releases", remedy=_REMEDY)
+    for release in used:
+        by = [evidence.retracted.get(entry.leaf_hash) for entry in evidence.releases.get(release.digest, ())]
+        gone = [one.index for one in by if one is not None and one.index < stated["snapshot"]["size"]]
+        if by and len(gone) == len(by):
+            what = f"the factor release {release.id} {release.version} was withdrawn by entry {min(gone)}, before the result"
+            raise RejectedError(what, where=f"{name}/releases", remedy=_REMEDY)
+
+
+def left_out(stated: Document, again: Document, held: Held, rules: Rules) -> str | None:
+    """Return what a result makes nothing of although the file holds it, where that matters: the total with all that is here.
+
+    None where it doesn't. A reader may hold more than the result's maker was granted: that alone makes no result wrong.
+    """
+    size, evidence = stated["snapshot"]["size"], held.evidence
+    used = {item["leaf_hash"]: len(item["disclosures"]) for item in stated["inputs"]}
+    about = {stated["demand"]["product"]}
+    for leaf in used:
+        record = evidence[leaf].record
+        about |= set() if record is None else {*record.products, *_parts(record)}
+    more = [
+        entry
+        for entry in evidence.values()
+        if entry.index < size
+        and entry.record is not None
+        and len(held.disclosures[entry.leaf_hash]) > used.get(entry.leaf_hash, 0)
+        and not about.isdisjoint(entry.record.products)
+    ]
+    if not more:
+        return None
+    demand = Demand(stated["demand"]["product"], stated["demand"]["flow"])
+    releases = [rules.releases[release["digest"]] for release in stated["releases"]]
+    earlier = [entry for entry in evidence.values() if entry.index < size]
+    rule_set = rules.rule_sets[stated["rule_set"]["digest"]]
+    try:
+        found = document(compute(Evidence(evidence.origin, size, earlier), demand, rule_set, releases, rules.policy))
+        total = f"{found['headline']['printed']} {found['headline']['unit']} ({found['heading']})"
+        if (found["headline"], found["heading"]) == (again["headline"], again["heading"]):
+            return None
+    except (RefusedError, ArithmeticError):
+        total = "refused by the rule set"
+    entries = ", ".join(str(entry.index) for entry in more[:_MOST_NAMED])
+    return (
+        f"{name_of(again)} under {again['rule_set']['id']} was computed without all that is here about its products (entries "
+        f"{entries}{', ...' if len(more) > _MOST_NAMED else ''}): with it, it is {total} instead of {again['headline']['printed']}"
+    )
+
+
+def _parts(record: Record) -> Iterator[str]:
+    """Yield the products that the lines of a record name."""
+    for value in vars(record).values():
+        for line in value.items if isinstance(value, Lines) else ():
+            product = getattr(line, "product", None)
+            if isinstance(product, str):
+                yield product
 
 
 def _check_erased(name: str, stated: Document, held: Held) -> None:

@@ -13,7 +13,7 @@ from exchange.errors import EvidenceError, RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, EvidenceFile
 from exchange.kinds import ROLE_GRANT, Policy
-from exchange.report import Document, in_reading_order
+from exchange.report import Document, by_factor, in_reading_order
 from exchange.snapshots import check_snapshots
 from exchange.trust import Published, TrustFile
 from exchange.verification.attested import sealed_branches
@@ -27,7 +27,7 @@ from exchange.verification.members import (
     entry_folder,
     report_text,
 )
-from exchange.verification.replaying import Held, Rules, read_result, replay
+from exchange.verification.replaying import Held, Rules, left_out, read_result, replay
 from exchange.verification.times import Times, read_stamp
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
 from ledger import (
@@ -71,6 +71,7 @@ class Verification:
         self.cosigned: dict[str, NamedCosignature] = {}
         self.standings: list[Standing] = []
         self.replays: list[Replay] = []
+        self.left_out: list[str] = []
 
     def run(self) -> Verdict:
         """Return the verdict. Raises what the step raises that isn't passed; `verdict` then says where."""
@@ -310,6 +311,8 @@ class Verification:
             again, agreement = replay(name, result, self.members[name], held, rules)
             self.replays.append(agreement)
             found.append(again)
+            if (more := left_out(result, again, held, rules)) is not None:
+                self.left_out.append(more)
         figures = sum(one.figures for one in self.replays)
         same = sum(one.is_identical for one in self.replays)
         self._passed(
@@ -347,7 +350,7 @@ class Verification:
         self._passed(f"{len(stated)} results as printed")
 
     def _conclude(self, trust: TrustFile, results: list[Document], evidence: Evidence, times: Times) -> Verdict:
-        branches = sealed_branches(results, evidence)
+        branches = sealed_branches(results, evidence, self.at)
         limits = (
             *self._limits(results, evidence.size, times, branches),
             *self._taken_back(evidence),
@@ -376,18 +379,21 @@ class Verification:
         self, results: list[Document], size: int, times: Times, branches: list[SealedBranch]
     ) -> tuple[str, ...]:
         partial = sum(not found["complete"] for found in results)
-        left_out = (
-            "revocations, changes of roles, corrections, withdrawals and newer statements that this file leaves out"
+        unseen = (
+            "key events (enrolments, revocations), changes of roles, corrections, withdrawals and newer statements "
+            "that this file leaves out"
         )
         word = "on the operator's word, recomputed by nobody"
-        known = f"{left_out}: none known at size {size}, {word}"
+        known = f"no status snapshot is here; {unseen}: none known at size {size}, {word}"
         if self.snapshot is not None:
             day, of = self.snapshot.signed.date(), self.snapshot.size
             known = (
                 f"by the status snapshot of {day} none of these statements and keys was taken back, erased or revoked at size {of} "
-                f"but as said here, {word}; {left_out} after it, and newer statements: none known at size {size}, {word}"
+                f"of {size} but as said here, {word}; {unseen} after it, enrolments, and newer statements: none known "
+                f"at size {size}, {word}"
             )
-        unverified = [branch for branch in branches if branch.verification == "unverified"]
+        unverified = [branch for branch in branches if not branch.is_verified]
+        by_factors = [found for found in results if found["demand"]["flow"] is not None]
         return (
             known,
             f"nobody signed this file as a whole: its maker chose its entries and wrote that it is for {self.manifest['reader']}",
@@ -395,7 +401,13 @@ class Verification:
             times.limit(),
             "signed is not the same as measured: that a statement is true is not checked here",
             f"verified is not the same as complete: {partial} of {len(results)} results are partial",
-            *([f"{len(unverified)} sealed branches are verified by nobody"] if unverified else []),
+            *(
+                [f"{len(unverified)} of {len(branches)} sealed branches have no opinion that counts"]
+                if unverified
+                else []
+            ),
+            *([f"{len(by_factors)} of {len(results)} results: {by_factor(by_factors[0])}"] if by_factors else []),
+            *self.left_out,
         )
 
     def _split_view(self) -> str:

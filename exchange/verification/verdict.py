@@ -33,7 +33,7 @@ class Replay:
 class SealedBranch:
     """A signed footprint whose inputs are sealed, in the result with `digest`, and who verified it: ``unverified`` where nobody did.
 
-    `percent` is its share of absolute emissions.
+    `percent` is its share of absolute emissions. `is_verified`: by an opinion that counts, unmodified or modified.
     """
 
     digest: str
@@ -42,6 +42,7 @@ class SealedBranch:
     entry: int
     percent: float
     verification: str
+    is_verified: bool
 
 
 @dataclass(frozen=True, slots=True)

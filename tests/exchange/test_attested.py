@@ -69,7 +69,7 @@ def test_a_sealed_branch_is_unverified_until_somebody_verifies_it(
     assert verifier.grant(stated_by, sqlite_exchange.member("customer")).status_code == 201
     verdict = verified(sqlite_exchange, supplier)
     assert verdict.sealed[0].verification == f"opinion unmodified {by}, to 2027-12-31"
-    assert not any("verified by nobody" in limit for limit in verdict.limits)
+    assert not any("no opinion that counts" in limit for limit in verdict.limits)
 
 
 def refused(exchange: Exchange, signer: Member, claims: dict[str, Any]) -> tuple[int, str]:

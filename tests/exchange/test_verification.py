@@ -193,7 +193,7 @@ def test_the_limits_say_what_no_file_can_show(everbatt: EverBatt, good_file: byt
     ):
         assert any(text in limit for limit in limits), text
     assert any("9 of 9 results are partial" in limit for limit in limits)
-    assert limits[-1] == "3 sealed branches are verified by nobody"
+    assert limits[-1] == "3 of 3 sealed branches have no opinion that counts"
 
 
 def test_a_growing_log_leaves_old_results_verifiable(small: Dossier) -> None:

@@ -48,7 +48,13 @@ export async function check({ statement, disclosures = [], proof = null, trust =
 export async function checkEntry(archive, index, { trust = null, at = null } = {}) {
   const given = { ...(await archive.entry(index)), suggested: await archive.suggestion(), trust, at };
   const found = await check(given);
-  return found.error === "certificate_not_trusted" ? check({ ...given, intermediates: await archive.intermediates() }) : found;
+  return ofEntry(found.error === "certificate_not_trusted" ? await check({ ...given, intermediates: await archive.intermediates() }) : found, index);
+}
+
+/** A proof of another entry than the one that was chosen is refused, however good it is. */
+function ofEntry(found, index) {
+  if (found.error !== null || (found.index ?? index) === index) return found;
+  return { ...found, ...refusal(new Refused("rejected", `the proof is for entry ${found.index}`, "proof")) };
 }
 
 function checkCurrent({ expires }, at) {
