@@ -22,7 +22,7 @@ from exchange.events import emit
 from exchange.identity.enrolment import Application
 from exchange.identity.identifiers import spelled
 from exchange.identity.passwords import hashed, matches
-from exchange.identity.tables import IdentifierRow, MemberRow, OrganisationRow, RegistrationRow, SiteRow
+from exchange.identity.tables import IdentifierRow, MemberRow, OrganisationRow, RegistrationRow, ReleaseRow, SiteRow
 from exchange.kinds import check_spelling
 from exchange.lease import take_lease
 from ledger.store import snapshot
@@ -101,8 +101,8 @@ class Registrations:
             applied_at=now,
         )
         with begin(self.engine) as connection, Session(connection) as session:
-            # One after the other, or the same one sent twice at once would be two.
-            session.get(OrganisationRow, self.operator, with_for_update=True)
+            # One after the other, or the same one sent twice at once would be two: a row that is always there is the turnstile.
+            session.exec(select(ReleaseRow.digest).order_by(col(ReleaseRow.index)).limit(1).with_for_update()).all()
             _check_free(session, application.uri, identifiers, email, thumbprint)
             first = _undecided(session, application.uri, thumbprint)
             if first is not None:

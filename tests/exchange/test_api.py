@@ -32,6 +32,7 @@ from tests.ledger.logs import partial_tiles
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: What answers to everybody, as docs/api.md lists it.
 OPEN = {
+    "/check",
     "/healthz",
     "/login",
     "/oauth/token",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.evidence import read_evidence
 from tests.flow.accounts import Company
 from tests.flow.test_bad_input import check_problem
 from tests.flow.world import EVERBATT, Exchange, Member, activity, bill, line
-from tests.witnesses import puppet
+from tests.witnesses import agree, puppet
 
 #: Of materials both can tell a footprint.
 RULE_SETS = (EVERBATT.id, "iso-14067-cradle-to-gate")
@@ -285,7 +286,10 @@ def test_evidence_carries_the_cosignatures_that_its_reader_may_require(
     exchange: Exchange, maker: Member, supplied: dict[str, Any]
 ) -> None:
     found, installation = result(exchange, maker, maker.product("part")), exchange.services.installation
+    # A witness that had seen the entries before they were signed would prove them wrong.
+    seen = exchange.clock() + timedelta(minutes=1)
     with puppet(1) as witness:
+        witness.play = agree(witness.signer, int(seen.timestamp()))
         policy = WitnessPolicy.parse(f"{witness.line('w')}quorum w\n".encode()).for_log(
             installation.note_signer.log_key
         )
@@ -301,5 +305,5 @@ def test_evidence_carries_the_cosignatures_that_its_reader_may_require(
     assert verified(exchange, answer).code == "verified"
     assert verify_evidence(answer.content, installation.trust_file, policy=policy).code == "verified"
     assert verify_evidence(answer.content, installation.trust_file, policy=policy).witnesses == (
-        "witnessed by w (puppet1.example/w) at 1970-01-01T00:00:01Z",
+        f"witnessed by w (puppet1.example/w) at {seen:%Y-%m-%dT%H:%M:%SZ}",
     )

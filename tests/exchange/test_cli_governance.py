@@ -131,7 +131,7 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
     assert "named for one result at a time" in many.output
     copy = scene.folder / "published.json"
     file_of = file_of.replace("published.json", str(copy))
-    assert f"everbatt-2023 2, published, {digest}" in scene.run(file_of, proposal=proposal).output
+    assert f"SHA-256 {digest}" in scene.run(file_of, proposal=proposal).output
     assert copy.read_bytes() == file.read_bytes()
     scene.run(file_of, 2, proposal=proposal)
     withdraw = withdraw.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")

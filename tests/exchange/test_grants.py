@@ -333,9 +333,9 @@ def test_a_grant_withdrawn_while_a_result_is_computed_gives_none(small: Chain, m
     calculation = small.exchange.services.calculation
     computed = calculation.computed
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
         assert small.owner.admin.delete(f"/api/v1/grants/{made['id']}").status_code == 200
-        return computed(*arguments)
+        return computed(*arguments, **named)
 
     monkeypatch.setattr(calculation, "computed", meanwhile)
     demand = {"product": small.product, "rule_set": "everbatt-2023-cradle-to-gate", "reader": small.customer.uri}

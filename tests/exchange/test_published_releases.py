@@ -179,7 +179,8 @@ def test_a_rule_set_s_release_of_which_nothing_counts_refuses(panel: Panel) -> N
     refused = ask(panel.exchange, maker)
     assert refused.status_code == 422
     assert f"{EVERBATT}, of which no version counts" in refused.json()["findings"][0]["what"]
-    assert f"the factor release {EVERBATT} was withdrawn" in unfit_to_be_filed(panel.exchange, maker, result)
+    (why,) = unfit_to_be_filed(panel.exchange, maker, result)
+    assert why.startswith(f"the release {EVERBATT}, entry {index}, was withdrawn by entry ")
     assert panel.exchange.http.get(f"/api/v1/footprints/{result['digest']}").status_code == 200
 
 

@@ -114,7 +114,7 @@ class Exchange:
     @property
     def origin(self) -> str:
         """The log's name."""
-        return self.services.installation.trust_file.origin
+        return self.services.installation.anchors.origin
 
     def member(self, slug: str, role: str = "supplier") -> Member:
         """A company, enrolled through the interface when it is first asked for."""
