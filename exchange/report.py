@@ -411,7 +411,7 @@ def sealed_lines(found: Mapping[str, Any], verified: Mapping[int, str] = Mapping
         kg, share = f"{float(branch['kg_co2e']):.6g} kg CO2e", f"{float(branch['percent']):.1f} % of absolute emissions"
         declared = branch["declared_primary_percent"]
         primary = "" if declared is None else f"; declares {declared} % primary data, which isn't counted"
-        by_whom = verified.get(branch["entry"], branch["verification"])
+        by_whom = verified.get(branch.get("entry"), branch["verification"])
         line = f"sealed: {branch['product']} by {branch['signer']}, {kg}, {share}, {by_whom}{primary}"
         lines.append(line)
     return lines

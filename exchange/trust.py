@@ -31,7 +31,7 @@ from signer import Trust
 MAX_TRUST_BYTES = 1024 * 1024
 MAX_VERSION = 2**53 - 1  # every reader of JSON has it as a whole number
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Organisation = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+\z")]
+Organisation = Annotated[str, Field(min_length=1, max_length=512)]
 #: What a publisher may vouch for, by the member that lists its digests, and the kind of statement that does.
 Published: TypeAlias = Literal["rule_sets", "factor_releases", "policies"]
 RELEASES: Mapping[Published, str] = MappingProxyType(

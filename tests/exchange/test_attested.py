@@ -27,14 +27,14 @@ def footprint(sqlite_exchange: Exchange, supplier: Member) -> dict[str, Any]:
     claims = drafted(sqlite_exchange, supplier)
     answer = supplier.state(PRODUCT_FOOTPRINT, {name: claims[name] for name in claims if name != "kind"})
     assert supplier.grant(answer, sqlite_exchange.member("customer")).status_code == 201
-    return answer
+    return answer | {"result": claims["result_digest"]}
 
 
 def opinion(supplier: Member, footprint: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "sub": supplier.product("part"),
         "target": {name: footprint[name] for name in ("origin", "index", "leaf_hash")},
-        "result": "0" * 64,
+        "result": footprint["result"],
         "opinion": "unmodified",
         "scope": "one kilogram at the gate",
         "assurance": "reasonable",
@@ -51,7 +51,7 @@ def verified(exchange: Exchange, supplier: Member) -> Verdict:
     exchange.publish()
     answer = exchange.http.post("/api/v1/evidence", json={"reader": customer.uri, "results": [digest]})
     assert answer.status_code == 200, answer.text
-    verdict = verify_evidence(answer.content, exchange.services.installation.trust_file)
+    verdict = verify_evidence(answer.content, exchange.services.installation.trust_file, at=exchange.clock())
     assert verdict.code == "verified_except_sealed", (verdict.text, verdict.where)
     return verdict
 
@@ -69,7 +69,29 @@ def test_a_sealed_branch_is_unverified_until_somebody_verifies_it(
     assert verifier.grant(stated_by, sqlite_exchange.member("customer")).status_code == 201
     verdict = verified(sqlite_exchange, supplier)
     assert verdict.sealed[0].verification == f"opinion unmodified {by}, to 2027-12-31"
+    assert verdict.sealed[0].is_verified
     assert not any("no opinion that counts" in limit for limit in verdict.limits)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"result": "0" * 64}, "isn't on the result that this footprint names"),
+        ({"sub": "https://maker.example/other"}, "is about another product"),
+        ({"expires": "2020-01-01"}, "counted to 2020-01-01"),
+        ({"opinion": "adverse"}, "opinion adverse"),
+    ],
+)
+def test_an_opinion_that_doesnt_count_is_told_as_such(
+    sqlite_exchange: Exchange, supplier: Member, footprint: dict[str, Any], change: dict[str, Any], said: str
+) -> None:
+    verifier, customer = sqlite_exchange.member("verifier", "verifier"), sqlite_exchange.member("customer")
+    stated_by = verifier.state(VERIFICATION_STATEMENT, opinion(supplier, footprint, **change))
+    assert verifier.grant(stated_by, customer).status_code == 201
+    verdict = verified(sqlite_exchange, supplier)
+    (branch,) = verdict.sealed
+    assert (said in branch.verification, branch.is_verified) == (True, False)
+    assert "1 of 1 sealed branches have no opinion that counts" in verdict.limits
 
 
 def refused(exchange: Exchange, signer: Member, claims: dict[str, Any]) -> tuple[int, str]:

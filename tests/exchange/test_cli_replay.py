@@ -88,7 +88,7 @@ def test_an_encrypted_bundle_is_for_its_reader_s_key(stand: Stand, tmp_path: Pat
     assert (without.exit_code, "name your key with --key" in without.stderr) == (2, True)
     stand.join("https://other.example")
     wrong = offline("verify", out, "--trust", trust, "--key", stand.key_file("https://other.example"))
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2, "nothing was said about the evidence"
     assert "was not sealed to this key" in wrong.stderr
     unknown = stand.run("bundle", digest, "--out", tmp_path / "x", "--reader", "https://nobody.example", "--encrypt")
     assert unknown.exit_code == 1

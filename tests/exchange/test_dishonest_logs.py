@@ -279,7 +279,7 @@ def test_a_revocation_that_is_left_out_is_a_limit() -> None:
     found = made.compute_from([0, 1, 2, stolen], Demand(f"{LITHIUM}/stolen"), EVERBATT)
     verdict = verify_evidence(made.file([found], [0, 1, 2, stolen]), made.trust())
     assert verdict.code == "verified"
-    assert verdict.limits[0].startswith("revocations")
+    assert verdict.limits[0].startswith("no status snapshot is here; key events (enrolments, revocations)")
     assert "a stolen key counts until its revocation is logged" in " ".join(verdict.limits)
 
 

@@ -53,7 +53,7 @@ export async function checkEntry(archive, index, { trust = null, at = null } = {
 
 /** A proof of another entry than the one that was chosen is refused, however good it is. */
 function ofEntry(found, index) {
-  if (found.error !== null || (found.index ?? index) === index) return found;
+  if (found.error !== null || Number(found.index ?? index) === Number(index)) return found;
   return { ...found, ...refusal(new Refused("rejected", `the proof is for entry ${found.index}`, "proof")) };
 }
 
