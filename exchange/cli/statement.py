@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,23 +71,35 @@ def run_verify(file: Path, trust: Path, cited: Path | None, *, as_json: bool) ->
 
 def read_statement(file: Path) -> tuple[str, tuple[str, ...]]:
     """Return token and disclosures of a presentation, or of a token alone. Raises MalformedTokenError, OSError."""
+    return statement_in(read_up_to(file, MAX_STATEMENT_BYTES), str(file))
+
+
+def statement_in(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
+    """Return what `read_statement` does of these bytes."""
     from signer import MalformedTokenError, split_presentation
 
-    data = read_up_to(file, MAX_STATEMENT_BYTES).strip()
+    data = data.strip()
     if len(data) > MAX_STATEMENT_BYTES or not data.isascii():
         what = f"not ASCII text of at most {MAX_STATEMENT_BYTES} bytes"
-        raise MalformedTokenError(what, where=str(file), remedy="name a signed statement: <JWT>~<disclosure>~...~")
+        raise MalformedTokenError(what, where=where, remedy="name a signed statement: <JWT>~<disclosure>~...~")
     text = data.decode("ascii")
     return split_presentation(text) if "~" in text else (text, ())
 
 
 def _verdict(file: Path, anchors: TrustFile, given: Given | None) -> tuple[int, dict[str, Any]]:
+    return judged(lambda: read_statement(file), anchors, given)
+
+
+def judged(
+    read: Callable[[], tuple[str, tuple[str, ...]]], anchors: TrustFile, given: Given | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Return exit code and verdict on the token and disclosures that `read` returns."""
     from bom_graph import BomGraphError
     from exchange.errors import ExchangeError
     from signer import CertificateNotValidError, CitationToUnknownLogError, SignerError
 
     try:
-        token, disclosures = read_statement(file)
+        token, disclosures = read()
         try:
             statement, whole = _checked(token, disclosures, anchors, datetime.now(UTC))
         except CertificateNotValidError as error:

@@ -42,6 +42,18 @@ def statement_verify(
     sys.exit(run_verify(file, trust, cited, as_json=as_json))
 
 
+@statement_app.command("verify-all")
+def statement_verify_all(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Statements with their disclosures, one in each line.")],
+    trust: Annotated[Path, typer.Option(help="Trust file of the ledger.")],
+    jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Processes; else one for each core.")] = None,
+) -> None:
+    """Verify a stream of statements on all cores; a JSON object for each, in order. Exit 0, 1 one is rejected, 3 not decidable."""
+    from exchange.cli.statement_stream import run_verify_all
+
+    sys.exit(run_verify_all(file, trust, jobs))
+
+
 @statement_app.command("seal")
 def statement_seal(
     file: StatementFile,
