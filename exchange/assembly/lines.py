@@ -130,6 +130,9 @@ class LineEmissions:
     used: dict[str, Entry] = field(default_factory=dict)
     _periods: dict[int, Period] = field(default_factory=dict)
     _waiting: list[tuple[int, Material | Waste, float, str]] = field(default_factory=list)
+    #: Those of `findings` that were looked at, and how many that are: it only ever grows.
+    _found: set[Finding] = field(default_factory=set)
+    _looked_at: int = 0
 
     def _input(self, unit: UnitProcess, line: Material | Waste, path: str) -> None:
         """Add a material, or waste: a supplier's product waits for its process, a background flow becomes a burden."""
@@ -374,8 +377,15 @@ class LineEmissions:
         return found
 
     def _find(self, findings: Iterable[Finding]) -> None:
-        known = set(self.findings)
-        self.findings += [finding for finding in dict.fromkeys(findings) if finding not in known]
+        if fresh := dict.fromkeys(findings):
+            known = self._known()
+            self.findings += [finding for finding in fresh if finding not in known]
+
+    def _known(self) -> set[Finding]:
+        """The findings so far, which only ever grow: a pack of many statements may have one for each."""
+        self._found.update(self.findings[self._looked_at :])
+        self._looked_at = len(self.findings)
+        return self._found
 
     def _use(self, entry: Entry) -> None:
         self.used[entry.leaf_hash] = entry
@@ -385,7 +395,7 @@ class LineEmissions:
 
     def _note(self, gate: str, where: str, what: str) -> None:
         finding = Finding(gate, "note", where, what, "nothing to do: the rule set asks for it")
-        if finding not in self.findings:
+        if finding not in self._known():
             self.findings.append(finding)
 
 
