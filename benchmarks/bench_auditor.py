@@ -1,14 +1,24 @@
 """The auditor: an evidence file verified and recomputed, against the bare signatures in it, which nobody can do without."""
 
 import base64
+import json
+import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509 import load_der_x509_certificate
 
-from benchmarks.measure import Row, compare
+from benchmarks.large_evidence import STATEMENTS
+from benchmarks.measure import Row, compare, limit
 from exchange.assembly import Demand
 from exchange.kinds import ACTIVITY_DATA
 from exchange.report import Document
@@ -32,6 +42,56 @@ def rows() -> Iterator[Row]:
         supply = _supply_chain(length)
         found = supply.compute(Demand(f"{LITHIUM}/{length}"), EVERBATT)
         yield _row(f"a chain of {length} processes, 1 result", supply, [found], GOAL)
+    yield from _large()
+    yield _start()
+
+
+def _large() -> Iterator[Row]:
+    """An evidence file of many statements of one tree, made by an exchange and verified, each in a process of its own."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _in_a_process("fill", folder)
+        made, verified = _in_a_process("make", folder), _in_a_process("verify", folder)
+        data, trust = (folder / "evidence.packtrace").read_bytes(), TrustFile.read((folder / "trust").read_bytes())
+        signatures = _signatures(data, trust)
+        before = process_time()
+        for check in signatures:
+            check()
+        bare = process_time() - before
+    assert verified["verdict"] == "verified", verified
+    what = f"evidence of {STATEMENTS:,} statements, {made['bytes']:,} bytes"
+    yield limit(f"making {what}: largest resident memory", made["memory_mb"], 300, "MB")
+    ratio = bare / verified["seconds"]
+    rates = [len(signatures) / seconds for seconds in (verified["seconds"], bare)]
+    yield Row(f"verify and recompute {what}", *rates, REFERENCE, ratio, GOAL, "statements per second of processor time")
+
+
+def _in_a_process(step: str, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.large_evidence", step, str(folder)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def _start() -> Row:
+    """How long a page of help takes, against the import of the one library that verification can't do without."""
+    help_, bare = (
+        "import sys; sys.argv = ['packtrace', 'verify', '--help']; from exchange.cli import main; main()",
+        "from cryptography import x509",
+    )
+    pairs = [(_spent(help_), _spent(bare)) for _ in range(7)]
+    ours, reference = (median(pair[side] for pair in pairs) for side in (0, 1))
+    ratio = median(pair[0] / pair[1] for pair in pairs)
+    return Row(
+        "packtrace verify --help", 1000 * ours, 1000 * reference, "import of x509", ratio, "<=5", "ms of processor time"
+    )
+
+
+def _spent(code: str) -> float:
+    """The processor time (s) of a Python that runs this."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _supply_chain(length: int) -> Dossier:

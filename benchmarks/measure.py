@@ -63,9 +63,9 @@ def compare(
     )
 
 
-def limit(name: str, milliseconds: float, allowed: float) -> Row:
-    """Return the row of a time that a goal bounds by itself: its ratio to what is allowed, at most 1."""
-    return Row(name, milliseconds, allowed, "allowed", milliseconds / allowed, "<=1", "ms")
+def limit(name: str, found: float, allowed: float, unit: str = "ms") -> Row:
+    """Return the row of a time, or of what `unit` says, that a goal bounds by itself: its ratio to what is allowed, at most 1."""
+    return Row(name, found, allowed, "allowed", found / allowed, "<=1", unit)
 
 
 def calibrate(call: Callable[[], object]) -> int:
