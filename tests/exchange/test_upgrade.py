@@ -266,9 +266,9 @@ def put_in(connection: Connection, tables: Mapping[str, Table], filled: Filled) 
 def _cases() -> Iterator[tuple[str, str]]:
     """The first version and the newest on both databases, those between on one of the two in turn: a migration is the same on both."""
     for number, version in enumerate(VERSIONS):
-        for place, database in enumerate(("sqlite", "postgresql")):
+        for place, kind in enumerate(("sqlite", "postgresql")):
             if number in {0, len(VERSIONS) - 1} or number % 2 == place:
-                yield version, database
+                yield version, kind
 
 
 @pytest.mark.parametrize(("version", "database_url"), [*_cases()], indirect=["database_url"])
