@@ -30,6 +30,7 @@ STATUS: Final = Profile(
             "verification_expires",
             "figure",
             "unit",
+            "stale",
             "entry",
             "as_of",
             "expires",

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bom_graph import Amount, Day, first_defect, name_key, read_json, why_unreadable
 from exchange.errors import EvidenceError
 from exchange.kinds.filing import Opinion
+from exchange.kinds.review import Relation
 
 DUTY = "cn-miit-551"
 #: Steps after which a filing counts towards a maker's coverage.
@@ -71,6 +72,14 @@ class ChemistryGroup(_Rules):
     chemistries: tuple[str, ...]
 
 
+class BarringConflicts(_Rules):
+    """Conflicts of interest with the filer that keep an authority from reviewing."""
+
+    relations: frozenset[Relation]
+    what: str
+    source: str
+
+
 class Trigger(_Rules):
     """What asks for an amendment, and back to which state it takes an accepted filing."""
 
@@ -105,6 +114,7 @@ class DutyRules(_Rules):
     regular: Regular
     chemistry_groups: tuple[ChemistryGroup, ...]
     opinions_that_can_be_filed: tuple[Opinion, ...]
+    conflicts_that_bar_a_review: BarringConflicts
     retention_years: Annotated[int, Field(gt=0)]
     triggers: tuple[Trigger, ...]
     unstated: tuple[Unstated, ...]

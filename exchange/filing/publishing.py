@@ -141,6 +141,11 @@ class Publications:
         meaning = (
             "its verification has lapsed" if lapsed else _MEANING.get(row.state, "under way: not verified, not filed")
         )
+        stale = stands and bool(self.filings.stale_of(session, row))
+        if stale:
+            meaning = (
+                f"{meaning}; but its result is stale: what it was made from has changed since, and it is to be amended"
+            )
         claims: dict[str, Any] = {
             "state": row.state,
             "meaning": meaning,
@@ -154,6 +159,9 @@ class Publications:
         }
         if stands and row.expires is not None:
             claims |= {"verifier": str(row.verifier), "verification_expires": row.expires.isoformat()}
+        if stale:
+            # Why is the parties' matter: it would tell of suppliers.
+            claims["stale"] = True
         if found.figure and stands and told.figure is not None:
             claims |= {"figure": told.figure, "unit": str(told.unit)}
         return claims

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Engine, or_
 from sqlmodel import Session, col, select
@@ -21,7 +21,7 @@ from exchange.filing.duty import Coverage, Duty, DutyRules, Model, coverage, dut
 from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import group_key, product_key, show_model, show_told
 from exchange.filing.reconciling import Compared, open_differences
-from exchange.filing.steps import compare_with, next_steps
+from exchange.filing.steps import compare_with, erased_said, next_steps
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import Accounts, roles_today
@@ -84,7 +84,8 @@ class Filings:
             if group is not None:
                 query = query.where(col(FilingRow.group_key) == group_key(self.stored.vault, group))
             rows = session.exec(query.order_by(col(FilingRow.id)).limit(limit)).all()
-            return [self._summary(row) for row in rows]
+            stale = self.stored.stale_among(session, [row.id for row in rows])
+            return [self._summary(row, is_stale=row.id in stale) for row in rows]
 
     def _box(self, session: Session, box: Box, reader: str) -> ColumnElement[bool]:
         if box == "authority":
@@ -99,7 +100,14 @@ class Filings:
                 "nothing here", where="path", remedy="this is for organisations with the role authority"
             )
 
-    def _summary(self, row: FilingRow) -> dict[str, Any]:
+    def stale_of(self, session: Session, row: FilingRow) -> tuple[str, ...]:
+        """Return why the result that a row names wouldn't come out so today; nothing where there is none."""
+        if row.result is None:
+            return ()
+        facts = self.stored.result(session, row.result, row.filer)
+        return ("the filing's result is gone",) if facts is None else facts.stale
+
+    def _summary(self, row: FilingRow, *, is_stale: bool) -> dict[str, Any]:
         told = show_told(self.stored.vault, row.id, row.sealed)
         return {
             "id": row.id,
@@ -113,7 +121,8 @@ class Filings:
             "rated_energy_kwh": told.rated_kwh,
             "variants": list(told.variants),
             "state": row.state,
-            "fileable": row.state in ("reconciled", "under_verification", "verified"),
+            "fileable": not is_stale and row.state in ("reconciled", "under_verification", "verified"),
+            "is_stale": is_stale,
             "verifier": row.verifier,
             "verification_expires": row.expires,
             "result": row.result,
@@ -145,11 +154,13 @@ class Filings:
                 select(FilingStepRow).where(FilingStepRow.filing == row.id).order_by(col(FilingStepRow.index))
             ).all()
             found = self.stored.filing(session, row)
+            erased = (erased_said(link) for link in self.stored.erased(session, found))
+            stale = (*erased, *self.stale_of(session, row))
             remarks = session.exec(
                 select(FilingRemarkRow).where(FilingRemarkRow.filing == row.id).order_by(col(FilingRemarkRow.id))
             ).all()
             return {
-                **self._summary(row),
+                **self._summary(row, is_stale=bool(stale)),
                 "duty": self._duty(),
                 "steps": [
                     {
@@ -166,13 +177,8 @@ class Filings:
                 if found.state != "withdrawn"
                 else [],
                 "remarks": [self.remark(session, one) for one in remarks],
-                "stale": list(self._stale(session, found)),
+                "stale": list(stale),
             }
-
-    def _stale(self, session: Session, found: Filing) -> tuple[str, ...]:
-        """Return why the filing's result wouldn't come out so today; nothing where there is none."""
-        facts = None if found.result is None else self.stored.result(session, found.result, found.filer)
-        return () if facts is None else facts.stale
 
     def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
         """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
@@ -299,7 +305,7 @@ class Filings:
         return data, digest_of(data)
 
     def reconciliation(self, actor: Principal, reader: str, filing: str) -> dict[str, Any]:
-        """Return our result beside the platform's newest, line by line. NotFoundError where there is none yet."""
+        """Return our result beside the platform's newest, line by line. NotFoundError where one of both isn't there (any more)."""
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
             found = self.stored.filing(session, self.row(session, reader, filing))
@@ -325,9 +331,14 @@ class Filings:
             )
         link = filing.newest("platform")
         record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
-        stated = cast("PlatformResult", record)
         facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
-        return stated, compare_with(stated, facts, day_of(self.clock()))
+        if not isinstance(record, PlatformResult) or not record.is_whole or facts.result is None:
+            gone = "the filing's result" if facts.result is None else "the platform's result"
+            step = "calculate" if facts.result is None else "platform"
+            raise NotFoundError(
+                f"{gone} was erased", where="filing", remedy=f"take the step {step} anew, as the filing's steps allow"
+            )
+        return record, compare_with(record, facts, day_of(self.clock()))
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 

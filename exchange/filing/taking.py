@@ -23,7 +23,7 @@ from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
-from exchange.filing.stored import Stored
+from exchange.filing.stored import HELD_FOR, Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import OrganisationRow
 from exchange.intake import Take
@@ -166,6 +166,7 @@ class Taking:
                 running=running,
                 model=model,
                 data=data,
+                erased=() if filing is None else self.stored.erased(session, filing),
                 result=result,
                 export=export,
                 verifier_roles=self._roles(session, verifier, signed),
@@ -302,18 +303,23 @@ class Taking:
     # -- holds -------------------------------------------------------------------------------------------------------------
 
     def _hold(self, session: Session, before: Filing | None, after: Filing, facts: Facts) -> None:
-        """Hold what the filing rests on from erasure as long as it is verified or filed, and for the years of the rules after that."""
-        reason = f"filing {after.id}"
-        if after.state not in HELD:
-            if before is not None and before.state in HELD:
-                release_holds(session, reason)
+        """Hold the filing's statements from erasure until it is withdrawn, and while it is verified and filed its result's inputs too.
+
+        From acceptance on all of it is held for the years of the rules.
+        """
+        reason = HELD_FOR + after.id
+        was_held = before is not None and before.state in HELD
+        let_go = after.state == "withdrawn" or (was_held and after.state not in HELD)
+        if let_go:
+            release_holds(session, reason)
+        if after.state == "withdrawn":
             return
         now, until = self.clock(), None
         if after.state == "accepted":
             until = now.replace(year=now.year + self.rules.retention_years, day=min(now.day, 28))
-        leaves = {after.last.leaf_hash}
-        if before is None or before.state not in HELD or until is not None:
-            leaves |= {link.leaf_hash for link in after.chain}
+        all_of_it = after.state in HELD and (not was_held or until is not None)
+        leaves = {link.leaf_hash for link in (after.chain if let_go or all_of_it else (after.last,))}
+        if all_of_it:
             leaves |= facts.result.inputs if facts.result is not None else frozenset()
         for leaf in sorted(leaves):
             hold(session, leaf, reason, until)
