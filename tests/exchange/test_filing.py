@@ -16,12 +16,12 @@ from sqlmodel import Session, select
 
 from bom_graph import read_json
 from exchange.access import Principal
-from exchange.errors import ExchangeError, StaleError, StepError
+from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
 from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
 from exchange.identity import ReleaseRow
 from exchange.kinds import WITHDRAWALS
-from exchange.public_status import STATUS, STATUS_LIST
+from exchange.public_status import STATUS, STATUS_LIST, check_status
 from exchange.vault import HoldRow
 from ledger.store import begin, snapshot
 from signer import (
@@ -722,6 +722,57 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     check_problem(lone.maker.admin.delete(path), 409, "conflict")
     assert anybody.get(f"/public/models/{lone.id}").status_code == 404
     check_problem(anybody.get(f"/api/v1/public/models/{lone.id}"), 404, "not_found")
+
+
+def fetched(desk: Desk, path: str) -> bytes:
+    return browser(desk.maker.exchange).get(path).content
+
+
+def verdict(desk: Desk, status: bytes, listed: bytes | None = None) -> str:
+    exchange = desk.maker.exchange
+    found = check_status(status, exchange.services.installation.trust, exchange.clock(), listed)
+    return str(found["verdict"])
+
+
+def test_what_a_verifier_withdraws_reaches_who_fetched_a_status(lone: Desk) -> None:
+    lone.reach("accepted")
+    path = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={"figure": True}).json()["status"]
+    copy, names = fetched(lone, path), "/api/v1/public/status-list"
+    assert verdict(lone, copy, fetched(lone, names)) == "current"
+    (opinion,) = [one for one in lone.show(lone.maker)["steps"] if one["step"] == "verify"]
+    target = {"origin": lone.maker.exchange.origin, "index": opinion["index"], "leaf_hash": opinion["leaf_hash"]}
+    stated(lone.verifier, "withdrawal", {"target": target, "reason": "an error was found"})
+    listed = fetched(lone, names)
+    back = lone.show(lone.maker)["steps"][-1]["index"]
+    assert json.loads(listed)["outdated"] == {json.loads(copy)["publication"]: back}
+    assert verdict(lone, copy, listed) == "withdrawn"
+    assert verdict(lone, copy) == "current", "offline it isn't known"
+    assert verdict(lone, fetched(lone, path), listed) == "not_verified", "it tells what is so now"
+    lone.maker.exchange.clock.advance(49 * 3600)
+    with pytest.raises(UndecidableError):
+        verdict(lone, fetched(lone, path), listed)
+    assert json.loads(fetched(lone, names))["outdated"] == {}
+
+
+def test_a_status_counts_only_where_it_is_verified_and_not_stale(lone: Desk) -> None:
+    lone.reach("reconciled")
+    path = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
+    assert verdict(lone, fetched(lone, path)) == "not_verified"
+    lone.take("submit")
+    lone.take("verify")
+    copy = fetched(lone, path)
+    assert verdict(lone, copy) == "current"
+    taken_back(lone)
+    assert verdict(lone, fetched(lone, path)) == "stale"
+    lone.maker.exchange.clock.advance(25 * 3600)
+    assert verdict(lone, copy) == "ended"
+    # Signed by another than whose status it is: somebody's list takes nothing from it.
+    maker, now = lone.maker.member, lone.maker.exchange.clock()
+    said = {"withdrawn": [], "outdated": {}, "since": now.isoformat(), "as_of": now.isoformat()}
+    said["expires"] = (now + timedelta(hours=1)).isoformat()
+    token = maker.sign(kind_named("filing-event"), said, profile=STATUS_LIST).token
+    with pytest.raises(RejectedError, match="signed by"):
+        verdict(lone, copy, json.dumps({"token": token}).encode())
 
 
 def test_a_status_can_t_be_put_into_the_ledger(lone: Desk) -> None:
