@@ -296,6 +296,7 @@ def run_coverage(to: Connection, organisation: str | None) -> int:
 
     def line(one: Mapping[str, Any]) -> str:
         lacking = [*one["missing"], *(f"on sale without a filing: {it}" for it in one["on_sale_without_filing"])]
+        lacking += one["stated_otherwise_than_filed"]
         return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {'; '.join(lacking) or 'covered'}"
 
     return to.run(lambda client: _all(to, client.authority_list("coverage", organisation), line))

@@ -6,8 +6,9 @@ A filing is there for its filer, the verifier that it names, and authorities; fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Engine, or_
@@ -364,14 +365,20 @@ class Filings:
         """Return the models of each maker that were stated and not taken back, with the states of their filings."""
         running = (col(FilingRow.product_key) == col(ModelRow.product_key)) & (col(FilingRow.state) != "withdrawn")
         query = (
-            select(ModelRow, FilingRow.state)
+            select(ModelRow, FilingRow)
             .outerjoin(FilingRow, running)
             .where(col(ModelRow.owner).in_(makers))
             .order_by(col(ModelRow.index))
         )
         found: dict[str, list[Model]] = {}
-        for row, state in session.exec(query).all():
-            model = show_model(self.stored.vault, row.product_key, row.sealed, state)
+        vault = self.stored.vault
+        for row, filing in session.exec(query).all():
+            model = show_model(vault, row.product_key, row.sealed)
+            if filing is not None:
+                told = show_told(vault, filing.id, filing.sealed)
+                model = replace(
+                    model, state=filing.state, filed_chemistry=told.chemistry, filed_kwh=Decimal(told.rated_kwh)
+                )
             found.setdefault(row.owner, []).append(model)
         return found
 
@@ -397,6 +404,7 @@ def coverage_document(found: Coverage) -> dict[str, Any]:
         "chemistry_groups": list(found.groups),
         "chemistry_groups_filed": list(found.groups_filed),
         "on_sale_without_filing": list(found.unfiled),
+        "stated_otherwise_than_filed": list(found.changed),
     }
 
 

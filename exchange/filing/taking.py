@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from sqlalchemy import delete
@@ -35,12 +35,15 @@ from exchange.kinds import (
     PRODUCT_FOOTPRINT,
     QUALITY_PLAN,
     REVIEW,
+    SUPERSESSIONS,
     VERIFICATION_STATEMENT,
+    WITHDRAWALS,
 )
 from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord, VerificationStatement
 from exchange.kinds.review import Remark, Review
 from exchange.sharing import day_of
 from exchange.vault import end_holds, hold, release_holds
+from signer import read_retraction
 
 _ANSWERS = {"factor_maintainer": "factor_maintainer", "rule_maintainer": "operator"}
 
@@ -56,7 +59,12 @@ class Taking:
     def takes(self) -> dict[str, Take]:
         """Return what intake calls, by the type of statement."""
         kinds = (FILING_EVENT, QUALITY_PLAN, PLATFORM_RESULT, VERIFICATION_STATEMENT, REVIEW)
-        return {**{kind.vct: self.take for kind in kinds}, BATTERY_MODEL.vct: self.take_model}
+        return {
+            **{kind.vct: self.take for kind in kinds},
+            BATTERY_MODEL.vct: self.take_model,
+            SUPERSESSIONS.vct: self.take_retraction,
+            WITHDRAWALS.vct: self.take_retraction,
+        }
 
     # -- models ------------------------------------------------------------------------------------------------------------
 
@@ -64,20 +72,38 @@ class Taking:
         """Note a maker's model, which its newest statement describes; one that is withheld can't be noted."""
         if not isinstance(entry.record, BatteryModel):
             return
-        model = model_of(entry.record, day_of(self.clock()))
-        if model is None:
+        self._note(session, entry.record, entry.statement.issuer, entry.index, day_of(self.clock()))
+
+    def _note(self, session: Session, record: BatteryModel, owner: str, index: int, day: date) -> bool:
+        """Note a model; whether its statement discloses what that takes."""
+        model = model_of(record, day)
+        if model is not None:
+            vault = self.stored.vault
+            key = product_key(vault, model.product)
+            sealed = hide_model(vault, key, model)
+            session.merge(ModelRow(product_key=key, owner=owner, index=index, sealed=sealed))
+            session.flush()
+        return model is not None
+
+    def take_retraction(self, session: Session, entry: Entry) -> None:
+        """Drop a model whose statement was taken back; an older statement of it that still counts describes it again."""
+        target = read_retraction(entry.statement).target
+        gone = session.exec(select(ModelRow).where(ModelRow.index == target.index)).one_or_none()
+        if gone is None:
             return
-        vault = self.stored.vault
-        key = product_key(vault, model.product)
-        session.merge(
-            ModelRow(
-                product_key=key,
-                owner=entry.statement.issuer,
-                index=entry.index,
-                sealed=hide_model(vault, key, model),
-            )
-        )
+        session.delete(gone)
         session.flush()
+        older = select(StatementRow).where(
+            col(StatementRow.product) == gone.product_key,
+            col(StatementRow.issuer) == gone.owner,
+            col(StatementRow.vct) == BATTERY_MODEL.vct,
+        )
+        for row in session.exec(older.order_by(col(StatementRow.index).desc())).all():
+            if self.stored.counts(session, row):
+                record = self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+                day = day_of(row.admitted_at)
+                if isinstance(record, BatteryModel) and self._note(session, record, row.issuer, row.index, day):
+                    return
 
     # -- steps -------------------------------------------------------------------------------------------------------------
 

@@ -647,6 +647,36 @@ def test_from_2027_on_a_model_on_sale_without_a_filing_is_listed(lone: Desk) -> 
         assert found["coverage"]["on_sale_without_filing"] == unfiled
 
 
+def test_a_model_that_is_stated_anew_is_told(lone: Desk) -> None:
+    lone.reach("filed")
+    stated(lone.maker, "battery-model", model_claims(lone.pack.product, "NMC622"))
+    found = lone.maker.admin.get("/api/v1/duties").json()
+    said = "P100 is filed as LFP, 100 kWh, and stated as NMC, 100 kWh, since: amend its filing, or withdraw it"
+    assert found["coverage"]["stated_otherwise_than_filed"] == [said]
+    assert found["coverage"]["chemistry_groups_filed"] == ["LFP"]
+    assert found["models"][0]["why"].endswith(said)
+    assert said in lone.maker.admin.get("/filings").text
+    (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
+    assert of_maker["stated_otherwise_than_filed"] == [said]
+
+
+def test_a_model_whose_statement_is_withdrawn_drops_out(lone: Desk) -> None:
+    product = lone.maker.member.product("n622")
+    first = stated(lone.maker, "battery-model", model_claims(product, "NMC622"))
+    second = stated(lone.maker, "battery-model", model_claims(product, "NMC811"))
+
+    def listed() -> dict[str, str]:
+        return {one["product"]: one["chemistry"] for one in lone.maker.admin.get("/api/v1/duties").json()["models"]}
+
+    assert listed() == {lone.pack.product: "LFP", product: "NMC811"}
+    stated(lone.maker, "withdrawal", {"target": second, "reason": "a slip"})
+    assert listed() == {lone.pack.product: "LFP", product: "NMC622"}, "the older one counts again"
+    stated(lone.maker, "withdrawal", {"target": first, "reason": "it isn't made"})
+    assert listed() == {lone.pack.product: "LFP"}
+    answer = lone.maker.admin.get("/api/v1/filings/draft", params={"product": product})
+    check_problem(answer, 404, "not_found")
+
+
 # -- the authority -------------------------------------------------------------------------------------------------------------
 
 
