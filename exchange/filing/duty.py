@@ -161,7 +161,8 @@ class DutyRules(_Rules):
         kwh = model.filed_kwh or model.rated_kwh
         if (now, model.rated_kwh) == (then, kwh):
             return None
-        return f"{model.name} is filed as {then}, {kwh} kWh, and stated as {now}, {model.rated_kwh} kWh, since: amend its filing, or withdraw it"
+        stated = f"{model.name} is filed as {then}, {kwh} kWh, and stated as {now}, {model.rated_kwh} kWh, since"
+        return f"{stated}: amend its filing, or withdraw it"
 
     def trigger(self, name: str) -> Trigger | None:
         """Return the trigger of that id."""
@@ -224,7 +225,7 @@ class Duty:
 class Coverage:
     """How far a maker has come with the trial. `missing` says exactly what lacks; empty where the trial is covered.
 
-    `unfiled`: the products on sale without a filing, from the regular stage on. `changed`: models that are stated otherwise than they are filed.
+    `unfiled`: the products on sale without a filing, from the regular stage on. `changed`: models that are stated otherwise than filed.
     """
 
     maker: str

@@ -17,12 +17,12 @@ from sqlmodel import Session, col, select
 from bom_graph import Lines
 from exchange.access import FULL, Principal
 from exchange.errors import FilingError, NotFoundError
-from exchange.filing.chain import Facts, Filing, State, Step
+from exchange.filing.chain import Facts, Filing, Link, State, Step
 from exchange.filing.duty import Coverage, Duty, DutyRules, Model, coverage, duty_of
 from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import group_key, product_key, show_model, show_told
 from exchange.filing.reconciling import Compared, open_differences
-from exchange.filing.steps import compare_with, erased_said, next_steps
+from exchange.filing.steps import check_from, compare_with, erased_said, next_steps
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import Accounts, roles_today
@@ -155,8 +155,9 @@ class Filings:
                 select(FilingStepRow).where(FilingStepRow.filing == row.id).order_by(col(FilingStepRow.index))
             ).all()
             found = self.stored.filing(session, row)
-            erased = (erased_said(link) for link in self.stored.erased(session, found))
-            stale = (*erased, *self.stale_of(session, row))
+            erased = self.stored.erased(session, found)
+            stale = (*map(erased_said, erased), *self.stale_of(session, row))
+            redo = self._redo(session, found, erased) if stale else None
             remarks = session.exec(
                 select(FilingRemarkRow).where(FilingRemarkRow.filing == row.id).order_by(col(FilingRemarkRow.id))
             ).all()
@@ -174,12 +175,18 @@ class Filings:
                     }
                     for one in steps
                 ],
-                "next": [{"step": step, "party": party} for step, party in next_steps(found)]
+                "next": [{"step": step, "party": party} for step, party in next_steps(found, redo)]
                 if found.state != "withdrawn"
                 else [],
                 "remarks": [self.remark(session, one) for one in remarks],
                 "stale": list(stale),
             }
+
+    def _redo(self, session: Session, found: Filing, erased: Sequence[Link]) -> Step:
+        """Return the earliest step that a stale filing has to take anew."""
+        if erased:
+            return "withdraw" if erased[0].step == "register" else erased[0].step
+        return "complete" if self.stored.any_taken_back(session, found.data) else "calculate"
 
     def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
         """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
@@ -248,7 +255,8 @@ class Filings:
     ) -> dict[str, Any]:
         """Return kind and claims of a step, as far as the exchange knows them; whoever signs adds the rest.
 
-        `product`: the model that is registered. Raises NotFoundError, FilingError where one of the two is missing.
+        `product`: the model that is registered. Raises NotFoundError, FilingError where one of the two is missing, StepError for a step
+        that isn't taken from where the filing stands.
         """
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
@@ -262,6 +270,7 @@ class Filings:
                 raise FilingError(
                     f"{step} is no statement of the filing's own", where="step", remedy=_elsewhere(found, step)
                 )
+            check_from(found, step)
             origin = head(connection).origin
         kind = _KIND_OF_STEP.get(step, "filing-event")
         cited = {"origin": origin, "index": found.last.index, "leaf_hash": found.last.leaf_hash}

@@ -35,6 +35,8 @@ from exchange.kinds.filing import (
 )
 from exchange.kinds.review import Conflict, Remark, Review
 
+_REFUSED_WHEN_STALE: Final[frozenset[Step]] = frozenset({"export", "submit", "verify", "file"})
+
 
 def step_of(record: FilingRecord) -> Step:
     """Return the step that a statement of a filing takes."""
@@ -73,12 +75,7 @@ def advance(filing: Filing | None, signed: Signed, facts: Facts, rules: DutyRule
     if filing is None or not _is_party(filing, signed, facts):
         raise NotFoundError("no such filing", where="filing", remedy="take the id from the list of your filings")
     _check_party(filing, step, signed, facts, rules)
-    if filing.state not in STEPS[step].states:
-        raise StepError(
-            f"the filing is {filing.state}: {_in_words(step)} is taken from {_listed(step)}",
-            where="filing",
-            remedy=_next(filing),
-        )
+    check_from(filing, step)
     _check_follows(filing, step, signed)
     if isinstance(signed.record.sub, str) and signed.record.sub != filing.product:
         raise FilingError("it is about another model", where="sub", remedy=f"name {filing.product}")
@@ -93,20 +90,33 @@ def take_back(filing: Filing, step: Literal["decline", "revoke"], index: int, le
     """
     if signer != filing.verifier:
         raise NotFoundError("no such filing", where="filing", remedy="take the id from the list of your filings")
+    check_from(filing, step)
+    after = _back_to(filing, "reconciled")
+    return replace(after, chain=(*filing.chain, Link(index, leaf_hash, step, signer, after.state)))
+
+
+def check_from(filing: Filing, step: Step) -> None:
+    """Check that a step is taken from where the filing stands; StepError otherwise."""
     if filing.state not in STEPS[step].states:
         raise StepError(
             f"the filing is {filing.state}: {_in_words(step)} is taken from {_listed(step)}",
             where="filing",
             remedy=_next(filing),
         )
-    after = _back_to(filing, "reconciled")
-    return replace(after, chain=(*filing.chain, Link(index, leaf_hash, step, signer, after.state)))
 
 
-def next_steps(filing: Filing) -> tuple[tuple[Step, Party], ...]:
-    """Return the steps that can be taken now, each with its party; what goes forward comes first."""
+def next_steps(filing: Filing, redo: Step | None = None) -> tuple[tuple[Step, Party], ...]:
+    """Return the steps that can be taken now, each with its party; what goes forward comes first.
+
+    `redo`: what has to be done anew because the filing is stale. That comes first then, or, where somebody verifies already, its
+    amendment; what would be refused isn't among them.
+    """
     found = [(step, row.party) for step, row in STEPS.items() if filing.state in row.states]
-    return tuple(sorted(found, key=lambda pair: _ahead(filing, pair[0])))
+    ordered = sorted(found, key=lambda pair: _ahead(filing, pair[0]))
+    if redo is not None:
+        ordered = [pair for pair in ordered if pair[0] not in _REFUSED_WHEN_STALE or pair[0] == redo]
+        ordered.sort(key=lambda pair: pair[0] not in (redo, "amend"))
+    return tuple(ordered)
 
 
 def _ahead(filing: Filing, step: Step) -> tuple[int, int]:

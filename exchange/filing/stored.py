@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -170,27 +170,34 @@ class Stored:
         """Return what a stored result was made from and counts no more: entries, and releases that were withdrawn."""
         return (*self._inputs_taken_back(session, found), *self._releases_withdrawn(session, found))
 
+    def any_taken_back(self, session: Session, leaves: Collection[str]) -> bool:
+        """Whether one of these statements counts no more by an entry that took it back."""
+        query = (
+            select(SupersededRow.index)
+            .join(StatementRow, col(StatementRow.index) == col(SupersededRow.index))
+            .where(col(StatementRow.leaf_hash).in_(sorted(leaves)))
+        )
+        return session.exec(query.limit(1)).first() is not None
+
     def stale_among(self, session: Session, filings: Sequence[str] | None = None) -> frozenset[str]:
         """Return which filings, of some or of all, rest on what was taken back, or on a result that the watch over results found stale.
 
         For lists: nothing is opened for it. What is held for a filing is what it rests on.
         """
+        # Nested, not joined: without statistics a database would go through all that is held. What a filing that was verified anew holds
+        # too is the opinion that was withdrawn.
+        taken_back = col(StatementRow.index).in_(select(SupersededRow.index))
+        leaves = select(StatementRow.leaf_hash).where(taken_back, col(StatementRow.vct) != VERIFICATION_STATEMENT.vct)
         reason = col(HoldRow.reason)
-        held = (
-            select(HoldRow.reason)
-            .join(StatementRow, col(StatementRow.leaf_hash) == col(HoldRow.leaf_hash))
-            .join(SupersededRow, col(SupersededRow.index) == col(StatementRow.index))
-            # A filing that was verified anew holds the opinion that was withdrawn too.
-            .where(reason.startswith(HELD_FOR), col(StatementRow.vct) != VERIFICATION_STATEMENT.vct)
-        )
+        held = select(HoldRow.reason).where(reason.startswith(HELD_FOR), col(HoldRow.leaf_hash).in_(leaves))
         marked = select(FilingRow.id).join(
             StaleRow, (col(StaleRow.result) == col(FilingRow.result)) & (col(StaleRow.reader) == col(FilingRow.filer))
         )
         if filings is not None:
             held = held.where(reason.in_([HELD_FOR + one for one in filings]))
             marked = marked.where(col(FilingRow.id).in_(filings))
-        taken_back = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
-        return frozenset((*taken_back, *session.exec(marked.distinct()).all()))
+        found = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
+        return frozenset((*found, *session.exec(marked.distinct()).all()))
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
         found: list[str] = []

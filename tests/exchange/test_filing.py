@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ from tests.flow.test_bad_input import check_problem
 from tests.flow.world import Exchange, Member
 
 RULES = load_duty()
+_MASS = {"unit": "kg", "obtained": "measured"}
 
 
 @pytest.fixture
@@ -494,6 +496,26 @@ def taken_back(desk: Desk) -> None:
     stated(desk.maker, "withdrawal", {"target": desk.pack.cited["activity"], "reason": "the meter was wrong"})
 
 
+def test_what_comes_next_is_what_isn_t_refused(lone: Desk) -> None:
+    lone.reach("reconciled")
+    assert lone.show(lone.maker)["next"][0] == {"step": "submit", "party": "filer"}
+    check_problem(lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step=file"), 409, "filing_step")
+    taken_back(lone)
+    found = lone.show(lone.maker)["next"]
+    assert found[0] == {"step": "complete", "party": "filer"}, "its data has to be stated anew"
+    assert not {"export", "submit"} & {one["step"] for one in found}
+    assert "Next: complete, by the filer." in " ".join(
+        re.sub("<[^>]+>", "", lone.maker.admin.get(f"/filings/{lone.id}").text).split()
+    )
+    lone.pack.state(copper="501")
+    for step in ("complete", "calculate", "export", "platform", "submit"):
+        lone.take(step)
+    stated(lone.maker, "battery-model", model_claims(lone.pack.product, mass={**_MASS, "amount": "505"}))
+    lone.maker.exchange.services.watch.tick()
+    found = lone.show(lone.maker)["next"]
+    assert (found[0]["step"], "verify" in {one["step"] for one in found}) == ("amend", False)
+
+
 def test_a_stale_filing_is_returned_and_not_accepted(lone: Desk) -> None:
     lone.reach("filed")
     taken_back(lone)
@@ -551,7 +573,13 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["total"], "2026.1")
     assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["total"]
-    check_problem(lone.try_("submit"), 409, "filing_step")
+    draft = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step=submit")
+    assert check_problem(draft, 409, "filing_step")["remedy"] == "next is platform, by the filer"
+    last = lone.show(lone.maker)["steps"][-1]
+    previous = {"origin": lone.maker.exchange.origin, "index": last["index"], "leaf_hash": last["leaf_hash"]}
+    said = {"sub": lone.pack.product, "filing": lone.id, "event": "submit", "previous": previous}
+    early = hand_in(lone.maker, "filing-event", {**said, "result": lone.digest, "verifier": lone.verifier.uri})
+    check_problem(early, 409, "filing_step")
     why = [{"id": "e1", "line": "total", "cause": "background_database", "text": "another year of the grid"}]
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
