@@ -39,7 +39,6 @@ from tests.flow.test_bad_input import check_problem
 from tests.flow.world import Exchange, Member
 
 RULES = load_duty()
-_MASS = {"unit": "kg", "obtained": "measured"}
 
 
 @pytest.fixture
@@ -510,8 +509,7 @@ def test_what_comes_next_is_what_isn_t_refused(lone: Desk) -> None:
     lone.pack.state(copper="501")
     for step in ("complete", "calculate", "export", "platform", "submit"):
         lone.take(step)
-    stated(lone.maker, "battery-model", model_claims(lone.pack.product, mass={**_MASS, "amount": "505"}))
-    lone.maker.exchange.services.watch.tick()
+    taken_back(lone)
     found = lone.show(lone.maker)["next"]
     assert (found[0]["step"], "verify" in {one["step"] for one in found}) == ("amend", False)
 
