@@ -454,7 +454,7 @@ class Client:
         return self._object("GET", f"/api/v1/public/models/{quote(publication, safe='')}")
 
     def public_status_list(self) -> dict[str, Any]:
-        """Return the publications that were withdrawn while copies may still count, signed."""
+        """Return the publications that were withdrawn or whose filing went back, while copies may still count, signed."""
         return self._object("GET", "/api/v1/public/status-list")
 
     def remarks(self, organisation: str | None = None) -> Iterator[dict[str, Any]]:

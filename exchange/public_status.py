@@ -5,11 +5,12 @@ Its type is none of the ledger's, so that a status is never an entry, and an ent
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, Final
 
 from bom_graph import read_json, why_unreadable
-from exchange.errors import RejectedError
+from exchange.errors import RejectedError, UndecidableError
 from signer import Profile, Trust, verify
 
 STATUS: Final = Profile(
@@ -30,6 +31,7 @@ STATUS: Final = Profile(
             "verification_expires",
             "figure",
             "unit",
+            "stale",
             "entry",
             "as_of",
             "expires",
@@ -42,31 +44,78 @@ STATUS: Final = Profile(
 )
 STATUS_LIST: Final = Profile(
     "urn:packtrace:public-status-list:1",
-    open_claims=frozenset({"withdrawn", "since", "as_of", "expires"}),
+    open_claims=frozenset({"withdrawn", "outdated", "since", "as_of", "expires"}),
     selective=False,
     lists=frozenset(),
 )
 
 
-def check_status(data: bytes, trust: Trust, now: datetime) -> dict[str, Any]:
-    """Return the claims of a fetched status (its JSON) with a `verdict`: ``current``, ``ended`` (fetch it anew) or ``withdrawn``.
+#: States in which a filing is verified, so that its status counts.
+VOUCHED: Final = frozenset({"verified", "filed", "accepted"})
 
-    Only the signed token counts; what stands beside it in the answer isn't looked at. Raises SignerError, or RejectedError.
+
+def check_status(data: bytes, trust: Trust, now: datetime, listed: bytes | None = None) -> dict[str, Any]:
+    """Return the claims of a fetched status (its JSON) with a `verdict`; `listed`: the status list, as it was fetched.
+
+    ``withdrawn`` by its owner, or, by the list, gone back since; ``ended`` (fetch it anew); ``not_verified`` (nobody's opinion stands
+    behind it, or it has lapsed); ``stale`` (verified, and what it was made from has changed); ``current``.
+
+    Only the signed tokens count: a file that says anything else beside its token is refused. Raises SignerError, RejectedError,
+    UndecidableError where the list has ended.
     """
+    claims, signer = _signed(data, STATUS, trust, now, "status")
+    gone = claims.get("status") != "published"
+    if listed is not None:
+        named, by = _signed(listed, STATUS_LIST, trust, now, "list")
+        if by != signer:
+            raise RejectedError(
+                f"the list is signed by {by}, the status by {signer}",
+                where="list",
+                remedy="fetch both from one exchange",
+            )
+        if now > _day(named, "list"):
+            raise UndecidableError("the list has ended", where="list", remedy="fetch it anew")
+        gone = gone or _is_listed(claims, named)
+    verdict = "withdrawn" if gone else "ended" if now > _day(claims, "status") else _standing(claims, now)
+    return {**claims, "verdict": verdict, "signed_by": signer}
+
+
+def _signed(data: bytes, profile: Profile, trust: Trust, now: datetime, where: str) -> tuple[dict[str, Any], str]:
+    """Return the signed claims of a fetched file and who signed them; what stands beside the token is the same."""
     try:
         found = read_json(data)
     except ValueError as error:
-        raise RejectedError(why_unreadable(error), where="status", remedy="fetch it anew") from None
+        raise RejectedError(why_unreadable(error), where=where, remedy="fetch it anew") from None
     token = found.get("token") if isinstance(found, dict) else None
-    if not isinstance(token, str):
+    if not isinstance(found, dict) or not isinstance(token, str):
+        raise RejectedError("no signed token in it", where=f"{where}/token", remedy="fetch it anew")
+    statement = verify(token, (), profile=profile, trust=trust, at=now)
+    claims = {name: value for name, value in statement.claims.items() if name in profile.open_claims}
+    beside = {name: value for name, value in found.items() if name != "token"}
+    if altered := sorted(name for name, value in beside.items() if name not in claims or claims[name] != value):
         raise RejectedError(
-            "no signed token in it", where="status/token", remedy="fetch /api/v1/public/models/... again"
+            f"what it says beside its token isn't what was signed: {', '.join(altered)}",
+            where=f"{where}/{altered[0]}",
+            remedy="fetch it anew; rely on what is signed alone",
         )
-    statement = verify(token, (), profile=STATUS, trust=trust, at=now)
-    claims = {name: value for name, value in statement.claims.items() if name in STATUS.open_claims}
+    return claims, statement.issuer
+
+
+def _is_listed(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
+    """Whether a list names a status, or an entry by which its filing went back after it was told."""
+    publication, entry = claims.get("publication"), claims.get("entry", {}).get("index", -1)
+    return publication in named["withdrawn"] or entry < named["outdated"].get(publication, -1)
+
+
+def _standing(claims: Mapping[str, Any], now: datetime) -> str:
+    verified = claims.get("state") in VOUCHED and "verification_expires" in claims
+    if not verified or date.fromisoformat(claims["verification_expires"]) < now.date():
+        return "not_verified"
+    return "stale" if claims.get("stale") else "current"
+
+
+def _day(claims: Mapping[str, Any], where: str) -> datetime:
     try:
-        ends = datetime.fromisoformat(str(claims.get("expires")))
+        return datetime.fromisoformat(str(claims.get("expires")))
     except ValueError:
-        raise RejectedError("it doesn't say when it ends", where="status/expires", remedy="fetch it anew") from None
-    verdict = "withdrawn" if claims.get("status") != "published" else "current" if now <= ends else "ended"
-    return {**claims, "verdict": verdict, "signed_by": statement.issuer}
+        raise RejectedError("it doesn't say when it ends", where=f"{where}/expires", remedy="fetch it anew") from None

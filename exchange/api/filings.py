@@ -193,6 +193,6 @@ def public_status(request: Request, publication: Id) -> dict[str, Any]:
 
 @filings_router.get("/public/status-list")
 def public_status_list(request: Request) -> dict[str, Any]:
-    """The publications that were withdrawn while copies may still count, signed. For everybody."""
+    """The publications that were withdrawn, or whose filing went back, while copies may still count, signed. For everybody."""
     claims, token = services_of(request).publications.withdrawn()
     return {**claims, "token": token}

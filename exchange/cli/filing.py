@@ -227,32 +227,50 @@ def run_status(to: Connection, publication: str, out: Path | None) -> int:
     return to.run(command)
 
 
-def run_status_list(to: Connection) -> int:
-    """Print the publications that were withdrawn while copies may still count."""
+def run_status_list(to: Connection, out: Path | None) -> int:
+    """Print the publications of which copies don't hold any more; keep the list as it came in a file."""
 
     def command(client: Client) -> int:
         found = client.public_status_list()
-        answer(found, "\n".join(found["withdrawn"]) or "none was withdrawn", as_json=to.as_json)
+        if out is not None:
+            write_new(out, json.dumps(found, ensure_ascii=False, indent=1).encode(), mode=0o644)
+        lines = [shown(one) for one in found["withdrawn"]]
+        lines += [
+            shown(f"{one}  copies from before entry {entry} count no more") for one, entry in found["outdated"].items()
+        ]
+        answer(found, "\n".join(lines) or "none was withdrawn", as_json=to.as_json)
         return DONE
 
     return to.run(command)
 
 
-def run_check_status(file: Path, trust: Path, *, as_json: bool) -> int:
-    """Check a fetched public status offline. Exit 0 it counts, 1 it is false or withdrawn, 3 it has ended: fetch it anew."""
+def run_check_status(file: Path, trust: Path, listed: Path | None, *, as_json: bool) -> int:
+    """Check a fetched public status offline. Exit 0 it counts, 1 it is false, withdrawn, not verified or stale, 3 it has ended."""
 
     def command() -> int:
         from exchange.public_status import check_status
 
         anchors, now = read_trust(trust), datetime.now(UTC)
         anchors.check_current(now)
-        found = check_status(read_up_to(file, _MAX_CLAIMS), anchors.signers, now)
-        said = found.get("meaning", "not published any more")
+        gone = None if listed is None else read_up_to(listed, _MAX_CLAIMS)
+        found = check_status(read_up_to(file, _MAX_CLAIMS), anchors.signers, now, gone)
         code = {"current": DONE, "ended": UNDECIDABLE}.get(found["verdict"], REJECTED)
-        answer(found, shown(f"{found['verdict']}: {said} (as of {found['as_of']})"), as_json=as_json)
+        answer(found, "\n".join(map(shown, _status_lines(found))), as_json=as_json)
+        if listed is None and code == DONE:
+            tell("whether it was withdrawn since isn't looked up; fetch the status list and name it by --list")
         return code
 
     return guarded(command)
+
+
+def _status_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return what a checked status says, as it is signed."""
+    said = found.get("meaning", "not published any more")
+    lines = [f"{found['verdict'].replace('_', ' ')}: {said} (as of {found['as_of']})"]
+    if "model" in found:
+        figure = f"  {found['figure']} {found['unit']}" if "figure" in found else ""
+        lines.append(f"  {found['model']} of {found['filer']}{figure}")
+    return [*lines, f"  signed by {found['signed_by']}"]
 
 
 def run_overview(to: Connection, organisation: str | None) -> int:
@@ -278,6 +296,7 @@ def run_coverage(to: Connection, organisation: str | None) -> int:
 
     def line(one: Mapping[str, Any]) -> str:
         lacking = [*one["missing"], *(f"on sale without a filing: {it}" for it in one["on_sale_without_filing"])]
+        lacking += one["stated_otherwise_than_filed"]
         return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {'; '.join(lacking) or 'covered'}"
 
     return to.run(lambda client: _all(to, client.authority_list("coverage", organisation), line))

@@ -331,6 +331,7 @@ def filing_status(
 def filing_status_list(
     server: Server,
     *,
+    out: Annotated[Path | None, typer.Option(help="File to keep it in; it isn't there yet.")] = None,
     client_id: ClientId = None,
     secret_file: SecretFile = None,
     email: Email = None,
@@ -338,24 +339,27 @@ def filing_status_list(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """The public statuses that were withdrawn while copies may still count."""
+    """The public statuses of which copies count no more: withdrawn, or gone back; check-status --list takes the file."""
     from exchange.cli.filing import run_status_list
     from exchange.cli.request import Connection
 
     to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
-    sys.exit(run_status_list(to))
+    sys.exit(run_status_list(to, out))
 
 
 @filing_app.command("check-status")
 def filing_check_status(
     file: Annotated[Path, typer.Argument(help="A public status as it was fetched (JSON).")],
     trust: Annotated[Path, typer.Option(help="Trust file of the ledger.")],
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="The status list as it was fetched: status-list --out.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a fetched public status offline. Exit 0 it counts, 1 false or withdrawn, 3 it has ended: fetch it anew."""
+    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, not verified or stale, 3 ended: fetch it anew."""
     from exchange.cli.filing import run_check_status
 
-    sys.exit(run_check_status(file, trust, as_json=as_json))
+    sys.exit(run_check_status(file, trust, listed, as_json=as_json))
 
 
 @authority_app.command("overview")

@@ -159,7 +159,8 @@ class Taking:
         self.filings.take(session, entry)
 
     def take_withdrawal(self, session: Session, entry: Entry) -> None:
-        """Take a withdrawal: of a verification-statement it reaches engagement and filing; of anything else it is no matter of theirs."""
+        """Take a withdrawal: of a verification-statement it reaches engagement and filing; of anything else it is the filings' matter."""
+        self.filings.take_retraction(session, entry)
         target = read_retraction(entry.statement).target
         stated = session.get(StatementRow, target.index)
         if stated is None or stated.vct != VERIFICATION_STATEMENT.vct:

@@ -5,6 +5,7 @@ Counts come from one index, figures from hidden rows that are opened here, so th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -98,14 +99,18 @@ class Authority:
         return {row[0]: {"made": row[1], "answered": row[2]} for row in sorted(rows, key=lambda row: str(row[0]))}
 
     def _spread(self, connection: Connection) -> dict[str, Any]:
-        """Return how the figures of filed models are spread, by chemistry group."""
+        """Return how the figures of filed models are spread, by chemistry group; `stale`: how many of them have to be amended."""
         query = select(col(FilingRow.id), col(FilingRow.sealed)).where(col(FilingRow.state).in_(sorted(FILED)))
         vault, figures = self.filings.stored.vault, dict[str, list[Decimal]]()
+        stale, counted = self.filings.stored.stale_among(Session(connection)), Counter[str]()
         for row in connection.execute(query):
             group, figure = figure_of(vault, row.id, row.sealed)
             if figure is not None:
                 figures.setdefault(group, []).append(Decimal(figure))
-        return {group: _quantiles(sorted(found)) for group, found in sorted(figures.items())}
+                counted[group] += row.id in stale
+        return {
+            group: _quantiles(sorted(found)) | {"stale": counted[group]} for group, found in sorted(figures.items())
+        }
 
     def is_open_to(self, reader: str) -> bool:
         """Whether `reader` is an authority today."""
@@ -228,11 +233,19 @@ def summary_text(found: dict[str, Any]) -> str:
         "",
         "## Results by chemistry group",
         "",
-        "| group | filed | least | median | greatest | unit |",
-        "|---|---|---|---|---|---|",
+        "| group | filed | of them stale | least | median | greatest | unit |",
+        "|---|---|---|---|---|---|---|",
     ]
     for group, spread in found["results"].items():
-        cells = (group, spread["filings"], spread["least"], spread["median"], spread["greatest"], spread["unit"])
+        cells = (
+            group,
+            spread["filings"],
+            spread["stale"],
+            spread["least"],
+            spread["median"],
+            spread["greatest"],
+            spread["unit"],
+        )
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     lines += ["", "## Coverage by maker", "", "| maker | models in scope | filed | missing |", "|---|---|---|---|"]
     for one in covered["by_maker"]:

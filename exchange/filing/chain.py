@@ -57,7 +57,7 @@ ORDER: Final[tuple[State, ...]] = (
     "filed",
     "accepted",
 )
-#: In these states what a filing rests on is held from erasure.
+#: In these states all that a filing rests on is held from erasure; its own statements are from registration to withdrawal.
 HELD: Final[frozenset[State]] = frozenset({"under_verification", "verified", "filed", "accepted"})
 _BEFORE_VERIFICATION = ORDER[: ORDER.index("under_verification")]
 
@@ -145,6 +145,16 @@ class Filing:
         """The newest statement of a step that was taken."""
         return next(link for link in reversed(self.chain) if link.step == step)
 
+    @property
+    def stands_on(self) -> tuple[Link, ...]:
+        """The statements that the filing's state rests on: the newest of each step that led to it."""
+        if self.state == "withdrawn":
+            return ()
+        at = ORDER.index(self.state)
+        led: tuple[Step, ...] = ("register", *(step for step, before in BEFORE.items() if ORDER.index(before) < at))
+        taken = {link.step for link in self.chain}
+        return tuple(self.newest(step) for step in led if step in taken)
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
@@ -198,12 +208,17 @@ class ResultFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known beside the chain when a statement comes in, as far as its step asks: None or empty where it doesn't."""
+    """What is known beside the chain when a statement comes in, as far as its step asks: None or empty where it doesn't.
+
+    `erased`: statements that the filing stands on and that were erased. `verifier_group`: that of who judges the filing, the verifier that
+    is asked or signs, or the authority.
+    """
 
     roles: frozenset[str] = frozenset()
     running: str | None = None
     model: ModelFacts | None = None
     data: Mapping[str, DataFacts] = field(default_factory=dict)
+    erased: tuple[Link, ...] = ()
     result: ResultFacts | None = None
     export: str | None = None
     verifier_roles: frozenset[str] = frozenset()

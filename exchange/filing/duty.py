@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bom_graph import Amount, Day, first_defect, name_key, read_json, why_unreadable
 from exchange.errors import EvidenceError
 from exchange.kinds.filing import Opinion
+from exchange.kinds.review import Relation
 
 DUTY = "cn-miit-551"
 #: Steps after which a filing counts towards a maker's coverage.
@@ -71,6 +72,14 @@ class ChemistryGroup(_Rules):
     chemistries: tuple[str, ...]
 
 
+class BarringConflicts(_Rules):
+    """Conflicts of interest with the filer that keep an authority from reviewing."""
+
+    relations: frozenset[Relation]
+    what: str
+    source: str
+
+
 class Trigger(_Rules):
     """What asks for an amendment, and back to which state it takes an accepted filing."""
 
@@ -105,6 +114,7 @@ class DutyRules(_Rules):
     regular: Regular
     chemistry_groups: tuple[ChemistryGroup, ...]
     opinions_that_can_be_filed: tuple[Opinion, ...]
+    conflicts_that_bar_a_review: BarringConflicts
     retention_years: Annotated[int, Field(gt=0)]
     triggers: tuple[Trigger, ...]
     unstated: tuple[Unstated, ...]
@@ -137,6 +147,23 @@ class DutyRules(_Rules):
         """Whether a model of this rated energy is in scope: above the limit, not at it."""
         return rated_kwh > self.scope.rated_energy_above_kwh
 
+    def concerns(self, model: Model) -> bool:
+        """Whether a model is in scope, as it is stated now or as it was registered: stating it anew takes no filing out of scope."""
+        return self.in_scope(max(model.rated_kwh, model.filed_kwh or model.rated_kwh))
+
+    def filed_group(self, model: Model) -> str:
+        """Return the chemistry group that a model's filing is of; without a filing that of the model."""
+        return self.group_of(model.filed_chemistry or model.chemistry)
+
+    def changed(self, model: Model) -> str | None:
+        """Return how a model is stated otherwise than its filing was registered, where that matters to the duty; None where it isn't."""
+        now, then = self.group_of(model.chemistry), self.filed_group(model)
+        kwh = model.filed_kwh or model.rated_kwh
+        if (now, model.rated_kwh) == (then, kwh):
+            return None
+        stated = f"{model.name} is filed as {then}, {kwh} kWh, and stated as {now}, {model.rated_kwh} kWh, since"
+        return f"{stated}: amend its filing, or withdraw it"
+
     def trigger(self, name: str) -> Trigger | None:
         """Return the trigger of that id."""
         return next((one for one in self.triggers if one.id == name), None)
@@ -154,7 +181,10 @@ def load_duty(name: str = DUTY) -> DutyRules:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as one plant makes it, by its maker's newest battery-model statement; `state`: that of its filing, None without one."""
+    """A model as one plant makes it, by its maker's newest battery-model statement.
+
+    `state`: that of its filing, `filed_chemistry` and `filed_kwh`: as what it was registered; all None without one.
+    """
 
     product: str
     name: str
@@ -165,11 +195,17 @@ class Model:
     on_sale_until: date | None = None
     variants: tuple[str, ...] = ()
     state: str | None = None
+    filed_chemistry: str | None = None
+    filed_kwh: Decimal | None = None
+
+    def ended(self, day: date) -> bool:
+        """Whether the model isn't sold any more on that day."""
+        return self.on_sale_until is not None and self.on_sale_until < day
 
     def on_sale(self, day: date) -> bool:
         """Whether the model is sold on that day."""
         since = self.on_sale_since or self.stated_on
-        return since <= day and (self.on_sale_until is None or day <= self.on_sale_until)
+        return since <= day and not self.ended(day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +225,7 @@ class Duty:
 class Coverage:
     """How far a maker has come with the trial. `missing` says exactly what lacks; empty where the trial is covered.
 
-    `unfiled`: the products on sale without a filing, from the regular stage on.
+    `unfiled`: the products on sale without a filing, from the regular stage on. `changed`: models that are stated otherwise than filed.
     """
 
     maker: str
@@ -202,6 +238,7 @@ class Coverage:
     groups_filed: tuple[str, ...]
     missing: tuple[str, ...]
     unfiled: tuple[str, ...]
+    changed: tuple[str, ...]
 
     @property
     def covered(self) -> bool:
@@ -212,7 +249,7 @@ class Coverage:
 def duty_of(rules: DutyRules, roles: Collection[str], model: Model, day: date) -> Duty:
     """Return the duty of an organisation with `roles` about one of its models on `day`."""
     obliged = not frozenset(roles).isdisjoint(rules.obliged_roles.roles)
-    inside = rules.in_scope(model.rated_kwh)
+    inside = rules.concerns(model)
     filed = model.state in FILED
     overdue = obliged and inside and not filed and day >= rules.regular.since and model.on_sale(day)
     limit = f"{rules.scope.rated_energy_above_kwh} kWh"
@@ -222,24 +259,32 @@ def duty_of(rules: DutyRules, roles: Collection[str], model: Model, day: date) -
         why = f"out of scope: its rated energy, {model.rated_kwh} kWh, is not above {limit}"
     elif filed:
         why = "filed"
+    elif model.ended(day):
+        why = f"sold until {model.on_sale_until}: nothing is to be filed any more"
     elif overdue:
         why = f"on sale without a filing; from {rules.regular.since} on every model above {limit} has to be filed"
     elif day >= rules.regular.since:
         why = f"to be filed before it is sold: its rated energy, {model.rated_kwh} kWh, is above {limit}"
     else:
         why = f"in the trial to {rules.trial.until}; to be filed by {rules.regular.since} at the latest where it is sold then"
+    if (changed := rules.changed(model)) is not None:
+        why = f"{why}; {changed}"
     return Duty(model.product, obliged, inside, rules.group_of(model.chemistry), filed, overdue, why)
 
 
 def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -> Coverage:
     """Return how far `maker`, which is obliged, has come with its `models`; one line of `missing` for each thing that lacks."""
     ordered = sorted(models, key=lambda model: model.product)
-    inside = [model for model in ordered if rules.in_scope(model.rated_kwh)]
+    # What isn't sold any more is asked for no more; where it is filed, it counts. After the trial, as it was at its end.
+    end = min(day, rules.trial.until)
+    inside = [model for model in ordered if rules.concerns(model) and (model.state in FILED or not model.ended(end))]
     filed = [model for model in inside if model.state in FILED]
     by_group: dict[str, list[Model]] = {}
     for model in inside:
-        by_group.setdefault(rules.group_of(model.chemistry), []).append(model)
-    groups_filed = {rules.group_of(model.chemistry) for model in filed}
+        # Of a model that was stated anew both have to be represented, and its filing represents what it was filed for.
+        for group in {rules.group_of(model.chemistry), rules.filed_group(model)}:
+            by_group.setdefault(group, []).append(model)
+    groups_filed = {rules.filed_group(model) for model in filed}
     needed = min(rules.trial.typical_models, len(inside))
     missing = []
     if len(filed) < needed:
@@ -257,7 +302,7 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
     return Coverage(
         maker=maker,
         models=len(inside),
-        out_of_scope=tuple(model.product for model in ordered if not rules.in_scope(model.rated_kwh)),
+        out_of_scope=tuple(model.product for model in ordered if not rules.concerns(model)),
         needed=needed,
         filed=len(filed),
         under_way=sum(model.state is not None and model.state not in FILED | {"withdrawn"} for model in inside),
@@ -265,6 +310,7 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
         groups_filed=tuple(sorted(groups_filed)),
         missing=tuple(missing),
         unfiled=tuple(unfiled),
+        changed=tuple(said for model in ordered if (said := rules.changed(model)) is not None),
     )
 
 

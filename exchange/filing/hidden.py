@@ -66,8 +66,8 @@ def hide_model(vault: Vault, key: str, model: Model) -> bytes:
     return vault.hide(json.dumps(asdict(model), default=str), _MODEL, key)
 
 
-def show_model(vault: Vault, key: str, sealed: bytes, state: str | None) -> Model:
-    """Return the model that a row keeps, with the state of its filing. Raises DamagedError."""
+def show_model(vault: Vault, key: str, sealed: bytes) -> Model:
+    """Return the model that a row keeps, without its filing. Raises DamagedError."""
     found = json.loads(vault.shown(sealed, _MODEL, key))
     days = {name: found[name] and date.fromisoformat(found[name]) for name in ("on_sale_since", "on_sale_until")}
     return Model(
@@ -77,7 +77,6 @@ def show_model(vault: Vault, key: str, sealed: bytes, state: str | None) -> Mode
             "stated_on": date.fromisoformat(found["stated_on"]),
             "rated_kwh": Decimal(found["rated_kwh"]),
             "variants": tuple(found["variants"]),
-            "state": state,
         }
     )
 

@@ -1,7 +1,7 @@
 """A model's public status: there only while its owner publishes it, signed by the operator's key, good for a day.
 
-Who fetched one looks again at its address, or at the list of those that were withdrawn: whatever was handed out before a withdrawal has
-ended a day later, and the list names it until then.
+Who fetched one looks again at its address, or at the list of those that were withdrawn, or whose filing is less than it was: whatever was
+handed out before has ended a day later, and the list names it until then.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from exchange.access import Principal
 from exchange.errors import ConflictError, NotFoundError
+from exchange.filing.chain import ORDER, State
 from exchange.filing.duty import DutyRules
 from exchange.filing.hidden import show_told
 from exchange.filing.reading import Filings
 from exchange.filing.tables import FilingRow, FilingStepRow, PublicationRow
-from exchange.public_status import STATUS, STATUS_LIST
+from exchange.public_status import STATUS, STATUS_LIST, VOUCHED
 from ledger.store import begin, snapshot
 from signer import Profile, new_jti
 
@@ -113,19 +114,43 @@ class Publications:
         return claims, self.vouch(STATUS, claims)
 
     def withdrawn(self) -> tuple[dict[str, Any], str]:
-        """Return the list of publications that were withdrawn while copies of them may still count, and the same signed."""
+        """Return the list of publications of which copies may still count that don't hold any more, and the same signed.
+
+        `withdrawn`: by their owner. `outdated`: by publication the entry by which its filing went back (an opinion was withdrawn, say);
+        copies that name an older entry count no more.
+        """
         now = self.clock()
         since = now - _KEPT
         with snapshot(self.engine) as connection, Session(connection) as session:
             query = select(PublicationRow.id).where(col(PublicationRow.withdrawn_at) >= since)
             names = session.exec(query.order_by(col(PublicationRow.id))).all()
+            outdated = self._outdated(session, since)
         claims = {
             "withdrawn": list(names),
+            "outdated": outdated,
             "since": since.isoformat(),
             "as_of": now.isoformat(),
             "expires": (now + LIFE).isoformat(),
         }
         return claims, self.vouch(STATUS_LIST, claims)
+
+    def _outdated(self, session: Session, since: datetime) -> dict[str, int]:
+        """Return the live publications whose filing went back since then from where a status vouches for it, with the entry that did it."""
+        step = col(FilingStepRow.before)
+        query = (
+            select(PublicationRow.id, FilingStepRow)
+            .join(FilingStepRow, col(FilingStepRow.filing) == col(PublicationRow.filing))
+            .where(
+                col(PublicationRow.withdrawn_at).is_(None), step.in_(sorted(VOUCHED)), col(FilingStepRow.at) >= since
+            )
+            .order_by(col(PublicationRow.id), col(FilingStepRow.index))
+        )
+        rank = {state: at for at, state in enumerate(ORDER)}
+        return {
+            name: taken.index
+            for name, taken in session.exec(query).all()
+            if rank.get(cast("State", taken.state), -1) < rank[cast("State", taken.before)]
+        }
 
     def _told(self, session: Session, found: PublicationRow, day: date) -> dict[str, Any]:
         row = session.get_one(FilingRow, found.filing)
@@ -136,11 +161,16 @@ class Publications:
             .order_by(col(FilingStepRow.index).desc())
             .limit(1)
         ).one()
-        stands = row.state in ("verified", "filed", "accepted") and row.expires is not None
+        stands = row.state in VOUCHED and row.expires is not None
         lapsed = stands and row.expires is not None and row.expires < day
         meaning = (
             "its verification has lapsed" if lapsed else _MEANING.get(row.state, "under way: not verified, not filed")
         )
+        stale = stands and bool(self.filings.stale_of(session, row))
+        if stale:
+            meaning = (
+                f"{meaning}; but its result is stale: what it was made from has changed since, and it is to be amended"
+            )
         claims: dict[str, Any] = {
             "state": row.state,
             "meaning": meaning,
@@ -154,6 +184,9 @@ class Publications:
         }
         if stands and row.expires is not None:
             claims |= {"verifier": str(row.verifier), "verification_expires": row.expires.isoformat()}
+        if stale:
+            # Why is the parties' matter: it would tell of suppliers.
+            claims["stale"] = True
         if found.figure and stands and told.figure is not None:
             claims |= {"figure": told.figure, "unit": str(told.unit)}
         return claims

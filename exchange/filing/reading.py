@@ -6,9 +6,10 @@ A filing is there for its filer, the verifier that it names, and authorities; fo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, cast
+from decimal import Decimal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Engine, or_
 from sqlmodel import Session, col, select
@@ -16,12 +17,12 @@ from sqlmodel import Session, col, select
 from bom_graph import Lines
 from exchange.access import FULL, Principal
 from exchange.errors import FilingError, NotFoundError
-from exchange.filing.chain import Facts, Filing, State, Step
+from exchange.filing.chain import Facts, Filing, Link, State, Step
 from exchange.filing.duty import Coverage, Duty, DutyRules, Model, coverage, duty_of
 from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import group_key, product_key, show_model, show_told
 from exchange.filing.reconciling import Compared, open_differences
-from exchange.filing.steps import compare_with, next_steps
+from exchange.filing.steps import check_from, compare_with, erased_said, next_steps
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import Accounts, roles_today
@@ -84,7 +85,8 @@ class Filings:
             if group is not None:
                 query = query.where(col(FilingRow.group_key) == group_key(self.stored.vault, group))
             rows = session.exec(query.order_by(col(FilingRow.id)).limit(limit)).all()
-            return [self._summary(row) for row in rows]
+            stale = self.stored.stale_among(session, [row.id for row in rows])
+            return [self._summary(row, is_stale=row.id in stale) for row in rows]
 
     def _box(self, session: Session, box: Box, reader: str) -> ColumnElement[bool]:
         if box == "authority":
@@ -99,7 +101,14 @@ class Filings:
                 "nothing here", where="path", remedy="this is for organisations with the role authority"
             )
 
-    def _summary(self, row: FilingRow) -> dict[str, Any]:
+    def stale_of(self, session: Session, row: FilingRow) -> tuple[str, ...]:
+        """Return why the result that a row names wouldn't come out so today; nothing where there is none."""
+        if row.result is None:
+            return ()
+        facts = self.stored.result(session, row.result, row.filer)
+        return ("the filing's result is gone",) if facts is None else facts.stale
+
+    def _summary(self, row: FilingRow, *, is_stale: bool) -> dict[str, Any]:
         told = show_told(self.stored.vault, row.id, row.sealed)
         return {
             "id": row.id,
@@ -113,7 +122,8 @@ class Filings:
             "rated_energy_kwh": told.rated_kwh,
             "variants": list(told.variants),
             "state": row.state,
-            "fileable": row.state in ("reconciled", "under_verification", "verified"),
+            "fileable": not is_stale and row.state in ("reconciled", "under_verification", "verified"),
+            "is_stale": is_stale,
             "verifier": row.verifier,
             "verification_expires": row.expires,
             "result": row.result,
@@ -145,11 +155,14 @@ class Filings:
                 select(FilingStepRow).where(FilingStepRow.filing == row.id).order_by(col(FilingStepRow.index))
             ).all()
             found = self.stored.filing(session, row)
+            erased = self.stored.erased(session, found)
+            stale = (*map(erased_said, erased), *self.stale_of(session, row))
+            redo = self._redo(session, found, erased) if stale else None
             remarks = session.exec(
                 select(FilingRemarkRow).where(FilingRemarkRow.filing == row.id).order_by(col(FilingRemarkRow.id))
             ).all()
             return {
-                **self._summary(row),
+                **self._summary(row, is_stale=bool(stale)),
                 "duty": self._duty(),
                 "steps": [
                     {
@@ -162,17 +175,18 @@ class Filings:
                     }
                     for one in steps
                 ],
-                "next": [{"step": step, "party": party} for step, party in next_steps(found)]
+                "next": [{"step": step, "party": party} for step, party in next_steps(found, redo)]
                 if found.state != "withdrawn"
                 else [],
                 "remarks": [self.remark(session, one) for one in remarks],
-                "stale": list(self._stale(session, found)),
+                "stale": list(stale),
             }
 
-    def _stale(self, session: Session, found: Filing) -> tuple[str, ...]:
-        """Return why the filing's result wouldn't come out so today; nothing where there is none."""
-        facts = None if found.result is None else self.stored.result(session, found.result, found.filer)
-        return () if facts is None else facts.stale
+    def _redo(self, session: Session, found: Filing, erased: Sequence[Link]) -> Step:
+        """Return the earliest step that a stale filing has to take anew."""
+        if erased:
+            return "withdraw" if erased[0].step == "register" else erased[0].step
+        return "complete" if self.stored.any_taken_back(session, found.data) else "calculate"
 
     def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
         """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
@@ -241,7 +255,8 @@ class Filings:
     ) -> dict[str, Any]:
         """Return kind and claims of a step, as far as the exchange knows them; whoever signs adds the rest.
 
-        `product`: the model that is registered. Raises NotFoundError, FilingError where one of the two is missing.
+        `product`: the model that is registered. Raises NotFoundError, FilingError where one of the two is missing, StepError for a step
+        that isn't taken from where the filing stands.
         """
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
@@ -255,6 +270,7 @@ class Filings:
                 raise FilingError(
                     f"{step} is no statement of the filing's own", where="step", remedy=_elsewhere(found, step)
                 )
+            check_from(found, step)
             origin = head(connection).origin
         kind = _KIND_OF_STEP.get(step, "filing-event")
         cited = {"origin": origin, "index": found.last.index, "leaf_hash": found.last.leaf_hash}
@@ -299,7 +315,7 @@ class Filings:
         return data, digest_of(data)
 
     def reconciliation(self, actor: Principal, reader: str, filing: str) -> dict[str, Any]:
-        """Return our result beside the platform's newest, line by line. NotFoundError where there is none yet."""
+        """Return our result beside the platform's newest, line by line. NotFoundError where one of both isn't there (any more)."""
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
             found = self.stored.filing(session, self.row(session, reader, filing))
@@ -325,9 +341,14 @@ class Filings:
             )
         link = filing.newest("platform")
         record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
-        stated = cast("PlatformResult", record)
         facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
-        return stated, compare_with(stated, facts, day_of(self.clock()))
+        if not isinstance(record, PlatformResult) or not record.is_whole or facts.result is None:
+            gone = "the filing's result" if facts.result is None else "the platform's result"
+            step = "calculate" if facts.result is None else "platform"
+            raise NotFoundError(
+                f"{gone} was erased", where="filing", remedy=f"take the step {step} anew, as the filing's steps allow"
+            )
+        return record, compare_with(record, facts, day_of(self.clock()))
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 
@@ -353,14 +374,20 @@ class Filings:
         """Return the models of each maker that were stated and not taken back, with the states of their filings."""
         running = (col(FilingRow.product_key) == col(ModelRow.product_key)) & (col(FilingRow.state) != "withdrawn")
         query = (
-            select(ModelRow, FilingRow.state)
+            select(ModelRow, FilingRow)
             .outerjoin(FilingRow, running)
             .where(col(ModelRow.owner).in_(makers))
             .order_by(col(ModelRow.index))
         )
         found: dict[str, list[Model]] = {}
-        for row, state in session.exec(query).all():
-            model = show_model(self.stored.vault, row.product_key, row.sealed, state)
+        vault = self.stored.vault
+        for row, filing in session.exec(query).all():
+            model = show_model(vault, row.product_key, row.sealed)
+            if filing is not None:
+                told = show_told(vault, filing.id, filing.sealed)
+                model = replace(
+                    model, state=filing.state, filed_chemistry=told.chemistry, filed_kwh=Decimal(told.rated_kwh)
+                )
             found.setdefault(row.owner, []).append(model)
         return found
 
@@ -386,6 +413,7 @@ def coverage_document(found: Coverage) -> dict[str, Any]:
         "chemistry_groups": list(found.groups),
         "chemistry_groups_filed": list(found.groups_filed),
         "on_sale_without_filing": list(found.unfiled),
+        "stated_otherwise_than_filed": list(found.changed),
     }
 
 

@@ -33,7 +33,9 @@ from exchange.kinds.filing import (
     QualityPlan,
     VerificationStatement,
 )
-from exchange.kinds.review import Remark, Review
+from exchange.kinds.review import Conflict, Remark, Review
+
+_REFUSED_WHEN_STALE: Final[frozenset[Step]] = frozenset({"export", "submit", "verify", "file"})
 
 
 def step_of(record: FilingRecord) -> Step:
@@ -73,12 +75,7 @@ def advance(filing: Filing | None, signed: Signed, facts: Facts, rules: DutyRule
     if filing is None or not _is_party(filing, signed, facts):
         raise NotFoundError("no such filing", where="filing", remedy="take the id from the list of your filings")
     _check_party(filing, step, signed, facts, rules)
-    if filing.state not in STEPS[step].states:
-        raise StepError(
-            f"the filing is {filing.state}: {_in_words(step)} is taken from {_listed(step)}",
-            where="filing",
-            remedy=_next(filing),
-        )
+    check_from(filing, step)
     _check_follows(filing, step, signed)
     if isinstance(signed.record.sub, str) and signed.record.sub != filing.product:
         raise FilingError("it is about another model", where="sub", remedy=f"name {filing.product}")
@@ -93,20 +90,33 @@ def take_back(filing: Filing, step: Literal["decline", "revoke"], index: int, le
     """
     if signer != filing.verifier:
         raise NotFoundError("no such filing", where="filing", remedy="take the id from the list of your filings")
+    check_from(filing, step)
+    after = _back_to(filing, "reconciled")
+    return replace(after, chain=(*filing.chain, Link(index, leaf_hash, step, signer, after.state)))
+
+
+def check_from(filing: Filing, step: Step) -> None:
+    """Check that a step is taken from where the filing stands; StepError otherwise."""
     if filing.state not in STEPS[step].states:
         raise StepError(
             f"the filing is {filing.state}: {_in_words(step)} is taken from {_listed(step)}",
             where="filing",
             remedy=_next(filing),
         )
-    after = _back_to(filing, "reconciled")
-    return replace(after, chain=(*filing.chain, Link(index, leaf_hash, step, signer, after.state)))
 
 
-def next_steps(filing: Filing) -> tuple[tuple[Step, Party], ...]:
-    """Return the steps that can be taken now, each with its party; what goes forward comes first."""
+def next_steps(filing: Filing, redo: Step | None = None) -> tuple[tuple[Step, Party], ...]:
+    """Return the steps that can be taken now, each with its party; what goes forward comes first.
+
+    `redo`: what has to be done anew because the filing is stale. That comes first then, or, where somebody verifies already, its
+    amendment; what would be refused isn't among them.
+    """
     found = [(step, row.party) for step, row in STEPS.items() if filing.state in row.states]
-    return tuple(sorted(found, key=lambda pair: _ahead(filing, pair[0])))
+    ordered = sorted(found, key=lambda pair: _ahead(filing, pair[0]))
+    if redo is not None:
+        ordered = [pair for pair in ordered if pair[0] not in _REFUSED_WHEN_STALE or pair[0] == redo]
+        ordered.sort(key=lambda pair: pair[0] not in (redo, "amend"))
+    return tuple(ordered)
 
 
 def _ahead(filing: Filing, step: Step) -> tuple[int, int]:
@@ -336,6 +346,7 @@ def compare_with(stated: PlatformResult, facts: Facts, day: date) -> tuple[Compa
 
 def _submit(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
+    _check_whole(facts)
     _check_result(filing, event.result, facts)
     verifier = str(event.verifier)
     _check_independent(filing, verifier, facts)
@@ -345,6 +356,7 @@ def _submit(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> 
 def _verify(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     statement = cast("VerificationStatement", signed.record)
     _check_independent(filing, signed.signer, facts)
+    _check_whole(facts)
     _check_result(filing, statement.result, facts)
     if not isinstance(statement.expires, date) or statement.expires < signed.day:
         raise FilingError("it has expired", where="expires", remedy="state the last day on which it counts")
@@ -355,6 +367,7 @@ def _verify(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> F
 
 def _file(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
+    _check_whole(facts)
     _check_result(filing, event.result, facts)
     if filing.expires is None or filing.expires < signed.day:
         raise StaleError(
@@ -370,11 +383,14 @@ def _file(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Fi
     return replace(filing, state="filed", open_remarks=left)
 
 
-def _review(filing: Filing, signed: Signed, _facts: Facts, _rules: DutyRules) -> Filing:
+def _review(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     review = cast("Review", signed.record)
+    _check_impartial(filing, review, facts, rules)
     remarks = cast("tuple[Remark, ...]", _lines(review.remarks))
     to_filer = frozenset(remark_id(signed.index, one) for one in remarks if one.to == "filer")
     if review.outcome == "accepted":
+        _check_whole(facts)
+        _check_fresh(facts.result, remedy="return the filing to the step that it concerns")
         return replace(filing, state="accepted", open_remarks=filing.open_remarks | to_filer)
     if review.outcome != "returned":
         raise FilingError(
@@ -448,6 +464,23 @@ def _back_to(filing: Filing, state: State) -> Filing:
     )
 
 
+def _check_whole(facts: Facts) -> None:
+    """Every statement that the filing stands on is there to be read by who verifies and reviews it."""
+    for link in facts.erased:
+        raise StaleError(
+            erased_said(link),
+            where="filing",
+            remedy="withdraw the filing and register anew"
+            if link.step == "register"
+            else f"take {_in_words(link.step)} anew; amend the filing where it is verified",
+        )
+
+
+def erased_said(link: Link) -> str:
+    """Return that a statement of a filing was erased, in words."""
+    return f"entry {link.index}, the statement of {_in_words(link.step)}, was erased"
+
+
 def _check_result(filing: Filing, stated: object, facts: Facts) -> None:
     """The statement is about the result that the filing stands on, and that would come out so today."""
     if stated != filing.result or filing.result is None:
@@ -457,22 +490,35 @@ def _check_result(filing: Filing, stated: object, facts: Facts) -> None:
     _check_fresh(facts.result)
 
 
-def _check_fresh(result: ResultFacts | None) -> None:
+def _check_fresh(
+    result: ResultFacts | None,
+    remedy: str = "compute it again and take the step calculate anew; amend the filing where it is verified",
+) -> None:
     if result is None:
         raise StaleError("the filing's result is gone", where="result", remedy="calculate again")
     if result.stale:
-        raise StaleError(
-            f"the result is stale: {result.stale[0]}",
-            where="result",
-            remedy="compute it again and take the step calculate anew; amend the filing where it is verified",
+        raise StaleError(f"the result is stale: {result.stale[0]}", where="result", remedy=remedy)
+
+
+def _check_impartial(filing: Filing, review: Review, facts: Facts, rules: DutyRules) -> None:
+    """An authority that is bound to the filer, by what it declares or by its corporate group, decides nothing about it."""
+    if _same_group(facts):
+        raise RightsError(
+            "the authority is of the filer's corporate group", where="iss", remedy="let another authority review it"
         )
+    for one in cast("tuple[Conflict, ...]", _lines(review.conflicts)):
+        if one.relation in rules.conflicts_that_bar_a_review.relations and one.organisation in (None, filing.filer):
+            raise RightsError(
+                f"a conflict of interest with the filer is declared: {one.relation}",
+                where=f"conflicts/{one.id}",
+                remedy="let another authority review it",
+            )
 
 
 def _check_independent(filing: Filing, verifier: str, facts: Facts) -> None:
     if verifier == filing.filer:
         raise RightsError("the filer can't verify itself", where="verifier", remedy="engage another organisation")
-    groups = (facts.verifier_group, facts.filer_group)
-    if None not in groups and name_key(str(groups[0])) == name_key(str(groups[1])):
+    if _same_group(facts):
         raise RightsError(
             "the verifier is of the filer's corporate group",
             where="verifier",
@@ -482,6 +528,11 @@ def _check_independent(filing: Filing, verifier: str, facts: Facts) -> None:
         raise RightsError(
             f"{verifier} is no verifier on that day", where="verifier", remedy="take one from the list of organisations"
         )
+
+
+def _same_group(facts: Facts) -> bool:
+    groups = (facts.verifier_group, facts.filer_group)
+    return None not in groups and name_key(str(groups[0])) == name_key(str(groups[1]))
 
 
 def _answered(filing: Filing, event: FilingEvent) -> frozenset[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import Connection
 from sqlmodel import Session, col, select
@@ -16,20 +16,22 @@ from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_s
 from exchange.calculation.tables import ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
-from exchange.filing.hidden import model_of
+from exchange.filing.hidden import model_of, show_told
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.tables import FilingRow, FilingStepRow
 from exchange.identity import ReleaseRow, releases_in_use
 from exchange.intake import Admissions
 from exchange.intake.tables import StatementRow, SupersededRow
-from exchange.kinds import ACTIVITY_DATA
+from exchange.kinds import ACTIVITY_DATA, VERIFICATION_STATEMENT
 from exchange.kinds.filing import PlanFigure, QualityPlan
 from exchange.report import Document
 from exchange.sharing import day_of, disclosed_to
-from exchange.vault import Vault, erased_at
+from exchange.vault import HoldRow, Vault, erased_at
 from ledger.store import entry
 
 _QUERY = 500
+#: Before a filing's id: for what its statements and data are held.
+HELD_FOR: Final = "filing "
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Stored:
         filing = Filing(
             id=row.id,
             filer=row.filer,
-            product=self._product(session, chain[0]),
+            # As it was registered: the row keeps it, whatever became of the statement.
+            product=show_told(self.vault, row.id, row.sealed).product,
             state=cast("State", row.state),
             chain=chain,
             data=frozenset(row.data.split()),
@@ -64,10 +67,6 @@ class Stored:
             open_remarks=frozenset(row.open_remarks.split()),
         )
         return self._with_plan(session, filing)
-
-    def _product(self, session: Session, first: Link) -> str:
-        record = self.record(session.connection(), first.index, first.leaf_hash, first.signer)
-        return str(record.sub) if record is not None else ""
 
     def _with_plan(self, session: Session, filing: Filing) -> Filing:
         """Return the filing with the plan that counts: its newest, unless it was sent back behind that."""
@@ -80,6 +79,11 @@ class Stored:
         figures = cast("tuple[PlanFigure, ...]", plan.figures.items if isinstance(plan.figures, Lines) else ())
         period = plan.period if isinstance(plan.period, Period) else None
         return replace(filing, plan_period=period, figures=figures)
+
+    def erased(self, session: Session, filing: Filing) -> tuple[Link, ...]:
+        """Return the statements that a filing stands on and that were erased: before they were held, or on a filing withdrawn since."""
+        connection = session.connection()
+        return tuple(link for link in filing.stands_on if erased_at(connection, link.leaf_hash) is not None)
 
     # -- entries -----------------------------------------------------------------------------------------------------------
 
@@ -156,12 +160,44 @@ class Stored:
             inputs=frozenset(leaves),
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
             stale=(
-                *self._taken_back(session, found),
-                *self._releases_withdrawn(session, found),
+                *self.taken_back(session, found),
                 *self._marked(session, digest, row.reader),
                 *_outdated(session, found),
             ),
         )
+
+    def taken_back(self, session: Session, found: Document) -> tuple[str, ...]:
+        """Return what a stored result was made from and counts no more: entries, and releases that were withdrawn."""
+        return (*self._inputs_taken_back(session, found), *self._releases_withdrawn(session, found))
+
+    def any_taken_back(self, session: Session, leaves: Collection[str]) -> bool:
+        """Whether one of these statements counts no more by an entry that took it back."""
+        query = (
+            select(SupersededRow.index)
+            .join(StatementRow, col(StatementRow.index) == col(SupersededRow.index))
+            .where(col(StatementRow.leaf_hash).in_(sorted(leaves)))
+        )
+        return session.exec(query.limit(1)).first() is not None
+
+    def stale_among(self, session: Session, filings: Sequence[str] | None = None) -> frozenset[str]:
+        """Return which filings, of some or of all, rest on what was taken back, or on a result that the watch over results found stale.
+
+        For lists: nothing is opened for it. What is held for a filing is what it rests on.
+        """
+        # Nested, not joined: without statistics a database would go through all that is held. What a filing that was verified anew holds
+        # too is the opinion that was withdrawn.
+        taken_back = col(StatementRow.index).in_(select(SupersededRow.index))
+        leaves = select(StatementRow.leaf_hash).where(taken_back, col(StatementRow.vct) != VERIFICATION_STATEMENT.vct)
+        reason = col(HoldRow.reason)
+        held = select(HoldRow.reason).where(reason.startswith(HELD_FOR), col(HoldRow.leaf_hash).in_(leaves))
+        marked = select(FilingRow.id).join(
+            StaleRow, (col(StaleRow.result) == col(FilingRow.result)) & (col(StaleRow.reader) == col(FilingRow.filer))
+        )
+        if filings is not None:
+            held = held.where(reason.in_([HELD_FOR + one for one in filings]))
+            marked = marked.where(col(FilingRow.id).in_(filings))
+        found = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
+        return frozenset((*found, *session.exec(marked.distinct()).all()))
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
         found: list[str] = []
@@ -174,7 +210,7 @@ class Stored:
             found.extend(session.exec(query).all())
         return found
 
-    def _taken_back(self, session: Session, found: Document) -> Iterator[str]:
+    def _inputs_taken_back(self, session: Session, found: Document) -> Iterator[str]:
         """Yield which inputs of a result count no more, by the entries that took them back."""
         indices = [one["index"] for one in found["inputs"]]
         for start in range(0, len(indices), _QUERY):

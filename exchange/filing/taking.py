@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from sqlalchemy import delete
@@ -23,7 +23,7 @@ from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
-from exchange.filing.stored import Stored
+from exchange.filing.stored import HELD_FOR, Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import OrganisationRow
 from exchange.intake import Take
@@ -35,12 +35,15 @@ from exchange.kinds import (
     PRODUCT_FOOTPRINT,
     QUALITY_PLAN,
     REVIEW,
+    SUPERSESSIONS,
     VERIFICATION_STATEMENT,
+    WITHDRAWALS,
 )
 from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord, VerificationStatement
 from exchange.kinds.review import Remark, Review
 from exchange.sharing import day_of
 from exchange.vault import end_holds, hold, release_holds
+from signer import read_retraction
 
 _ANSWERS = {"factor_maintainer": "factor_maintainer", "rule_maintainer": "operator"}
 
@@ -56,7 +59,12 @@ class Taking:
     def takes(self) -> dict[str, Take]:
         """Return what intake calls, by the type of statement."""
         kinds = (FILING_EVENT, QUALITY_PLAN, PLATFORM_RESULT, VERIFICATION_STATEMENT, REVIEW)
-        return {**{kind.vct: self.take for kind in kinds}, BATTERY_MODEL.vct: self.take_model}
+        return {
+            **{kind.vct: self.take for kind in kinds},
+            BATTERY_MODEL.vct: self.take_model,
+            SUPERSESSIONS.vct: self.take_retraction,
+            WITHDRAWALS.vct: self.take_retraction,
+        }
 
     # -- models ------------------------------------------------------------------------------------------------------------
 
@@ -64,20 +72,38 @@ class Taking:
         """Note a maker's model, which its newest statement describes; one that is withheld can't be noted."""
         if not isinstance(entry.record, BatteryModel):
             return
-        model = model_of(entry.record, day_of(self.clock()))
-        if model is None:
+        self._note(session, entry.record, entry.statement.issuer, entry.index, day_of(self.clock()))
+
+    def _note(self, session: Session, record: BatteryModel, owner: str, index: int, day: date) -> bool:
+        """Note a model; whether its statement discloses what that takes."""
+        model = model_of(record, day)
+        if model is not None:
+            vault = self.stored.vault
+            key = product_key(vault, model.product)
+            sealed = hide_model(vault, key, model)
+            session.merge(ModelRow(product_key=key, owner=owner, index=index, sealed=sealed))
+            session.flush()
+        return model is not None
+
+    def take_retraction(self, session: Session, entry: Entry) -> None:
+        """Drop a model whose statement was taken back; an older statement of it that still counts describes it again."""
+        target = read_retraction(entry.statement).target
+        gone = session.exec(select(ModelRow).where(ModelRow.index == target.index)).one_or_none()
+        if gone is None:
             return
-        vault = self.stored.vault
-        key = product_key(vault, model.product)
-        session.merge(
-            ModelRow(
-                product_key=key,
-                owner=entry.statement.issuer,
-                index=entry.index,
-                sealed=hide_model(vault, key, model),
-            )
-        )
+        session.delete(gone)
         session.flush()
+        older = select(StatementRow).where(
+            col(StatementRow.product) == gone.product_key,
+            col(StatementRow.issuer) == gone.owner,
+            col(StatementRow.vct) == BATTERY_MODEL.vct,
+        )
+        for row in session.exec(older.order_by(col(StatementRow.index).desc())).all():
+            if self.stored.counts(session, row):
+                record = self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+                day = day_of(row.admitted_at)
+                if isinstance(record, BatteryModel) and self._note(session, record, row.issuer, row.index, day):
+                    return
 
     # -- steps -------------------------------------------------------------------------------------------------------------
 
@@ -166,6 +192,7 @@ class Taking:
                 running=running,
                 model=model,
                 data=data,
+                erased=() if filing is None else self.stored.erased(session, filing),
                 result=result,
                 export=export,
                 verifier_roles=self._roles(session, verifier, signed),
@@ -302,18 +329,23 @@ class Taking:
     # -- holds -------------------------------------------------------------------------------------------------------------
 
     def _hold(self, session: Session, before: Filing | None, after: Filing, facts: Facts) -> None:
-        """Hold what the filing rests on from erasure as long as it is verified or filed, and for the years of the rules after that."""
-        reason = f"filing {after.id}"
-        if after.state not in HELD:
-            if before is not None and before.state in HELD:
-                release_holds(session, reason)
+        """Hold the filing's statements from erasure until it is withdrawn, and while it is verified and filed its result's inputs too.
+
+        From acceptance on all of it is held for the years of the rules.
+        """
+        reason = HELD_FOR + after.id
+        was_held = before is not None and before.state in HELD
+        let_go = after.state == "withdrawn" or (was_held and after.state not in HELD)
+        if let_go:
+            release_holds(session, reason)
+        if after.state == "withdrawn":
             return
         now, until = self.clock(), None
         if after.state == "accepted":
             until = now.replace(year=now.year + self.rules.retention_years, day=min(now.day, 28))
-        leaves = {after.last.leaf_hash}
-        if before is None or before.state not in HELD or until is not None:
-            leaves |= {link.leaf_hash for link in after.chain}
+        all_of_it = after.state in HELD and (not was_held or until is not None)
+        leaves = {link.leaf_hash for link in (after.chain if let_go or all_of_it else (after.last,))}
+        if all_of_it:
             leaves |= facts.result.inputs if facts.result is not None else frozenset()
         for leaf in sorted(leaves):
             hold(session, leaf, reason, until)

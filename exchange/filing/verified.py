@@ -31,7 +31,8 @@ class VerifiedFootprints:
     """Yields the verified footprints of a flow (``traction-battery-LFP``), region (country of the plant) and year that count today.
 
     Value: kg CO2e per kWh delivered. Production: kWh that the packs of the year deliver over their lives, packs made times the denominator
-    of the result. A filing counts while its verification hasn't lapsed; its year is the one in which its activity data ends.
+    of the result. A filing counts while its verification hasn't lapsed and nothing that its result was made from was taken back; its
+    year is the one in which its activity data ends. What is only newer (another year, a next version) makes no figure wrong.
     """
 
     engine: Engine
@@ -61,7 +62,7 @@ class VerifiedFootprints:
     def _delivered(self, connection: Connection, session: Session, row: FilingRow, product: str, year: int) -> Decimal:
         """Return the kWh that the packs which the filing's activity data of `year` states deliver; zero where there is none."""
         found = self.stored.document(connection, str(row.result))
-        if found is None or found["denominator"]["kwh"] is None:
+        if found is None or found["denominator"]["kwh"] is None or self.stored.taken_back(session, found):
             return Decimal(0)
         packs = Decimal(0)
         leaves = [one["leaf_hash"] for one in found["inputs"]]

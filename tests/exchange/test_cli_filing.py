@@ -246,15 +246,32 @@ def test_a_status_is_checked_offline(scene: Scene) -> None:
     current = CliRunner().invoke(command_line(given), given)
     assert (current.exit_code, json.loads(current.stdout)["verdict"]) == (0, "current"), current.output
     claims = json.loads(file.read_text("utf-8"))
-    # What stands beside the token isn't looked at.
-    file.write_text(json.dumps({"token": claims["token"], "status": "withdrawn"}), "utf-8")
+    words = CliRunner().invoke(command_line(given[:-1]), given[:-1])
+    assert f"{claims['model']} of {PACKS}  {claims['figure']} {claims['unit']}" in words.stdout
+    # What stands beside the token is what was signed, or nothing.
+    file.write_text(json.dumps({"token": claims["token"]}), "utf-8")
     assert CliRunner().invoke(command_line(given), given).exit_code == 0
+    for altered in ({"figure": "0.001"}, {"model": "P200"}, {"status": "withdrawn"}, {"grade": "A"}):
+        file.write_text(json.dumps({**claims, **altered}), "utf-8")
+        refused = CliRunner().invoke(command_line(given), given)
+        assert (refused.exit_code, f"status/{next(iter(altered))}" in refused.stderr) == (1, True), refused.output
+    file.write_text(json.dumps(claims), "utf-8")
+    listed = scene.folder / "list.json"
+    assert scene.run(f"packtrace filing status-list --out {listed} --server $SERVER").exit_code == 0
+    with_list = [*given, "--list", str(listed)]
+    assert CliRunner().invoke(command_line(with_list), with_list).exit_code == 0
     head, payload, signature = claims["token"].split(".")
     for bad in (f"{head}.{payload[:-4]}AAAA.{signature}", "", None):
         file.write_text(json.dumps({**claims, "token": bad}), "utf-8")
         assert CliRunner().invoke(command_line(given), given).exit_code == 1
     scene.run(f"packtrace filing unpublish $FILING --organisation {PACKS} --server $SERVER")
     assert scene.run("packtrace filing status-list --server $SERVER").stdout.strip() == publication
+    file.write_text(json.dumps(claims), "utf-8")
+    assert CliRunner().invoke(command_line(with_list), with_list).exit_code == 0, "by the list from before"
+    listed.unlink()
+    scene.run(f"packtrace filing status-list --out {listed} --server $SERVER")
+    copy = CliRunner().invoke(command_line(with_list), with_list)
+    assert (copy.exit_code, json.loads(copy.stdout)["verdict"]) == (1, "withdrawn"), copy.output
     file.write_bytes(httpx2.get(address).content)
     withdrawn = CliRunner().invoke(command_line(given), given)
     assert (withdrawn.exit_code, json.loads(withdrawn.stdout)["verdict"]) == (1, "withdrawn")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,18 +12,19 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from bom_graph import read_json
 from exchange.access import Principal
-from exchange.errors import ExchangeError, StaleError, StepError
+from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
-from exchange.filing import HELD, FilingRow, FilingStepRow, load_duty
+from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
 from exchange.identity import ReleaseRow
 from exchange.kinds import WITHDRAWALS
-from exchange.public_status import STATUS, STATUS_LIST
+from exchange.public_status import STATUS, STATUS_LIST, check_status
 from exchange.vault import HoldRow
-from ledger.store import snapshot
+from ledger.store import begin, snapshot
 from signer import (
     BadSignatureError,
     Issued,
@@ -207,6 +209,23 @@ REFUSED: dict[str, tuple[str, str, str, dict[str, Any], int, str, str]] = {
 }
 
 
+def test_an_authority_that_is_bound_to_the_filer_reviews_nothing_of_it(lone: Desk) -> None:
+    """By what it declares, or by its corporate group, which it needn't declare."""
+    lone.reach("filed")
+    bound = {"id": "c1", "relation": "ownership", "text": "it holds a tenth of the shares"}
+    remarks = [{"id": "r1", "to": "filer", "text": "again", "step": "plan"}]
+    for conflict in (bound, bound | {"organisation": lone.maker.uri}):
+        for said in ({"outcome": "accepted"}, {"outcome": "returned", "remarks": remarks}):
+            problem = check_problem(lone.try_("review", conflicts=[conflict], **said), 403, "rights")
+            assert problem["where"] == "conflicts/c1"
+    kin = Company.join(lone.maker.exchange, "kin", roles=["authority"], corporate_group="maker  GROUP")
+    check_problem(lone.try_("review", kin), 403, "rights")
+    assert lone.show(lone.maker)["state"] == "filed"
+    others = bound | {"organisation": lone.verifier.uri}
+    mild = bound | {"id": "c2", "relation": "other"}
+    assert lone.take("review", conflicts=[others, mild])["state"] == "accepted"
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_step_is_refused_and_nothing_stays(lone: Desk, name: str) -> None:
     state, step, who, changes, status, code, where = REFUSED[name]
@@ -389,6 +408,72 @@ def test_what_a_filing_rests_on_is_held_from_erasure(lone: Desk) -> None:
     assert erase(leaf).status_code in (200, 201)
 
 
+def erase(desk: Desk, leaf_hash: str) -> Any:
+    return desk.maker.admin.post("/api/v1/erasures", json={"leaf_hash": leaf_hash})
+
+
+def test_the_statements_of_a_filing_are_held_from_its_registration_on(lone: Desk) -> None:
+    """What its verifier and the authority are to read can't be gone when they come; what it was made from can, and stops it."""
+    lone.reach("reconciled")
+    for one in lone.show(lone.maker)["steps"]:
+        check_problem(erase(lone, one["leaf_hash"]), 409, "held")
+    for step in ("submit", "withdraw"):
+        lone.take(step)
+    assert rows(lone.maker.exchange, HoldRow) == []
+
+
+def test_a_filing_that_is_sent_back_keeps_its_statements_and_lets_go_of_its_data(lone: Desk) -> None:
+    lone.reach("under_verification")
+    plan, activity = lone.show(lone.maker)["steps"][1]["leaf_hash"], lone.pack.cited["activity"]["leaf_hash"]
+    check_problem(erase(lone, activity), 409, "held")
+    assert lone.take("amend")["state"] == "planned"
+    check_problem(erase(lone, plan), 409, "held")
+    assert erase(lone, activity).status_code in (200, 201)
+
+
+def forgotten(desk: Desk, step: str) -> None:
+    """Erase a statement as it could be before filings held theirs."""
+    exchange = desk.maker.exchange
+    with begin(exchange.services.installation.engine) as connection:
+        connection.execute(delete(HoldRow))
+    (leaf,) = [one["leaf_hash"] for one in desk.show(desk.maker)["steps"] if one["step"] == step]
+    assert erase(desk, leaf).status_code in (200, 201)
+
+
+@pytest.mark.parametrize("step", ["register", "plan", "complete", "platform"])
+def test_a_filing_with_an_erased_statement_is_shown_and_goes_no_further(lone: Desk, step: str) -> None:
+    lone.reach("reconciled")
+    forgotten(lone, step)
+    for who in (lone.maker, lone.authority):
+        found = lone.show(who)
+        assert found["stale"] == [
+            f"entry {found['steps'][WAY.index(step)]['index']}, the statement of the step {step}, was erased"
+        ]
+        assert found["product"] == lone.pack.product
+        assert who.admin.get(f"/filings/{lone.id}").status_code == 200
+        answer = who.admin.get(f"/api/v1/filings/{lone.id}/reconciliation")
+        assert answer.status_code == (404 if step == "platform" else 200), answer.text
+    check_problem(lone.try_("submit"), 409, "stale")
+    assert lone.take("withdraw")["state"] == "withdrawn"
+    assert Desk(lone.pack, lone.verifier, lone.authority).try_("register").status_code == 201
+
+
+def test_a_statement_that_is_erased_under_verification_stops_the_opinion(lone: Desk) -> None:
+    lone.reach("under_verification")
+    lone.engaged()
+    forgotten(lone, "plan")
+    check_problem(lone.try_("verify"), 409, "stale")
+
+
+def test_a_filing_whose_data_is_erased_is_shown_without_its_result(lone: Desk) -> None:
+    lone.reach("reconciled")
+    assert erase(lone, lone.pack.cited["activity"]["leaf_hash"]).status_code in (200, 201)
+    assert lone.show(lone.authority)["stale"] == ["the filing's result is gone"]
+    check_problem(lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation"), 404, "not_found")
+    assert lone.authority.admin.get(f"/filings/{lone.id}").status_code == 200
+    check_problem(lone.try_("submit"), 409, "stale")
+
+
 def test_an_accepted_filing_is_held_for_the_years_of_the_rules(lone: Desk) -> None:
     lone.reach("accepted")
     held = rows(lone.maker.exchange, HoldRow)
@@ -404,6 +489,65 @@ def test_a_step_of_a_filing_isn_t_taken_back_by_itself(lone: Desk) -> None:
     target = {"origin": lone.maker.exchange.origin, "index": last["index"], "leaf_hash": last["leaf_hash"]}
     answer = hand_in(lone.maker, "withdrawal", {"target": target, "reason": "a slip"})
     check_problem(answer, 400, "statement")
+
+
+def taken_back(desk: Desk) -> None:
+    stated(desk.maker, "withdrawal", {"target": desk.pack.cited["activity"], "reason": "the meter was wrong"})
+
+
+def test_what_comes_next_is_what_isn_t_refused(lone: Desk) -> None:
+    lone.reach("reconciled")
+    assert lone.show(lone.maker)["next"][0] == {"step": "submit", "party": "filer"}
+    check_problem(lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step=file"), 409, "filing_step")
+    taken_back(lone)
+    found = lone.show(lone.maker)["next"]
+    assert found[0] == {"step": "complete", "party": "filer"}, "its data has to be stated anew"
+    assert not {"export", "submit"} & {one["step"] for one in found}
+    assert "Next: complete, by the filer." in " ".join(
+        re.sub("<[^>]+>", "", lone.maker.admin.get(f"/filings/{lone.id}").text).split()
+    )
+    lone.pack.state(copper="501")
+    for step in ("complete", "calculate", "export", "platform", "submit"):
+        lone.take(step)
+    taken_back(lone)
+    found = lone.show(lone.maker)["next"]
+    assert (found[0]["step"], "verify" in {one["step"] for one in found}) == ("amend", False)
+
+
+def test_a_stale_filing_is_returned_and_not_accepted(lone: Desk) -> None:
+    lone.reach("filed")
+    taken_back(lone)
+    problem = check_problem(lone.try_("review"), 409, "stale")
+    assert problem["remedy"] == "return the filing to the step that it concerns"
+    (listed,) = lone.authority.admin.get("/api/v1/authority/filings").json()
+    assert (listed["state"], listed["is_stale"], listed["fileable"]) == ("filed", True, False)
+    remarks = [{"id": "r1", "to": "filer", "text": "its data was withdrawn", "step": "complete"}]
+    assert lone.take("review", outcome="returned", remarks=remarks)["state"] == "planned"
+
+
+def test_what_goes_stale_after_acceptance_is_told_and_not_averaged(lone: Desk) -> None:
+    lone.reach("accepted")
+    exchange, admin = lone.maker.exchange, lone.authority.admin
+    published = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={"figure": True}).json()
+
+    def averaged() -> int:
+        day = exchange.clock().date()
+        return len(list(exchange.services.averages.footprints(f"{FLOW}LFP", "CN", 2025, day)))
+
+    def seen() -> tuple[bool, int, bool, int]:
+        (listed,) = admin.get("/api/v1/authority/filings").json()
+        spread = admin.get("/api/v1/authority/overview").json()["results"]["LFP"]
+        told = browser(exchange).get(published["status"]).json()
+        return listed["is_stale"], spread["stale"], told.get("stale", False), averaged()
+
+    assert seen() == (False, 0, False, 1)
+    taken_back(lone)
+    assert seen() == (True, 1, True, 0)
+    assert "| LFP | 1 | 1 |" in admin.get("/api/v1/authority/trial-summary.md").text
+    status = browser(exchange).get(published["status"]).json()
+    assert status["meaning"].endswith("what it was made from has changed since, and it is to be amended")
+    assert "its result is stale" in browser(exchange).get(published["page"]).text
+    assert lone.show(lone.maker)["is_stale"]
 
 
 # -- platform, review, remarks -------------------------------------------------------------------------------------------------
@@ -427,7 +571,13 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["total"], "2026.1")
     assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["total"]
-    check_problem(lone.try_("submit"), 409, "filing_step")
+    draft = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step=submit")
+    assert check_problem(draft, 409, "filing_step")["remedy"] == "next is platform, by the filer"
+    last = lone.show(lone.maker)["steps"][-1]
+    previous = {"origin": lone.maker.exchange.origin, "index": last["index"], "leaf_hash": last["leaf_hash"]}
+    said = {"sub": lone.pack.product, "filing": lone.id, "event": "submit", "previous": previous}
+    early = hand_in(lone.maker, "filing-event", {**said, "result": lone.digest, "verifier": lone.verifier.uri})
+    check_problem(early, 409, "filing_step")
     why = [{"id": "e1", "line": "total", "cause": "background_database", "text": "another year of the grid"}]
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
@@ -523,6 +673,36 @@ def test_from_2027_on_a_model_on_sale_without_a_filing_is_listed(lone: Desk) -> 
         assert found["coverage"]["on_sale_without_filing"] == unfiled
 
 
+def test_a_model_that_is_stated_anew_is_told(lone: Desk) -> None:
+    lone.reach("filed")
+    stated(lone.maker, "battery-model", model_claims(lone.pack.product, "NMC622"))
+    found = lone.maker.admin.get("/api/v1/duties").json()
+    said = "P100 is filed as LFP, 100 kWh, and stated as NMC, 100 kWh, since: amend its filing, or withdraw it"
+    assert found["coverage"]["stated_otherwise_than_filed"] == [said]
+    assert found["coverage"]["chemistry_groups_filed"] == ["LFP"]
+    assert found["models"][0]["why"].endswith(said)
+    assert said in lone.maker.admin.get("/filings").text
+    (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
+    assert of_maker["stated_otherwise_than_filed"] == [said]
+
+
+def test_a_model_whose_statement_is_withdrawn_drops_out(lone: Desk) -> None:
+    product = lone.maker.member.product("n622")
+    first = stated(lone.maker, "battery-model", model_claims(product, "NMC622"))
+    second = stated(lone.maker, "battery-model", model_claims(product, "NMC811"))
+
+    def listed() -> dict[str, str]:
+        return {one["product"]: one["chemistry"] for one in lone.maker.admin.get("/api/v1/duties").json()["models"]}
+
+    assert listed() == {lone.pack.product: "LFP", product: "NMC811"}
+    stated(lone.maker, "withdrawal", {"target": second, "reason": "a slip"})
+    assert listed() == {lone.pack.product: "LFP", product: "NMC622"}, "the older one counts again"
+    stated(lone.maker, "withdrawal", {"target": first, "reason": "it isn't made"})
+    assert listed() == {lone.pack.product: "LFP"}
+    answer = lone.maker.admin.get("/api/v1/filings/draft", params={"product": product})
+    check_problem(answer, 404, "not_found")
+
+
 # -- the authority -------------------------------------------------------------------------------------------------------------
 
 
@@ -598,6 +778,57 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     check_problem(lone.maker.admin.delete(path), 409, "conflict")
     assert anybody.get(f"/public/models/{lone.id}").status_code == 404
     check_problem(anybody.get(f"/api/v1/public/models/{lone.id}"), 404, "not_found")
+
+
+def fetched(desk: Desk, path: str) -> bytes:
+    return browser(desk.maker.exchange).get(path).content
+
+
+def verdict(desk: Desk, status: bytes, listed: bytes | None = None) -> str:
+    exchange = desk.maker.exchange
+    found = check_status(status, exchange.services.installation.trust, exchange.clock(), listed)
+    return str(found["verdict"])
+
+
+def test_what_a_verifier_withdraws_reaches_who_fetched_a_status(lone: Desk) -> None:
+    lone.reach("accepted")
+    path = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={"figure": True}).json()["status"]
+    copy, names = fetched(lone, path), "/api/v1/public/status-list"
+    assert verdict(lone, copy, fetched(lone, names)) == "current"
+    (opinion,) = [one for one in lone.show(lone.maker)["steps"] if one["step"] == "verify"]
+    target = {"origin": lone.maker.exchange.origin, "index": opinion["index"], "leaf_hash": opinion["leaf_hash"]}
+    stated(lone.verifier, "withdrawal", {"target": target, "reason": "an error was found"})
+    listed = fetched(lone, names)
+    back = lone.show(lone.maker)["steps"][-1]["index"]
+    assert json.loads(listed)["outdated"] == {json.loads(copy)["publication"]: back}
+    assert verdict(lone, copy, listed) == "withdrawn"
+    assert verdict(lone, copy) == "current", "offline it isn't known"
+    assert verdict(lone, fetched(lone, path), listed) == "not_verified", "it tells what is so now"
+    lone.maker.exchange.clock.advance(49 * 3600)
+    with pytest.raises(UndecidableError):
+        verdict(lone, fetched(lone, path), listed)
+    assert json.loads(fetched(lone, names))["outdated"] == {}
+
+
+def test_a_status_counts_only_where_it_is_verified_and_not_stale(lone: Desk) -> None:
+    lone.reach("reconciled")
+    path = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
+    assert verdict(lone, fetched(lone, path)) == "not_verified"
+    lone.take("submit")
+    lone.take("verify")
+    copy = fetched(lone, path)
+    assert verdict(lone, copy) == "current"
+    taken_back(lone)
+    assert verdict(lone, fetched(lone, path)) == "stale"
+    lone.maker.exchange.clock.advance(25 * 3600)
+    assert verdict(lone, copy) == "ended"
+    # Signed by another than whose status it is: somebody's list takes nothing from it.
+    maker, now = lone.maker.member, lone.maker.exchange.clock()
+    said = {"withdrawn": [], "outdated": {}, "since": now.isoformat(), "as_of": now.isoformat()}
+    said["expires"] = (now + timedelta(hours=1)).isoformat()
+    token = maker.sign(kind_named("filing-event"), said, profile=STATUS_LIST).token
+    with pytest.raises(RejectedError, match="signed by"):
+        verdict(lone, copy, json.dumps({"token": token}).encode())
 
 
 def test_a_status_can_t_be_put_into_the_ledger(lone: Desk) -> None:

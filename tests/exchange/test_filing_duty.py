@@ -74,6 +74,40 @@ def test_a_maker_of_nothing_in_scope_lacks_nothing() -> None:
     assert (found.missing, found.unfiled, found.out_of_scope) == ((), (), (f"{MAKER}/p1",))
 
 
+def test_a_filing_counts_for_what_it_was_filed_for() -> None:
+    """A maker states its models anew: the chemistry that isn't filed stays missing, what is filed stays in scope, and both are told."""
+    filed = [model(number, "LFP", "filed", filed_chemistry="LFP", filed_kwh=Decimal(100)) for number in range(4)]
+    under_way = model(7, "LFP", "registered", filed_chemistry="NMC622", filed_kwh=Decimal(100))
+    assert coverage(RULES, MAKER, [*filed, model(8, "LFP", "filed"), under_way], TRIAL).missing == (
+        "chemistry group NMC is not represented: file one of P7",
+    )
+    restated = model(8, "NCA", "filed", filed_chemistry="LFP", filed_kwh=Decimal(100))
+    found = coverage(RULES, MAKER, [*filed, restated], TRIAL)
+    assert found.groups_filed == ("LFP",)
+    assert found.missing == ("chemistry group NCA is not represented: file one of P8",)
+    assert found.changed == (
+        "P8 is filed as LFP, 100 kWh, and stated as NCA, 100 kWh, since: amend its filing, or withdraw it",
+    )
+    shrunk = model(9, "LFP", "registered", filed_chemistry="LFP", filed_kwh=Decimal(100), rated_kwh=Decimal(1))
+    found = coverage(RULES, MAKER, [shrunk], REGULAR)
+    assert (found.out_of_scope, found.unfiled, len(found.changed)) == ((), (shrunk.product,), 1)
+    assert duty_of(RULES, ["pack_maker"], shrunk, REGULAR).overdue
+    same = model(1, "lfp", "filed", filed_chemistry="LFP", filed_kwh=Decimal("100.0"))
+    assert coverage(RULES, MAKER, [same], TRIAL).changed == ()
+
+
+def test_what_isn_t_sold_any_more_is_asked_for_no_more() -> None:
+    ended = date(1990, 12, 31)
+    old = model(2, "NCA", on_sale_until=ended)
+    found = coverage(RULES, MAKER, [model(1, state="filed"), old], TRIAL)
+    assert (found.missing, found.needed) == ((), 1)
+    assert duty_of(RULES, ["pack_maker"], old, TRIAL).why == "sold until 1990-12-31: nothing is to be filed any more"
+    assert coverage(RULES, MAKER, [model(1, state="filed", on_sale_until=ended)], TRIAL).filed == 1
+    # To the end of the trial it was asked for, and is so afterwards.
+    last = [model(1, state="filed"), model(2, on_sale_until=TRIAL)]
+    assert coverage(RULES, MAKER, last, TRIAL).missing == coverage(RULES, MAKER, last, REGULAR).missing != ()
+
+
 @pytest.mark.parametrize(
     ("changes", "day", "listed"),
     [

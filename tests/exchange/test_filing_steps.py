@@ -531,6 +531,24 @@ def test_an_id_is_one_filing_s() -> None:
         office.take("register", FILER)
 
 
+@pytest.mark.parametrize(
+    ("state", "first"),
+    [
+        ("calculated", ("calculate", "filer")),
+        ("reconciled", ("calculate", "filer")),
+        ("under_verification", ("amend", "filer")),
+        ("verified", ("amend", "filer")),
+        ("filed", ("review", "authority")),
+    ],
+)
+def test_a_stale_filing_s_next_step_is_one_that_is_taken(state: str, first: tuple[str, str]) -> None:
+    filing = at(state).filing
+    assert filing is not None
+    found = next_steps(filing, "calculate")
+    assert found[0] == first
+    assert not {"export", "submit", "verify", "file"} & {step for step, _party in found}
+
+
 def test_just_above_2_kwh_is_in_scope() -> None:
     model = ModelFacts(FILER, PRODUCT, Decimal("2.001"), counts=True)
     assert Office().take("register", FILER, facts(FILER, model=model)).state == "registered"
