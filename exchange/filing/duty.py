@@ -104,6 +104,7 @@ class DutyRules(_Rules):
     trial: Trial
     regular: Regular
     chemistry_groups: tuple[ChemistryGroup, ...]
+    platform_digits: Annotated[int, Field(gt=0)]
     opinions_that_can_be_filed: tuple[Opinion, ...]
     retention_years: Annotated[int, Field(gt=0)]
     triggers: tuple[Trigger, ...]

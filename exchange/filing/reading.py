@@ -327,7 +327,7 @@ class Filings:
         record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
         stated = cast("PlatformResult", record)
         facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
-        return stated, compare_with(stated, facts, day_of(self.clock()))
+        return stated, compare_with(stated, facts, day_of(self.clock()), self.rules)
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 

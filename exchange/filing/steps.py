@@ -22,7 +22,7 @@ from bom_graph import Citation, Lines, Period, name_key
 from exchange.errors import ConflictError, FilingError, NotFoundError, RightsError, StaleError, StepError
 from exchange.filing.chain import BEFORE, ORDER, STEPS, Facts, Filing, Link, Party, ResultFacts, Signed, State, Step
 from exchange.filing.duty import DutyRules
-from exchange.filing.reconciling import Compared, open_differences, reconcile
+from exchange.filing.reconciling import Compared, check_sum, open_differences, reconcile
 from exchange.kinds.filing import (
     AnswerLine,
     DataLine,
@@ -313,13 +313,21 @@ def _export(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> 
     return replace(_back_to(filing, "exported"), export=str(event.export))
 
 
-def _platform(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
+def _platform(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     stated = cast("PlatformResult", signed.record)
-    compared = compare_with(stated, facts, signed.day)
+    period = filing.plan_period
+    if period is not None and isinstance(stated.calculated, date) and stated.calculated < period.end:
+        raise FilingError(
+            f"the platform's result is of {stated.calculated}, before the data ends on {period.end}",
+            where="calculated",
+            remedy="correct the day",
+        )
+    check_sum(stated)
+    compared = compare_with(stated, facts, signed.day, rules)
     return _back_to(filing, "unreconciled" if open_differences(compared) else "reconciled")
 
 
-def compare_with(stated: PlatformResult, facts: Facts, day: date) -> tuple[Compared, ...]:
+def compare_with(stated: PlatformResult, facts: Facts, day: date, rules: DutyRules) -> tuple[Compared, ...]:
     """Return the platform's result held against the filing's. FilingError where they can't be compared."""
     if facts.result is None:
         raise StaleError("the filing's result is gone", where="result", remedy="calculate again")
@@ -331,7 +339,7 @@ def compare_with(stated: PlatformResult, facts: Facts, day: date) -> tuple[Compa
         )
     if isinstance(stated.calculated, date) and stated.calculated > day:
         raise FilingError("the platform's result is of a day to come", where="calculated", remedy="correct the day")
-    return reconcile(facts.result.lines, stated)
+    return reconcile(facts.result.lines, stated, rules.platform_digits)
 
 
 def _submit(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:

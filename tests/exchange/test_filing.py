@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -422,13 +423,17 @@ def test_the_export_is_what_the_step_states(lone: Desk) -> None:
 def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     lone.reach("exported")
     _kind, claims = lone.draft("platform")
-    lines = [line | ({"value": "0.5"} if line["line"] == "total" else {}) for line in claims["lines"]]
+    lines = [*claims["lines"], {"id": "use", "line": "use", "value": "0.5"}]
+    total = next(line for line in lines if line["line"] == "total")
+    total["value"] = str(Decimal(total["value"]) + Decimal("0.5"))
     assert lone.take("platform", lines=lines)["state"] == "unreconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
-    assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["total"], "2026.1")
-    assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["total"]
+    assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["use", "total"], "2026.1")
+    assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["use", "total"]
     check_problem(lone.try_("submit"), 409, "filing_step")
-    why = [{"id": "e1", "line": "total", "cause": "background_database", "text": "another year of the grid"}]
+    why = [
+        {"id": name, "line": name, "cause": "boundary", "text": "another year of the grid"} for name in ("use", "total")
+    ]
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["lines"][-1]["explanation"]) == (True, "another year of the grid")

@@ -624,18 +624,28 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
     ("value", "state"),
     [
         ("0.081", "reconciled"),
-        ("0.08", "reconciled"),
+        ("0.08", "unreconciled"),
         ("0.0810", "reconciled"),
         ("0.0811", "unreconciled"),
-        ("0.082", "unreconciled"),
+        ("0.0812", "unreconciled"),
     ],
 )
 def test_a_line_agrees_to_the_decimals_that_the_platform_prints(value: str, state: str) -> None:
     assert Office().reach("exported").take("platform", FILER, lines=platform(total=value)).state == state
 
 
+@pytest.mark.parametrize("nothing", ["0", "-0", "0.0000"])
+def test_zero_agrees_with_zero_alone(nothing: str) -> None:
+    office = Office().reach("exported")
+    zeros = [{"id": name, "line": name, "value": nothing} for name in LINES]
+    assert office.take("platform", FILER, lines=zeros).state == "unreconciled"
+    # A stage that is zero on both sides is the same.
+    known = facts(FILER, result=result(lines={**LINES, "use": Decimal("0E-15")}))
+    assert office.take("platform", FILER, known, lines=platform(use=nothing)).state == "reconciled"
+
+
 def test_a_line_on_one_side_alone_is_a_difference() -> None:
-    lines = [line for line in platform(use="0.001") if line["line"] != "recycling"]
+    lines = [line for line in platform(use="0.0021") if line["line"] != "recycling"]
     office = Office().reach("exported")
     assert office.take("platform", FILER, lines=lines).state == "unreconciled"
     explained = [
@@ -648,6 +658,9 @@ def test_a_line_on_one_side_alone_is_a_difference() -> None:
     ("changes", "where"),
     [
         ({"lines": [*platform(), {"id": "again", "line": "total", "value": "1"}]}, "lines/again"),
+        ({"lines": platform(total="99")}, "lines"),
+        ({"lines": platform(manufacturing="0.0160")}, "lines"),
+        ({"calculated": "2025-12-30"}, "calculated"),
         ({"explanations": [{"id": "e", "line": "nothing", "cause": "other", "text": "x"}]}, "explanations"),
         (
             {"explanations": [{"id": e, "line": "total", "cause": "other", "text": "x"} for e in ("e1", "e2")]},
