@@ -153,7 +153,7 @@ def run_withdraw(to: Connection, proposal: str, reason: str, key: str, passphras
     return guarded(lambda: to.run(command))
 
 
-def run_average(to: Connection, flow: str, region: str, year: int, unit: str) -> int:
+def run_average(to: Connection, flow: str, region: str, year: int, unit: str | None) -> int:
     """Make an edition of an industry average; print it, or by which rule it is withheld."""
 
     def command(client: Client) -> int:

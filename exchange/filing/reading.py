@@ -222,12 +222,15 @@ class Filings:
         return None
 
     def remarks_to(self, actor: Principal, reader: str, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
-        """Return the remarks that wait for `reader` as a maintainer, and those that it has answered, by id."""
+        """Return the remarks that wait for `reader` as a maintainer, and those that it has answered, by id.
+
+        Rules are the operator's, which is no organisation of the register: its right is its scope.
+        """
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
-            roles = roles_today(session, reader, self.clock())
-            mine = {"factor_maintainer": "factor_maintainer", "operator": "rule_maintainer"}
-            named = [to for role, to in mine.items() if role in roles]
+            named = ["factor_maintainer"] if "factor_maintainer" in roles_today(session, reader, self.clock()) else []
+            if "operator" in actor.scopes and reader == actor.organisation:
+                named.append("rule_maintainer")
             query = select(FilingRemarkRow).where(
                 col(FilingRemarkRow.addressee).in_(named), col(FilingRemarkRow.id) > after
             )

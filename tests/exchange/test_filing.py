@@ -458,6 +458,10 @@ def test_a_return_names_the_step_and_remarks_are_tracked_to_their_answers(lone: 
         f"{review['index']}.r3": ("rule_maintainer", "say what a typical model is", None),
     }
     assert [one["id"] for one in factors.admin.get("/api/v1/remarks").json()] == [f"{review['index']}.r2"]
+    # The operator maintains the rules, and reads what is for it; standing in for another it reads what is for that one.
+    assert [one["id"] for one in exchange.http.get("/api/v1/remarks").json()] == [f"{review['index']}.r3"]
+    other = exchange.http.get("/api/v1/remarks", params={"organisation": "https://nobody.example"})
+    assert other.json() == []
     target = {"origin": exchange.origin, "index": review["index"], "leaf_hash": review["leaf_hash"]}
     answered = {"target": target, "outcome": "answered", "conflicts": []}
 
