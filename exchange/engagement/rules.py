@@ -39,6 +39,7 @@ class VerificationRules(_Rules):
     version: str
     source: str
     materiality_percent: Amount
+    most_materiality_percent: Amount
     longest_validity_days: Annotated[int, Field(gt=0)]
     counts_by_risk: dict[Risk, Annotated[int, Field(gt=0)]]
     most_unseen_percent: Amount

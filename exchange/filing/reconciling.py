@@ -42,7 +42,8 @@ class Compared:
 def reconcile(ours: Mapping[str, Decimal], result: PlatformResult, digits: int) -> tuple[Compared, ...]:
     """Return every line of either side, the total last.
 
-    A figure of the platform's with less than `digits` significant ones agrees with the same alone. FilingError for a line stated twice, or an explanation of none.
+    A figure of the platform's with less than `digits` significant ones agrees with the same alone.
+    FilingError for a line stated twice, or an explanation of none.
     """
     theirs = _by_line(result.lines)
     explained = _explanations(result.explanations)

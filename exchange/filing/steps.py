@@ -13,9 +13,9 @@ Invariants, whoever tries whatever in which order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Literal, cast
 
 from bom_graph import Citation, Lines, Period, name_key
@@ -213,6 +213,7 @@ def _plan(filing: Filing, signed: Signed, _facts: Facts, _rules: DutyRules) -> F
 def _complete(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
     planned, lines = {one.id: one for one in filing.figures}, cast("tuple[DataLine, ...]", _lines(event.data))
+    _check_period(filing, event, signed.day)
     for line in lines:
         where = f"data/{line.id}"
         if line.figure not in planned:
@@ -226,8 +227,49 @@ def _complete(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -
             where="data",
             remedy="cite the entry of each figure, or state why there is a gap",
         )
+    for figure in filing.figures:
+        _check_covered(filing, figure, [line for line in lines if line.figure == figure.id], facts)
     data = frozenset(line.citation.leaf_hash for line in lines if line.citation is not None)
     return replace(_back_to(filing, "data_complete"), data=data)
+
+
+def _check_period(filing: Filing, event: FilingEvent, day: date) -> None:
+    """The data is complete for the period that was planned, and that is over."""
+    planned = filing.plan_period
+    if planned is None or not isinstance(event.period, Period):
+        return
+    if event.period != planned:
+        raise FilingError(
+            f"it states data of {event.period.start} to {event.period.end}, the plan is of {planned.start} to {planned.end}",
+            where="period",
+            remedy="state the plan's period, or plan anew",
+        )
+    if planned.end > day:
+        raise FilingError(
+            f"the period ends on {planned.end}: its data isn't complete yet",
+            where="period",
+            remedy="wait, or plan anew",
+        )
+
+
+def _check_covered(filing: Filing, figure: PlanFigure, lines: Sequence[DataLine], facts: Facts) -> None:
+    """The entries of a figure that have a period cover the plan's without a hole, unless a gap is said."""
+    cited = [facts.data[line.citation.leaf_hash].period for line in lines if line.citation is not None]
+    periods = [one for one in cited if one is not None]
+    planned = filing.plan_period
+    if planned is None or not periods or len(periods) < len(cited) or any(line.gap is not None for line in lines):
+        return
+    open_since = planned.start
+    for one in sorted(periods, key=lambda period: period.start):
+        if one.start > open_since:
+            break
+        open_since = max(open_since, one.end + timedelta(days=1))
+    if open_since <= planned.end:
+        raise FilingError(
+            f"there is no data of {figure.name} for {open_since}, in the plan's period to {planned.end}",
+            where=f"data/{lines[0].id}",
+            remedy=f"cite the entries of the rest too, or say by `gap` how it was treated: {figure.gap_treatment}",
+        )
 
 
 def _check_datum(filing: Filing, line: DataLine, figure: PlanFigure, facts: Facts, where: str) -> None:
@@ -261,6 +303,12 @@ def _check_datum(filing: Filing, line: DataLine, figure: PlanFigure, facts: Fact
             f"the data is of {period.start} to {period.end}, the plan of {planned.start} to {planned.end}",
             where=f"{where}/citation",
             remedy="cite data of the plan's period, or plan anew",
+        )
+    if figure.calibrated is not None and figure.calibrated > period.start and line.gap is None:
+        raise FilingError(
+            f"the meter of {figure.name} was calibrated on {figure.calibrated}, after the data begins on {period.start}",
+            where=where,
+            remedy="state the calibration that counts in a new plan, or say by `gap` how what was before it was treated",
         )
     due = figure.calibration_due
     if due is not None and due < period.end and line.gap is None:

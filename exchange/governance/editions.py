@@ -84,7 +84,9 @@ class Averages:
     footprints: Footprints
     clock: Callable[[], datetime]
 
-    def make(self, actor: Principal, flow: str, region: str, year: int, unit: str | None = None) -> ShownEdition | tuple[str, ...]:
+    def make(
+        self, actor: Principal, flow: str, region: str, year: int, unit: str | None = None
+    ) -> ShownEdition | tuple[str, ...]:
         """Make the edition of a flow, region and year, by the operator; return it, or why it is withheld.
 
         One that was made before is found, whatever is verified by now. Its unit is the footprints'; `unit`: the one that is expected.

@@ -586,6 +586,8 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
         "P100",
         lone.computed["headline"]["value"],
     )
+    verification = [answer[name] for name in ("opinion", "assurance", "materiality_percent")]
+    assert verification == ["unmodified", "reasonable", "5"]
     token = answer.pop("token")
     statement = verify(token, (), profile=STATUS, trust=exchange.services.installation.trust, at=exchange.clock())
     assert statement.issuer == exchange.services.installation.operator.uri
@@ -594,6 +596,7 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     page = anybody.get(published["page"])
     assert page.status_code == 200
     assert "P100" in page.text
+    assert "unmodified opinion, reasonable assurance, materiality 5 %" in page.text
     assert lone.maker.admin.put(path, json={"figure": False}).json()["publication"] == published["publication"]
     assert "figure" not in anybody.get(published["status"]).json()
     withdrawn = lone.maker.admin.delete(path)

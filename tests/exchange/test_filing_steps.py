@@ -42,6 +42,7 @@ from tests.exchange.filings import (
     YEAR,
     Office,
     citation,
+    claims_of,
     facts,
     result,
 )
@@ -189,6 +190,7 @@ def test_the_straight_way_leads_to_acceptance() -> None:
 # -- refusals, by name -----------------------------------------------------------------------------------------------------
 
 Defect = tuple[str, str, str, dict[str, Any], dict[str, Any], type[Exception], str]
+SPRING = Period.model_validate({"start": "2025-03-01", "end": "2025-05-31"})
 _METERED = {"id": "power", "name": "power", "source": "meter", "function": "metering_engineer"}
 _SAID = {"frequency": "monthly", "gap_treatment": "last year's"}
 #: name -> state, step, signer, changed claims, changed facts, error, where.
@@ -445,6 +447,24 @@ REFUSED: Mapping[str, Defect] = {
         FilingError,
         "data/d1/citation",
     ),
+    "another period than the plan's": (
+        "planned",
+        "complete",
+        FILER,
+        {"period": {"start": "1990-01-01", "end": "1990-12-31"}},
+        {},
+        FilingError,
+        "period",
+    ),
+    "a plan that data covers in part": (
+        "planned",
+        "complete",
+        FILER,
+        {},
+        {"data": {**facts(FILER).data, METER: DataFacts("activity-data", SPRING, visible=True, counts=True)}},
+        FilingError,
+        "data/d1",
+    ),
     "a platform's result without total": (
         "exported",
         "platform",
@@ -601,6 +621,39 @@ def test_a_gap_that_is_stated_stands_for_data_and_for_a_late_calibration() -> No
 
 
 # -- the platform's result -------------------------------------------------------------------------------------------------
+
+
+HALVES = [{"start": "2025-01-01", "end": "2025-06-30"}, {"start": "2025-07-01", "end": "2025-12-31"}]
+OTHER = "4" * 64
+
+
+@pytest.mark.parametrize(("second", "gap", "goes"), [(1, None, True), (0, None, False), (0, "as last year", True)])
+def test_entries_of_a_figure_cover_the_plan_together(second: int, gap: str | None, goes: bool) -> None:
+    office = Office().reach("planned")
+    first, then = (
+        DataFacts("activity-data", Period.model_validate(HALVES[n]), visible=True, counts=True) for n in (0, second)
+    )
+    known = facts(FILER, data={**facts(FILER).data, METER: first, OTHER: then})
+    more = {"id": "d3", "figure": "power", "citation": citation(3, OTHER)} | ({} if gap is None else {"gap": gap})
+    data = [*claims_of("complete")[1]["data"], more]
+    if goes:
+        assert office.take("complete", FILER, known, data=data).state == "data_complete"
+        return
+    with pytest.raises(FilingError, match="for 2025-07-01"):
+        office.take("complete", FILER, known, data=data)
+
+
+def test_data_isnt_complete_before_its_period_is_over_or_of_a_meter_that_was_calibrated_later() -> None:
+    office = Office().reach("registered")
+    year = {"start": "2026-01-01", "end": "2026-12-31"}
+    office.take("plan", FILER, period=year)
+    with pytest.raises(FilingError, match="isn't complete yet"):
+        office.take("complete", FILER, period=year)
+    figures = claims_of("plan")[1]["figures"]
+    later = figures[0] | {"calibrated": "2031-01-01", "calibration_due": "2032-01-01"}
+    office.take("plan", FILER, figures=[later, *figures[1:]])
+    with pytest.raises(FilingError, match="after the data begins"):
+        office.take("complete", FILER)
 
 
 def platform(**values: str) -> list[dict[str, str]]:
