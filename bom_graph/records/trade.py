@@ -37,7 +37,6 @@ from bom_graph.records.base import (
     check_sum,
 )
 
-
 #: Certificates of a range, one MWh each: more than any one site uses in a month, so that a slip doesn't bar everybody's serials.
 _MOST = 10_000_000
 
