@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal, cast
 
 from sqlalchemy import ColumnElement, Engine, or_
@@ -417,14 +418,14 @@ def _elsewhere(found: Filing, step: Step) -> str:
 
 
 def _compared(one: Compared) -> dict[str, Any]:
-    def text(value: object) -> str | None:
-        return None if value is None else str(value)
+    def text(value: Decimal | None) -> str | None:
+        return None if value is None else format(value, "f")
 
     return {
         "line": one.line,
         "ours": text(one.ours),
         "platform": text(one.platform),
-        "difference": text(one.difference),
+        "difference": "0" if one.difference == 0 else text(one.difference),
         "agrees": one.agrees,
         "cause": one.cause,
         "explanation": one.explanation,

@@ -430,6 +430,7 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["use", "total"], "2026.1")
     assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["use", "total"]
+    assert {one["difference"] for one in found["lines"] if one["agrees"]} == {"0"}
     check_problem(lone.try_("submit"), 409, "filing_step")
     why = [
         {"id": name, "line": name, "cause": "boundary", "text": "another year of the grid"} for name in ("use", "total")
