@@ -76,6 +76,7 @@ def _footprints(year: int) -> list[VerifiedFootprint]:
             year,
             Decimal(500 + n * 7919 % 400) / 100,
             Decimal(10 + (n * 104729 + year * n) % 90),
+            "kg",
         )
         for n in range(FOOTPRINTS)
     ]

@@ -80,8 +80,9 @@ def load_average_rules() -> AverageRules:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedFootprint:
-    """A footprint that stands in a verification statement: kg CO2e per unit of `flow`, made in `region` in `year` by an organisation of
-    the corporate `group`; `production` of that year, in a unit that all of a flow share."""
+    """A footprint that stands in a verification statement: kg CO2e per `unit` of `flow`, made in `region` in `year` by an organisation of
+    the corporate `group`; `production` of that year, in that unit too. `unit`: its symbol and, where that doesn't tell, what is
+    counted in it (``kWh delivered``); all of a flow share it."""
 
     organisation: str
     group: str
@@ -90,6 +91,7 @@ class VerifiedFootprint:
     year: int
     value: Decimal
     production: Decimal
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)

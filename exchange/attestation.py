@@ -20,7 +20,7 @@ from bom_graph import Background, BomGraphError, Record
 from exchange.access import FULL
 from exchange.errors import FormError, StatementError, UsageError
 from exchange.form import Form, FormValue, Path
-from exchange.kinds import KINDS, Kind, check_own_product
+from exchange.kinds import KINDS, REVIEW, Kind, check_own_product
 from signer import (
     SUPERSESSION,
     WITHDRAWAL,
@@ -35,10 +35,11 @@ from signer import (
 #: Kinds that an organisation fills in as a form, by their short name.
 FORM_KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        # What a party to a filing signs cites the step before it, which the exchange fills in: see `packtrace filing draft`.
+        # What a party to a filing signs cites the step before it, which the exchange fills in: see `packtrace filing draft`. A review
+        # may be of a file instead, by its digest.
         kind.vct.split(":")[2]: kind
         for kind in KINDS.values()
-        if kind.record is not None and not kind.cites
+        if kind.record is not None and (kind is REVIEW or not kind.cites)
     }
 )
 CONTENTS = "contents"

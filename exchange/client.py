@@ -356,8 +356,11 @@ class Client:
             what = f"the answer broke off: {error or type(error).__name__}"
             raise UnreachableError(what, where=str(self._http.base_url), remedy="ask again") from None
 
-    def make_average(self, flow: str, region: str, year: int, unit: str) -> dict[str, Any]:
-        """Make an edition of an industry average, as the operator; or learn by which rule it is `withheld`."""
+    def make_average(self, flow: str, region: str, year: int, unit: str | None = None) -> dict[str, Any]:
+        """Make an edition of an industry average, as the operator; or learn by which rule it is `withheld`.
+
+        `unit`: the one that is expected; refused where the footprints are per another.
+        """
         body = {"flow": flow, "region": region, "year": year, "unit": unit}
         return self._object("POST", "/api/v1/industry-averages", body)
 

@@ -8,6 +8,11 @@ def shown(text: str) -> str:
     return "".join(map(escaped, text))
 
 
+def shown_lines(text: str) -> str:
+    """Return `text` of several lines, whose breaks are ours, with each line as it may be `shown`."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
 def escaped(one: str) -> str:
     """Return a character itself, or as JSON escapes it where it doesn't print: controls, line breaks, changes of direction."""
     if one.isprintable():

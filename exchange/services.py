@@ -28,7 +28,7 @@ from exchange.calculation import (
 )
 from exchange.cases import Balances, Cases
 from exchange.cosigning import Witnesses, load_policy
-from exchange.engagement import Engagements, Known, load_rules
+from exchange.engagement import Engagements, Known, check_named, load_rules
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
@@ -373,17 +373,27 @@ def _hands(
     if installation.hand is not None:
         operator = installation.operator
         eraser = Eraser(installation.engine, installation.vault, operator, clock)
-        return operator.enrol, eraser.carry_out, operator.accredit
+        return operator.enrol, eraser.carry_out, partial(_accredit, operator.accredit)
     return (
         lambda application: Enrolled.read(orders.place("enrol", application.document())),
         lambda claims: int(orders.place("erase", claims)["index"]),
-        lambda verifier, held: int(
-            orders.place(
-                "accredit",
-                {"verifier": verifier, "accreditations": [one.model_dump(mode="json") for one in held]},
-            )["index"]
+        partial(
+            _accredit,
+            lambda verifier, held: int(
+                orders.place(
+                    "accredit",
+                    {"verifier": verifier, "accreditations": [one.model_dump(mode="json") for one in held]},
+                )["index"]
+            ),
         ),
     )
+
+
+def _accredit(
+    state: Callable[[str, Sequence[Accreditation]], int], verifier: str, held: Sequence[Accreditation]
+) -> int:
+    check_named(held, load_duty().group_of)
+    return state(verifier, held)
 
 
 def _read_accreditations(document: Document) -> tuple[Accreditation, ...]:

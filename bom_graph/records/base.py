@@ -115,6 +115,8 @@ def _plain_text(value: str) -> str:
             "the text holds the character U+{code}, which breaks a line, controls a screen or turns the writing direction",
             {"code": f"{ord(found[0]):04X}"},
         )
+    if not value.strip():
+        raise PydanticCustomError(TextError.code, "the text is blank: it says nothing")
     return value
 
 

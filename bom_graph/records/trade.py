@@ -37,6 +37,9 @@ from bom_graph.records.base import (
     check_sum,
 )
 
+#: Certificates of a range, one MWh each: more than any one site uses in a month, so that a slip doesn't bar everybody's serials.
+_MOST = 10_000_000
+
 
 class SerialRange(Line):
     """Certificates from serial `first` to `last`, which differ in their closing digits alone; without `last` a single one."""
@@ -52,6 +55,8 @@ class SerialRange(Line):
             len(self.last) != len(self.first) or not self.last.startswith(same) or end < begin
         ):
             raise ValueError("first and last serial have one prefix and one length, and last isn't below first")
+        if end - begin >= _MOST:
+            raise ValueError(f"a range holds {_MOST:,} certificates at most")
         return self
 
     @property
@@ -69,8 +74,8 @@ class SerialRange(Line):
 
 
 def _numbered(serial: str) -> tuple[str, int]:
-    """What stands before a serial's number, and the number: without case, dashes between them and leading zeros."""
-    key = name_key(serial)
+    """What stands before a serial's number, and the number: without case, whatever the separators are, and leading zeros."""
+    key = re.sub(r"[\W_]+", "-", name_key(serial))
     digits = re.search(r"[0-9]{1,18}$", key)
     assert digits is not None  # noqa: S101 - the pattern of `first` and `last`
     return re.sub(r"(?<![0-9])0+$", "", key[: digits.start()]).rstrip("-"), int(digits[0])

@@ -46,12 +46,12 @@ class ProposalBody(Body):
 
 
 class AverageBody(Body):
-    """Which average: of `flow` made in `region` in `year`, per `unit` that its production is counted in."""
+    """Which average: of `flow` made in `region` in `year`, per the unit of its footprints; another `unit` is refused."""
 
     flow: Name
     region: Annotated[str, Field(pattern=r"^[A-Z0-9-]{2,32}$")]
     year: Annotated[int, Field(ge=1950, le=2200)]
-    unit: Annotated[str, Field(max_length=32)] = "kg"
+    unit: Annotated[str, Field(max_length=32)] | None = None
 
 
 @governance_router.post("/factor-proposals", status_code=201)

@@ -56,7 +56,8 @@ def run_file(to: Connection, proposal: str, out: Path) -> int:
         from exchange.client import UnreachableError
 
         check_new(out)
-        digest, data = client.proposal(proposal)["digest"], client.proposal_file(proposal)
+        known, data = client.proposal(proposal), client.proposal_file(proposal)
+        digest = known["digest"]
         if hashlib.sha256(data).hexdigest() != digest:
             raise UnreachableError(
                 "the file isn't of the proposal's digest", where=str(out), remedy="tell the exchange's operator"
@@ -66,7 +67,7 @@ def run_file(to: Connection, proposal: str, out: Path) -> int:
         if to.as_json:
             say_json(found)
         else:
-            say(f"{out}: SHA-256 {digest}")
+            say(shown(f"{out}: {known['release']} {known['version']}, {known['state']}, {digest}"))
         return DONE
 
     return guarded(lambda: to.run(command))
@@ -153,7 +154,7 @@ def run_withdraw(to: Connection, proposal: str, reason: str, key: str, passphras
     return guarded(lambda: to.run(command))
 
 
-def run_average(to: Connection, flow: str, region: str, year: int, unit: str) -> int:
+def run_average(to: Connection, flow: str, region: str, year: int, unit: str | None) -> int:
     """Make an edition of an industry average; print it, or by which rule it is withheld."""
 
     def command(client: Client) -> int:

@@ -218,7 +218,7 @@ def factor_average(
     year: Annotated[int, typer.Argument(help="Of which year's verified footprints.")],
     server: Server,
     *,
-    unit: Annotated[str, typer.Option(help="What production is counted in.")] = "kg",
+    unit: Annotated[str | None, typer.Option(help="The unit that is expected; another one is refused.")] = None,
     client_id: ClientId = None,
     secret_file: SecretFile = None,
     email: Email = None,

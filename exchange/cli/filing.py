@@ -20,7 +20,7 @@ from exchange.cli.key import passphrase
 from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, say, say_json, tell
 from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
-from exchange.screen import shown
+from exchange.screen import shown, shown_lines
 
 if TYPE_CHECKING:
     from exchange.client import Client
@@ -79,7 +79,7 @@ def run_show(to: Connection, filing: str, organisation: str | None) -> int:
         lines += [_remark(one) for one in found["remarks"]]
         lines += [f"  stale: {why}" for why in found["stale"]]
         lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
-        answer(found, shown("\n".join(lines)), as_json=to.as_json)
+        answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
         return DONE
 
     return to.run(command)
@@ -169,7 +169,7 @@ def sign_step(
     tell(
         f"{drafted['kind']} of {issuer}; every claim but the target of a verification is hidden, and shown to the parties alone:"
     )
-    tell(shown(json.dumps(said, indent=1, ensure_ascii=False)))
+    tell(shown_lines(json.dumps(said, indent=1, ensure_ascii=False)))
     if not signing.yes and not confirmed("Sign this for your organisation?"):
         tell("not signed; nothing was handed in")
         return REJECTED
@@ -285,7 +285,7 @@ def run_overview(to: Connection, organisation: str | None) -> int:
             f"{group}  median {spread['median']} {spread['unit']} of {spread['filings']}"
             for group, spread in found["results"].items()
         ]
-        answer(found, shown("\n".join(lines)), as_json=to.as_json)
+        answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
         return DONE
 
     return to.run(command)
@@ -320,7 +320,7 @@ def run_summary(to: Connection, organisation: str | None) -> int:
         if to.as_json:
             say_json(client.authority("trial-summary", organisation))
         else:
-            say(shown(client.trial_summary_text(organisation)).rstrip("\n"))
+            say(shown_lines(client.trial_summary_text(organisation).rstrip("\n")))
         return DONE
 
     return to.run(command)

@@ -15,7 +15,7 @@ from exchange.engagement.chain import (
 )
 from exchange.engagement.known import Known, recalculated, side_by_side
 from exchange.engagement.reading import Engagements, Sight
-from exchange.engagement.rules import VerificationRules, Weighed, allowed, load_rules, objections
+from exchange.engagement.rules import VerificationRules, Weighed, allowed, check_named, load_rules, objections
 from exchange.engagement.steps import (
     advance,
     conclude,
@@ -53,6 +53,7 @@ __all__ = [
     "Weighed",
     "advance",
     "allowed",
+    "check_named",
     "conclude",
     "concluding_claims",
     "ended",

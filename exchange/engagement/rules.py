@@ -5,7 +5,7 @@ What the standards and the notice were not read to say stands in the file as `un
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -14,7 +14,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bom_graph import Amount, Misstatement, read_json
+from bom_graph import Amount, Misstatement, read_json, rule_set_ids
+from exchange.errors import EngagementError
+from exchange.kinds import Accreditation
 from exchange.kinds.engagement import Risk, Severity
 from exchange.kinds.filing import Opinion
 
@@ -39,6 +41,7 @@ class VerificationRules(_Rules):
     version: str
     source: str
     materiality_percent: Amount
+    most_materiality_percent: Amount
     longest_validity_days: Annotated[int, Field(gt=0)]
     counts_by_risk: dict[Risk, Annotated[int, Field(gt=0)]]
     most_unseen_percent: Amount
@@ -64,6 +67,28 @@ class Weighed:
     unseen_share: Decimal
     materiality_share: Decimal
     standing: frozenset[Severity]
+
+
+def check_named(accreditations: Iterable[Accreditation], group_of: Callable[[str], str]) -> None:
+    """Check that accreditations name what there is: rule sets, and chemistry groups by their ids. Raises EngagementError.
+
+    `group_of`: the group that a chemistry is of; one that isn't listed is a group of its own, so that its name can't be told from a slip.
+    """
+    for number, one in enumerate(accreditations):
+        where = f"accreditations/{number}"
+        if unknown := sorted(set(one.rule_sets) - set(rule_set_ids())):
+            raise EngagementError(
+                f"there is no rule set {unknown[0]}",
+                where=f"{where}/rule_sets",
+                remedy=f"name some of {', '.join(rule_set_ids())}",
+            )
+        for group in one.chemistry_groups:
+            if (found := group_of(group)) != group:
+                raise EngagementError(
+                    f"{group} is no chemistry group, but of the group {found}",
+                    where=f"{where}/chemistry_groups",
+                    remedy=f"name {found}",
+                )
 
 
 def objections(opinion: Opinion, weighed: Weighed, rules: VerificationRules, *, has_basis: bool) -> Iterator[str]:

@@ -312,6 +312,13 @@ def _accept(engagement: Engagement, event: EngagementEvent, facts: Facts, now: _
         raise EngagementError(
             "the result's total is zero: nothing is material to it", where="result", remedy="decline the engagement"
         )
+    materiality, most = cast("Decimal", event.materiality_percent), now.rules.most_materiality_percent
+    if materiality > most:
+        raise EngagementError(
+            f"a materiality of {materiality} % is above {most} %, the most that is taken as verified",
+            where="materiality_percent",
+            remedy=f"agree on {most} % at most; the default is {now.rules.materiality_percent} %",
+        )
     team = tuple(one.mark for one in _lines(event.team))
     reviewer = cast("Any", event.reviewer)
     if len(set(team)) < len(team):
@@ -325,7 +332,7 @@ def _accept(engagement: Engagement, event: EngagementEvent, facts: Facts, now: _
     terms = Terms(
         accreditation=str(event.accreditation),
         assurance=cast("Any", event.assurance),
-        materiality_percent=cast("Decimal", event.materiality_percent),
+        materiality_percent=materiality,
         team=team,
         reviewer=reviewer.mark,
         reviewer_function=reviewer.function,

@@ -113,6 +113,7 @@ class DutyRules(_Rules):
     trial: Trial
     regular: Regular
     chemistry_groups: tuple[ChemistryGroup, ...]
+    platform_digits: Annotated[int, Field(gt=0)]
     opinions_that_can_be_filed: tuple[Opinion, ...]
     conflicts_that_bar_a_review: BarringConflicts
     retention_years: Annotated[int, Field(gt=0)]
@@ -136,12 +137,21 @@ class DutyRules(_Rules):
 
     @cached_property
     def _groups(self) -> Mapping[str, str]:
-        """The group of each listed chemistry, as chemistries are compared."""
-        return {_plain(one): group.id for group in self.chemistry_groups for one in group.chemistries}
+        """The group of each listed chemistry, and of the groups' own names, as chemistries are compared."""
+        return {
+            _plain(one): group.id
+            for group in self.chemistry_groups
+            for one in (group.id, group.name, group.name_zh, *group.chemistries)
+        }
 
     def group_of(self, chemistry: str) -> str:
-        """Return the group of a chemistry; one that isn't listed is a group of its own, under its own name."""
-        return self._groups.get(_plain(chemistry), chemistry.strip())
+        """Return the group of a chemistry; one that isn't listed is a group of its own, under its own name.
+
+        Closing digits tell proportions: NCM712 is of the group of NCM.
+        """
+        plain = _plain(chemistry)
+        found = self._groups.get(plain) or self._groups.get(plain.rstrip("0123456789"))
+        return found or chemistry.strip()
 
     def in_scope(self, rated_kwh: Decimal) -> bool:
         """Whether a model of this rated energy is in scope: above the limit, not at it."""

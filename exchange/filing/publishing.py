@@ -21,6 +21,7 @@ from exchange.filing.duty import DutyRules
 from exchange.filing.hidden import show_told
 from exchange.filing.reading import Filings
 from exchange.filing.tables import FilingRow, FilingStepRow, PublicationRow
+from exchange.kinds.filing import VerificationStatement
 from exchange.public_status import STATUS, STATUS_LIST, VOUCHED
 from ledger.store import begin, snapshot
 from signer import Profile, new_jti
@@ -184,12 +185,22 @@ class Publications:
         }
         if stands and row.expires is not None:
             claims |= {"verifier": str(row.verifier), "verification_expires": row.expires.isoformat()}
+            claims |= self._opinion(session, row.id)
         if stale:
             # Why is the parties' matter: it would tell of suppliers.
             claims["stale"] = True
         if found.figure and stands and told.figure is not None:
             claims |= {"figure": told.figure, "unit": str(told.unit)}
         return claims
+
+    def _opinion(self, session: Session, filing: str) -> dict[str, str]:
+        """Return what the verification that a filing stands on says of itself, of which a bare `verified` tells nothing."""
+        query = select(FilingStepRow).where(FilingStepRow.filing == filing, FilingStepRow.step == "verify")
+        link = session.exec(query.order_by(col(FilingStepRow.index).desc()).limit(1)).one()
+        record = self.filings.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
+        if not isinstance(record, VerificationStatement):
+            return {}
+        return {name: str(getattr(record, name)) for name in ("opinion", "assurance", "materiality_percent")}
 
     def _own(self, session: Session, owner: str, filing: str) -> FilingRow:
         row = session.exec(select(FilingRow).where(FilingRow.id == filing, FilingRow.filer == owner)).one_or_none()

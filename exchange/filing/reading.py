@@ -236,12 +236,15 @@ class Filings:
         return None
 
     def remarks_to(self, actor: Principal, reader: str, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
-        """Return the remarks that wait for `reader` as a maintainer, and those that it has answered, by id."""
+        """Return the remarks that wait for `reader` as a maintainer, and those that it has answered, by id.
+
+        Rules are the operator's, which is no organisation of the register: its right is its scope.
+        """
         self.accounts.check_speaks_for(actor, reader, "data:read")
         with snapshot(self.engine) as connection, Session(connection) as session:
-            roles = roles_today(session, reader, self.clock())
-            mine = {"factor_maintainer": "factor_maintainer", "operator": "rule_maintainer"}
-            named = [to for role, to in mine.items() if role in roles]
+            named = ["factor_maintainer"] if "factor_maintainer" in roles_today(session, reader, self.clock()) else []
+            if "operator" in actor.scopes and reader == actor.organisation:
+                named.append("rule_maintainer")
             query = select(FilingRemarkRow).where(
                 col(FilingRemarkRow.addressee).in_(named), col(FilingRemarkRow.id) > after
             )
@@ -348,7 +351,7 @@ class Filings:
             raise NotFoundError(
                 f"{gone} was erased", where="filing", remedy=f"take the step {step} anew, as the filing's steps allow"
             )
-        return record, compare_with(record, facts, day_of(self.clock()))
+        return record, compare_with(record, facts, day_of(self.clock()), self.rules)
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 
@@ -442,14 +445,14 @@ def _elsewhere(found: Filing, step: Step) -> str:
 
 
 def _compared(one: Compared) -> dict[str, Any]:
-    def text(value: object) -> str | None:
-        return None if value is None else str(value)
+    def text(value: Decimal | None) -> str | None:
+        return None if value is None else format(value, "f")
 
     return {
         "line": one.line,
         "ours": text(one.ours),
         "platform": text(one.platform),
-        "difference": text(one.difference),
+        "difference": "0" if one.difference == 0 else text(one.difference),
         "agrees": one.agrees,
         "cause": one.cause,
         "explanation": one.explanation,

@@ -18,7 +18,7 @@ TOTAL = "total"
 class Compared:
     """One line of both results, kg CO2e per functional unit; None on the side that doesn't have it.
 
-    `agrees`: equal to the decimals that the platform prints. `cause` and `explanation` are the filer's.
+    `agrees`: equal to the decimals that the platform prints, and it prints enough of them. `cause` and `explanation` are the filer's.
     """
 
     line: str
@@ -39,8 +39,12 @@ class Compared:
         return self.agrees or self.explanation is not None
 
 
-def reconcile(ours: Mapping[str, Decimal], result: PlatformResult) -> tuple[Compared, ...]:
-    """Return every line of either side, the total last. FilingError for a line stated twice, or an explanation of none."""
+def reconcile(ours: Mapping[str, Decimal], result: PlatformResult, digits: int) -> tuple[Compared, ...]:
+    """Return every line of either side, the total last.
+
+    A figure of the platform's with less than `digits` significant ones agrees with the same alone.
+    FilingError for a line stated twice, or an explanation of none.
+    """
     theirs = _by_line(result.lines)
     explained = _explanations(result.explanations)
     names = [*sorted((ours.keys() | theirs.keys()) - {TOTAL}), TOTAL]
@@ -55,7 +59,7 @@ def reconcile(ours: Mapping[str, Decimal], result: PlatformResult) -> tuple[Comp
     found = []
     for name in names:
         one, mine, its = explained.get(name), ours.get(name), theirs.get(name)
-        agrees = mine is not None and its is not None and _agree(mine, its)
+        agrees = mine is not None and its is not None and _agree(mine, its, digits)
         why = (None, None) if one is None else (one.cause, one.text)
         found.append(Compared(name, mine, its, agrees, *why))
     return tuple(found)
@@ -66,10 +70,35 @@ def open_differences(compared: Iterable[Compared]) -> tuple[str, ...]:
     return tuple(one.line for one in compared if not one.settled)
 
 
-def _agree(ours: Decimal, platform: Decimal) -> bool:
-    """Whether ours, rounded as the platform's figure is printed, could be that figure: within half of its last decimal."""
-    exponent = cast("int", platform.as_tuple().exponent)  # amounts are finite
-    return abs(ours - platform) <= Decimal((0, (5,), exponent - 1))
+def check_sum(result: PlatformResult) -> None:
+    """Raise FilingError where the platform's lines don't add up to its total, each as exact as it is printed."""
+    theirs = _by_line(result.lines)
+    total = theirs.pop(TOTAL, None)
+    if total is None or not theirs:
+        return
+    found, margin = sum(theirs.values(), Decimal(0)), sum(map(_margin, theirs.values()), _margin(total))
+    if abs(found - total) > margin:
+        raise FilingError(
+            f"the platform's lines add up to {found}, its total is {total}",
+            where="lines",
+            remedy="state every line as the platform prints it, or have its operator correct the result",
+        )
+
+
+def _agree(ours: Decimal, platform: Decimal, digits: int) -> bool:
+    """Whether ours, rounded as the platform's figure is printed, could be that figure: within half of its last decimal.
+
+    A figure of few digits is within that of too much, and zero of everything small: it agrees where both are the same.
+    """
+    if platform.is_zero() or len(platform.as_tuple().digits) < digits:
+        return ours == platform
+    return abs(ours - platform) <= _margin(platform)
+
+
+def _margin(printed: Decimal) -> Decimal:
+    """Half of the last decimal of a figure, by which it may be off."""
+    exponent = cast("int", printed.as_tuple().exponent)  # amounts are finite
+    return Decimal((0, (5,), exponent - 1))
 
 
 def _by_line(lines: object) -> dict[str, Decimal]:

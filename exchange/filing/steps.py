@@ -13,16 +13,16 @@ Invariants, whoever tries whatever in which order:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Literal, cast
 
 from bom_graph import Citation, Lines, Period, name_key
 from exchange.errors import ConflictError, FilingError, NotFoundError, RightsError, StaleError, StepError
 from exchange.filing.chain import BEFORE, ORDER, STEPS, Facts, Filing, Link, Party, ResultFacts, Signed, State, Step
 from exchange.filing.duty import DutyRules
-from exchange.filing.reconciling import Compared, open_differences, reconcile
+from exchange.filing.reconciling import Compared, check_sum, open_differences, reconcile
 from exchange.kinds.filing import (
     AnswerLine,
     DataLine,
@@ -223,6 +223,7 @@ def _plan(filing: Filing, signed: Signed, _facts: Facts, _rules: DutyRules) -> F
 def _complete(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
     planned, lines = {one.id: one for one in filing.figures}, cast("tuple[DataLine, ...]", _lines(event.data))
+    _check_period(filing, event, signed.day)
     for line in lines:
         where = f"data/{line.id}"
         if line.figure not in planned:
@@ -236,8 +237,49 @@ def _complete(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -
             where="data",
             remedy="cite the entry of each figure, or state why there is a gap",
         )
+    for figure in filing.figures:
+        _check_covered(filing, figure, [line for line in lines if line.figure == figure.id], facts)
     data = frozenset(line.citation.leaf_hash for line in lines if line.citation is not None)
     return replace(_back_to(filing, "data_complete"), data=data)
+
+
+def _check_period(filing: Filing, event: FilingEvent, day: date) -> None:
+    """The data is complete for the period that was planned, and that is over."""
+    planned = filing.plan_period
+    if planned is None or not isinstance(event.period, Period):
+        return
+    if event.period != planned:
+        raise FilingError(
+            f"it states data of {event.period.start} to {event.period.end}, the plan is of {planned.start} to {planned.end}",
+            where="period",
+            remedy="state the plan's period, or plan anew",
+        )
+    if planned.end > day:
+        raise FilingError(
+            f"the period ends on {planned.end}: its data isn't complete yet",
+            where="period",
+            remedy="wait, or plan anew",
+        )
+
+
+def _check_covered(filing: Filing, figure: PlanFigure, lines: Sequence[DataLine], facts: Facts) -> None:
+    """The entries of a figure that have a period cover the plan's without a hole, unless a gap is said."""
+    cited = [facts.data[line.citation.leaf_hash].period for line in lines if line.citation is not None]
+    periods = [one for one in cited if one is not None]
+    planned = filing.plan_period
+    if planned is None or not periods or len(periods) < len(cited) or any(line.gap is not None for line in lines):
+        return
+    open_since = planned.start
+    for one in sorted(periods, key=lambda period: period.start):
+        if one.start > open_since:
+            break
+        open_since = max(open_since, one.end + timedelta(days=1))
+    if open_since <= planned.end:
+        raise FilingError(
+            f"there is no data of {figure.name} for {open_since}, in the plan's period to {planned.end}",
+            where=f"data/{lines[0].id}",
+            remedy=f"cite the entries of the rest too, or say by `gap` how it was treated: {figure.gap_treatment}",
+        )
 
 
 def _check_datum(filing: Filing, line: DataLine, figure: PlanFigure, facts: Facts, where: str) -> None:
@@ -271,6 +313,12 @@ def _check_datum(filing: Filing, line: DataLine, figure: PlanFigure, facts: Fact
             f"the data is of {period.start} to {period.end}, the plan of {planned.start} to {planned.end}",
             where=f"{where}/citation",
             remedy="cite data of the plan's period, or plan anew",
+        )
+    if figure.calibrated is not None and figure.calibrated > period.start and line.gap is None:
+        raise FilingError(
+            f"the meter of {figure.name} was calibrated on {figure.calibrated}, after the data begins on {period.start}",
+            where=where,
+            remedy="state the calibration that counts in a new plan, or say by `gap` how what was before it was treated",
         )
     due = figure.calibration_due
     if due is not None and due < period.end and line.gap is None:
@@ -323,13 +371,21 @@ def _export(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> 
     return replace(_back_to(filing, "exported"), export=str(event.export))
 
 
-def _platform(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:
+def _platform(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     stated = cast("PlatformResult", signed.record)
-    compared = compare_with(stated, facts, signed.day)
+    period = filing.plan_period
+    if period is not None and isinstance(stated.calculated, date) and stated.calculated < period.end:
+        raise FilingError(
+            f"the platform's result is of {stated.calculated}, before the data ends on {period.end}",
+            where="calculated",
+            remedy="correct the day",
+        )
+    check_sum(stated)
+    compared = compare_with(stated, facts, signed.day, rules)
     return _back_to(filing, "unreconciled" if open_differences(compared) else "reconciled")
 
 
-def compare_with(stated: PlatformResult, facts: Facts, day: date) -> tuple[Compared, ...]:
+def compare_with(stated: PlatformResult, facts: Facts, day: date, rules: DutyRules) -> tuple[Compared, ...]:
     """Return the platform's result held against the filing's. FilingError where they can't be compared."""
     if facts.result is None:
         raise StaleError("the filing's result is gone", where="result", remedy="calculate again")
@@ -341,7 +397,7 @@ def compare_with(stated: PlatformResult, facts: Facts, day: date) -> tuple[Compa
         )
     if isinstance(stated.calculated, date) and stated.calculated > day:
         raise FilingError("the platform's result is of a day to come", where="calculated", remedy="correct the day")
-    return reconcile(facts.result.lines, stated)
+    return reconcile(facts.result.lines, stated, rules.platform_digits)
 
 
 def _submit(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Filing:

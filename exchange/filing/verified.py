@@ -23,6 +23,7 @@ from ledger.store import snapshot
 
 #: The flow of an average of packs: this and the chemistry group's id. It is stated per kWh delivered.
 FLOW: Final = "traction-battery-"
+_UNIT: Final = "kWh delivered"
 _VERIFIED: Final = tuple(state for state in get_args(State) if state in {"verified", "filed", "accepted"})
 
 
@@ -56,7 +57,7 @@ class VerifiedFootprints:
                     owner = session.get(OrganisationRow, row.filer)
                     group = owner.corporate_group if owner is not None else None
                     yield VerifiedFootprint(
-                        row.filer, group or row.filer, flow, region, year, Decimal(told.figure), made
+                        row.filer, group or row.filer, flow, region, year, Decimal(told.figure), made, _UNIT
                     )
 
     def _delivered(self, connection: Connection, session: Session, row: FilingRow, product: str, year: int) -> Decimal:

@@ -19,9 +19,11 @@ from sqlmodel import Session, col, select
 
 from bom_graph import (
     Average,
+    AverageError,
     AverageRules,
     Edition,
     GroupFootprint,
+    UnitError,
     VerifiedFootprint,
     candidate_average,
     contributions_of,
@@ -40,7 +42,10 @@ Footprints = Callable[[str, str, int, date], Iterable[VerifiedFootprint]]
 
 @dataclass(frozen=True, slots=True)
 class ShownEdition:
-    """An edition as everybody sees it; `row` is what a factor release may hold of it."""
+    """An edition as everybody sees it; `row` is what a factor release may hold of it.
+
+    `unit`: what `value` is per, by its symbol and, where that doesn't tell, what is counted in it (``kWh delivered``).
+    """
 
     flow: str
     region: str
@@ -56,11 +61,11 @@ class ShownEdition:
         return {
             "id": f"average-{self.flow}-{self.region}-{self.year}",
             "flow": self.flow,
-            "name": f"industry average of verified footprints: {self.flow}",
+            "name": f"industry average of verified footprints: {self.flow}, per {self.unit}",
             "geography": self.region,
             "year": self.year,
             "value": self.value,
-            "per": self.unit,
+            "per": _symbol(self.unit),
             "family": "co2e_life_cycle",
             "nature": "statistical",
             "source_value": self.value,
@@ -79,30 +84,35 @@ class Averages:
     footprints: Footprints
     clock: Callable[[], datetime]
 
-    def make(self, actor: Principal, flow: str, region: str, year: int, unit: str) -> ShownEdition | tuple[str, ...]:
+    def make(
+        self, actor: Principal, flow: str, region: str, year: int, unit: str | None = None
+    ) -> ShownEdition | tuple[str, ...]:
         """Make the edition of a flow, region and year, by the operator; return it, or why it is withheld.
 
-        One that was made before is found, whatever is verified by now. `unit`: what production is counted in. Raises RightsError,
-        UnitError, AverageError for a contribution that isn't above zero.
+        One that was made before is found, whatever is verified by now. Its unit is the footprints'; `unit`: the one that is expected.
+        Raises RightsError, UnitError where that is another, AverageError for a contribution that isn't above zero, or footprints per
+        several units.
         """
         actor.require("operator")
-        dimension(unit, where="unit")
         today = self.clock().astimezone(UTC).date()
-        footprints = self.footprints(flow, region, year, today)
+        footprints = list(self.footprints(flow, region, year, today))
         contributions = contributions_of(footprints, flow=flow, region=region, year=year)
         try:
             with begin(self.engine) as connection, Session(connection) as session:
                 if (there := session.get(EditionRow, (flow, region, year))) is not None:
+                    _check_expected(unit, there.unit)
                     return _shown(there)
                 earlier = self._earlier(session, flow, region)
                 found = candidate_average(contributions, self.rules, year=year, made_on=today, earlier=earlier)
                 if found.value is None:
                     return found.withheld
+                per = _unit_of(footprints)
+                _check_expected(unit, per)
                 row = EditionRow(
                     flow=flow,
                     region=region,
                     year=year,
-                    unit=unit,
+                    unit=per,
                     value=format(found.value, "f"),
                     made_on=today,
                     rules=f"{self.rules.id} {self.rules.version}",
@@ -136,6 +146,33 @@ class Averages:
     def _hidden(self, found: Average, flow: str, region: str, year: int) -> bytes:
         said = [(one.group, str(one.production), str(one.footprint)) for one in found.contributions]
         return self.vault.hide(json.dumps(said), *_place(flow, region, year))
+
+
+def _unit_of(footprints: Iterable[VerifiedFootprint]) -> str:
+    """Return the unit that all footprints of an average are per."""
+    first, *others = sorted({one.unit for one in footprints})
+    if others:
+        raise AverageError(
+            f"its footprints are per {', '.join((first, *others))}",
+            where="unit",
+            remedy="average footprints that are per one unit",
+        )
+    dimension(_symbol(first), where="unit")
+    return first
+
+
+def _check_expected(expected: str | None, unit: str) -> None:
+    if expected not in (None, unit, _symbol(unit)):
+        raise UnitError(
+            f"the verified footprints are per {unit}, not per {expected}",
+            where="unit",
+            remedy="leave the unit out: it is that of the footprints",
+        )
+
+
+def _symbol(unit: str) -> str:
+    """A unit without what is counted in it: ``kWh`` of ``kWh delivered``."""
+    return unit.partition(" ")[0]
 
 
 def _place(flow: str, region: str, year: int) -> tuple[str, str, str, str]:

@@ -90,7 +90,7 @@ class FactorReleases:
         """Propose the release in `data`, whose SHA-256 is `digest`; `panel` and `accept` ask for more reviews than the rules.
 
         Raises RightsError (no factor maintainer), FactorError, StatementError (the digest isn't the content's; the same figures as the
-        release before), ConflictError (proposed already; a version that was used).
+        release before; fewer reviews than the rules ask for), ConflictError (proposed already; a version that was used).
         """
         self.accounts.check_speaks_for(actor, organisation, "statements:write")
         release = FactorRelease.read(data)
@@ -100,6 +100,13 @@ class FactorReleases:
                 where="digest",
                 remedy="send the bytes that were digested, and state their SHA-256",
             )
+        for what, number, least in (("panel", panel, self.rules.panel), ("accept", accept, self.rules.accept)):
+            if 0 < number < least:
+                raise StatementError(
+                    f"{number} is fewer than the rules ask for, {least}",
+                    where=what,
+                    remedy="ask for more, or leave it out",
+                )
         wanted = max(panel, self.rules.panel), max(accept, self.rules.accept)
         if wanted[1] > wanted[0]:
             raise StatementError(

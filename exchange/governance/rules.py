@@ -85,12 +85,16 @@ def standing(reviews: Sequence[Given], *, proposer_group: str, panel: int, accep
     accepting = sum(one.outcome == "accepted" for one in found)
     missing = []
     if len(found) < max(panel, rules.panel):
-        missing.append(f"{len(found)} of {max(panel, rules.panel)} reviews that count")
+        missing.append(_more(max(panel, rules.panel), len(found), "count"))
     if accepting < max(accept, rules.accept):
-        missing.append(f"{accepting} of {max(accept, rules.accept)} reviews that accept it")
+        missing.append(_more(max(accept, rules.accept), accepting, "accept it"))
     if waiting := [f"{remark} of entry {one.index}" for one in found for remark in one.unanswered]:
         missing.append(f"answers to the remarks {', '.join(waiting)}")
     return Standing(found, tuple(uncounted), tuple(missing))
+
+
+def _more(needed: int, there: int, what: str) -> str:
+    return f"{needed - there} more of {needed} reviews that {what}: there are {there}"
 
 
 def _why_not(one: Given, proposer_group: str, rules: ReviewRules) -> str | None:

@@ -97,7 +97,7 @@ def test_three_digits_half_to_even(mean: str, shown: str) -> None:
 
 def verified(group: str, value: str = "10", production: str = "20", **changes: object) -> VerifiedFootprint:
     made = VerifiedFootprint(
-        f"https://{group}.example", group, "nickel-sulfate", "CN", 2025, Decimal(value), Decimal(production)
+        f"https://{group}.example", group, "nickel-sulfate", "CN", 2025, Decimal(value), Decimal(production), "kg"
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -80,8 +80,10 @@ def test_a_name_that_reads_as_another_is_refused(name: str) -> None:
     assert (caught.value.code, caught.value.where) == ("text", "registry")
 
 
-@pytest.mark.parametrize("first", ["a-000001", "\uff21-000001", "A000001", "A-0000001", "A - 000001"])
-def test_serials_are_compared_without_case_width_and_leading_zeros(first: str) -> None:
+@pytest.mark.parametrize(
+    "first", ["a-000001", "\uff21-000001", "A000001", "A-0000001", "A - 000001", "A.000001", "A_000001", "A/000001"]
+)
+def test_serials_are_compared_without_case_width_separators_and_leading_zeros(first: str) -> None:
     assert SerialRange(id="s", first=first).span == SerialRange(id="s", first="A-000001").span
 
 
@@ -91,6 +93,9 @@ def test_serials_that_differ() -> None:
     # Beyond eighteen digits the number's head belongs to the series; leading zeros still don't count.
     assert SerialRange(id="s", first="A-00" + "1" * 18).span == SerialRange(id="s", first="A-" + "1" * 18).span
     assert SerialRange(id="s", first="A-10" + "1" * 18).span != SerialRange(id="s", first="A-1" + "1" * 18).span
+    assert SerialRange(id="s", first="A-10000001", last="A-20000000").count == 10_000_000
+    with pytest.raises(ValueError, match="10,000,000 certificates at most"):
+        SerialRange(id="s", first="A-10000001", last="A-20000001")
     with pytest.raises(ValueError, match="one prefix and one length"):
         SerialRange(id="s", first="A-0001", last="B-0005")
 

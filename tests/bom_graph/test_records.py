@@ -261,6 +261,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a primary data share below nothing": ("footprint", "primary_data_share", "-1", RecordError, "primary_data_share"),
     "a line break in a model's name": ("model", "model", "P\nQ", TextError, "model"),
     "a line break in a line's name": ("activity", "inputs/0/name", "P\rQ", TextError, "inputs/li/name"),
+    "a note of blanks": ("bill", "note", " \u3000 ", TextError, "note"),
     "an escape in a note": ("bill", "note", "\x1b[2J", TextError, "note"),
     "a C1 control in a site": ("model", "plant/name", "\x9b2J", TextError, "plant/name"),
     "a line separator in a line's note": ("bill", "components/0/note", "a\u2028b", TextError, "components/cathode/note"),
@@ -402,6 +403,7 @@ def test_a_text_is_one_line_that_reads_as_it_is_written(one: str) -> None:
     obeyed = unicodedata.category(one) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(one) in BIDIRECTIONAL
     # The three marks have no class of their own.
     obeyed |= one in "\u200e\u200f\u061c"
+    obeyed |= one.isspace()  # a text of blanks alone says nothing
     try:
         ActivityData.draft({**VALID["activity"], "note": one})
     except TextError as error:

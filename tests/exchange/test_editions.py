@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bom_graph import VerifiedFootprint, release_bytes
+from bom_graph import AverageError, VerifiedFootprint, release_bytes
 from exchange.errors import RightsError
 from exchange.governance import ShownEdition
 from exchange.services import Services
@@ -28,13 +28,14 @@ class Verified:
 
     def __init__(self) -> None:
         self.known: list[VerifiedFootprint] = []
+        self.unit = "kg"
 
     def __call__(self, _flow: str, _region: str, _year: int, _day: date) -> Iterator[VerifiedFootprint]:
         return iter(self.known)
 
     def add(self, group: str, value: str, production: str = "20", year: int = 2025) -> None:
         made = VerifiedFootprint(
-            f"https://{group}.example", group, FLOW, REGION, year, Decimal(value), Decimal(production)
+            f"https://{group}.example", group, FLOW, REGION, year, Decimal(value), Decimal(production), self.unit
         )
         self.known.append(made)
 
@@ -49,7 +50,7 @@ def verified(exchange: Exchange) -> Verified:
 
 def make(exchange: Exchange, year: int = 2025) -> ShownEdition | tuple[str, ...]:
     services: Services = exchange.services
-    return services.averages.make(services.standing_in, FLOW, REGION, year, "kg")
+    return services.averages.make(services.standing_in, FLOW, REGION, year)
 
 
 def six(verified: Verified, year: int = 2025) -> None:
@@ -67,6 +68,32 @@ def test_an_edition_is_made_once_and_says_the_same_whatever_is_verified_later(
     verified.add("group-9", "40", "90")
     assert make(exchange) == first
     assert exchange.services.averages.page(exchange.services.standing_in, FLOW) == [first]
+
+
+def test_an_edition_is_per_the_unit_of_its_footprints(exchange: Exchange, verified: Verified) -> None:
+    verified.unit = "kWh delivered"
+    six(verified)
+    body = {"flow": FLOW, "region": REGION, "year": 2025}
+    for _before_and_after in range(2):
+        refused = exchange.http.post("/api/v1/industry-averages", json=body | {"unit": "kg"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "unit")
+        made = exchange.http.post("/api/v1/industry-averages", json=body)
+        assert made.status_code == 200, made.text
+        row = made.json()["row"]
+        assert (row["per"], row["source_unit"], row["name"].split(", ")[1]) == (
+            "kWh",
+            "kg CO2e/kWh delivered",
+            "per kWh delivered",
+        )
+
+
+def test_footprints_per_several_units_have_no_average(exchange: Exchange, verified: Verified) -> None:
+    six(verified)
+    verified.unit = "kWh"
+    verified.add("group-6", "9")
+    with pytest.raises(AverageError, match="per kWh, kg"):
+        make(exchange)
+    assert exchange.services.averages.page(exchange.services.standing_in) == []
 
 
 def test_what_an_edition_was_made_of_rests_hidden(exchange: Exchange, verified: Verified) -> None:

@@ -316,6 +316,13 @@ def test_a_verifier_is_accredited_in_scope(desk: Supplied) -> None:
     accredited(desk.verifier)
     work.take("accept")
     body = {"verifier": desk.verifier.uri, "accreditations": [accreditation(desk.verifier)]}
+    for wrong, where in (
+        ({"chemistry_groups": ["LFP", "NMC622"]}, "chemistry_groups"),
+        ({"rule_sets": ["x"]}, "rule_sets"),
+    ):
+        named = {**body, "accreditations": [accreditation(desk.verifier, **wrong)]}
+        refused = check_problem(exchange.http.put("/api/v1/accreditations", json=named), 400, "engagement")
+        assert refused["where"] == f"accreditations/0/{where}"
     assert desk.verifier.admin.put("/api/v1/accreditations", json=body).status_code == 403
     supplier = {**body, "verifier": desk.supplier.uri}
     check_problem(exchange.http.put("/api/v1/accreditations", json=supplier), 403, "rights")

@@ -162,6 +162,15 @@ Defect = tuple[str, str, str, dict[str, Any], dict[str, Any], type[Exception], s
 REFUSED: Mapping[str, Defect] = {
     "the filer accepts": ("asked", "accept", FILER, {}, {}, RightsError, "iss"),
     "a rival accepts": ("asked", "accept", RIVAL, {}, {}, NotFoundError, "engagement"),
+    "a materiality of nearly all": (
+        "asked",
+        "accept",
+        VERIFIER,
+        {"materiality_percent": "10.1"},
+        {},
+        EngagementError,
+        "materiality_percent",
+    ),
     "a verifier that lost its role": ("asked", "accept", VERIFIER, {}, {"roles": frozenset()}, RightsError, "iss"),
     "a verifier of the filer's group": (
         "asked",

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -566,11 +567,14 @@ def test_the_export_is_what_the_step_states(lone: Desk) -> None:
 def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     lone.reach("exported")
     _kind, claims = lone.draft("platform")
-    lines = [line | ({"value": "0.5"} if line["line"] == "total" else {}) for line in claims["lines"]]
+    lines = [*claims["lines"], {"id": "use", "line": "use", "value": "0.5"}]
+    total = next(line for line in lines if line["line"] == "total")
+    total["value"] = str(Decimal(total["value"]) + Decimal("0.5"))
     assert lone.take("platform", lines=lines)["state"] == "unreconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
-    assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["total"], "2026.1")
-    assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["total"]
+    assert (found["fileable"], found["unexplained"], found["database_version"]) == (False, ["use", "total"], "2026.1")
+    assert [one["line"] for one in found["lines"] if not one["agrees"]] == ["use", "total"]
+    assert {one["difference"] for one in found["lines"] if one["agrees"]} == {"0"}
     draft = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/draft?step=submit")
     assert check_problem(draft, 409, "filing_step")["remedy"] == "next is platform, by the filer"
     last = lone.show(lone.maker)["steps"][-1]
@@ -578,7 +582,9 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     said = {"sub": lone.pack.product, "filing": lone.id, "event": "submit", "previous": previous}
     early = hand_in(lone.maker, "filing-event", {**said, "result": lone.digest, "verifier": lone.verifier.uri})
     check_problem(early, 409, "filing_step")
-    why = [{"id": "e1", "line": "total", "cause": "background_database", "text": "another year of the grid"}]
+    why = [
+        {"id": name, "line": name, "cause": "boundary", "text": "another year of the grid"} for name in ("use", "total")
+    ]
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["lines"][-1]["explanation"]) == (True, "another year of the grid")
@@ -603,6 +609,10 @@ def test_a_return_names_the_step_and_remarks_are_tracked_to_their_answers(lone: 
         f"{review['index']}.r3": ("rule_maintainer", "say what a typical model is", None),
     }
     assert [one["id"] for one in factors.admin.get("/api/v1/remarks").json()] == [f"{review['index']}.r2"]
+    # The operator maintains the rules, and reads what is for it; standing in for another it reads what is for that one.
+    assert [one["id"] for one in exchange.http.get("/api/v1/remarks").json()] == [f"{review['index']}.r3"]
+    other = exchange.http.get("/api/v1/remarks", params={"organisation": "https://nobody.example"})
+    assert other.json() == []
     target = {"origin": exchange.origin, "index": review["index"], "leaf_hash": review["leaf_hash"]}
     answered = {"target": target, "outcome": "answered", "conflicts": []}
 
@@ -757,6 +767,8 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
         "P100",
         lone.computed["headline"]["value"],
     )
+    verification = [answer[name] for name in ("opinion", "assurance", "materiality_percent")]
+    assert verification == ["unmodified", "reasonable", "5"]
     token = answer.pop("token")
     statement = verify(token, (), profile=STATUS, trust=exchange.services.installation.trust, at=exchange.clock())
     assert statement.issuer == exchange.services.installation.operator.uri
@@ -765,6 +777,7 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     page = anybody.get(published["page"])
     assert page.status_code == 200
     assert "P100" in page.text
+    assert "unmodified opinion, reasonable assurance, materiality 5 %" in page.text
     assert lone.maker.admin.put(path, json={"figure": False}).json()["publication"] == published["publication"]
     assert "figure" not in anybody.get(published["status"]).json()
     withdrawn = lone.maker.admin.delete(path)

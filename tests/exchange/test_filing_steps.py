@@ -42,6 +42,7 @@ from tests.exchange.filings import (
     YEAR,
     Office,
     citation,
+    claims_of,
     facts,
     result,
 )
@@ -189,6 +190,7 @@ def test_the_straight_way_leads_to_acceptance() -> None:
 # -- refusals, by name -----------------------------------------------------------------------------------------------------
 
 Defect = tuple[str, str, str, dict[str, Any], dict[str, Any], type[Exception], str]
+SPRING = Period.model_validate({"start": "2025-03-01", "end": "2025-05-31"})
 _METERED = {"id": "power", "name": "power", "source": "meter", "function": "metering_engineer"}
 _SAID = {"frequency": "monthly", "gap_treatment": "last year's"}
 #: name -> state, step, signer, changed claims, changed facts, error, where.
@@ -445,6 +447,24 @@ REFUSED: Mapping[str, Defect] = {
         FilingError,
         "data/d1/citation",
     ),
+    "another period than the plan's": (
+        "planned",
+        "complete",
+        FILER,
+        {"period": {"start": "1990-01-01", "end": "1990-12-31"}},
+        {},
+        FilingError,
+        "period",
+    ),
+    "a plan that data covers in part": (
+        "planned",
+        "complete",
+        FILER,
+        {},
+        {"data": {**facts(FILER).data, METER: DataFacts("activity-data", SPRING, visible=True, counts=True)}},
+        FilingError,
+        "data/d1",
+    ),
     "a platform's result without total": (
         "exported",
         "platform",
@@ -621,6 +641,39 @@ def test_a_gap_that_is_stated_stands_for_data_and_for_a_late_calibration() -> No
 # -- the platform's result -------------------------------------------------------------------------------------------------
 
 
+HALVES = [{"start": "2025-01-01", "end": "2025-06-30"}, {"start": "2025-07-01", "end": "2025-12-31"}]
+OTHER = "4" * 64
+
+
+@pytest.mark.parametrize(("second", "gap", "goes"), [(1, None, True), (0, None, False), (0, "as last year", True)])
+def test_entries_of_a_figure_cover_the_plan_together(second: int, gap: str | None, goes: bool) -> None:
+    office = Office().reach("planned")
+    first, then = (
+        DataFacts("activity-data", Period.model_validate(HALVES[n]), visible=True, counts=True) for n in (0, second)
+    )
+    known = facts(FILER, data={**facts(FILER).data, METER: first, OTHER: then})
+    more = {"id": "d3", "figure": "power", "citation": citation(3, OTHER)} | ({} if gap is None else {"gap": gap})
+    data = [*claims_of("complete")[1]["data"], more]
+    if goes:
+        assert office.take("complete", FILER, known, data=data).state == "data_complete"
+        return
+    with pytest.raises(FilingError, match="for 2025-07-01"):
+        office.take("complete", FILER, known, data=data)
+
+
+def test_data_isnt_complete_before_its_period_is_over_or_of_a_meter_that_was_calibrated_later() -> None:
+    office = Office().reach("registered")
+    year = {"start": "2026-01-01", "end": "2026-12-31"}
+    office.take("plan", FILER, period=year)
+    with pytest.raises(FilingError, match="isn't complete yet"):
+        office.take("complete", FILER, period=year)
+    figures = claims_of("plan")[1]["figures"]
+    later = figures[0] | {"calibrated": "2031-01-01", "calibration_due": "2032-01-01"}
+    office.take("plan", FILER, figures=[later, *figures[1:]])
+    with pytest.raises(FilingError, match="after the data begins"):
+        office.take("complete", FILER)
+
+
 def platform(**values: str) -> list[dict[str, str]]:
     stated = {name: str(value) for name, value in LINES.items()} | values
     return [{"id": name, "line": name, "value": value} for name, value in stated.items()]
@@ -642,18 +695,28 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
     ("value", "state"),
     [
         ("0.081", "reconciled"),
-        ("0.08", "reconciled"),
+        ("0.08", "unreconciled"),
         ("0.0810", "reconciled"),
         ("0.0811", "unreconciled"),
-        ("0.082", "unreconciled"),
+        ("0.0812", "unreconciled"),
     ],
 )
 def test_a_line_agrees_to_the_decimals_that_the_platform_prints(value: str, state: str) -> None:
     assert Office().reach("exported").take("platform", FILER, lines=platform(total=value)).state == state
 
 
+@pytest.mark.parametrize("nothing", ["0", "-0", "0.0000"])
+def test_zero_agrees_with_zero_alone(nothing: str) -> None:
+    office = Office().reach("exported")
+    zeros = [{"id": name, "line": name, "value": nothing} for name in LINES]
+    assert office.take("platform", FILER, lines=zeros).state == "unreconciled"
+    # A stage that is zero on both sides is the same.
+    known = facts(FILER, result=result(lines={**LINES, "use": Decimal("0E-15")}))
+    assert office.take("platform", FILER, known, lines=platform(use=nothing)).state == "reconciled"
+
+
 def test_a_line_on_one_side_alone_is_a_difference() -> None:
-    lines = [line for line in platform(use="0.001") if line["line"] != "recycling"]
+    lines = [line for line in platform(use="0.0021") if line["line"] != "recycling"]
     office = Office().reach("exported")
     assert office.take("platform", FILER, lines=lines).state == "unreconciled"
     explained = [
@@ -666,6 +729,9 @@ def test_a_line_on_one_side_alone_is_a_difference() -> None:
     ("changes", "where"),
     [
         ({"lines": [*platform(), {"id": "again", "line": "total", "value": "1"}]}, "lines/again"),
+        ({"lines": platform(total="99")}, "lines"),
+        ({"lines": platform(manufacturing="0.0160")}, "lines"),
+        ({"calculated": "2025-12-30"}, "calculated"),
         ({"explanations": [{"id": "e", "line": "nothing", "cause": "other", "text": "x"}]}, "explanations"),
         (
             {"explanations": [{"id": e, "line": "total", "cause": "other", "text": "x"} for e in ("e1", "e2")]},

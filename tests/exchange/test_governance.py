@@ -117,7 +117,10 @@ def test_a_release_is_proposed_reviewed_and_published_by_signed_statements(excha
     proposal = panel.proposed()
     assert proposal["state"] == "proposed"
     assert proposal["based_on"] == load_release(EVERBATT).digest
-    assert panel.show(proposal)["missing"] == ["0 of 3 reviews that count", "0 of 2 reviews that accept it"]
+    assert panel.show(proposal)["missing"] == [
+        "3 more of 3 reviews that count: there are 0",
+        "2 more of 2 reviews that accept it: there are 0",
+    ]
     panel.accepted(proposal)
     published = panel.publish(proposal)
     assert published.status_code == 201, published.text
@@ -158,7 +161,7 @@ def test_it_isnt_published_without_its_reviews(panel: Panel) -> None:
     assert code(panel.claims(proposal)) == (409, "conflict")
     refused = panel.publish(proposal)
     assert code(refused) == (409, "conflict")
-    assert "2 of 3 reviews that count" in refused.json()["detail"]
+    assert "1 more of 3 reviews that count: there are 2" in refused.json()["detail"]
     size = panel.exchange.size
     assert panel.review(panel.experts[2], proposal, "rejected", reason="another source is better").status_code == 201
     assert panel.exchange.size == size + 1, "the refused one left nothing"
@@ -168,9 +171,14 @@ def test_it_isnt_published_without_its_reviews(panel: Panel) -> None:
 def test_a_maintainer_may_ask_for_more_reviews_and_never_for_fewer(panel: Panel) -> None:
     more = panel.proposed(panel=4, accept=4)
     panel.accepted(more)
-    assert panel.show(more)["missing"] == ["3 of 4 reviews that count", "3 of 4 reviews that accept it"]
-    fewer = panel.proposed(release_file("3"), panel=1, accept=1)
-    assert (fewer["panel"], fewer["accept"]) == (3, 2)
+    assert panel.show(more)["missing"] == [
+        "1 more of 4 reviews that count: there are 3",
+        "1 more of 4 reviews that accept it: there are 3",
+    ]
+    for fewer in ({"panel": 1}, {"accept": 1}, {"panel": 2, "accept": 2}):
+        assert code(panel.propose(release_file("3"), **fewer)) == (400, "statement")
+    as_ruled = panel.proposed(release_file("3"))
+    assert (as_ruled["panel"], as_ruled["accept"]) == (3, 2)
     assert code(panel.propose(release_file("4"), panel=3, accept=4)) == (400, "statement")
 
 

@@ -30,7 +30,7 @@ def verified(exchange: Exchange) -> list[VerifiedFootprint]:
 
 
 def average(exchange: Exchange) -> dict[str, Any]:
-    body = {"flow": FLOW, "region": "CN", "year": 2025, "unit": "kWh"}
+    body = {"flow": FLOW, "region": "CN", "year": 2025}
     answer = exchange.http.post("/api/v1/industry-averages", json=body)
     assert answer.status_code in {200, 201}, answer.text
     found: dict[str, Any] = answer.json()
@@ -60,6 +60,7 @@ def test_verified_filings_become_an_average_that_others_compute_with(sqlite_exch
     assert len({one.group for one in found}) == 6
     shown = average(exchange)
     mean = sum((one.value for one in found), Decimal(0)) / len(found)
+    assert (shown["unit"], shown["row"]["per"]) == ("kWh delivered", "kWh")
     assert Decimal(shown["value"]) == round(mean, 2 - mean.adjusted())
     # Nobody's own figure is in what everybody sees.
     listed = exchange.http.get("/api/v1/industry-averages").text
