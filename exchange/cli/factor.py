@@ -67,7 +67,7 @@ def run_file(to: Connection, proposal: str, out: Path) -> int:
         if to.as_json:
             say_json(found)
         else:
-            say(shown(f"{out}: {known['release']} {known['version']}, {known['state']}, {digest}"))
+            say(shown(f"{out}: {known['release']} {known['version']}, {known['state']}, SHA-256 {digest}"))
         return DONE
 
     return guarded(lambda: to.run(command))

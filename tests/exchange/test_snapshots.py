@@ -176,7 +176,7 @@ def test_a_verdict_names_the_newest_snapshot(exchange: Exchange, maker: Member) 
     trust = TrustFile.read(exchange.services.installation.trust_file.document())
     verdict = verify_evidence(file, trust)
     assert verdict.code == "verified", verdict.text
-    assert f"at size {exchange.size - 1} but as said here" in verdict.limits[0]
+    assert f"at size {exchange.size - 1} of {exchange.size} but as said here" in verdict.limits[0]
 
 
 def test_changes_are_named_as_they_are() -> None:
