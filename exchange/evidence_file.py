@@ -26,6 +26,8 @@ MAX_FILE_BYTES = 2 * 1024**3
 MAX_MEMBERS = 400_000
 #: A member is read whole. The largest are attachments and the manifest.
 MAX_MEMBER_BYTES = 64 * 1024**2
+#: What to read of a file at once: its members are small, and are asked for in their order.
+READ_AHEAD = 256 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,3}", re.ASCII)
 _MAX_NAME = 200
 _MANIFEST_MEMBERS: dict[str, type] = {"format": str, "origin": str, "reader": str, "size": int, "files": dict}

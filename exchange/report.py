@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -417,9 +417,10 @@ def sealed_lines(found: Mapping[str, Any], verified: Mapping[int, str] = Mapping
     return lines
 
 
-def in_reading_order(results: Iterable[Document]) -> list[Document]:
-    """Return result documents by model (products that are no packs by URI), then rule set, then digest."""
-    return sorted(results, key=lambda found: (name_of(found), found["rule_set"]["id"], digest(found)))
+def in_reading_order(results: Mapping[str, Document]) -> dict[str, Document]:
+    """Return result documents, each under its digest, by model (products that are no packs by URI), then rule set, then digest."""
+    places = sorted((name_of(found), found["rule_set"]["id"], name) for name, found in results.items())
+    return {name: results[name] for _, _, name in places}
 
 
 def by_factor(found: Mapping[str, Any]) -> str:

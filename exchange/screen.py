@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def shown(text: str) -> str:
     """Return `text` as one line without control characters: others wrote parts of it, and must not write on the reader's screen."""
-    return "".join(map(escaped, text))
+    return text if text.isprintable() else "".join(map(escaped, text))
 
 
 def shown_lines(text: str) -> str:

@@ -128,7 +128,7 @@ class Exporter:
         """The members that are not entries."""
         members = _rules(results, self._calculation.release_file)
         members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
-        members[REPORT] = report_text(list(results.values())).encode()
+        members[REPORT] = report_text(results).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
         return members
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -67,8 +67,9 @@ def checked(check: Check, *, quiet: bool) -> Verdict:
 def _opened(check: Check) -> Iterator[IO[bytes]]:
     """The evidence file open for reading; an encrypted one decrypted into a file that has no name and goes with this process."""
     from exchange.errors import StatementError, UsageError
+    from exchange.evidence_file import READ_AHEAD
 
-    with check.file.open("rb") as file:
+    with check.file.open("rb", buffering=READ_AHEAD) as file:
         start = file.read(4)
         if start.startswith(b"PK"):
             yield file
@@ -110,9 +111,10 @@ def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        members = asdict(verdict)
+        members = asdict(replace(verdict, results={}))
         members["results"] = [
             {
+                "digest": name,
                 "model": r["model"],
                 "product": r["demand"]["product"],
                 "flow": r["demand"]["flow"],
@@ -121,15 +123,15 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
                 "heading": r["heading"],
                 "sealed": r["sealed"],
             }
-            for r in verdict.results
+            for name, r in verdict.results.items()
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
-    from exchange.report import by_factor, digest, name_of, sealed_lines
+    from exchange.report import by_factor, name_of, sealed_lines
 
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
-    for found in verdict.results:
+    for name, found in verdict.results.items():
         sealed = sum(float(branch["percent"]) for branch in found["sealed"])
         note = f", sealed {sealed:.1f} %" if found["sealed"] else ""
         headline = found["headline"]
@@ -137,7 +139,7 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
         if found["demand"]["flow"] is not None:
             say(shown(f"      {by_factor(found)}"))
-        said = {one.entry: one.verification for one in verdict.sealed if one.digest == digest(found)}
+        said = {one.entry: one.verification for one in verdict.sealed if one.digest == name}
         for line in sealed_lines(found, said):
             say(shown(f"      {line}"))
     print_limits(verdict)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from bom_graph import Citation, ProductFootprint
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import VERIFICATION_STATEMENT
 from exchange.kinds.filing import VerificationStatement
-from exchange.report import Document, digest
+from exchange.report import Document
 from exchange.verification.verdict import SealedBranch
 from signer import read_citation
 
 UNVERIFIED = "unverified"
 
 
-def sealed_branches(results: list[Document], evidence: Evidence, at: datetime | None) -> list[SealedBranch]:
-    """Return each sealed branch of `results`, with who verified its footprint and to what end, as far as this reader may see it.
+def sealed_branches(results: Mapping[str, Document], evidence: Evidence, at: datetime | None) -> list[SealedBranch]:
+    """Return each sealed branch of `results` (by digest), with who verified its footprint and to what end.
 
-    An opinion counts by a verifier that isn't the footprint's signer, that nobody took back, on this very footprint, and until its last
-    day, where it is known that it is later (`at`, aware).
+    As far as this reader may see it. An opinion counts by a verifier that isn't the footprint's signer, that nobody took back, on this very
+    footprint, and until its last day, where it is known that it is later (`at`, aware).
     """
     opinions: dict[int, list[tuple[str, bool]]] = {}
     for entry in evidence.values():
@@ -30,7 +31,7 @@ def sealed_branches(results: list[Document], evidence: Evidence, at: datetime | 
                 opinions.setdefault(about.index, []).append(_said(entry, about, at))
     return [
         SealedBranch(
-            digest=digest(found),
+            digest=name,
             product=str(branch["product"]),
             signer=str(branch["signer"]),
             entry=int(branch["entry"]),
@@ -38,7 +39,7 @@ def sealed_branches(results: list[Document], evidence: Evidence, at: datetime | 
             verification="; ".join(said for said, _counts in opinions.get(int(branch["entry"]), ())) or UNVERIFIED,
             is_verified=any(counts for _said_so, counts in opinions.get(int(branch["entry"]), ())),
         )
-        for found in results
+        for name, found in results.items()
         for branch in found["sealed"]
     ]
 

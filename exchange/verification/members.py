@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from exchange.report import Document, in_reading_order, lines_of_text
 
@@ -28,6 +29,6 @@ def timestamp_folder(number: int) -> str:
     return f"timestamps/{number:06d}"
 
 
-def report_text(results: list[Document]) -> str:
-    """Return the report of `results`: the text that people read, by model and rule set."""
-    return "\n\n".join("\n".join(lines_of_text(found)) for found in in_reading_order(results)) + "\n"
+def report_text(results: Mapping[str, Document]) -> str:
+    """Return the report of `results`, each under its digest: the text that people read, by model and rule set."""
+    return "\n\n".join("\n".join(lines_of_text(found)) for found in in_reading_order(results).values()) + "\n"

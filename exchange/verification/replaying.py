@@ -45,8 +45,16 @@ class Held:
 
 
 def read_result(data: bytes, name: str) -> Document:
-    """Return the result document in the file `name`; of another engine version it raises UndecidableError."""
-    found = _json(data, name)
+    """Return the result document in the file `name`; of another engine version it raises UndecidableError.
+
+    That it is in its one written form is for `replay` to say.
+    """
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _not_written_so(name) from None
+    if not isinstance(found, dict):
+        raise _not_written_so(name)
     if name != (due := f"results/{hashlib.sha256(data).hexdigest()}.json"):
         raise RejectedError(f"the file's name is not that of its content, {due}", where=name, remedy=_REMEDY)
     if not isinstance(found.get("engine"), str):
@@ -54,7 +62,8 @@ def read_result(data: bytes, name: str) -> Document:
     if found["engine"] != ENGINE:
         what = f"the result was computed by {found['engine']!r}, this is {ENGINE}"
         raise UndecidableError(what, where=name, remedy="use that version")
-    return found
+    read: Document = found
+    return read
 
 
 def replay(name: str, stated: Document, data: bytes, held: Held, rules: Rules) -> tuple[Document, Replay]:
@@ -62,10 +71,15 @@ def replay(name: str, stated: Document, data: bytes, held: Held, rules: Rules) -
 
     Raises RejectedError at the place where it doesn't, UndecidableError where something was erased that it rests on.
     """
-    again = _recompute(name, stated, held, rules)
+    try:
+        again = _recompute(name, stated, held, rules)
+    except RejectedError:
+        _check_written_so(name, stated, data)
+        raise
     digest = hashlib.sha256(data).hexdigest()
     if document_bytes(again) == data:
-        return again, Replay(digest, sum(1 for _ in _leaves(again)), 0.0, is_identical=True)
+        return again, Replay(digest, _count(again), 0.0, is_identical=True)
+    _check_written_so(name, stated, data)
     if place := first_difference(stated, again):
         raise RejectedError("the figure is not what the entries give", where=f"{name}{place}", remedy=_REMEDY)
     largest, figures = 0.0, 0
@@ -195,17 +209,24 @@ def _narrow(held: Held, entry: Entry, digests: list[str]) -> Entry:
     return entry if len(given) == len(there) else held.admission.seen_with(entry, given)
 
 
-def _json(data: bytes, name: str) -> Document:
-    """The result document in `data`, which is its one written form: no member twice, no free white space."""
+def _check_written_so(name: str, stated: Document, data: bytes) -> None:
+    """Refuse a result document that isn't in its one written form: no member twice, no free white space."""
     try:
-        found = json.loads(data)
-        is_written_so = isinstance(found, dict) and document_bytes(found) == data
+        is_written_so = document_bytes(stated) == data
     except (ValueError, RecursionError):
         is_written_so = False
     if not is_written_so:
-        raise RejectedError("not a result document in its one written form", where=name, remedy=_REMEDY)
-    document_found: Document = found
-    return document_found
+        raise _not_written_so(name)
+
+
+def _not_written_so(name: str) -> RejectedError:
+    return RejectedError("not a result document in its one written form", where=name, remedy=_REMEDY)
+
+
+def _count(value: Any) -> int:
+    """How many `_leaves` there are."""
+    inside = value.values() if isinstance(value, dict) else value
+    return sum([_count(one) if isinstance(one, dict | list) else 1 for one in inside])
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import IO, Any, TypeVar
 
@@ -87,7 +87,7 @@ class Verification:
         results = self._results(stated, evidence, rules)
         self._graph(results, evidence)
         self._gates(results)
-        self._report(list(stated.values()))
+        self._report(stated)
         return self._conclude(trust, results, evidence, times)
 
     def verdict(self, code: str, text: str, error: Any = None, **more: Any) -> Verdict:
@@ -304,13 +304,16 @@ class Verification:
             raise EvidenceError("there is no result in the file", where="results", remedy=REMEDY)
         return stated
 
-    def _results(self, stated: dict[str, Document], evidence: Evidence, rules: Rules) -> list[Document]:
+    def _results(self, stated: dict[str, Document], evidence: Evidence, rules: Rules) -> dict[str, Document]:
+        """The results computed again, by the digests of the stated ones, in reading order."""
         held = Held(evidence, self.admission, self.disclosures, self.retractions)
-        found = []
+        found = {}
         for name, result in self._each(stated.items()):
             again, agreement = replay(name, result, self.members[name], held, rules)
             self.replays.append(agreement)
-            found.append(again)
+            found[agreement.digest] = again
+            if agreement.is_identical:
+                stated[name] = again  # Of two equal documents one is kept.
             if (more := left_out(result, again, held, rules)) is not None:
                 self.left_out.append(more)
         figures = sum(one.figures for one in self.replays)
@@ -320,9 +323,10 @@ class Verification:
         )
         return in_reading_order(found)
 
-    def _graph(self, results: list[Document], evidence: Evidence) -> None:
+    def _graph(self, named: Mapping[str, Document], evidence: Evidence) -> None:
         """What the graph of each result rests on, and where it ends: recomputation found the same, this says what that is."""
         self._begin(9, "graph")
+        results = named.values()
         links = sum(len(found["links"]) for found in results)
         gaps = sum(len(found["gaps"]) for found in results)
         sealed = sum(len(found["sealed"]) for found in results)
@@ -336,28 +340,28 @@ class Verification:
             f"{len(used)} statements used, {open_ended} of them not wholly disclosed and taken for incomplete"
         )
 
-    def _gates(self, results: list[Document]) -> None:
+    def _gates(self, results: Mapping[str, Document]) -> None:
         self._begin(10, "gates")
-        levels = [finding["level"] for found in results for finding in found["findings"]]
+        levels = [finding["level"] for found in results.values() for finding in found["findings"]]
         counted = ", ".join(f"{levels.count(level)} {level}" for level in sorted(set(levels))) or "none"
         self._passed(f"findings of the rule sets' gates, found again and no others: {counted}")
 
-    def _report(self, stated: list[Document]) -> None:
+    def _report(self, stated: Mapping[str, Document]) -> None:
         """The text is that of the results as stated: within the tolerance their last digit may differ from the recomputed one."""
         self._begin(11, "report")
         if self._text(REPORT) != report_text(stated):
             raise RejectedError("the text is not that of the results", where=REPORT, remedy=REMEDY)
         self._passed(f"{len(stated)} results as printed")
 
-    def _conclude(self, trust: TrustFile, results: list[Document], evidence: Evidence, times: Times) -> Verdict:
+    def _conclude(self, trust: TrustFile, results: Mapping[str, Document], evidence: Evidence, times: Times) -> Verdict:
         branches = sealed_branches(results, evidence, self.at)
         limits = (
-            *self._limits(results, evidence.size, times, branches),
+            *self._limits(list(results.values()), evidence.size, times, branches),
             *self._taken_back(evidence),
             *self._known_of_keys(),
         )
         more = {
-            "results": tuple(results),
+            "results": results,
             "limits": limits,
             "replays": tuple(self.replays),
             "sealed": tuple(branches),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exchange.report import Document
@@ -50,13 +50,14 @@ class Verdict:
     """What verification found. `code` is one of verified, verified_except_sealed, trust_on_first_use, not_decidable, rejected.
 
     `failed` names the step that was not passed. `policy` is the digest (hex SHA-256) of the policy by which signers were judged; None where
-    it came to none. `witnesses` says which witnesses of the required policies cosigned the checkpoint, and when.
+    it came to none. `results` are those computed again, by the digests of the file's, in the report's order. `witnesses` says which
+    witnesses of the required policies cosigned the checkpoint, and when.
     """
 
     code: str
     text: str
     steps: tuple[Step, ...] = ()
-    results: tuple[Document, ...] = field(default=(), repr=False)
+    results: Mapping[str, Document] = field(default_factory=dict, repr=False)
     limits: tuple[str, ...] = ()
     where: str | None = None
     remedy: str | None = None

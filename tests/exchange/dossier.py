@@ -202,7 +202,7 @@ def with_results(members: Mapping[str, bytes], results: Sequence[Document]) -> M
     """`members` with these results in place of the others, and their report."""
     named = {f"results/{digest(found)}.json": found for found in results}
     kept = {name: data for name, data in members.items() if not name.startswith("results/")}
-    report = report_text(list(named.values())).encode()
+    report = report_text(named).encode()
     return {**kept, **{name: document_bytes(found) for name, found in named.items()}, REPORT: report}
 
 
@@ -336,5 +336,5 @@ def refuse(data: bytes, trust: TrustFile | None, where: str, what: str = "") -> 
     assert where in str(verdict.where), (verdict.text, verdict.where)
     assert what in verdict.text
     assert verdict.remedy
-    assert (verdict.results, verdict.limits) == ((), ())
+    assert (verdict.results, verdict.limits) == ({}, ())
     return verdict

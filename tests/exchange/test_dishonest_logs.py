@@ -298,6 +298,6 @@ def test_a_recipe_left_out_leaves_a_gap(everbatt: EverBatt, trust: TrustFile) ->
     found = dossier.compute(Demand(everbatt.packs["NMC622 recipe"]), EVERBATT, hidden)
     verdict = verify_evidence(replace(dossier, sealed=hidden).file([found]), trust)
     assert verdict.code == "verified"
-    assert verdict.results[0]["complete"] is False
-    assert any("nothing is known of" in gap["what"] for gap in verdict.results[0]["gaps"])
+    assert next(iter(verdict.results.values()))["complete"] is False
+    assert any("nothing is known of" in gap["what"] for gap in next(iter(verdict.results.values()))["gaps"])
     assert float(found["total"]["value"]) < float(everbatt.results["NMC622 recipe", EVERBATT]["total"]["value"])

@@ -56,7 +56,7 @@ def test_stored_results_are_computed_again() -> None:
     )
     verdict = verify_evidence(data, TrustFile.read(TRUST.read_bytes()))
     assert verdict.code.startswith("verified"), (verdict.where, verdict.text)
-    again = {found["rule_set"]["id"]: found for found in verdict.results}
+    again = {found["rule_set"]["id"]: found for found in verdict.results.values()}
     assert again.keys() == stored.keys()
     assert {name: first_difference(stored[name], again[name]) for name in stored} == dict.fromkeys(stored)
 

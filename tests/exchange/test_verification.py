@@ -55,7 +55,7 @@ def test_a_good_file_passes_every_step(everbatt: EverBatt, good_file: bytes, tru
     assert [step.name for step in verdict.steps] == STEPS
     assert [name for _, name in told] == STEPS
     assert (verdict.where, verdict.remedy) == (None, None)
-    found = sorted(verdict.results, key=document_bytes)
+    found = sorted(verdict.results.values(), key=document_bytes)
     assert found == sorted(everbatt.results.values(), key=document_bytes)
 
 
@@ -88,13 +88,13 @@ def test_what_is_sealed_is_said_in_per_cent(everbatt: EverBatt, good_file: bytes
     percent = 100 * kg / float(pack["total"]["value"])
     assert 30 < percent < 40
     assert f"up to {percent:.1f} % of a total" in verdict.text
-    assert {branch["signer"] for found in verdict.results for branch in found["sealed"]} == {LFP}
+    assert {branch["signer"] for found in verdict.results.values() for branch in found["sealed"]} == {LFP}
 
 
 def test_nothing_sealed_is_verified(small_file: bytes, small_trust: TrustFile) -> None:
     verdict = verify_evidence(small_file, small_trust)
     assert (verdict.code, verdict.text, verdict.exit_code) == ("verified", "verified", 0)
-    assert verdict.results[0]["complete"] is True
+    assert next(iter(verdict.results.values()))["complete"] is True
 
 
 #: Stages by which a supplier may hope to pass unseen -> which share of absolute emissions they are, beside 8.98 kg of copper.
@@ -164,7 +164,7 @@ def test_the_command_lists_sealed_branches_whatever_they_weigh(
 def test_results_stand_in_the_order_of_models_and_rule_sets(
     everbatt: EverBatt, good_file: bytes, trust: TrustFile
 ) -> None:
-    order = [(found["model"], found["rule_set"]["id"]) for found in verify_evidence(good_file, trust).results]
+    order = [(found["model"], found["rule_set"]["id"]) for found in verify_evidence(good_file, trust).results.values()]
     assert order == sorted((model, rule_set) for model, rule_set in everbatt.results)
     report = read_evidence(good_file)[1]["report.txt"].decode()
     heads = [block.split(" under ", 1) for block in report.split("\n\n")]
@@ -203,7 +203,7 @@ def test_a_growing_log_leaves_old_results_verifiable(small: Dossier) -> None:
     new = made.compute(Demand(SALT), EVERBATT)
     verdict = verify_evidence(made.file([old, new]), made.trust())
     assert verdict.code == "verified"
-    assert {found["snapshot"]["size"] for found in verdict.results} == {4, 5}
+    assert {found["snapshot"]["size"] for found in verdict.results.values()} == {4, 5}
 
 
 def test_a_reader_who_holds_more_replays_with_what_the_result_names(everbatt: EverBatt, trust: TrustFile) -> None:

@@ -57,7 +57,7 @@ class Played:
         issued = self.chain.simulator.issued
         hashes = [leaf_hash(one.token.encode()) for one in issued]
         note = sign_checkpoint(Checkpoint(ORIGIN, len(hashes), root(hashes)), LOG)
-        members = {POLICY: policy_bytes(), REPORT: report_text([result]).encode()}
+        members = {POLICY: policy_bytes(), REPORT: report_text({digest(result): result}).encode()}
         members[f"results/{digest(result)}.json"] = document_bytes(result)
         members[f"rules/{RULE_SET}.json"] = rule_set_bytes(RULE_SET)
         members[f"factors/{RELEASE}.json"] = release_bytes(RELEASE)

@@ -108,7 +108,7 @@ def used(exchange: Exchange, entry: int, average: str) -> None:
     assert answer.status_code == 200, answer.text
     verdict = verify_evidence(answer.content, exchange.services.installation.trust_file)
     assert verdict.code == "verified", verdict
-    assert verdict.results[0]["headline"] == result["headline"]
+    assert next(iter(verdict.results.values()))["headline"] == result["headline"]
 
 
 def test_few_groups_give_none(sqlite_exchange: Exchange) -> None:
