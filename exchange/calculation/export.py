@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -41,8 +41,8 @@ from ledger.store import (
     SignedCheckpoint,
     begin,
     consistency,
-    entry,
-    inclusion,
+    entries_at,
+    inclusions,
     latest_checkpoint,
     snapshot,
     stamped_checkpoints,
@@ -167,40 +167,40 @@ class Exporter:
         # A release that was withdrawn is among what governs, and so is its withdrawal: the status snapshots name it.
         held = used | _governing(connection, checkpoint.size)
         indices = sorted(held | _retracting(connection, held, checkpoint.size))
-        for index in indices:
-            found = entry(connection, index)
-            if index in opinions and index not in needed:
-                disclosures = self._seen_by_all(connection, takers, found)
-            else:
-                disclosures = self._disclosures(connection, takers, found, needed.get(index, frozenset()))
-            if disclosures:
-                given.add(found.leaf_hash.hex())
-            folder = entry_folder(index)
-            proof = inclusion(connection, index, checkpoint.size)
-            yield f"{folder}/disclosures", "".join(f"{text}\n" for text in disclosures).encode()
-            yield f"{folder}/proof", format_proof(index, proof, checkpoint.cosigned).encode()
-            yield f"{folder}/token", found.data
+        for start in range(0, len(indices), _QUERY):
+            some = indices[start : start + _QUERY]
+            found = entries_at(connection, some)
+            leaves = [one.leaf_hash.hex() for one in found if one.index in used]
+            seen = {taker: self._sharing.disclosed_each(connection, taker, leaves) for taker in takers}
+            for one, proof in zip(found, inclusions(connection, some, checkpoint.size), strict=True):
+                disclosures = _disclosed(one, seen, needed.get(one.index)) if one.index in used else []
+                if disclosures:
+                    given.add(one.leaf_hash.hex())
+                folder = entry_folder(one.index)
+                yield f"{folder}/disclosures", "".join(f"{text}\n" for text in disclosures).encode()
+                yield f"{folder}/proof", format_proof(one.index, proof, checkpoint.cosigned).encode()
+                yield f"{folder}/token", one.data
 
-    def _seen_by_all(self, connection: Connection, takers: Sequence[str], found: Entry) -> Sequence[str]:
-        """Return the disclosures that every taker may see, whatever they are."""
-        first, *others = (self._sharing.disclosed(connection, taker, found.leaf_hash.hex()) for taker in takers)
+
+def _disclosed(
+    found: Entry, seen: Mapping[str, Mapping[str, Sequence[str]]], needed: frozenset[str] | None
+) -> Sequence[str]:
+    """Return the disclosures of an entry that go out: those of the digests `needed`, all others are left out.
+
+    `seen` by taker and statement. Every taker has to see what is needed, else RightsError. None: whatever all of them see.
+    """
+    by_taker = {taker: each.get(found.leaf_hash.hex(), ()) for taker, each in seen.items()}
+    first, *others = by_taker.values()
+    if needed is None:
         return [text for text in first if all(text in other for other in others)]
-
-    def _disclosures(
-        self, connection: Connection, takers: Sequence[str], found: Entry, needed: frozenset[str]
-    ) -> Sequence[str]:
-        """Return the disclosures with the digests `needed`, which all takers have to be allowed, and no others."""
-        given: Sequence[str] = ()
-        for taker in takers if needed else ():
-            seen = self._sharing.disclosed(connection, taker, found.leaf_hash.hex())
-            given = [text for text in seen if digest_of(text) in needed]
-            if len(given) < len(needed):
-                raise RightsError(
-                    f"{taker} may not see all that a result rests on",
-                    where=f"entry {found.index}",
-                    remedy="compute the result for this reader",
-                )
-        return given
+    for taker, texts in by_taker.items():
+        if not needed <= set(map(digest_of, texts)):
+            raise RightsError(
+                f"{taker} may not see all that a result rests on",
+                where=f"entry {found.index}",
+                remedy="compute the result for this reader",
+            )
+    return [text for text in first if digest_of(text) in needed]
 
 
 def _leaves(results: dict[str, Document]) -> list[str]:

@@ -91,7 +91,7 @@ class Known:
         self, session: Session, engagement: Engagement, found: Document, day: date
     ) -> dict[str, frozenset[str]]:
         """Return which claim paths of each input the verifier may see; of the filer's own all."""
-        verifier, grants = engagement.verifier, grants_of(session, engagement.verifier, day)
+        verifier, grants = engagement.verifier, grants_of(session.connection(), engagement.verifier, day)
         leaves = [one["leaf_hash"] for one in found["inputs"]]
         visible: dict[str, frozenset[str]] = {"": frozenset({"full"})}
         for start in range(0, len(leaves), _QUERY):

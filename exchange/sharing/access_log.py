@@ -75,7 +75,9 @@ def log_access(
     if not others:
         return
     grants: dict[str, list[Grant]] = {}
-    for grant in grants_of(session, reader, day, leaf_hashes=others if len(others) <= MOST_AT_ONCE else None):
+    for grant in grants_of(
+        session.connection(), reader, day, leaf_hashes=others if len(others) <= MOST_AT_ONCE else None
+    ):
         grants.setdefault(grant.leaf_hash, []).append(grant)
     paths = {}
     for leaf in others:

@@ -248,7 +248,7 @@ class Attachments:
         for start in range(0, len(leaf_hashes), BATCH):
             some = leaf_hashes[start : start + BATCH]
             grants: dict[str, list[Grant]] = {}
-            for grant in grants_of(session, reader, day, leaf_hashes=some):
+            for grant in grants_of(session.connection(), reader, day, leaf_hashes=some):
                 grants.setdefault(grant.leaf_hash, []).append(grant)
             for leaf, owner in self._owners(connection, some).items():
                 visible = visible_attachments(reader, owner, leaf, grants.get(leaf, ()), day)

@@ -320,12 +320,12 @@ class Grants:
         day, leaf = day_of(self.clock()), row.leaf_hash
         token = entry(connection, row.index).data.decode("ascii")
         claims = claims_by_path(token, held_disclosures(connection, self.vault, leaf))
-        granted = grants_of(session, terms.reader, day, leaf_hashes=[leaf])
+        granted = grants_of(session.connection(), terms.reader, day, leaf_hashes=[leaf])
         had = visible_paths(terms.reader, row.issuer, leaf, granted, day)
         had_files = visible_attachments(terms.reader, row.issuer, leaf, granted, day)
         named = evidence_named(claims)
         if grantor != terms.owner:
-            by = grants_of(session, grantor, day, leaf_hashes=[leaf])
+            by = grants_of(session.connection(), grantor, day, leaf_hashes=[leaf])
             own = visible_paths(grantor, row.issuer, leaf, by, day)
             own_files = visible_attachments(grantor, row.issuer, leaf, by, day)
             claims, had = {path: value for path, value in claims.items() if covers(own, path)}, frozenset()

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, or_
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, or_
 from sqlmodel import Session, col, select
 
-from exchange.access import Grant, Principal, visible_paths
+from exchange.access import FULL, Grant, Principal, visible_paths
 from exchange.errors import CredentialsError, NotFoundError, RightsError
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, sees_entries, spoken_for
 from exchange.intake.tables import StatementRow
 from exchange.kinds import KINDS, Policy
 from exchange.sharing.access_log import Act, log_access
-from exchange.sharing.granted import day_of, granted_to, grants_of
-from exchange.sharing.verified import VerifiedEntries, disclosed_at
+from exchange.sharing.granted import day_of, granted_to, grants_of, paths_seen
+from exchange.sharing.verified import VerifiedEntries, cut_to, disclosed_at, held_by_statement
 from exchange.vault import Vault
 from ledger import EntryUnknownError
-from ledger.store import Entry, begin, entry, head, snapshot
+from ledger.store import Entry, begin, entries_at, entry, head, snapshot
 from signer import Trust, peek
 
 _KEPT = 8
+_STATED = select(col(StatementRow.index), col(StatementRow.issuer)).where(
+    col(StatementRow.leaf_hash) == bindparam("leaf")
+)
 _OPEN = [vct for vct, kind in KINDS.items() if not kind.profile.selective]
 
 
@@ -112,7 +115,7 @@ class Sharing:
             session = Session(connection)
             day = day_of(self._clock())
             # Of the grants those that count today: one that is withdrawn or has ended changes the key.
-            seen = _Seen(reader, head(connection).size, frozenset(grants_of(session, reader, day)))
+            seen = _Seen(reader, head(connection).size, frozenset(grants_of(session.connection(), reader, day)))
             with self._lock:
                 if seen in self._kept:
                     return self._kept[seen]
@@ -146,6 +149,12 @@ class Sharing:
         """Return the disclosures of one statement that `reader` may see, as of the caller's transaction."""
         return disclosed_to(connection, self._vault, reader, leaf_hash, day_of(self._clock()))
 
+    def disclosed_each(
+        self, connection: Connection, reader: str, leaf_hashes: Sequence[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return what is `disclosed` of each of these statements, without those of which nothing is."""
+        return disclosed_each(connection, self._vault, reader, leaf_hashes, day_of(self._clock()))
+
     def took(
         self,
         connection: Connection,
@@ -164,11 +173,22 @@ class Sharing:
 
 def disclosed_to(connection: Connection, vault: Vault, reader: str, leaf_hash: str, day: date) -> tuple[str, ...]:
     """Return the disclosures of one statement that `reader` may see on `day`; NotFoundError for no statement."""
-    # Closed here: inside of a caller's savepoint a session that is left open would end that with its own.
-    with Session(connection) as session:
-        row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == leaf_hash)).one_or_none()
-        if row is None:
-            raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
-        index, issuer = row.index, row.issuer
-        paths = visible_paths(reader, issuer, leaf_hash, grants_of(session, reader, day, leaf_hashes=[leaf_hash]), day)
+    row = connection.execute(_STATED, {"leaf": leaf_hash}).one_or_none()
+    if row is None:
+        raise NotFoundError("no such statement", where="leaf_hash", remedy="take it from the statement's receipt")
+    index, issuer = row
+    paths = visible_paths(reader, issuer, leaf_hash, grants_of(connection, reader, day, leaf_hashes=[leaf_hash]), day)
     return disclosed_at(connection, vault, entry(connection, index).data.decode("ascii"), leaf_hash, paths)
+
+
+def disclosed_each(
+    connection: Connection, vault: Vault, reader: str, leaf_hashes: Sequence[str], day: date
+) -> dict[str, tuple[str, ...]]:
+    """Return what `disclosed_to` does of each of these statements, without those of which it is nothing."""
+    paths = paths_seen(connection, reader, leaf_hashes, day)
+    held = held_by_statement(connection, vault, list(paths))
+    tokens = dict[str, str]()
+    if cut := [leaf for leaf in held if FULL not in paths[leaf]]:
+        indices = [index for leaf in cut for index, _ in connection.execute(_STATED, {"leaf": leaf})]
+        tokens = {one.leaf_hash.hex(): one.data.decode("ascii") for one in entries_at(connection, indices)}
+    return {leaf: cut_to(tokens[leaf], given, paths[leaf]) if leaf in tokens else given for leaf, given in held.items()}

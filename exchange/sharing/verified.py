@@ -8,7 +8,7 @@ still holds the ledger that was read; where it doesn't (restored from a copy), a
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import Connection
@@ -79,9 +79,11 @@ def disclosed_at(
     connection: Connection, vault: Vault, token: str, leaf_hash: str, paths: Collection[str]
 ) -> tuple[str, ...]:
     """Return the disclosures of a statement that lie at claim paths `paths`; none without paths, or for those that it doesn't have."""
-    if not paths:
-        return ()
-    held = held_disclosures(connection, vault, leaf_hash)
+    return cut_to(token, held_disclosures(connection, vault, leaf_hash), paths) if paths else ()
+
+
+def cut_to(token: str, held: tuple[str, ...], paths: Collection[str]) -> tuple[str, ...]:
+    """Return those of all disclosures of a statement, `held`, that lie at claim paths `paths`, which are some."""
     if FULL in paths:
         return held
     try:
@@ -108,4 +110,13 @@ def claims_by_path(token: str, disclosures: Collection[str]) -> dict[str, JSON]:
 def held_disclosures(connection: Connection, vault: Vault, leaf_hash: str) -> tuple[str, ...]:
     """Return all disclosures of a statement, none where they were erased or withheld; whoever calls asks `exchange.access` first."""
     kept = vault.open_(connection, "disclosures", leaf_hash)
-    return tuple(kept.decode("ascii").split("~")) if kept is not None else ()
+    return _apart(kept) if kept is not None else ()
+
+
+def held_by_statement(connection: Connection, vault: Vault, leaf_hashes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the `held_disclosures` of each of these statements, without those of which there are none."""
+    return {leaf: _apart(kept) for leaf, kept in vault.open_all(connection, "disclosures", leaf_hashes).items()}
+
+
+def _apart(kept: bytes) -> tuple[str, ...]:
+    return tuple(kept.decode("ascii").split("~"))

@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Collection, Mapping
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Executable, LargeBinary, String, bindparam, delete, insert, select
+from sqlalchemy import Connection, Executable, LargeBinary, Row, String, bindparam, delete, insert, select
 from sqlmodel import col
 
 from exchange.errors import DamagedError, SetupError
@@ -44,13 +44,16 @@ _ADD_KEY: Executable = insert(DataKeyRow).from_select(
 )
 _COUNTED = {"preserve_rowcount": True}
 _ADD_SEALED = insert(SealedRow)
-_FIND: Executable = (
+_SEALED = (
     select(
-        col(SealedRow.key), col(SealedRow.digest), col(SealedRow.data), col(DataKeyRow.master), col(DataKeyRow.wrapped)
+        *(col(SealedRow.subject), col(SealedRow.key), col(SealedRow.digest), col(SealedRow.data)),
+        *(col(DataKeyRow.master), col(DataKeyRow.wrapped)),
     )
     .outerjoin(DataKeyRow, col(DataKeyRow.id) == col(SealedRow.key))
-    .where(col(SealedRow.what) == bindparam("of"), col(SealedRow.subject) == bindparam("about"))
+    .where(col(SealedRow.what) == bindparam("of"))
 )
+_FIND: Executable = _SEALED.where(col(SealedRow.subject) == bindparam("about"))
+_FIND_ALL: Executable = _SEALED.where(col(SealedRow.subject).in_(bindparam("about", expanding=True)))
 
 
 class Vault:
@@ -108,15 +111,25 @@ class Vault:
     def open_(self, connection: Connection, what: What, subject: str) -> bytes | None:
         """Return what was sealed; None where nothing is. Raises DamagedError naming the row."""
         row = connection.execute(_FIND, {"of": what, "about": subject}).one_or_none()
-        if row is None:
-            return None
+        return None if row is None else self._opened(what, row)
+
+    def open_all(self, connection: Connection, what: What, subjects: Sequence[str]) -> dict[str, bytes]:
+        """Return what was sealed, by subject, without those of which nothing was. Raises DamagedError naming the row."""
+        found = {}
+        for start in range(0, len(subjects), _MOST_AT_ONCE):
+            some = subjects[start : start + _MOST_AT_ONCE]
+            for row in connection.execute(_FIND_ALL, {"of": what, "about": some}):
+                found[row.subject] = self._opened(what, row)
+        return found
+
+    def _opened(self, what: What, row: Row[Any]) -> bytes:
         self._require_open()
-        where = f"exchange_sealed, {what} {subject}"
+        where = f"exchange_sealed, {what} {row.subject}"
         if row.wrapped is None:
             raise _damaged(what, "the data key of this row is missing", where)
         secret = self._unwrapped(row.key, row.master, bytes(row.wrapped), where)
         try:
-            return _decrypted(AESGCM(secret), bytes(row.data), _bound(what, subject, row.digest, row.key))
+            return _decrypted(AESGCM(secret), bytes(row.data), _bound(what, row.subject, row.digest, row.key))
         except InvalidTag:
             raise _damaged(what, "this row doesn't open: it was changed or moved in the database", where) from None
 

@@ -1,6 +1,6 @@
 """What the log holds: its head, its entries, and proofs over any of its sizes."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,11 @@ _ENTRIES = (
 
 _LEAF_HASHES = select(tables.entry.c.index, tables.entry.c.leaf_hash).where(
     tables.entry.c.index.in_(bindparam("indices", expanding=True))
+)
+_ENTRIES_AT = (
+    select(tables.entry)
+    .where(tables.entry.c.index.in_(bindparam("indices", expanding=True)))
+    .order_by(tables.entry.c.index)
 )
 _ASKED = 500  # indices per query, well below what either database takes as parameters
 
@@ -114,6 +119,13 @@ def leaf_hashes(connection: Connection, indices: Collection[int]) -> dict[int, b
     return found
 
 
+def entries_at(connection: Connection, indices: Collection[int]) -> list[Entry]:
+    """The entries at those indices that the log has, in order."""
+    asked = sorted(indices)
+    batches = [asked[start : start + _ASKED] for start in range(0, len(asked), _ASKED)]
+    return [_entry(row) for some in batches for row in connection.execute(_ENTRIES_AT, {"indices": some})]
+
+
 def entries(connection: Connection, start: int, stop: int) -> Iterator[Entry]:
     """The entries from `start` up to and without `stop`, in order, at most 256 in memory at a time.
 
@@ -134,6 +146,13 @@ def inclusion(connection: Connection, index: int, size: int) -> list[bytes]:
     """The inclusion proof of an entry in the tree of the log's first `size` entries. Raises OutOfRangeError."""
     _require_size(connection, size)
     return proofs.inclusion_proof(stored_nodes(connection), index, size)
+
+
+def inclusions(connection: Connection, indices: Iterable[int], size: int) -> list[list[bytes]]:
+    """The `inclusion` proof of each entry; what the proofs share is read once, and kept in memory meanwhile."""
+    _require_size(connection, size)
+    nodes = stored_nodes(connection)
+    return [proofs.inclusion_proof(nodes, index, size) for index in indices]
 
 
 def consistency(connection: Connection, old: int, new: int) -> list[bytes]:
