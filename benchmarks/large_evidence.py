@@ -24,6 +24,7 @@ from tests.flow.world import EVERBATT, Exchange, Member, activity, line
 STATEMENTS = 20_000
 _PARTS = 10  # parts of each product, so that the graph is a tree some levels deep
 _BATCH = 500
+_COPPER = {"formula": "Cu"}
 
 
 def fill(folder: Path, statements: int) -> dict[str, Any]:
@@ -88,13 +89,16 @@ def _level(start: int) -> Iterator[range]:
 
 
 def _claims(maker: Member, number: int, statements: int, cited: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    first = _PARTS * number + 1
+    """A kilogram of copper things, from others and the rest from copper: what goes in comes out, so that no gate finds anything."""
+    first, product = _PARTS * number + 1, maker.product(str(number))
     parts = [
-        line(name=f"part {part}", product=maker.product(str(part)), citation=cited[part]) | {"amount": "0.09"}
+        line(name=f"part {part}", product=maker.product(str(part)), citation=cited[part], composition=_COPPER)
+        | {"amount": "0.09"}
         for part in range(first, min(first + _PARTS, statements))
     ]
-    copper = line(name="copper", flow="copper") | {"amount": "0.1"}
-    return activity(maker.product(str(number)), *parts, copper)
+    rest = (100 - 9 * len(parts)) / 100
+    copper = line(name="copper", flow="copper", composition=_COPPER) | {"amount": f"{rest:.2f}"}
+    return activity(product, *parts, copper, outputs=[line(product=product, composition=_COPPER)])
 
 
 def _memory() -> float:

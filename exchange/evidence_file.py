@@ -78,18 +78,20 @@ def write_evidence(
 ) -> str:
     """Write an evidence file; return the hex SHA-256 of its bytes.
 
-    `members` (name, content) are written as they come, sorted by name; `rest` are those whose names come after them all. Memory is that of
-    the names and of `rest`. `about` is the rest of the manifest: `origin` of the log, `reader` that the file is made for, `size` of the
-    checkpoint. Raises EvidenceError for a name out of order or there twice, and for too much content.
+    `members` (name, content) are written as they come, sorted by name; `rest` are those whose names come after them all, each asked for
+    twice: for its digest and to be written. Memory is that of the names and of one content. `about` is the rest of the manifest: `origin`
+    of the log, `reader` that the file is made for, `size` of the checkpoint. Raises EvidenceError for a name out of order or there twice,
+    and for too much content.
     """
     archive = _Archive(to)
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in rest.items()}
+    digests = {name: hashlib.sha256(rest[name]).hexdigest() for name in rest}
     for name, data in members:
         digests[name] = hashlib.sha256(data).hexdigest()
         archive.add(name, data)
     manifest = _manifest_bytes({"format": FORMAT, **about, "files": digests})
-    for name, data in sorted({**rest, MANIFEST: manifest}.items()):
-        archive.add(name, data)
+    del digests  # What comes now is large.
+    for name in sorted([*rest, MANIFEST]):
+        archive.add(name, manifest if name == MANIFEST else rest[name])
     return archive.close()
 
 
@@ -148,15 +150,18 @@ class _Archive:
         self._to = to
         self._hash = hashlib.sha256()
         self._position = 0
-        self._members: list[_Member] = []
+        self._directory = bytearray()
+        self._count = 0
+        self._last = ""
 
     def add(self, name: str, data: bytes) -> None:
-        if self._members and name <= self._members[-1].name:
+        if name <= self._last:
             raise EvidenceError("a file comes out of order, or twice", where=name, remedy="write them by name")
-        if len(data) > MAX_MEMBER_BYTES or len(self._members) == MAX_MEMBERS:
-            raise _too_much(f"{len(data)} bytes, after {len(self._members)} files", name)
+        if len(data) > MAX_MEMBER_BYTES or self._count == MAX_MEMBERS:
+            raise _too_much(f"{len(data)} bytes, after {self._count} files", name)
         member = _Member(name, zlib.crc32(data), len(data), self._position)
-        self._members.append(member)
+        self._directory += member.central()
+        self._count, self._last = self._count + 1, name
         self._write(member.local())
         self._write(data)
         if self._position > MAX_FILE_BYTES:
@@ -164,9 +169,8 @@ class _Archive:
 
     def close(self) -> str:
         start = self._position
-        for member in self._members:
-            self._write(member.central())
-        self._write(_end(len(self._members), start, self._position))
+        self._write(bytes(self._directory))
+        self._write(_end(self._count, start, self._position))
         return self._hash.hexdigest()
 
     def _write(self, data: bytes) -> None:

@@ -419,8 +419,12 @@ def sealed_lines(found: Mapping[str, Any], verified: Mapping[int, str] = Mapping
 
 def in_reading_order(results: Mapping[str, Document]) -> dict[str, Document]:
     """Return result documents, each under its digest, by model (products that are no packs by URI), then rule set, then digest."""
-    places = sorted((name_of(found), found["rule_set"]["id"], name) for name, found in results.items())
-    return {name: results[name] for _, _, name in places}
+    return {name: results[name] for *_, name in sorted(reading_place(name, found) for name, found in results.items())}
+
+
+def reading_place(name: str, found: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return by what result documents are ordered where several are read."""
+    return name_of(found), found["rule_set"]["id"], name
 
 
 def by_factor(found: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 from sqlalchemy import Connection, Engine
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 from bom_graph import rule_set_bytes
 from exchange.access import Principal
 from exchange.admission import GOVERNING_KINDS
+from exchange.calculation.outline import Input, Outline, read_inputs
 from exchange.calculation.results import Calculation
 from exchange.calculation.tables import ExportRow
 from exchange.errors import ConflictError, ExchangeError, NotFoundError, RightsError
@@ -20,7 +22,6 @@ from exchange.evidence_file import Sink, write_evidence
 from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.intake.tables import AttestedRow, StatementRow, SupersededRow
 from exchange.kinds import STATUS_SNAPSHOT, policy_bytes
-from exchange.report import Document, document_bytes
 from exchange.sealing import SealedFile
 from exchange.sharing import Attachments, Sharing
 from exchange.timing import Stamp, bounding
@@ -66,6 +67,22 @@ class Wanted:
     attachments: bool = False
 
 
+class _Rest(Mapping[str, bytes]):
+    """Members by name: some that are kept, and some that are loaded each time they are asked for."""
+
+    def __init__(self, kept: Mapping[str, bytes], loaded: Mapping[str, Callable[[], bytes]]) -> None:
+        self._members = {name: partial(kept.__getitem__, name) for name in kept} | dict(loaded)
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._members[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
 class Exporter:
     """Makes evidence files."""
 
@@ -94,47 +111,56 @@ class Exporter:
         is older than the results.
         """
         actor.require("footprints:write")
-        results = {name: self._calculation.result(actor, name) for name in dict.fromkeys(digests)}
+        results: dict[str, Outline] = {}
+        inputs: dict[int, Input] = {}
+        for name in dict.fromkeys(digests):
+            data = self._calculation.result_bytes(actor, name)
+            results[name] = Outline.read(name, data)
+            for index, one in read_inputs(data):
+                inputs[index] = one.joined(inputs.get(index))
+        del data
+        leaves = sorted(one.leaf_hash for one in inputs.values()) if wanted.attachments else []
         takers = self._takers(actor, reader)
         with snapshot(self._engine) as connection:
             checkpoint = self._checkpoint(connection, results)
             sealed = SealedFile(to, _certificate(connection, reader)) if wanted.seal else None
             about = {"origin": self._trust_file.origin, "reader": reader, "size": checkpoint.size}
             given: set[str] = set()
-            files = self._files(connection, takers, results) if wanted.attachments else iter(())
-            members = chain(files, self._entries(connection, takers, results, checkpoint, given))
-            rest = self._rest(results) | _stamps(connection, _named(results.values()), checkpoint.size)
-            name = write_evidence(sealed or to, members, rest, about)
+            kept = self._rest(results) | _stamps(connection, inputs, checkpoint.size)
+            load = self._calculation.result_bytes
+            rest = _Rest(kept, {f"results/{name}.json": partial(load, actor, name) for name in results})
+            opinions = _opinions(connection, results, inputs, checkpoint.size)
+            entries = self._entries(connection, takers, inputs, opinions, checkpoint, given)
+            name = write_evidence(sealed or to, chain(self._files(connection, takers, leaves), entries), rest, about)
             if sealed is not None:
                 sealed.close()
         with begin(self._engine) as connection:
             for taker in takers:
                 self._sharing.took(connection, taker, "export", given)
             if wanted.attachments:
-                self._attachments.took(connection, takers, _leaves(results))
+                self._attachments.took(connection, takers, leaves)
             session = Session(connection)
             session.add(ExportRow(reader=reader, digest=name, results=len(results), exported_at=self._clock()))
             session.flush()
         return name
 
     def _files(
-        self, connection: Connection, takers: Sequence[str], results: dict[str, Document]
+        self, connection: Connection, takers: Sequence[str], leaves: Sequence[str]
     ) -> Iterator[tuple[str, bytes]]:
-        """Yield the files that the results' statements name as evidence, by digest, of which every taker may have them."""
-        for digest, _size, content in self._attachments.attachments_for(connection, takers, _leaves(results)):
+        """Yield the files that these statements name as evidence, by digest, of which every taker may have them."""
+        for digest, _size, content in self._attachments.attachments_for(connection, takers, leaves):
             yield f"{ATTACHMENTS}/{digest}", b"".join(content)
 
-    def _rest(self, results: dict[str, Document]) -> dict[str, bytes]:
-        """The members that are not entries."""
+    def _rest(self, results: Mapping[str, Outline]) -> dict[str, bytes]:
+        """The members that are neither entries nor results."""
         members = _rules(results, self._calculation.release_file)
-        members |= {f"results/{name}.json": document_bytes(found) for name, found in results.items()}
-        members[REPORT] = report_text(results).encode()
+        members[REPORT] = report_text(found.report for found in results.values()).encode()
         members[TRUST_SUGGESTION] = self._trust_file.document()
         return members
 
-    def _checkpoint(self, connection: Connection, results: dict[str, Document]) -> SignedCheckpoint:
+    def _checkpoint(self, connection: Connection, results: Mapping[str, Outline]) -> SignedCheckpoint:
         checkpoint = latest_checkpoint(connection)
-        needed = max((found["snapshot"]["size"] for found in results.values()), default=0)
+        needed = max((found.size for found in results.values()), default=0)
         if checkpoint is None or checkpoint.size < needed:
             size = 0 if checkpoint is None else checkpoint.size
             raise NotPublishedError(
@@ -149,21 +175,20 @@ class Exporter:
         """Return who gets to see what the file holds: its reader, and whoever fetches it."""
         return [reader] if actor.stands_in else sorted({reader, actor.organisation})
 
-    def _entries(
+    def _entries(  # noqa: PLR0917 - called once
         self,
         connection: Connection,
         takers: Sequence[str],
-        results: dict[str, Document],
+        inputs: dict[int, Input],
+        opinions: Collection[int],
         checkpoint: SignedCheckpoint,
         given: set[str],
     ) -> Iterator[tuple[str, bytes]]:
         """Yield the members of each entry, by name: what the results rest on, what governs it, and what took it back.
 
-        `given` gets the leaf hashes of those whose disclosures go out.
+        `given` gets the leaf hashes of those whose disclosures go out; `inputs` are taken out as they are written, to free memory.
         """
-        needed = _named(results.values())
-        opinions = _opinions(connection, results, checkpoint.size)
-        used = {*needed, *opinions}
+        used = {*inputs, *opinions}
         # A release that was withdrawn is among what governs, and so is its withdrawal: the status snapshots name it.
         held = used | _governing(connection, checkpoint.size)
         indices = sorted(held | _retracting(connection, held, checkpoint.size))
@@ -173,7 +198,7 @@ class Exporter:
             leaves = [one.leaf_hash.hex() for one in found if one.index in used]
             seen = {taker: self._sharing.disclosed_each(connection, taker, leaves) for taker in takers}
             for one, proof in zip(found, inclusions(connection, some, checkpoint.size), strict=True):
-                disclosures = _disclosed(one, seen, needed.get(one.index)) if one.index in used else []
+                disclosures = _disclosed(one, seen, inputs.pop(one.index, None)) if one.index in used else []
                 if disclosures:
                     given.add(one.leaf_hash.hex())
                 folder = entry_folder(one.index)
@@ -182,9 +207,7 @@ class Exporter:
                 yield f"{folder}/token", one.data
 
 
-def _disclosed(
-    found: Entry, seen: Mapping[str, Mapping[str, Sequence[str]]], needed: frozenset[str] | None
-) -> Sequence[str]:
+def _disclosed(found: Entry, seen: Mapping[str, Mapping[str, Sequence[str]]], needed: Input | None) -> Sequence[str]:
     """Return the disclosures of an entry that go out: those of the digests `needed`, all others are left out.
 
     `seen` by taker and statement. Every taker has to see what is needed, else RightsError. None: whatever all of them see.
@@ -193,19 +216,15 @@ def _disclosed(
     first, *others = by_taker.values()
     if needed is None:
         return [text for text in first if all(text in other for other in others)]
+    wanted = frozenset(needed.disclosures)
     for taker, texts in by_taker.items():
-        if not needed <= set(map(digest_of, texts)):
+        if not wanted <= set(map(digest_of, texts)):
             raise RightsError(
                 f"{taker} may not see all that a result rests on",
                 where=f"entry {found.index}",
                 remedy="compute the result for this reader",
             )
-    return [text for text in first if digest_of(text) in needed]
-
-
-def _leaves(results: dict[str, Document]) -> list[str]:
-    """Return the statements (leaf hashes) that results were made from."""
-    return sorted({item["leaf_hash"] for found in results.values() for item in found["inputs"]})
+    return [text for text in first if digest_of(text) in wanted]
 
 
 def _certificate(connection: Connection, reader: str) -> bytes:
@@ -218,15 +237,6 @@ def _certificate(connection: Connection, reader: str) -> bytes:
     return row.certificate
 
 
-def _named(results: Iterable[Document]) -> dict[int, frozenset[str]]:
-    """Return the digests of the disclosures that the results rest on, by entry; a result is replayed from its own alone."""
-    named: dict[int, frozenset[str]] = {}
-    for found in results:
-        for item in found["inputs"]:
-            named[item["index"]] = named.get(item["index"], frozenset()) | frozenset(item["disclosures"])
-    return named
-
-
 def _governing(connection: Connection, size: int) -> set[int]:
     """Return the entries that keys, roles and releases rest on, and the status snapshots."""
     session = Session(connection)
@@ -236,12 +246,14 @@ def _governing(connection: Connection, size: int) -> set[int]:
     return {0, *session.exec(query).all(), *session.exec(releases).all()}
 
 
-def _opinions(connection: Connection, results: dict[str, Document], size: int) -> set[int]:
+def _opinions(
+    connection: Connection, results: Mapping[str, Outline], inputs: Mapping[int, Input], size: int
+) -> set[int]:
     """Return the verification-statements of the sealed footprints that the results rest on."""
     session = Session(connection)
-    sealed = {branch["entry"] for found in results.values() for branch in found["sealed"]}
-    leaves = [item["leaf_hash"] for found in results.values() for item in found["inputs"] if item["index"] in sealed]
-    wanted, found_at = sorted(set(leaves)), set[int]()
+    sealed = {index for found in results.values() for index in found.sealed}
+    wanted = sorted({inputs[index].leaf_hash for index in sealed & inputs.keys()})
+    found_at = set[int]()
     for start in range(0, len(wanted), _QUERY):
         some = col(AttestedRow.target).in_(wanted[start : start + _QUERY])
         found_at |= set(session.exec(select(AttestedRow.index).where(some, col(AttestedRow.index) < size)).all())
@@ -268,18 +280,17 @@ def _stamps(connection: Connection, entries: Iterable[int], size: int) -> dict[s
     return members
 
 
-def _rules(results: dict[str, Document], release_file: Callable[[str], bytes]) -> dict[str, bytes]:
+def _rules(results: Mapping[str, Outline], release_file: Callable[[str], bytes]) -> dict[str, bytes]:
     """Return the policy, rule sets and factor releases that results name. ConflictError for two versions of one release."""
     members, held = {POLICY: policy_bytes()}, dict[str, str]()
     for found in results.values():
-        rule_set = found["rule_set"]["id"]
-        members[f"rules/{rule_set}.json"] = rule_set_bytes(rule_set)
-        for release in found["releases"]:
-            if held.setdefault(release["id"], release["digest"]) != release["digest"]:
+        members[f"rules/{found.rule_set}.json"] = rule_set_bytes(found.rule_set)
+        for release, digest in found.releases.items():
+            if held.setdefault(release, digest) != digest:
                 raise ConflictError(
-                    f"the results were made with different versions of factor release {release['id']}",
+                    f"the results were made with different versions of factor release {release}",
                     where="results",
                     remedy="export those of one version together, or recalculate the older ones",
                 )
-            members[f"factors/{release['id']}.json"] = release_file(release["digest"])
+            members[f"factors/{release}.json"] = release_file(digest)
     return members

@@ -135,15 +135,23 @@ class Calculation:
         """
         return self.result_and_reader(actor, name)[0]
 
+    def result_bytes(self, actor: Principal, name: str) -> bytes:
+        """Return the bytes of a stored result of the actor's, as `result` does."""
+        return self._bytes_and_reader(actor, name)[0]
+
     def result_and_reader(self, actor: Principal, name: str) -> tuple[Document, str]:
         """Return a stored result as `result` does, and whose it is."""
+        data, reader = self._bytes_and_reader(actor, name)
+        return json.loads(data), reader
+
+    def _bytes_and_reader(self, actor: Principal, name: str) -> tuple[bytes, str]:
         actor.require("data:read")
         query = select(ResultRow).where(col(ResultRow.digest) == name, spoken_for(actor, col(ResultRow.reader)))
         with snapshot(self._engine) as connection:
             row = Session(connection).exec(query).first()
             if row is None:
                 raise NotFoundError("no such result", where="digest", remedy="take the digest from the list of results")
-            return stored_document(connection, self._vault, row.digest), row.reader
+            return _stored_bytes(connection, self._vault, row.digest), row.reader
 
     def newest(
         self, actor: Principal, after: str = "", limit: int = 100, product: str | None = None
@@ -238,6 +246,11 @@ class Calculation:
 
 def stored_document(connection: Connection, vault: Vault, name: str) -> Document:
     """Return the document of a result, once its bytes have the digest that they were stored under. Raises ErasedError, DamagedError."""
+    found: Document = json.loads(_stored_bytes(connection, vault, name))
+    return found
+
+
+def _stored_bytes(connection: Connection, vault: Vault, name: str) -> bytes:
     data = vault.open_(connection, "result", name)
     if data is None:
         _check_erased(connection, name)
@@ -248,8 +261,7 @@ def stored_document(connection: Connection, vault: Vault, name: str) -> Document
             remedy="restore that row from a backup, or delete it and compute the footprint again; "
             "find out who wrote to the database",
         )
-    found: Document = json.loads(data)
-    return found
+    return data
 
 
 def current_with(session: Session, key: str) -> list[tuple[str, str]]:

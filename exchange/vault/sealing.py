@@ -268,7 +268,8 @@ def _no_random(_count: int) -> bytes:
 def _decrypted(cipher: AESGCM, data: bytes, bound: bytes) -> bytes:
     if len(data) < _NONCE:
         raise InvalidTag
-    return cipher.decrypt(data[:_NONCE], data[_NONCE:], bound)
+    # A view, since what rests encrypted may be large.
+    return cipher.decrypt(data[:_NONCE], memoryview(data)[_NONCE:], bound)
 
 
 def _bound(*parts: str) -> bytes:

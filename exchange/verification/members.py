@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
 
-from exchange.report import Document, in_reading_order, lines_of_text
+from exchange.report import Document, lines_of_text, reading_place
 
 TRUST_SUGGESTION = "trust.json"
 REPORT = "report.txt"
@@ -29,6 +31,19 @@ def timestamp_folder(number: int) -> str:
     return f"timestamps/{number:06d}"
 
 
-def report_text(results: Mapping[str, Document]) -> str:
-    """Return the report of `results`, each under its digest: the text that people read, by model and rule set."""
-    return "\n\n".join("\n".join(lines_of_text(found)) for found in in_reading_order(results).values()) + "\n"
+@dataclass(frozen=True, order=True, slots=True)
+class ReportPart:
+    """What the report says of one result, and where it stands in the order of reading."""
+
+    place: tuple[str, str, str]
+    text: str
+
+    @classmethod
+    def of(cls, name: str, found: Document) -> Self:
+        """Return the part of the result document `found`, whose digest is `name`."""
+        return cls(reading_place(name, found), "\n".join(lines_of_text(found)))
+
+
+def report_text(parts: Iterable[ReportPart]) -> str:
+    """Return the report of these results: the text that people read, by model and rule set."""
+    return "\n\n".join(part.text for part in sorted(parts)) + "\n"

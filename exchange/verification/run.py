@@ -24,6 +24,7 @@ from exchange.verification.members import (
     REPORT,
     STAMP,
     TRUST_SUGGESTION,
+    ReportPart,
     entry_folder,
     report_text,
 )
@@ -349,7 +350,7 @@ class Verification:
     def _report(self, stated: Mapping[str, Document]) -> None:
         """The text is that of the results as stated: within the tolerance their last digit may differ from the recomputed one."""
         self._begin(11, "report")
-        if self._text(REPORT) != report_text(stated):
+        if self._text(REPORT) != report_text(ReportPart.of(name, found) for name, found in stated.items()):
             raise RejectedError("the text is not that of the results", where=REPORT, remedy=REMEDY)
         self._passed(f"{len(stated)} results as printed")
 

@@ -49,7 +49,16 @@ from exchange.kinds import (
 )
 from exchange.report import Document, digest, document, document_bytes
 from exchange.trust import TrustFile
-from exchange.verification import POLICY, REPORT, TRUST_SUGGESTION, Verdict, entry_folder, report_text, verify_evidence
+from exchange.verification import (
+    POLICY,
+    REPORT,
+    TRUST_SUGGESTION,
+    ReportPart,
+    Verdict,
+    entry_folder,
+    report_text,
+    verify_evidence,
+)
 from ledger import (
     Checkpoint,
     NoteSigner,
@@ -202,7 +211,7 @@ def with_results(members: Mapping[str, bytes], results: Sequence[Document]) -> M
     """`members` with these results in place of the others, and their report."""
     named = {f"results/{digest(found)}.json": found for found in results}
     kept = {name: data for name, data in members.items() if not name.startswith("results/")}
-    report = report_text(named).encode()
+    report = report_text(ReportPart.of(name, found) for name, found in named.items()).encode()
     return {**kept, **{name: document_bytes(found) for name, found in named.items()}, REPORT: report}
 
 

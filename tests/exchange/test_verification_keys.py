@@ -13,7 +13,7 @@ from bom_graph import load_release, load_rule_set, release_bytes, rule_set_bytes
 from exchange.kinds import ACTIVITY_DATA, KEY_EVENTS, load_policy, policy_bytes
 from exchange.report import digest, document, document_bytes
 from exchange.trust import TrustFile
-from exchange.verification import POLICY, REPORT, Verdict, entry_folder, report_text, verify_evidence
+from exchange.verification import POLICY, REPORT, ReportPart, Verdict, entry_folder, report_text, verify_evidence
 from ledger import (
     Checkpoint,
     NoteSigner,
@@ -57,7 +57,7 @@ class Played:
         issued = self.chain.simulator.issued
         hashes = [leaf_hash(one.token.encode()) for one in issued]
         note = sign_checkpoint(Checkpoint(ORIGIN, len(hashes), root(hashes)), LOG)
-        members = {POLICY: policy_bytes(), REPORT: report_text({digest(result): result}).encode()}
+        members = {POLICY: policy_bytes(), REPORT: report_text([ReportPart.of(digest(result), result)]).encode()}
         members[f"results/{digest(result)}.json"] = document_bytes(result)
         members[f"rules/{RULE_SET}.json"] = rule_set_bytes(RULE_SET)
         members[f"factors/{RELEASE}.json"] = release_bytes(RELEASE)
