@@ -30,7 +30,12 @@ _TONES: Final = {
 
 
 class PageRoute(APIRoute):
-    """A route whose missing things are shown as a page. What is another organisation's isn't there."""
+    """A route whose missing things are shown as a page. What is another organisation's isn't there. HEAD is answered as GET."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if "GET" in self.methods:
+            self.methods.add("HEAD")  # the server sends no body
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
