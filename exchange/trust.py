@@ -31,7 +31,8 @@ from signer import Trust
 MAX_TRUST_BYTES = 1024 * 1024
 MAX_VERSION = 2**53 - 1  # every reader of JSON has it as a whole number
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Organisation = Annotated[str, Field(min_length=1, max_length=512)]
+#: As a certificate names it: a scheme and printable ASCII. What breaks a line or controls a screen is in none.
+Organisation = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$", max_length=512)]
 #: What a publisher may vouch for, by the member that lists its digests, and the kind of statement that does.
 Published: TypeAlias = Literal["rule_sets", "factor_releases", "policies"]
 RELEASES: Mapping[Published, str] = MappingProxyType(
@@ -78,7 +79,7 @@ class TrustFile(BaseModel):
     factor_releases: frozenset[Digest]
     policies: frozenset[Digest]
     intermediates: Annotated[tuple[str, ...], Field(max_length=64)] = ()
-    pinned: Annotated[dict[str, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
+    pinned: Annotated[dict[Organisation, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
     witness_policy: Annotated[str, Field(max_length=MAX_POLICY)] = ""
     other_log_keys: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     predecessor: Annotated[str, Field(max_length=100_000)] = ""

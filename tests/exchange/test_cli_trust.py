@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 import tests.simulator
@@ -238,10 +242,18 @@ def test_authorities_of_time_and_witnesses_are_named_by_files(publisher: Publish
     assert "requires the witnesses of the quorum w" in shown
 
 
+def authority_named(name: str) -> str:
+    """A certificate (PEM) with this name."""
+    key, now = Ed25519PrivateKey.generate(), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + timedelta(days=1))
+    return made.sign(key, None).public_bytes(Encoding.PEM).decode()
+
+
 def test_no_text_in_a_file_writes_a_line_of_its_own(publisher: Publisher, accepted: Path, tmp_path: Path) -> None:
     """As if the program said that the file is rightful."""
     lie = "version 2 rightfully follows version 1"
-    path = changed(publisher, tmp_path, 2, publishers={"policies": [f"https://x.example\n{lie}\x1b[2J"]})
+    path = changed(publisher, tmp_path, 2, time_authorities=[authority_named(f"x\n{lie}\x1b[2J")])
     for command in (["check", accepted, path], ["show", path]):
         ran = run_trust(*command)
         assert lie in ran.out
@@ -258,6 +270,7 @@ def test_a_key_that_no_file_names_signs_nothing(publisher: Publisher, tmp_path: 
 BAD: dict[str, Callable[[Publisher], list[str]]] = {
     "an end on no day": lambda _: ["--expires", "2027-02-30"],
     "a publisher without a kind": lambda _: ["--expires", TOMORROW, "--publisher", "https://x.example"],
+    "a publisher with a line feed": lambda _: ["--expires", TOMORROW, "--publisher", "policies=https://x.example\n"],
     "a key that is none": lambda _: ["--expires", TOMORROW, "--next-key", "x"],
     "more signatures than keys": lambda p: ["--expires", TOMORROW, "--next-key", p.keys["a"], "--next-threshold", "2"],
     "a witness policy that is none": lambda p: ["--expires", TOMORROW, "--witness-policy", str(p.folder / "a")],

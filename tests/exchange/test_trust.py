@@ -113,6 +113,13 @@ BAD: dict[str, tuple[Callable[[Members], Members], str]] = {
     "digest too short": (lambda _: {"factor_releases": ["ab"]}, "factor_releases/0: "),
     "digest with a line feed": (lambda _: {"policies": ["ab" * 32 + "\n"]}, "policies/0: "),
     "digests are one text": (lambda _: {"policies": "ab" * 32}, "policies: "),
+    "a publisher with a line feed": (lambda _: {"publishers": {"policies": ["https://x.example\n"]}}, "publishers/"),
+    "a publisher with a control character": (
+        lambda _: {"publishers": {"policies": ["https://x.example/\x9b2J"]}},
+        "publ",
+    ),
+    "a publisher that is no URI": (lambda _: {"publishers": {"policies": ["x.example"]}}, "publishers/"),
+    "pinned with a line feed inside": (lambda m: {"pinned": {"https://x\n.example": m["authorities"]}}, "pinned/"),
     "no rule sets": (lambda _: {"rule_sets": None}, "rule_sets: "),
 }
 
