@@ -146,15 +146,20 @@ def run_publish(source: Path, out: Path, previous: Path | None, wanted: Wanted) 
             trust = TrustFile.read(json.dumps(members).encode(), where=str(out))
         except EvidenceError as error:
             raise UsageError(error.what, where=str(out), remedy="correct what is named; nothing was written") from None
+        if trust.expiry is not None and datetime.now(UTC) >= trust.expiry:
+            raise UsageError(
+                f"a file that ended at {trust.expires} decides nothing",
+                where="--expires",
+                remedy="name a time to come; nothing was written",
+            )
         write_new(out, trust.document(), mode=0o644)
         for line in [] if before is None else differences(before, trust):
             say(shown(line))
         say(f"version {trust.version} in {out}, expires {trust.expires}")
         say(f"fingerprint {trust.fingerprint}")
-        if before is not None and before.next_keys:
-            tell(
-                f"have {before.next_threshold} of the keys of version {before.version} sign it: `packtrace trust sign`"
-            )
+        if before is not None and previous is not None and before.next_keys:
+            for line in _signatures_due(before, trust, out, previous):
+                tell(line)
         else:
             tell("publish the fingerprint over two independent channels: whoever begins with this file compares it")
         return DONE
@@ -177,6 +182,20 @@ def run_sign(file: Path, key: Path, previous: Path | None, passphrase_fd: int | 
         return DONE
 
     return guarded(command)
+
+
+def _signatures_due(before: TrustFile, trust: TrustFile, out: Path, previous: Path) -> Iterator[str]:
+    """Yield whose signatures a verifier that has the version `before` will ask for."""
+    order = f"`packtrace trust sign {out} --key KEY --previous {previous}`"
+    yield f"have {before.next_threshold} of the keys of version {before.version} sign it: {order}"
+    olds = {key.public_key for key in before.signing_next}
+    news = {key.public_key: key.name for key in trust.signing_next}
+    if trust.next_keys and (olds != news.keys() or trust.next_threshold > before.next_threshold):
+        fresh = ", ".join(name for public, name in news.items() if public not in olds)
+        yield (
+            f"and {trust.next_threshold} of the keys that it names itself, to show that they can sign"
+            f"{f'; new among them: {fresh}' if fresh else ''}; a key of both versions signs once"
+        )
 
 
 def described(trust: TrustFile, now: datetime) -> Iterator[str]:
@@ -261,7 +280,7 @@ def _publishers(trust: TrustFile, name: str) -> list[str]:
 def _accept(file: Path, folder: Path, fingerprint: str | None) -> None:
     """Accept one file. Raises RejectedError, UndecidableError, UsageError, EvidenceError, OSError."""
     from exchange.errors import RejectedError, UsageError
-    from exchange.trust_succession import check_successor
+    from exchange.trust_succession import check_newer, check_successor
 
     new, old = read_trust(file), newest_accepted(folder)
     kept = accepted_path(folder, new.version)
@@ -272,14 +291,11 @@ def _accept(file: Path, folder: Path, fingerprint: str | None) -> None:
                 where=str(file),
                 remedy="somebody made two: show both to the publisher, and accept nothing meanwhile",
             )
-        say(f"version {new.version} was accepted before")
+        newer = "" if old is None or old.version == new.version else f"; version {old.version} is held, and counts"
+        say(f"version {new.version} was accepted before{newer}")
         return
-    if old is not None and new.version < old.version:
-        raise RejectedError(
-            f"version {old.version} was accepted: trust doesn't go back",
-            where=str(file),
-            remedy="ask the publisher for the newest",
-        )
+    if old is not None:
+        check_newer(old, new, where=str(file))
     if fingerprint is not None:
         _check_fingerprint(new, fingerprint, file)
         how = "by its fingerprint"

@@ -45,6 +45,7 @@ class Publisher:
     desk: Desk
     keys: dict[str, str] = field(default_factory=dict)
     said: dict[int, str] = field(default_factory=dict)
+    told: dict[int, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -65,7 +66,7 @@ class Publisher:
     def publish(self, number: int, *more: object) -> None:
         previous = ["--previous", self.version(number - 1)] if number > 1 else []
         ran = self.run("publish", self.folder / "trust", self.version(number), "--expires", TOMORROW, *previous, *more)
-        self.said[number] = ran.out
+        self.said[number], self.told[number] = ran.out, ran.err
 
     def sign(self, number: int, *names: str) -> None:
         for name in names:
@@ -114,6 +115,30 @@ def test_what_is_published_is_the_next_version(publisher: Publisher) -> None:
     assert publisher.said[3].splitlines()[0].startswith("version 3 in ")
 
 
+def test_whose_signatures_are_due_is_told(publisher: Publisher) -> None:
+    assert "sign" not in publisher.told[1]
+    due = f"`packtrace trust sign {publisher.version(2)} --key KEY --previous {publisher.version(1)}`"
+    assert f"have 1 of the keys of version 1 sign it: {due}" in publisher.told[2]
+    assert "and 2 of the keys that it names itself, to show that they can sign; new among them: " in publisher.told[2]
+    assert "trust.example/b, trust.example/c; a key of both versions signs once" in publisher.told[2]
+    # The same keys again: who signs for the version before signs for both.
+    assert "have 2 of the keys of version 2 sign it" in publisher.told[3]
+    assert "names itself" not in publisher.told[3]
+
+
+def test_keys_that_are_fewer_have_to_sign_too(publisher: Publisher, tmp_path: Path) -> None:
+    named = ["--previous", publisher.version(2), "--next-key", publisher.keys["b"]]
+    ran = publisher.run("publish", publisher.folder / "trust", tmp_path / "out", "--expires", TOMORROW, *named)
+    assert "and 1 of the keys that it names itself, to show that they can sign; a key of both" in ran.err
+
+
+def test_a_file_that_has_ended_is_not_published(publisher: Publisher, tmp_path: Path) -> None:
+    ran = run_trust("publish", publisher.folder / "trust", tmp_path / "out", "--expires", "2020-12-31")
+    assert (ran.code, "a file that ended at 2020-12-31T00:00:00Z decides nothing" in ran.error) == (2, True)
+    assert "--expires" in ran.error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_verifier_compares_a_fingerprint_once(publisher: Publisher, accepted: Path) -> None:
     said = publisher.run("accept", publisher.version(2), publisher.version(3), "--folder", accepted).out
     assert "accepted version 2, signed by trust.example/a, trust.example/b, trust.example/c" in said
@@ -121,7 +146,9 @@ def test_a_verifier_compares_a_fingerprint_once(publisher: Publisher, accepted: 
     assert sorted(path.name for path in accepted.iterdir()) == ["1.json", "2.json", "3.json"]
     assert TrustFile.read((accepted / "3.json").read_bytes()) == publisher.trust(3)
     # Again: nothing happens.
-    assert "accepted before" in publisher.run("accept", publisher.version(3), "--folder", accepted).out
+    assert "version 3 was accepted before\n" in publisher.run("accept", publisher.version(3), "--folder", accepted).out
+    older = publisher.run("accept", publisher.version(1), "--folder", accepted).out
+    assert "version 1 was accepted before; version 3 is held, and counts\n" in older
 
 
 def test_what_is_accepted_is_what_commands_verify_with(publisher: Publisher, accepted: Path) -> None:
@@ -152,7 +179,9 @@ def test_trust_never_goes_back(publisher: Publisher, tmp_path: Path) -> None:
     publisher.run("accept", publisher.version(2), "--folder", folder, "--fingerprint", second)
     for more in ([], ["--fingerprint", publisher.trust(1).fingerprint]):
         code, what = refused(publisher, publisher.version(1), "--folder", folder, *more)
-        assert (code, "version 2 was accepted: trust doesn't go back" in what) == (1, True)
+        assert (code, "version 1 was offered and version 2 is held: trust doesn't go back" in what) == (1, True)
+        assert "keys and rules that were taken away since would count again" in what
+        assert "go on with version 2" in what
     assert [path.name for path in folder.iterdir()] == ["2.json"]
 
 
