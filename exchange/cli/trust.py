@@ -39,7 +39,17 @@ _LISTED = {
     "time_authorities": "timestamping authority",
     "next_keys": "key that signs the next version",
 }
-_SINGLE = ("origin", "log_key", "predecessor", "witness_policy", "expires", "next_threshold")
+#: What the version before says, unless it is named anew; all else the log's own file says.
+_KEPT = (
+    "pinned",
+    "witness_policy",
+    "time_authorities",
+    "publishers",
+    "max_snapshot_days",
+    "next_keys",
+    "next_threshold",
+)
+_SINGLE = ("origin", "log_key", "predecessor", "witness_policy", "expires", "max_snapshot_days", "next_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Wanted:
     publishers: Sequence[str] = ()
     next_keys: Sequence[str] = ()
     next_threshold: int | None = None
+    max_snapshot_days: int | None = None
 
 
 def run_show(file: Path, *, as_json: bool) -> int:
@@ -223,6 +234,10 @@ def described(trust: TrustFile, now: datetime) -> Iterator[str]:
         yield "believes no timestamping authority"
     policy = trust.policy
     yield "requires no witness" if policy is None else f"requires the witnesses of the quorum {policy.quorum}"
+    if trust.max_snapshot_days:
+        yield f"asks for a status snapshot that is at most {trust.max_snapshot_days} days older than the checkpoint"
+    else:
+        yield "sets no greatest age of status snapshots"
     if trust.next_keys:
         yield f"the next version is signed by {trust.next_threshold} of {len(trust.next_keys)} keys:"
         yield from (f"  {key}" for key in trust.next_keys)
@@ -369,7 +384,7 @@ def _members(source: TrustFile, before: TrustFile | None, wanted: Wanted) -> dic
 
     kept = source if before is None else before
     members = source.model_dump(mode="json")
-    for name in ("pinned", "witness_policy", "time_authorities", "publishers", "next_keys", "next_threshold"):
+    for name in _KEPT:
         members[name] = kept.model_dump(mode="json")[name]
     members["version"] = 1 if before is None else before.version + 1
     members["expires"] = f"{wanted.expires}T00:00:00Z" if len(wanted.expires) == len("2027-12-31") else wanted.expires
@@ -389,6 +404,8 @@ def _members(source: TrustFile, before: TrustFile | None, wanted: Wanted) -> dic
     if wanted.next_keys:
         members["next_keys"] = list(wanted.next_keys)
         members["next_threshold"] = 1
+    if wanted.max_snapshot_days is not None:
+        members["max_snapshot_days"] = wanted.max_snapshot_days
     if wanted.next_threshold is not None:
         members["next_threshold"] = wanted.next_threshold
     return members

@@ -279,6 +279,22 @@ def authority_named(name: str) -> str:
     return made.sign(key, None).public_bytes(Encoding.PEM).decode()
 
 
+def test_the_greatest_age_of_status_snapshots_is_set_kept_and_left_out(publisher: Publisher, tmp_path: Path) -> None:
+    def publish(out: Path, previous: Path, *more: object) -> str:
+        named = [publisher.folder / "trust", out, "--expires", TOMORROW, "--previous", previous, *more]
+        return publisher.run("publish", *named).out
+
+    asking, kept, asking_no_more = (tmp_path / name for name in ("asking", "kept", "asking no more"))
+    assert "max_snapshot_days: none -> 7" in publish(asking, publisher.version(1), "--max-snapshot-days", 7)
+    assert "max_snapshot_days" not in publish(kept, asking)
+    assert TrustFile.read(kept.read_bytes()).max_snapshot_days == 7
+    said = "asks for a status snapshot that is at most 7 days older than the checkpoint"
+    assert said in publisher.run("show", kept).out
+    assert "max_snapshot_days: 7 -> none" in publish(asking_no_more, kept, "--max-snapshot-days", 0)
+    assert "max_snapshot_days" not in json.loads(asking_no_more.read_bytes())
+    assert "sets no greatest age of status snapshots" in publisher.run("show", asking_no_more).out
+
+
 def test_no_text_in_a_file_writes_a_line_of_its_own(publisher: Publisher, accepted: Path, tmp_path: Path) -> None:
     """As if the program said that the file is rightful."""
     lie = "version 2 rightfully follows version 1"

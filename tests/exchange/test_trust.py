@@ -63,6 +63,7 @@ CHANGED: dict[str, Callable[[Members], Members]] = {
     "policy": lambda _: {"policies": []},
     "another key beside": lambda m: {"other_log_keys": [str(NoteSigner(m["origin"], bytes(32)).log_key)]},
     "a predecessor": lambda _: {"predecessor": "log.example/before\n1\nAA==\n\n\u2014 log.example/before AA==\n"},
+    "an age of snapshots": lambda _: {"max_snapshot_days": 7},
     "authority twice": lambda m: {"authorities": m["authorities"] * 2},
 }
 
@@ -120,6 +121,9 @@ BAD: dict[str, tuple[Callable[[Members], Members], str]] = {
     ),
     "a publisher that is no URI": (lambda _: {"publishers": {"policies": ["x.example"]}}, "publishers/"),
     "pinned with a line feed inside": (lambda m: {"pinned": {"https://x\n.example": m["authorities"]}}, "pinned/"),
+    "an age of snapshots below none": (lambda _: {"max_snapshot_days": -1}, "max_snapshot_days: "),
+    "an age of snapshots in a text": (lambda _: {"max_snapshot_days": "7"}, "max_snapshot_days: "),
+    "an age of snapshots beyond a century": (lambda _: {"max_snapshot_days": 36_501}, "max_snapshot_days: "),
     "no rule sets": (lambda _: {"rule_sets": None}, "rule_sets: "),
 }
 
@@ -180,6 +184,7 @@ NAMES = [
     "expires",
     "time_authorities",
     "publishers",
+    "max_snapshot_days",
     "next_keys",
     "next_threshold",
     "version",
@@ -194,8 +199,8 @@ def test_any_json_in_a_member_ends_in_an_evidence_error(small: Dossier, name: st
         found = TrustFile.read(text)
     except EvidenceError:
         return
-    if name == "version":
-        assert found.version == value
+    if name in ("version", "max_snapshot_days"):
+        assert getattr(found, name) == value
         return
     assert value in ([], {}, "", 0)
     assert not getattr(found, name)

@@ -35,6 +35,7 @@ const OPTIONAL = {
   expires: (value) => isText(value) && (value === "" || secondsOf(value) !== null),
   time_authorities: isList(64, isText),
   publishers: (value) => value instanceof Map && [...value].every(([name, of]) => PUBLISHED.includes(name) && isList(64, isOrganisation)(of) && of.length > 0),
+  max_snapshot_days: isCount(36_500),
   next_keys: isList(16, isText),
   next_threshold: isCount(16),
 };
