@@ -66,7 +66,9 @@ def why_unreadable(error: Exception) -> str:
     """Return in a line why a file can't be read: a defect with its place, or what the error itself says."""
     if isinstance(error, ValidationError):
         steps, what = first_defect(error)
-        return f"{'/'.join(steps)}: {what}" if steps else what
+        # A name in the file may hold a line break, which would begin a line of its own.
+        place = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in "/".join(steps))
+        return f"{place}: {what}" if steps else what
     if isinstance(error, BomGraphError):
         return f"{error.where}: {error.what}"
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -123,7 +123,7 @@ def create_app(
     app.include_router(filing_page_router)
     app.mount("/static", STATIC)
 
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/healthz", methods=["GET", "HEAD"], include_in_schema=False)
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 

@@ -32,9 +32,12 @@ _BEGINNINGS: Mapping[bytes, str] = {
 }
 #: Texts that programs would run or draw: markup, scripts, PostScript, RTF.
 _ACTIVE = re.compile(r"<[A-Za-z!?/]|#!|%!|\{\\rtf")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
-#: Before the first character that tells: blanks, and the byte order mark.
-_BLANK, _LOOKED_AT = "\ufeff \t\r\n\f", 8
+#: Control characters, U+0080 to U+009F included, but those that move within a text: tab, line feed, form feed, return, next line.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+#: The first character that tells: a letter, a digit, or ASCII that prints. Before it stands what nobody sees and programs skip: blanks,
+#: marks of byte order and direction, zero widths; and Hangul fillers, which Unicode counts among the letters.
+_TELLING = re.compile(r"(?![\u115f\u1160\u3164\uffa0])[\w!-~]")
+_LOOKED_AT = 8
 #: Of the end of a workbook: its table of contents.
 _TAIL_BYTES = 256 * 1024
 _END, _ENTRY = b"PK\x05\x06", b"PK\x01\x02"
@@ -117,34 +120,55 @@ class Reading:
 
 
 class _Text:
-    """Plain text, in UTF-8 or GB 18030, as spreadsheets in China write it; without what programs would run."""
+    """Plain text, in UTF-8 or GB 18030, as spreadsheets in China write it; without what programs would run.
+
+    Bytes that are text in both are judged as both: nobody knows in which of them a program will read the file.
+    """
 
     def __init__(self) -> None:
-        self._decoders = [codecs.getincrementaldecoder(name)() for name in ("utf-8", "gb18030")]
-        self._start = ""
+        self._readings = [_Read(name) for name in ("utf-8", "gb18030")]
 
     def goes_on(self, piece: bytes) -> bool:
         """Whether it may still be text with this piece."""
-        return self._decoded(piece, final=False)
+        return self._take(piece, final=False)
 
     def is_one(self) -> bool:
         """Whether it was text, to its end, and not empty."""
-        return self._decoded(b"", final=True) and bool(self._start) and _ACTIVE.match(self._start) is None
+        return self._take(b"", final=True) and all(one.is_harmless for one in self._readings)
 
-    def _decoded(self, piece: bytes, *, final: bool) -> bool:
-        left: list[codecs.IncrementalDecoder] = []
-        for decoder in self._decoders:
-            try:
-                text = decoder.decode(piece, final)
-            except UnicodeDecodeError:
-                continue
-            if _UNPRINTABLE.search(text):
-                continue
-            if len(self._start) < _LOOKED_AT and not left:
-                self._start = (self._start + text).lstrip(_BLANK)[:_LOOKED_AT]
-            left.append(decoder)
-        self._decoders = left
-        return bool(left)
+    def _take(self, piece: bytes, *, final: bool) -> bool:
+        self._readings = [one for one in self._readings if one.goes_on(piece, final=final)]
+        return bool(self._readings)
+
+
+class _Read:
+    """What comes in, read in one encoding: how it begins, and whether it prints."""
+
+    def __init__(self, encoding: str) -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._start = ""
+        self._prints = True
+
+    def goes_on(self, piece: bytes, *, final: bool) -> bool:
+        """Whether it is in this encoding with this piece."""
+        try:
+            text = self._decoder.decode(piece, final)
+        except UnicodeDecodeError:
+            return False
+        self._prints = self._prints and _UNPRINTABLE.search(text) is None
+        if len(self._start) < _LOOKED_AT:
+            self._start = _from_what_tells(self._start + text)
+        return True
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it says something, prints, and begins like nothing that programs would run."""
+        return bool(self._start) and self._prints and _ACTIVE.match(self._start) is None
+
+
+def _from_what_tells(text: str) -> str:
+    found = _TELLING.search(text)
+    return "" if found is None else text[found.start() : found.start() + _LOOKED_AT]
 
 
 def _check_workbook(tail: bytes) -> None:

@@ -29,9 +29,11 @@ from ledger import MAX_POLICY, LedgerError, LogKey, WitnessPolicy
 from signer import Trust
 
 MAX_TRUST_BYTES = 1024 * 1024
+MAX_SNAPSHOT_DAYS = 36_500
 MAX_VERSION = 2**53 - 1  # every reader of JSON has it as a whole number
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Organisation = Annotated[str, Field(min_length=1, max_length=512)]
+#: As a certificate names it: a scheme and printable ASCII. What breaks a line or controls a screen is in none.
+Organisation = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$", max_length=512)]
 #: What a publisher may vouch for, by the member that lists its digests, and the kind of statement that does.
 Published: TypeAlias = Literal["rule_sets", "factor_releases", "policies"]
 RELEASES: Mapping[Published, str] = MappingProxyType(
@@ -49,6 +51,7 @@ _OPTIONAL = (
     "expires",
     "time_authorities",
     "publishers",
+    "max_snapshot_days",
     "next_keys",
     "next_threshold",
 )
@@ -64,7 +67,8 @@ class TrustFile(BaseModel):
 
     `version` rises by one from file to file; 0: the file has none, and follows no other. From `expires` on (UTC) nothing is decided by the
     file; empty: no end. `time_authorities` are PEM roots of RFC 3161 timestamping authorities. `publishers` are organisation URIs whose
-    signed releases in the evidence stand for a digest here. The next version is signed by `next_threshold` of `next_keys`, which are
+    signed releases in the evidence stand for a digest here. The newest status snapshot of an evidence file may be `max_snapshot_days` days
+    older than its checkpoint; 0: any age, or none is needed. The next version is signed by `next_threshold` of `next_keys`, which are
     C2SP verifier keys.
     """
 
@@ -78,7 +82,7 @@ class TrustFile(BaseModel):
     factor_releases: frozenset[Digest]
     policies: frozenset[Digest]
     intermediates: Annotated[tuple[str, ...], Field(max_length=64)] = ()
-    pinned: Annotated[dict[str, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
+    pinned: Annotated[dict[Organisation, tuple[str, ...]], Field(max_length=4096)] = Field(default_factory=dict)
     witness_policy: Annotated[str, Field(max_length=MAX_POLICY)] = ""
     other_log_keys: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     predecessor: Annotated[str, Field(max_length=100_000)] = ""
@@ -88,6 +92,7 @@ class TrustFile(BaseModel):
     publishers: dict[Published, Annotated[frozenset[Organisation], Field(min_length=1, max_length=64)]] = Field(
         default_factory=dict
     )
+    max_snapshot_days: Annotated[int, Field(ge=0, le=MAX_SNAPSHOT_DAYS, strict=True)] = 0
     next_keys: Annotated[tuple[str, ...], Field(max_length=16)] = ()
     next_threshold: Annotated[int, Field(ge=0, le=16, strict=True)] = 0
 

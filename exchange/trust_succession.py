@@ -63,13 +63,20 @@ def check_successor(old: TrustFile, new: TrustFile, note: str) -> tuple[LogKey, 
     return signed
 
 
-def _check_version(old: TrustFile, new: TrustFile) -> None:
+def check_newer(old: TrustFile, new: TrustFile, *, where: str = "version") -> None:
+    """Check that `new` has a higher version than `old`, the file that is held. Raises RejectedError."""
     if new.version <= old.version:
+        offered = f"version {new.version}" if new.version else "a file without a version"
         raise RejectedError(
-            f"version {new.version} does not follow version {old.version}: trust doesn't go back",
-            where="version",
-            remedy="keep the file that you have; if somebody sent this one as new, tell the publisher",
+            f"{offered} was offered and version {old.version} is held: trust doesn't go back, else keys and rules that were taken away "
+            "since would count again",
+            where=where,
+            remedy=f"go on with version {old.version}; if somebody sent this one as new, tell the publisher",
         )
+
+
+def _check_version(old: TrustFile, new: TrustFile) -> None:
+    check_newer(old, new)
     if not old.next_keys:
         raise RejectedError(
             "the version before names nobody who may sign the next one",

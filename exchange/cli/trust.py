@@ -39,7 +39,17 @@ _LISTED = {
     "time_authorities": "timestamping authority",
     "next_keys": "key that signs the next version",
 }
-_SINGLE = ("origin", "log_key", "predecessor", "witness_policy", "expires", "next_threshold")
+#: What the version before says, unless it is named anew; all else the log's own file says.
+_KEPT = (
+    "pinned",
+    "witness_policy",
+    "time_authorities",
+    "publishers",
+    "max_snapshot_days",
+    "next_keys",
+    "next_threshold",
+)
+_SINGLE = ("origin", "log_key", "predecessor", "witness_policy", "expires", "max_snapshot_days", "next_threshold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Wanted:
     publishers: Sequence[str] = ()
     next_keys: Sequence[str] = ()
     next_threshold: int | None = None
+    max_snapshot_days: int | None = None
 
 
 def run_show(file: Path, *, as_json: bool) -> int:
@@ -146,15 +157,20 @@ def run_publish(source: Path, out: Path, previous: Path | None, wanted: Wanted) 
             trust = TrustFile.read(json.dumps(members).encode(), where=str(out))
         except EvidenceError as error:
             raise UsageError(error.what, where=str(out), remedy="correct what is named; nothing was written") from None
+        if trust.expiry is not None and datetime.now(UTC) >= trust.expiry:
+            raise UsageError(
+                f"a file that ended at {trust.expires} decides nothing",
+                where="--expires",
+                remedy="name a time to come; nothing was written",
+            )
         write_new(out, trust.document(), mode=0o644)
         for line in [] if before is None else differences(before, trust):
             say(shown(line))
         say(f"version {trust.version} in {out}, expires {trust.expires}")
         say(f"fingerprint {trust.fingerprint}")
-        if before is not None and before.next_keys:
-            tell(
-                f"have {before.next_threshold} of the keys of version {before.version} sign it: `packtrace trust sign`"
-            )
+        if before is not None and previous is not None and before.next_keys:
+            for line in _signatures_due(before, trust, out, previous):
+                tell(line)
         else:
             tell("publish the fingerprint over two independent channels: whoever begins with this file compares it")
         return DONE
@@ -177,6 +193,20 @@ def run_sign(file: Path, key: Path, previous: Path | None, passphrase_fd: int | 
         return DONE
 
     return guarded(command)
+
+
+def _signatures_due(before: TrustFile, trust: TrustFile, out: Path, previous: Path) -> Iterator[str]:
+    """Yield whose signatures a verifier that has the version `before` will ask for."""
+    order = f"`packtrace trust sign {out} --key KEY --previous {previous}`"
+    yield f"have {before.next_threshold} of the keys of version {before.version} sign it: {order}"
+    olds = {key.public_key for key in before.signing_next}
+    news = {key.public_key: key.name for key in trust.signing_next}
+    if trust.next_keys and (olds != news.keys() or trust.next_threshold > before.next_threshold):
+        fresh = ", ".join(name for public, name in news.items() if public not in olds)
+        yield (
+            f"and {trust.next_threshold} of the keys that it names itself, to show that they can sign"
+            f"{f'; new among them: {fresh}' if fresh else ''}; a key of both versions signs once"
+        )
 
 
 def described(trust: TrustFile, now: datetime) -> Iterator[str]:
@@ -204,6 +234,10 @@ def described(trust: TrustFile, now: datetime) -> Iterator[str]:
         yield "believes no timestamping authority"
     policy = trust.policy
     yield "requires no witness" if policy is None else f"requires the witnesses of the quorum {policy.quorum}"
+    if trust.max_snapshot_days:
+        yield f"asks for a status snapshot that is at most {trust.max_snapshot_days} days older than the checkpoint"
+    else:
+        yield "sets no greatest age of status snapshots"
     if trust.next_keys:
         yield f"the next version is signed by {trust.next_threshold} of {len(trust.next_keys)} keys:"
         yield from (f"  {key}" for key in trust.next_keys)
@@ -261,7 +295,7 @@ def _publishers(trust: TrustFile, name: str) -> list[str]:
 def _accept(file: Path, folder: Path, fingerprint: str | None) -> None:
     """Accept one file. Raises RejectedError, UndecidableError, UsageError, EvidenceError, OSError."""
     from exchange.errors import RejectedError, UsageError
-    from exchange.trust_succession import check_successor
+    from exchange.trust_succession import check_newer, check_successor
 
     new, old = read_trust(file), newest_accepted(folder)
     kept = accepted_path(folder, new.version)
@@ -272,14 +306,11 @@ def _accept(file: Path, folder: Path, fingerprint: str | None) -> None:
                 where=str(file),
                 remedy="somebody made two: show both to the publisher, and accept nothing meanwhile",
             )
-        say(f"version {new.version} was accepted before")
+        newer = "" if old is None or old.version == new.version else f"; version {old.version} is held, and counts"
+        say(f"version {new.version} was accepted before{newer}")
         return
-    if old is not None and new.version < old.version:
-        raise RejectedError(
-            f"version {old.version} was accepted: trust doesn't go back",
-            where=str(file),
-            remedy="ask the publisher for the newest",
-        )
+    if old is not None:
+        check_newer(old, new, where=str(file))
     if fingerprint is not None:
         _check_fingerprint(new, fingerprint, file)
         how = "by its fingerprint"
@@ -353,7 +384,7 @@ def _members(source: TrustFile, before: TrustFile | None, wanted: Wanted) -> dic
 
     kept = source if before is None else before
     members = source.model_dump(mode="json")
-    for name in ("pinned", "witness_policy", "time_authorities", "publishers", "next_keys", "next_threshold"):
+    for name in _KEPT:
         members[name] = kept.model_dump(mode="json")[name]
     members["version"] = 1 if before is None else before.version + 1
     members["expires"] = f"{wanted.expires}T00:00:00Z" if len(wanted.expires) == len("2027-12-31") else wanted.expires
@@ -373,6 +404,8 @@ def _members(source: TrustFile, before: TrustFile | None, wanted: Wanted) -> dic
     if wanted.next_keys:
         members["next_keys"] = list(wanted.next_keys)
         members["next_threshold"] = 1
+    if wanted.max_snapshot_days is not None:
+        members["max_snapshot_days"] = wanted.max_snapshot_days
     if wanted.next_threshold is not None:
         members["next_threshold"] = wanted.next_threshold
     return members

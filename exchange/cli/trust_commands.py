@@ -84,11 +84,23 @@ def trust_publish(
         list[str] | None, typer.Option(help="Key that may sign the next version; can be repeated.")
     ] = None,
     next_threshold: Annotated[int | None, typer.Option(min=1, help="How many of them have to.")] = None,
+    max_snapshot_days: Annotated[
+        int | None,
+        typer.Option(min=0, help="How many days older than the checkpoint the newest status snapshot may be; 0: any."),
+    ] = None,
 ) -> None:
     """Write the next version of the trust file: the log's anchors from FROM, all else from the version before unless named."""
     from exchange.cli.trust import Wanted, run_publish
 
-    wanted = Wanted(expires, witness_policy, time_authority or (), publisher or (), next_key or (), next_threshold)
+    wanted = Wanted(
+        expires,
+        witness_policy,
+        time_authority or (),
+        publisher or (),
+        next_key or (),
+        next_threshold,
+        max_snapshot_days,
+    )
     sys.exit(run_publish(source, out, previous, wanted))
 
 

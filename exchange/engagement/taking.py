@@ -20,7 +20,7 @@ from exchange.engagement.tables import EngagementRow, EngagementStepRow, Finding
 from exchange.errors import EngagementError, NotFoundError
 from exchange.events import emit
 from exchange.evidence import Entry
-from exchange.filing import HELD, FilingRow, FilingStepRow
+from exchange.filing import HELD, HELD_FOR, FilingRow, FilingStepRow
 from exchange.filing import STEPS as FILING_STEPS
 from exchange.filing import Taking as FilingTaking
 from exchange.intake import Take
@@ -238,7 +238,7 @@ class Taking:
         )
         if session.get_one(FilingRow, after.filing).state in HELD:
             # Let go with everything else that is held for the filing.
-            hold(session, entry.leaf_hash, f"filing {after.filing}", None)
+            hold(session, entry.leaf_hash, HELD_FOR + after.filing, None)
 
     # -- telling -----------------------------------------------------------------------------------------------------------
 

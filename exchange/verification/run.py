@@ -28,6 +28,7 @@ from exchange.verification.members import (
     entry_folder,
     report_text,
 )
+from exchange.verification.recency import snapshot_age
 from exchange.verification.replaying import Held, Rules, left_out, read_result, replay
 from exchange.verification.times import Times, read_stamp
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
@@ -82,7 +83,7 @@ class Verification:
         times = self._times(trust, checkpoint)
         policy = self._read_policy()
         evidence = self._statements(trust, policy, checkpoint.size)
-        self._rights(times)
+        self._rights(trust, times, checkpoint.size)
         rules = self._rules(trust, policy, evidence)
         stated = self._stated_results()
         results = self._results(stated, evidence, rules)
@@ -239,9 +240,13 @@ class Verification:
             check_attachment(digest, self.members[name])
         return f"{len(names)} of {len(named)} files that they name, " if named else ""
 
-    def _rights(self, times: Times) -> None:
-        """By which role each signed; and what all the file's key events, also those after it, say of each signature's key."""
+    def _rights(self, trust: TrustFile, times: Times, size: int) -> None:
+        """By which role each signed; and what all the file's key events, also those after it, say of each signature's key.
+
+        That it holds all that matter rests on its newest status snapshot, which must not be older than the trust file allows.
+        """
         self._begin(6, "rights")
+        self.snapshot_age = snapshot_age(self.snapshot, trust.max_snapshot_days, times.of_checkpoint(size), self.at)
         # Judged once all key events of the file are known: a later one may say that a key was not its owner's alone. Key events
         # themselves count through the keys that they brought in; those of uninvolved organisations are here too.
         for _folder, entry in self._each((entry_folder(one.index), one) for one in self.entries):
@@ -389,13 +394,13 @@ class Verification:
             "that this file leaves out"
         )
         word = "on the operator's word, recomputed by nobody"
-        known = f"no status snapshot is here; {unseen}: none known at size {size}, {word}"
+        known = f"no status snapshot is here; {unseen}: none known at size {size}, {word}{self.snapshot_age}"
         if self.snapshot is not None:
             day, of = self.snapshot.signed.date(), self.snapshot.size
             known = (
                 f"by the status snapshot of {day} none of these statements and keys was taken back, erased or revoked at size {of} "
                 f"of {size} but as said here, {word}; {unseen} after it, enrolments, and newer statements: none known "
-                f"at size {size}, {word}"
+                f"at size {size}, {word}{self.snapshot_age}"
             )
         unverified = [branch for branch in branches if not branch.is_verified]
         by_factors = [found for found in results if found["demand"]["flow"] is not None]

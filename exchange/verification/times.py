@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from exchange.errors import RejectedError
 from exchange.timing import Stamp, attested, witnessed
@@ -48,6 +49,10 @@ class Times:
     def of_entry(self, index: int) -> Interval:
         """When the entry at `index` was logged, as far as that is attested."""
         return interval_of(index, self.stamped)
+
+    def of_checkpoint(self, size: int) -> datetime | None:
+        """The first time at which somebody independent had seen the log at `size`; None where nobody had."""
+        return min((one.latest for one in self.stamped if one.size >= size), default=None)
 
     def evidence(self, indices: Sequence[int]) -> str:
         """What the step found."""

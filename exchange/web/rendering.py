@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,12 @@ _TONES: Final = {
 
 
 class PageRoute(APIRoute):
-    """A route whose missing things are shown as a page. What is another organisation's isn't there."""
+    """A route whose missing things are shown as a page. What is another organisation's isn't there. HEAD is answered as GET."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, methods: Collection[str], **options: Any) -> None:
+        # Of an answer to HEAD the server sends no body.
+        answered = {*methods, "HEAD"} if "GET" in methods else {*methods}
+        super().__init__(path, endpoint, methods=answered, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()

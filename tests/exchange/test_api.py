@@ -166,6 +166,16 @@ def test_a_method_that_a_route_has_not_is_a_problem(shared: Exchange, method: st
                 assert set(answer.headers["allow"].split(", ")) <= methods
 
 
+def test_pages_answer_head_as_get_without_a_body(shared: Exchange, subtests: pytest.Subtests) -> None:
+    pages = {path for method, path in routes(shared) if method == "GET" and not path.startswith(("/api/", "/ledger/"))}
+    assert {"/", "/check", "/login", "/filings", "/healthz", "/static/style.css"} <= pages
+    for path in sorted(pages):
+        with subtests.test(path):
+            got, answer = (shared.http.request(method, path, follow_redirects=False) for method in ("GET", "HEAD"))
+            assert (answer.status_code, answer.content) == (got.status_code, b"")
+            assert dict(answer.headers) == dict(got.headers)
+
+
 def test_health_needs_nothing_and_says_nothing(shared: Exchange) -> None:
     answer = without_token(shared, "GET", "/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

@@ -73,6 +73,41 @@ def test_whatever_follows_a_zip_s_first_bytes_raises_our_error_alone(rest: bytes
         reading.media_type()
 
 
+UNSEEN = {
+    "zero-width space": "\u200b",
+    "zero-width joiner": "\u200d",
+    "word joiner": "\u2060",
+    "byte order mark, after another": "\ufeff\ufeff",
+    "soft hyphen": "\u00ad",
+    "right-to-left override": "\u202e",
+    "combining grapheme joiner": "\u034f",
+    "variation selector": "\ufe0f",
+    "tag": "\U000e0020",
+    "no-break space": "\u00a0",
+    "ideographic space": "\u3000",
+    "line separator": "\u2028",
+    "next line": "\u0085",
+    "hangul fillers": "\u3164\uffa0\u115f\u1160",
+    "many": "\u200b \u2060\n" * 5000,
+}
+
+
+@pytest.mark.parametrize("active", ["<html>", "<!DOCTYPE", "<?xml", "#!/bin/sh", "%!PS", "{\\rtf1"])
+@pytest.mark.parametrize("unseen", UNSEEN)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_nothing_unseen_hides_how_a_text_begins(unseen: str, active: str, encoding: str) -> None:
+    content = (UNSEEN[unseen] + active).encode(encoding)
+    for pieces in ((b"s" * 32 + content,), (b"s" * 32, *(content[n : n + 3] for n in range(0, len(content), 3)))):
+        assert "none of PDF" in read(*pieces)[1]
+    assert read(b"s" * 32 + (UNSEEN[unseen] + "month,kWh").encode(encoding))[1] == "text/plain"
+
+
+@pytest.mark.parametrize("control", ["\x80", "\x84", "\x86", "\x9b", "\x9f", "\x7f", "\x1b"])
+def test_control_characters_are_no_text(control: str) -> None:
+    for text in (f"{control}<html>", f"month,kWh\n{control}2J"):
+        assert "none of PDF" in read(b"s" * 32 + text.encode())[1]
+
+
 def test_salt_and_file_are_what_the_digest_names() -> None:
     file = File()
     check_attachment(file.digest, file.sent)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from exchange.sealing import CHUNK
 from exchange.web import STATIC
 from exchange.web.check_page import check_page
 from tests.exchange.browser import Browser
+from tests.exchange.test_sealing import member, sealed
 from tests.vectors.check.make import VECTORS
 
 pytestmark = pytest.mark.long
@@ -160,6 +164,75 @@ def test_what_is_no_part_is_said_and_the_rest_is_taken(browser: Browser, files: 
     assert said in browser.run("document.getElementById('trouble').textContent")
     at_hand = browser.run("document.getElementById('at-hand').innerText")
     assert ("good" in at_hand) == (said != "more than 16 files")
+
+
+def sealed_file() -> bytes:
+    """What is encrypted to a reader, and larger than one chunk."""
+    return sealed(bytes(2 * CHUNK), member())
+
+
+def other_zip() -> bytes:
+    """A zip as others make them: two files, compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("statement", "e30.e30.AA" * 50)
+    return buffer.getvalue()
+
+
+def stored_zip() -> bytes:
+    """The same, not compressed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("statement", "e30.e30.AA")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "said"),
+    [
+        (
+            "a.packtrace",
+            sealed_file,
+            (
+                "a.packtrace: an evidence file that is encrypted to its reader. This page takes no keys: check it with "
+                "packtrace verify FILE --key KEY --trust TRUST"
+            ),
+        ),
+        (
+            "all.zip",
+            other_zip,
+            (
+                "all.zip: a zip, and not an evidence file: a member is compressed; an evidence file as a whole is checked by "
+                "packtrace verify FILE --trust TRUST"
+            ),
+        ),
+        (
+            "stored.zip",
+            stored_zip,
+            "stored.zip: a zip, and not an evidence file: no entry is in it; drop the files that are in it by themselves",
+        ),
+    ],
+    ids=["encrypted", "compressed", "stored"],
+)
+def test_of_what_it_can_t_check_the_page_says_what_it_is_and_what_to_do(
+    browser: Browser, tmp_path: Path, name: str, made: Callable[[], bytes], said: str
+) -> None:
+    (tmp_path / name).write_bytes(made())
+    browser.run("document.querySelector('button[type=reset]').click()")
+    browser.drop("#drop", tmp_path / name)
+    browser.wait("document.getElementById('trouble').textContent !== ''")
+    assert browser.run("document.getElementById('trouble').textContent") == said
+
+
+def test_beside_the_entries_of_an_evidence_file_stands_what_checks_all_of_it(
+    browser: Browser, vectors: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "a.packtrace").write_bytes(base64.b64decode(vectors["archive"]["file"]))
+    browser.run("document.querySelector('button[type=reset]').click()")
+    assert "packtrace verify" not in browser.run("document.getElementById('given').innerText")
+    browser.drop("#drop", tmp_path / "a.packtrace")
+    browser.wait("!document.getElementById('which').hidden")
+    assert "packtrace verify FILE --trust TRUST" in browser.run("document.getElementById('given').innerText")
 
 
 def test_the_page_may_open_no_connection(browser: Browser) -> None:

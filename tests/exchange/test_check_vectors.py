@@ -165,6 +165,45 @@ def test_a_trust_file_with_an_end_decides_nothing_after_it(vectors: dict[str, An
     assert said["spelt otherwise"]["verdict"] == "unreadable"
 
 
+def test_the_page_reads_a_trust_file_that_asks_for_recent_snapshots(vectors: dict[str, Any]) -> None:
+    """What it asks of evidence files is for `packtrace verify`; its fingerprint is the same here and there."""
+    (case,) = (case for case in vectors["cases"] if case["name"] == "no_trust_file")
+    anchors = json.loads(vectors["trusts"]["plain"])
+    trusts = {str(days): json.dumps({**anchors, "max_snapshot_days": days}) for days in (0, 7, 36_500, 36_501, -1, "1")}
+    cases = [{**case, "name": name, "trust": name} for name in trusts]
+    said = {name: one["verdict"] for name, one in node_says({**vectors, "trusts": trusts, "cases": cases}).items()}
+    due = {name: python_says(one, trusts)[0] for name, one in zip(trusts, cases, strict=True)}
+    assert {name: said[name] for name in due} == due
+    assert list(due.values()) == ["verified"] * 3 + ["unreadable"] * 3
+    for days in (0, 7):
+        trust = json.dumps({**json.loads(vectors["archive"]["trust"]), "max_snapshot_days": days})
+        archive = {"file": with_suggestion(vectors["archive"]["file"], trust), "trust": trust}
+        told = node_says({**vectors, "cases": [], "archive": archive})["archive 0"]["text"]
+        assert told.endswith(TrustFile.read(trust.encode()).fingerprint)
+
+
+def with_suggestion(archive: str, trust: str) -> str:
+    """The archive (base64) with another `trust.json`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(archive))) as before, zipfile.ZipFile(buffer, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, trust if name == "trust.json" else before.read(name))
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_an_organisation_in_a_trust_file_is_a_uri_without_control_characters(vectors: dict[str, Any]) -> None:
+    (case,) = (case for case in vectors["cases"] if case["name"] == "no_trust_file")
+    anchors = json.loads(vectors["trusts"]["plain"])
+    named = ["https://x.example", "https://x.example\n", "https://x\x1b.example", "https://x.example\x9b", "x.example"]
+    trusts = {f"publisher {uri}": json.dumps({**anchors, "publishers": {"policies": [uri]}}) for uri in named}
+    trusts |= {f"pinned {uri}": json.dumps({**anchors, "pinned": {uri: anchors["authorities"]}}) for uri in named}
+    cases = [{**case, "name": name, "trust": name} for name in trusts]
+    said = {name: one["verdict"] for name, one in node_says({**vectors, "trusts": trusts, "cases": cases}).items()}
+    due = {name: python_says(one, trusts)[0] for name, one in zip(trusts, cases, strict=True)}
+    assert {name: said[name] for name in due} == due
+    assert sorted(due.values()) == ["unreadable"] * 8 + ["verified"] * 2
+
+
 def test_the_page_knows_the_kinds() -> None:
     assert KINDS_MODULE.read_text(encoding="utf-8") == kinds_module(), "run python -m tests.vectors.check.make"
 

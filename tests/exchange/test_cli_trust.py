@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 import tests.simulator
@@ -41,6 +45,7 @@ class Publisher:
     desk: Desk
     keys: dict[str, str] = field(default_factory=dict)
     said: dict[int, str] = field(default_factory=dict)
+    told: dict[int, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -61,7 +66,7 @@ class Publisher:
     def publish(self, number: int, *more: object) -> None:
         previous = ["--previous", self.version(number - 1)] if number > 1 else []
         ran = self.run("publish", self.folder / "trust", self.version(number), "--expires", TOMORROW, *previous, *more)
-        self.said[number] = ran.out
+        self.said[number], self.told[number] = ran.out, ran.err
 
     def sign(self, number: int, *names: str) -> None:
         for name in names:
@@ -110,6 +115,30 @@ def test_what_is_published_is_the_next_version(publisher: Publisher) -> None:
     assert publisher.said[3].splitlines()[0].startswith("version 3 in ")
 
 
+def test_whose_signatures_are_due_is_told(publisher: Publisher) -> None:
+    assert "sign" not in publisher.told[1]
+    due = f"`packtrace trust sign {publisher.version(2)} --key KEY --previous {publisher.version(1)}`"
+    assert f"have 1 of the keys of version 1 sign it: {due}" in publisher.told[2]
+    assert "and 2 of the keys that it names itself, to show that they can sign; new among them: " in publisher.told[2]
+    assert "trust.example/b, trust.example/c; a key of both versions signs once" in publisher.told[2]
+    # The same keys again: who signs for the version before signs for both.
+    assert "have 2 of the keys of version 2 sign it" in publisher.told[3]
+    assert "names itself" not in publisher.told[3]
+
+
+def test_keys_that_are_fewer_have_to_sign_too(publisher: Publisher, tmp_path: Path) -> None:
+    named = ["--previous", publisher.version(2), "--next-key", publisher.keys["b"]]
+    ran = publisher.run("publish", publisher.folder / "trust", tmp_path / "out", "--expires", TOMORROW, *named)
+    assert "and 1 of the keys that it names itself, to show that they can sign; a key of both" in ran.err
+
+
+def test_a_file_that_has_ended_is_not_published(publisher: Publisher, tmp_path: Path) -> None:
+    ran = run_trust("publish", publisher.folder / "trust", tmp_path / "out", "--expires", "2020-12-31")
+    assert (ran.code, "a file that ended at 2020-12-31T00:00:00Z decides nothing" in ran.error) == (2, True)
+    assert "--expires" in ran.error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_verifier_compares_a_fingerprint_once(publisher: Publisher, accepted: Path) -> None:
     said = publisher.run("accept", publisher.version(2), publisher.version(3), "--folder", accepted).out
     assert "accepted version 2, signed by trust.example/a, trust.example/b, trust.example/c" in said
@@ -117,7 +146,9 @@ def test_a_verifier_compares_a_fingerprint_once(publisher: Publisher, accepted: 
     assert sorted(path.name for path in accepted.iterdir()) == ["1.json", "2.json", "3.json"]
     assert TrustFile.read((accepted / "3.json").read_bytes()) == publisher.trust(3)
     # Again: nothing happens.
-    assert "accepted before" in publisher.run("accept", publisher.version(3), "--folder", accepted).out
+    assert "version 3 was accepted before\n" in publisher.run("accept", publisher.version(3), "--folder", accepted).out
+    older = publisher.run("accept", publisher.version(1), "--folder", accepted).out
+    assert "version 1 was accepted before; version 3 is held, and counts\n" in older
 
 
 def test_what_is_accepted_is_what_commands_verify_with(publisher: Publisher, accepted: Path) -> None:
@@ -148,7 +179,9 @@ def test_trust_never_goes_back(publisher: Publisher, tmp_path: Path) -> None:
     publisher.run("accept", publisher.version(2), "--folder", folder, "--fingerprint", second)
     for more in ([], ["--fingerprint", publisher.trust(1).fingerprint]):
         code, what = refused(publisher, publisher.version(1), "--folder", folder, *more)
-        assert (code, "version 2 was accepted: trust doesn't go back" in what) == (1, True)
+        assert (code, "version 1 was offered and version 2 is held: trust doesn't go back" in what) == (1, True)
+        assert "keys and rules that were taken away since would count again" in what
+        assert "go on with version 2" in what
     assert [path.name for path in folder.iterdir()] == ["2.json"]
 
 
@@ -238,10 +271,34 @@ def test_authorities_of_time_and_witnesses_are_named_by_files(publisher: Publish
     assert "requires the witnesses of the quorum w" in shown
 
 
+def authority_named(name: str) -> str:
+    """A certificate (PEM) with this name."""
+    key, now = Ed25519PrivateKey.generate(), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + timedelta(days=1))
+    return made.sign(key, None).public_bytes(Encoding.PEM).decode()
+
+
+def test_the_greatest_age_of_status_snapshots_is_set_kept_and_left_out(publisher: Publisher, tmp_path: Path) -> None:
+    def publish(out: Path, previous: Path, *more: object) -> str:
+        named = [publisher.folder / "trust", out, "--expires", TOMORROW, "--previous", previous, *more]
+        return publisher.run("publish", *named).out
+
+    asking, kept, asking_no_more = (tmp_path / name for name in ("asking", "kept", "asking no more"))
+    assert "max_snapshot_days: none -> 7" in publish(asking, publisher.version(1), "--max-snapshot-days", 7)
+    assert "max_snapshot_days" not in publish(kept, asking)
+    assert TrustFile.read(kept.read_bytes()).max_snapshot_days == 7
+    said = "asks for a status snapshot that is at most 7 days older than the checkpoint"
+    assert said in publisher.run("show", kept).out
+    assert "max_snapshot_days: 7 -> none" in publish(asking_no_more, kept, "--max-snapshot-days", 0)
+    assert "max_snapshot_days" not in json.loads(asking_no_more.read_bytes())
+    assert "sets no greatest age of status snapshots" in publisher.run("show", asking_no_more).out
+
+
 def test_no_text_in_a_file_writes_a_line_of_its_own(publisher: Publisher, accepted: Path, tmp_path: Path) -> None:
     """As if the program said that the file is rightful."""
     lie = "version 2 rightfully follows version 1"
-    path = changed(publisher, tmp_path, 2, publishers={"policies": [f"https://x.example\n{lie}\x1b[2J"]})
+    path = changed(publisher, tmp_path, 2, time_authorities=[authority_named(f"x\n{lie}\x1b[2J")])
     for command in (["check", accepted, path], ["show", path]):
         ran = run_trust(*command)
         assert lie in ran.out
@@ -258,6 +315,7 @@ def test_a_key_that_no_file_names_signs_nothing(publisher: Publisher, tmp_path: 
 BAD: dict[str, Callable[[Publisher], list[str]]] = {
     "an end on no day": lambda _: ["--expires", "2027-02-30"],
     "a publisher without a kind": lambda _: ["--expires", TOMORROW, "--publisher", "https://x.example"],
+    "a publisher with a line feed": lambda _: ["--expires", TOMORROW, "--publisher", "policies=https://x.example\n"],
     "a key that is none": lambda _: ["--expires", TOMORROW, "--next-key", "x"],
     "more signatures than keys": lambda p: ["--expires", TOMORROW, "--next-key", p.keys["a"], "--next-threshold", "2"],
     "a witness policy that is none": lambda p: ["--expires", TOMORROW, "--witness-policy", str(p.folder / "a")],

@@ -63,6 +63,7 @@ CHANGED: dict[str, Callable[[Members], Members]] = {
     "policy": lambda _: {"policies": []},
     "another key beside": lambda m: {"other_log_keys": [str(NoteSigner(m["origin"], bytes(32)).log_key)]},
     "a predecessor": lambda _: {"predecessor": "log.example/before\n1\nAA==\n\n\u2014 log.example/before AA==\n"},
+    "an age of snapshots": lambda _: {"max_snapshot_days": 7},
     "authority twice": lambda m: {"authorities": m["authorities"] * 2},
 }
 
@@ -113,6 +114,16 @@ BAD: dict[str, tuple[Callable[[Members], Members], str]] = {
     "digest too short": (lambda _: {"factor_releases": ["ab"]}, "factor_releases/0: "),
     "digest with a line feed": (lambda _: {"policies": ["ab" * 32 + "\n"]}, "policies/0: "),
     "digests are one text": (lambda _: {"policies": "ab" * 32}, "policies: "),
+    "a publisher with a line feed": (lambda _: {"publishers": {"policies": ["https://x.example\n"]}}, "publishers/"),
+    "a publisher with a control character": (
+        lambda _: {"publishers": {"policies": ["https://x.example/\x9b2J"]}},
+        "publ",
+    ),
+    "a publisher that is no URI": (lambda _: {"publishers": {"policies": ["x.example"]}}, "publishers/"),
+    "pinned with a line feed inside": (lambda m: {"pinned": {"https://x\n.example": m["authorities"]}}, "pinned/"),
+    "an age of snapshots below none": (lambda _: {"max_snapshot_days": -1}, "max_snapshot_days: "),
+    "an age of snapshots in a text": (lambda _: {"max_snapshot_days": "7"}, "max_snapshot_days: "),
+    "an age of snapshots beyond a century": (lambda _: {"max_snapshot_days": 36_501}, "max_snapshot_days: "),
     "no rule sets": (lambda _: {"rule_sets": None}, "rule_sets: "),
 }
 
@@ -173,6 +184,7 @@ NAMES = [
     "expires",
     "time_authorities",
     "publishers",
+    "max_snapshot_days",
     "next_keys",
     "next_threshold",
     "version",
@@ -187,8 +199,8 @@ def test_any_json_in_a_member_ends_in_an_evidence_error(small: Dossier, name: st
         found = TrustFile.read(text)
     except EvidenceError:
         return
-    if name == "version":
-        assert found.version == value
+    if name in ("version", "max_snapshot_days"):
+        assert getattr(found, name) == value
         return
     assert value in ([], {}, "", 0)
     assert not getattr(found, name)

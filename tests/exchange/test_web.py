@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -679,6 +680,17 @@ def test_a_browser_shows_the_page_without_complaint_and_fetches_nothing_elsewher
     requested = requests_of(served, net_log)
     assert f"{served}/static/style.css" in requested
     assert not [url for url in requested if not url.startswith(f"{served}/")]
+
+
+def test_what_is_served_to_head_has_no_body(served: str) -> None:
+    """On one connection: a body would be taken for the next answer."""
+    connection = http.client.HTTPConnection(served.removeprefix("http://"), timeout=10)
+    for method in ("HEAD", "HEAD", "GET"):
+        connection.request(method, "/check")
+        answer = connection.getresponse()
+        size = len(answer.read())
+        assert (answer.status, size) == (200, 0 if method == "HEAD" else int(answer.headers["content-length"]))
+    connection.close()
 
 
 @pytest.mark.long

@@ -2,7 +2,7 @@
 // markup; nothing is sent.
 
 import { Archive } from "./archive.js";
-import { Refused, fromUtf8, utf8 } from "./bytes.js";
+import { Refused, fromBase64url, fromUtf8, utf8 } from "./bytes.js";
 import { check, checkEntry } from "./check.js";
 import { spell } from "./json.js";
 
@@ -11,6 +11,9 @@ const MAX_TEXT = 32 * 1024 * 1024;
 // Read in pieces, so that its size costs nothing.
 const MAX_ARCHIVE = 4 * 1024 * 1024 * 1024;
 const MAX_ENTRIES = 5000;
+// The first line of an encrypted file is shorter.
+const MAX_HEADER = 4096;
+const WHOLE = "an evidence file as a whole is checked by packtrace verify FILE --trust TRUST";
 const MAX_SHOWN = 200_000;
 
 const VERDICTS = {
@@ -54,21 +57,42 @@ let given = {};
 class Trouble extends Error {}
 
 async function take(name, blob) {
-  const start = new Uint8Array(await blob.slice(0, 4).arrayBuffer());
+  const start = new Uint8Array(await blob.slice(0, MAX_HEADER).arrayBuffer());
   if (start[0] === 0x50 && start[1] === 0x4b) return takeArchive(name, blob);
+  if (isSealed(start)) {
+    throw new Trouble(`${name}: an evidence file that is encrypted to its reader. This page takes no keys: check it with packtrace verify FILE --key KEY --trust TRUST`);
+  }
   if (blob.size > MAX_TEXT) throw new Trouble(`${name}: more than ${MAX_TEXT / 1024 / 1024} MiB`);
   takeText(name, new Uint8Array(await blob.arrayBuffer()));
 }
 
+/** Whether this is how an evidence file begins that was encrypted to its reader: a JWE of that type on a line (docs/formats/evidence-file.md). */
+function isSealed(start) {
+  const header = /^(eyJ[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]*){4}\n/.exec(String.fromCharCode(...start));
+  const spelt = header && fromBase64url(header[1]);
+  return spelt !== null && String.fromCharCode(...spelt).includes('"packtrace-evidence+jwe"');
+}
+
 async function takeArchive(name, blob) {
-  if (blob.size > MAX_ARCHIVE) throw new Trouble(`${name}: more than 4 GiB`);
-  const archive = await Archive.open(blob);
-  if (!archive.indices.length) throw new Trouble(`${name}: no entry in it`);
+  const archive = await openArchive(name, blob);
   put("archive", name, archive);
   for (const part of ["statement", "disclosures", "proof"]) delete given[part];
   const indices = archive.indices.slice(0, MAX_ENTRIES);
   byId("entry").replaceChildren(...indices.map((index) => make("option", index, { value: index })));
   byId("entry").value = String(indices[indices.length - 1]);
+}
+
+async function openArchive(name, blob) {
+  if (blob.size > MAX_ARCHIVE) throw new Trouble(`${name}: more than 4 GiB; ${WHOLE}`);
+  let archive;
+  try {
+    archive = await Archive.open(blob);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    throw new Trouble(`${name}: a zip, and ${error.message}; ${WHOLE}`);
+  }
+  if (!archive.indices.length) throw new Trouble(`${name}: a zip, and not an evidence file: no entry is in it; drop the files that are in it by themselves`);
+  return archive;
 }
 
 function takeText(name, bytes) {

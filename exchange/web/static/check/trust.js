@@ -13,7 +13,7 @@ const unreadable = (what) => new Refused("evidence", `the trust file can't be re
 const isText = (value) => typeof value === "string";
 const isDigest = (value) => isText(value) && /^[0-9a-f]{64}$/.test(value);
 const isList = (most, of) => (value) => Array.isArray(value) && value.length <= most && value.every(of);
-const isOrganisation = (value) => isText(value) && value.length >= 1 && value.length <= 512;
+const isOrganisation = (value) => isText(value) && /^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$/.test(value) && value.length <= 512;
 const isCount = (most) => (value) => value instanceof JsonNumber && value.isInteger && Number(value.text) >= 0 && Number(value.text) <= most;
 const PUBLISHED = ["rule_sets", "factor_releases", "policies"];
 const DIGESTS = isList(Infinity, isDigest);
@@ -27,7 +27,7 @@ const REQUIRED = {
 };
 const OPTIONAL = {
   intermediates: isList(64, isText),
-  pinned: (value) => value instanceof Map && value.size <= 4096 && [...value.values()].every(isList(Infinity, isText)),
+  pinned: (value) => value instanceof Map && value.size <= 4096 && [...value].every(([name, of]) => isOrganisation(name) && isList(Infinity, isText)(of)),
   witness_policy: isText,
   other_log_keys: isList(8, isText),
   predecessor: (value) => isText(value) && value.length <= MAX_PREDECESSOR,
@@ -35,6 +35,7 @@ const OPTIONAL = {
   expires: (value) => isText(value) && (value === "" || secondsOf(value) !== null),
   time_authorities: isList(64, isText),
   publishers: (value) => value instanceof Map && [...value].every(([name, of]) => PUBLISHED.includes(name) && isList(64, isOrganisation)(of) && of.length > 0),
+  max_snapshot_days: isCount(36_500),
   next_keys: isList(16, isText),
   next_threshold: isCount(16),
 };
