@@ -238,7 +238,8 @@ def run_status_list(to: Connection, out: Path | None) -> int:
         lines += [
             shown(f"{one}  copies from before entry {entry} count no more") for one, entry in found["outdated"].items()
         ]
-        answer(found, "\n".join(lines) or "none was withdrawn", as_json=to.as_json)
+        lines += [shown(f"{one}  its result is stale, up to entry {entry}") for one, entry in found["stale"].items()]
+        answer(found, "\n".join(lines) or "none was withdrawn, none is stale", as_json=to.as_json)
         return DONE
 
     return to.run(command)

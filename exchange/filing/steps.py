@@ -345,6 +345,10 @@ def _calculate(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -
             where="result",
             remedy="close its gaps (they are listed in the result) and compute it again",
         )
+    if not facts.is_newest:
+        raise StaleError(
+            "a newer result of this model was computed", where="result", remedy="name the newest, or compute it again"
+        )
     _check_fresh(result)
     if unused := sorted(filing.data - result.inputs):
         raise FilingError(

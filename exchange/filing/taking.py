@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, name_key
+from exchange.calculation import is_current, let_go
 from exchange.errors import FilingError, IndependenceError, NotFoundError, RightsError
 from exchange.events import emit
 from exchange.evidence import Entry
@@ -163,7 +164,7 @@ class Taking:
         step, record = step_of(signed.record), signed.record
         roles = self._roles(session, signed.signer, signed)
         model: ModelFacts | None = None
-        told, running, result, export = None, None, None, None
+        told, running, result, export, is_newest = None, None, None, None, True
         data = {}
         if isinstance(record, FilingEvent) and step == "register" and isinstance(record.model, Citation):
             found = self.stored.model(session, record.model, signed.signer)
@@ -182,6 +183,10 @@ class Taking:
         if filing is not None:
             digest = getattr(record, "result", None) if step == "calculate" else filing.result
             if isinstance(digest, str):
+                if step == "calculate":
+                    # Before it is looked at: from here on it stays watched.
+                    key = product_key(self.stored.vault, filing.product)
+                    is_newest = is_current(session, filing.filer, key, self.rules.rule_set, digest)
                 result = self.stored.result(session, digest, filing.filer)
             if step == "export" and row is not None and filing.result is not None:
                 export = self._export(session, filing, row)
@@ -194,6 +199,7 @@ class Taking:
                 data=data,
                 erased=() if filing is None else self.stored.erased(session, filing),
                 result=result,
+                is_newest=is_newest,
                 export=export,
                 verifier_roles=self._roles(session, verifier, signed),
                 verifier_group=_group(session, verifier),
@@ -245,10 +251,13 @@ class Taking:
             total = None if facts.result is None or after.result is None else facts.result.lines.get(TOTAL)
             unit = facts.result.unit if facts.result is not None and total is not None else None
             row.sealed = hide_told(vault, row.id, told.with_figure(None if total is None else str(total), unit))
+        before = row.result
         row.verifier, row.result, row.export = after.verifier, after.result, after.export
         row.expires, row.data = after.expires, " ".join(sorted(after.data))
         row.open_remarks = " ".join(sorted(after.open_remarks))
         session.add(row)
+        if before is not None and (after.result != before or after.state == "withdrawn"):
+            let_go(session, row.filer, row.product_key, before)
 
     def _write_step(self, session: Session, before: Filing | None, after: Filing) -> None:
         link, now = after.last, self.clock()

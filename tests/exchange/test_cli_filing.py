@@ -194,7 +194,7 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
     assert "accepted  1" in said["authority overview"]
     assert f"{PACKS}  1, 1 filed" in said["authority overview"]
     assert [line.split()[0] for line in said["filing statements"].splitlines()] == list(WAY)
-    assert said["filing status-list"] == "none was withdrawn\n"
+    assert said["filing status-list"] == "none was withdrawn, none is stale\n"
     assert f"{PACKS}  1 of 1 filed  covered" in said["authority coverage"]
     assert f"| {PACKS} | 1 | 1 | nothing |" in said["authority summary"]
     assert scene.run(commands()[0]).exit_code == 0, "nothing lacks any more"
