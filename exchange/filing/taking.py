@@ -6,9 +6,9 @@ Called by intake under the lock on the ledger's head, so that of two statements 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -19,9 +19,19 @@ from exchange.errors import FilingError, IndependenceError, NotFoundError, Right
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.filing.chain import HELD, Facts, Filing, ModelFacts, Signed, Step
-from exchange.filing.duty import DutyRules
+from exchange.filing.duty import DutyRules, Model
 from exchange.filing.exporting import digest_of, platform_export
-from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
+from exchange.filing.hidden import (
+    Told,
+    group_key,
+    hide_model,
+    hide_told,
+    model_of,
+    product_key,
+    show_model,
+    show_told,
+    told_of,
+)
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
 from exchange.filing.stored import HELD_FOR, Stored
@@ -81,10 +91,23 @@ class Taking:
         if model is not None:
             vault = self.stored.vault
             key = product_key(vault, model.product)
+            model = replace(model, restated_from=self._restated_from(session, model, key, owner, index))
             sealed = hide_model(vault, key, model)
             session.merge(ModelRow(product_key=key, owner=owner, index=index, sealed=sealed))
             session.flush()
         return model is not None
+
+    def _restated_from(self, session: Session, model: Model, key: str, owner: str, index: int) -> int | None:
+        """Return the newest entry before `index` that states a model otherwise; of it nothing else is kept, so that it can be erased."""
+        if (noted := session.get(ModelRow, key)) is not None:
+            older = show_model(self.stored.vault, key, noted.sealed)
+            return noted.index if self.rules.restates(model, older) else older.restated_from
+        # None is noted once it was taken back: that hides nothing.
+        query = _battery_models(key, owner).where(col(StatementRow.index) < index).limit(1)
+        row = session.exec(query).one_or_none()
+        record = None if row is None else self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+        before = model_of(record, model.stated_on) if isinstance(record, BatteryModel) else None
+        return row.index if row is not None and before is not None and self.rules.restates(model, before) else None
 
     def take_retraction(self, session: Session, entry: Entry) -> None:
         """Drop a model whose statement was taken back; an older statement of it that still counts describes it again."""
@@ -94,12 +117,7 @@ class Taking:
             return
         session.delete(gone)
         session.flush()
-        older = select(StatementRow).where(
-            col(StatementRow.product) == gone.product_key,
-            col(StatementRow.issuer) == gone.owner,
-            col(StatementRow.vct) == BATTERY_MODEL.vct,
-        )
-        for row in session.exec(older.order_by(col(StatementRow.index).desc())).all():
+        for row in session.exec(_battery_models(gone.product_key, gone.owner)).all():
             if self.stored.counts(session, row):
                 record = self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
                 day = day_of(row.admitted_at)
@@ -401,6 +419,16 @@ class Taking:
             data={"filing": filing, **(more or {})},
             at=self.clock(),
         )
+
+
+def _battery_models(product: str, owner: str) -> Any:
+    """Select the battery-model statements of a product (blinded) by its owner, the newest first, taken back or not."""
+    of_it = (
+        col(StatementRow.product) == product,
+        col(StatementRow.issuer) == owner,
+        col(StatementRow.vct) == BATTERY_MODEL.vct,
+    )
+    return select(StatementRow).where(*of_it).order_by(col(StatementRow.index).desc())
 
 
 def forget_models(session: Session, index: int) -> None:

@@ -423,6 +423,27 @@ def test_a_withdrawn_filing_lets_go_of_its_result(lone: Desk) -> None:
     assert watched(lone) == {newer}
 
 
+def test_an_entry_that_is_cited_for_several_figures_is_told(lone: Desk) -> None:
+    lone.take("register")
+    said = {"function": "metering_engineer", "frequency": "monthly", "gap_treatment": "same month of last year"}
+    metered = {"source": "meter", "calibrated": "2024-06-01", "calibration_due": "2026-06-01", **said}
+    names = {"power": "electricity of the plant", "gas": "gas of the plant", "model": "what a pack holds"}
+    lone.take("plan", figures=[{"id": id_, "name": name, "meter": id_, **metered} for id_, name in names.items()])
+    cited = lone.pack.cited
+    data = [
+        {"id": "d1", "figure": "power", "citation": cited["activity"]},
+        {"id": "d2", "figure": "gas", "citation": cited["activity"]},
+        {"id": "d3", "figure": "model", "citation": cited["model"]},
+    ]
+    expected = [{"index": cited["activity"]["index"], "figures": [names["power"], names["gas"]]}]
+    assert lone.take("complete", data=data)["shared_data"] == expected
+    assert lone.show(lone.authority)["shared_data"] == expected
+    page = lone.maker.admin.get(f"/filings/{lone.id}").text
+    assert f"entry {cited['activity']['index']}: <bdi>electricity of the plant, gas of the plant</bdi>" in page
+    data[1]["citation"] = cited["scenario"]
+    assert lone.take("complete", data=data)["shared_data"] == []
+
+
 def test_steps_of_a_filing_don_t_make_its_result_stale(lone: Desk) -> None:
     lone.reach("reconciled")
     lone.maker.exchange.services.watch.tick()
@@ -730,6 +751,37 @@ def test_a_model_that_is_stated_anew_is_told(lone: Desk) -> None:
     assert said in lone.maker.admin.get("/filings").text
     (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
     assert of_maker["stated_otherwise_than_filed"] == [said]
+
+
+def test_a_model_without_a_filing_that_is_stated_anew_is_told(lone: Desk) -> None:
+    product = lone.maker.member.product("n622")
+
+    def told_of() -> list[str]:
+        found = lone.maker.admin.get("/api/v1/duties").json()
+        (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
+        said: list[str] = found["coverage"]["restated_without_filing"]
+        assert of_maker["restated_without_filing"] == said
+        for page in (lone.maker.admin.get("/filings"), lone.authority.admin.get("/authority")):
+            assert all(one in page.text for one in said)
+        return said
+
+    stated(lone.maker, "battery-model", model_claims(product, "NMC622"))
+    heavier_one = {"amount": "505", "unit": "kg", "obtained": "measured"}
+    stated(lone.maker, "battery-model", model_claims(product, "NMC811", mass=heavier_one))
+    assert told_of() == [], "of one group and energy: no duty asks for the mass"
+    tiny = {"amount": "1.9", "unit": "kWh", "obtained": "measured"}
+    small = stated(lone.maker, "battery-model", model_claims(product, "NMC811", rated_energy=tiny))
+    said = "N622 was stated with another chemistry or rated energy by entry {}, and has no filing"
+    assert told_of() == [said.format(small["index"] - 1)]
+    stated(
+        lone.maker, "battery-model", model_claims(product, "NMC811", rated_energy=tiny, on_sale={"since": "2026-03-01"})
+    )
+    assert told_of() == [said.format(small["index"] - 1)], "stating it once more hides nothing"
+    other = lone.maker.member.product("other")
+    gone = stated(lone.maker, "battery-model", model_claims(other, "NMC622"))
+    stated(lone.maker, "withdrawal", {"target": gone, "reason": "a slip"})
+    stated(lone.maker, "battery-model", model_claims(other, "LFP"))
+    assert said.format(gone["index"]).replace("N622", "OTHER") in told_of(), "and neither does taking it back first"
 
 
 def test_a_model_whose_statement_is_withdrawn_drops_out(lone: Desk) -> None:
