@@ -707,7 +707,7 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
 def test_an_explanation_says_something(text: str, says: bool) -> None:
     office = Office().reach("exported")
     explained = {"id": "e1", "line": "total", "cause": "rounding", "text": text}
-    changes = {"lines": platform(total="0.0811"), "explanations": [explained]}
+    changes: dict[str, Any] = {"lines": platform(total="0.0811"), "explanations": [explained]}
     if says:
         assert office.take("platform", FILER, **changes).state == "reconciled"
         return
