@@ -47,7 +47,7 @@ STATUS: Final = Profile(
 )
 STATUS_LIST: Final = Profile(
     "urn:packtrace:public-status-list:1",
-    open_claims=frozenset({"withdrawn", "outdated", "since", "as_of", "expires"}),
+    open_claims=frozenset({"withdrawn", "outdated", "stale", "since", "as_of", "expires"}),
     selective=False,
     lists=frozenset(),
 )
@@ -61,13 +61,13 @@ def check_status(data: bytes, trust: Trust, now: datetime, listed: bytes | None 
     """Return the claims of a fetched status (its JSON) with a `verdict`; `listed`: the status list, as it was fetched.
 
     ``withdrawn`` by its owner, or, by the list, gone back since; ``ended`` (fetch it anew); ``not_verified`` (nobody's opinion stands
-    behind it, or it has lapsed); ``stale`` (verified, and what it was made from has changed); ``current``.
+    behind it, or it has lapsed); ``stale`` (verified, and what it was made from has changed, by itself or by the list); ``current``.
 
     Only the signed tokens count: a file that says anything else beside its token is refused. Raises SignerError, RejectedError,
     UndecidableError where the list has ended.
     """
     claims, signer = _signed(data, STATUS, trust, now, "status")
-    gone = claims.get("status") != "published"
+    gone, stale = claims.get("status") != "published", bool(claims.get("stale"))
     if listed is not None:
         named, by = _signed(listed, STATUS_LIST, trust, now, "list")
         if by != signer:
@@ -78,8 +78,8 @@ def check_status(data: bytes, trust: Trust, now: datetime, listed: bytes | None 
             )
         if now > _day(named, "list"):
             raise UndecidableError("the list has ended", where="list", remedy="fetch it anew")
-        gone = gone or _is_listed(claims, named)
-    verdict = "withdrawn" if gone else "ended" if now > _day(claims, "status") else _standing(claims, now)
+        gone, stale = gone or _is_listed(claims, named), stale or _is_stale(claims, named)
+    verdict = "withdrawn" if gone else "ended" if now > _day(claims, "status") else _standing(claims, now, stale=stale)
     return {**claims, "verdict": verdict, "signed_by": signer}
 
 
@@ -110,11 +110,18 @@ def _is_listed(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
     return publication in named["withdrawn"] or entry < named["outdated"].get(publication, -1)
 
 
-def _standing(claims: Mapping[str, Any], now: datetime) -> str:
+def _is_stale(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
+    """Whether a list names a status as stale, told at the entry that its filing stands at, or before. A list of before knows none."""
+    entry: int = claims.get("entry", {}).get("index", -1)
+    newest: int = named.get("stale", {}).get(claims.get("publication"), -1)
+    return entry <= newest
+
+
+def _standing(claims: Mapping[str, Any], now: datetime, *, stale: bool) -> str:
     verified = claims.get("state") in VOUCHED and "verification_expires" in claims
     if not verified or date.fromisoformat(claims["verification_expires"]) < now.date():
         return "not_verified"
-    return "stale" if claims.get("stale") else "current"
+    return "stale" if stale else "current"
 
 
 def _day(claims: Mapping[str, Any], where: str) -> datetime:

@@ -32,7 +32,7 @@ from exchange.engagement import Engagements, Known, check_named, load_rules
 from exchange.erasing import Eraser, Erasures
 from exchange.errors import SetupError
 from exchange.events import Channels, Dispatcher, Inbox, MailServer, Retention, Subscriptions, make_known
-from exchange.filing import Authority, Filings, Publications, Stored, VerifiedFootprints, load_duty
+from exchange.filing import Authority, Filings, Publications, Stored, VerifiedFootprints, is_filed, load_duty
 from exchange.governance import Averages, Effects, FactorReleases, load_review_rules
 from exchange.identity import Accounts, ApiClients, Application, Directory, Enrolled, Operator, Registrations, Snapshots
 from exchange.installation import Installation, engagements_taking
@@ -258,11 +258,11 @@ def wire(
     answers = Answers(sharing, grants, installation.admissions)
     requests = Requests(engine, accounts, answers, clock, random)
     boards = Boards(engine, accounts, clock)
-    calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault)
+    calculation = Calculation(engine, sharing, accounts, installation.policy, clock, vault=vault, relied_on=is_filed)
     directory = Directory(engine, clock)
     decisions = Decisions(engine, calculation, sharing, accounts, clock)
     batches = Batches(engine, calculation, sharing, accounts, holder=holder, clock=clock, random=random, vault=vault)
-    watch = Watch(engine, vault, sharing, stored_document, holder=holder, clock=clock)
+    watch = Watch(engine, vault, sharing, stored_document, is_filed, holder=holder, clock=clock)
     admissions = installation.admissions
     balances = Balances(engine, vault, admissions, holder=holder, clock=clock, random=random)
     exporting = partial(Exporter, engine, calculation, sharing, attachments, clock=clock)

@@ -15,6 +15,7 @@ from pydantic import (
 from bom_graph.errors import (
     RecordError,
 )
+from bom_graph.naming import name_key
 from bom_graph.quantities import Amount
 from bom_graph.records.base import (
     Day,
@@ -104,10 +105,12 @@ class BatteryModel(Record):
     note: Maybe[Text] = None
 
     def check(self) -> None:
-        """Energies are above zero, and so is a mass."""
+        """Energies are above zero, and so is a mass; no variant is named twice."""
         for name in ("rated_energy", "usable_energy", "cumulative_discharge_energy"):
             measure = getattr(self, name)
             if isinstance(measure, Measure) and measure.to("kWh", where=name) <= 0:
                 raise RecordError(f"{name} is zero", where=name, remedy="state the energy of one pack in kWh")
+        if isinstance(self.variants, tuple) and len(set(map(name_key, self.variants))) < len(self.variants):
+            raise RecordError("a variant is named twice", where="variants", remedy="name each variant once")
         if isinstance(self.mass, Measure) and self.mass.to("kg", where="mass") <= 0:
             raise RecordError("the mass isn't above zero", where="mass", remedy="state the mass of one pack in kg")

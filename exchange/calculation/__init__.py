@@ -12,7 +12,7 @@ from exchange.calculation.results import Calculation, CurrentResult, current_wit
 from exchange.calculation.side_by_side import SideBySide
 from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
-from exchange.calculation.watch import Watch
+from exchange.calculation.watch import Watch, is_current, let_go
 
 __all__ = [
     "MAX_ITEMS",
@@ -40,5 +40,7 @@ __all__ = [
     "check_attested",
     "current_with",
     "forget_results",
+    "is_current",
+    "let_go",
     "stored_document",
 ]

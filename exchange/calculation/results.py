@@ -19,7 +19,7 @@ from exchange.assembly import Demand, compute
 from exchange.calculation.choosing import releases_for
 from exchange.calculation.stale import StaleResult, judge
 from exchange.calculation.tables import CandidateRow, CurrentRow, RestsOnRow, ResultInputRow, ResultRow
-from exchange.calculation.watch import index_result
+from exchange.calculation.watch import ReliedOn, index_result
 from exchange.errors import DamagedError, ErasedError, NotFoundError
 from exchange.evidence import Evidence
 from exchange.identity import Accounts, release_file, spoken_for
@@ -54,6 +54,7 @@ class Calculation:
         clock: Callable[[], datetime],
         *,
         vault: Vault,
+        relied_on: ReliedOn,
     ) -> None:
         self._engine = engine
         self._vault = vault
@@ -61,6 +62,7 @@ class Calculation:
         self._accounts = accounts
         self._policy = policy
         self._clock = clock
+        self._relied_on = relied_on
 
     def calculate(
         self, actor: Principal, reader: str, demand: Demand, rule_set_id: str, named: Collection[str] = ()
@@ -117,7 +119,7 @@ class Calculation:
             if rows:
                 connection.execute(sql.insert(ResultInputRow), rows)
         if is_new:
-            index_result(session, self._vault, self._sharing, row, found, evidence)
+            index_result(session, self._vault, self._sharing, row, found, evidence, self._relied_on)
         return name
 
     def _is_whole(self, connection: Connection, name: str) -> bool:
@@ -265,7 +267,7 @@ def _stored_bytes(connection: Connection, vault: Vault, name: str) -> bytes:
 
 
 def current_with(session: Session, key: str) -> list[tuple[str, str]]:
-    """Return digest and reader of each current result that rests on `key`: the digest of a rule set or factor release, for instance."""
+    """Return digest and reader of each result in use that rests on `key`: the digest of a rule set or factor release, for instance."""
     query = select(RestsOnRow.result, RestsOnRow.reader).where(col(RestsOnRow.key) == key)
     return list(session.exec(query.order_by(col(RestsOnRow.result), col(RestsOnRow.reader))).all())
 

@@ -1,4 +1,6 @@
-"""Which stored results something newer makes stale, found without computing: by an index of what each current result rests on.
+"""Which stored results something newer makes stale, found without computing: by an index of what each result in use rests on.
+
+In use is the current result of each demand, and an older one as long as somebody relies on it: a filing, for instance.
 
 A new entry is looked up by its product, a supersession or withdrawal by the entry that it takes back, rule sets and releases by the
 digests that they had. A reader is told only of what it can see: an entry that it can't read waits as a candidate until it is granted.
@@ -38,6 +40,8 @@ log = logging.getLogger("packtrace.jobs")
 WATCH = "watch-results"
 _BATCH = 500
 _STALE = "packtrace.result.stale"
+#: Whether `reader` relies on its result of a product (blinded), whatever newer one there is.
+ReliedOn = Callable[[Session, str, str, str], bool]
 
 
 class Watch:
@@ -49,6 +53,7 @@ class Watch:
         vault: Vault,
         sharing: Sharing,
         read: Callable[[Connection, Vault, str], Document],
+        relied_on: ReliedOn,
         *,
         holder: str,
         clock: Callable[[], datetime],
@@ -57,6 +62,7 @@ class Watch:
         self._vault = vault
         self._sharing = sharing
         self._read = read
+        self._relied_on = relied_on
         self._holder = holder
         self._clock = clock
         self._looked_at_rules = False
@@ -91,7 +97,7 @@ class Watch:
             for row in rows:
                 try:
                     found = self._read(connection, self._vault, row.digest)
-                    index_result(session, self._vault, self._sharing, row, found, None)
+                    index_result(session, self._vault, self._sharing, row, found, None, self._relied_on)
                 except ErasedError:
                     continue
                 except DamagedError as error:
@@ -156,28 +162,38 @@ class Watch:
 
 
 def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
-    session: Session, vault: Vault, sharing: Sharing, row: ResultRow, found: Document, evidence: Evidence | None
+    session: Session,
+    vault: Vault,
+    sharing: Sharing,
+    row: ResultRow,
+    found: Document,
+    evidence: Evidence | None,
+    relied_on: ReliedOn,
 ) -> None:
-    """Make a stored result the current one of its demand, unless a newer one is, and write what it rests on."""
+    """Make a stored result the current one of its demand, unless a newer one is, and write what it rests on.
+
+    With `evidence` it was computed just now. Of one that isn't current it is written, and kept, as long as it is relied on.
+    """
     flow = found["demand"]["flow"] or ""
     place = (row.reader, vault.blind(found["demand"]["product"]), flow, found["rule_set"]["id"])
-    current = session.get(CurrentRow, place)
-    if current is not None and current.result != row.digest:
-        if current.computed_at > row.computed_at:
-            return
-        for table in (RestsOnRow, CandidateRow):
-            gone = (col(table.result) == current.result, col(table.reader) == row.reader)
-            session.execute(delete(table).where(*gone))
-    session.merge(
-        CurrentRow(
-            reader=row.reader,
-            product=place[1],
-            flow=flow,
-            rule_set=place[3],
-            result=row.digest,
-            computed_at=row.computed_at,
+    # Locked: who begins to rely on the current result now is seen here, or sees that it isn't current any more.
+    current = session.get(CurrentRow, place, with_for_update=True)
+    other = None if current is None or current.result == row.digest else current
+    if other is None or _is_newer(row, other, just_now=evidence is not None):
+        if other is not None and not relied_on(session, row.reader, place[1], other.result):
+            _forget(session, row.reader, other.result)
+        session.merge(
+            CurrentRow(
+                reader=row.reader,
+                product=place[1],
+                flow=flow,
+                rule_set=place[3],
+                result=row.digest,
+                computed_at=row.computed_at,
+            )
         )
-    )
+    elif not relied_on(session, row.reader, place[1], row.digest):
+        return
     size = found["snapshot"]["size"]
     for key in sorted(set(_keys(session, vault, found, evidence))):
         session.merge(RestsOnRow(key=key, result=row.digest, reader=row.reader, size=size))
@@ -191,6 +207,31 @@ def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
     missed = select(StatementRow).where(col(StatementRow.index) >= size, col(StatementRow.index) <= position)
     for statement in session.exec(missed.order_by(col(StatementRow.index))).all():
         _touch(session, sharing, statement, row.computed_at, only=row.digest)
+
+
+def is_current(session: Session, reader: str, product: str, rule_set: str, result: str) -> bool:
+    """Whether a result is the current one of a product (blinded); locked, so that it stays watched for who relies on it from now on."""
+    current = session.get(CurrentRow, (reader, product, "", rule_set), with_for_update={"read": True})
+    return current is not None and current.result == result
+
+
+def let_go(session: Session, reader: str, product: str, result: str) -> None:
+    """Watch a result of a product (blinded) no more that nobody relies on any longer, unless it is current."""
+    current = select(CurrentRow.result).where(
+        col(CurrentRow.reader) == reader, col(CurrentRow.product) == product, col(CurrentRow.result) == result
+    )
+    if session.exec(current.limit(1)).first() is None:
+        _forget(session, reader, result)
+
+
+def _is_newer(row: ResultRow, current: CurrentRow, *, just_now: bool) -> bool:
+    """Whether a result is newer than the current one. Of two of one instant it is the one that was computed just now."""
+    return current.computed_at < row.computed_at or (just_now and current.computed_at == row.computed_at)
+
+
+def _forget(session: Session, reader: str, result: str) -> None:
+    for table in (RestsOnRow, CandidateRow):
+        session.execute(delete(table).where(col(table.result) == result, col(table.reader) == reader))
 
 
 def _keys(session: Session, vault: Vault, found: Document, evidence: Evidence | None) -> Iterator[str]:

@@ -52,6 +52,8 @@ def run_duties(to: Connection, organisation: str | None) -> int:
                 )
             for text in [] if coverage is None else coverage["missing"]:
                 say(shown(f"missing: {text}"))
+            for text in [] if coverage is None else coverage["unlisted"]:
+                say(shown(f"unlisted: {text}"))
             for one in found["unstated"]:
                 tell(shown(f"not stated by the notice: {one['what']}; assumed: {one['assumption']}"))
         lacking = coverage is not None and (coverage["missing"] or coverage["on_sale_without_filing"])
@@ -77,6 +79,7 @@ def run_show(to: Connection, filing: str, organisation: str | None) -> int:
         lines = [_line(found)]
         lines += [f"  {one['step']} -> {one['state']}  entry {one['index']}  {one['signer']}" for one in found["steps"]]
         lines += [_remark(one) for one in found["remarks"]]
+        lines += [f"  entry {one['index']} is cited for {', '.join(one['figures'])}" for one in found["shared_data"]]
         lines += [f"  stale: {why}" for why in found["stale"]]
         lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
         answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
@@ -238,7 +241,8 @@ def run_status_list(to: Connection, out: Path | None) -> int:
         lines += [
             shown(f"{one}  copies from before entry {entry} count no more") for one, entry in found["outdated"].items()
         ]
-        answer(found, "\n".join(lines) or "none was withdrawn", as_json=to.as_json)
+        lines += [shown(f"{one}  its result is stale, up to entry {entry}") for one, entry in found["stale"].items()]
+        answer(found, "\n".join(lines) or "none was withdrawn, none is stale", as_json=to.as_json)
         return DONE
 
     return to.run(command)
@@ -296,8 +300,9 @@ def run_coverage(to: Connection, organisation: str | None) -> int:
 
     def line(one: Mapping[str, Any]) -> str:
         lacking = [*one["missing"], *(f"on sale without a filing: {it}" for it in one["on_sale_without_filing"])]
-        lacking += one["stated_otherwise_than_filed"]
-        return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {'; '.join(lacking) or 'covered'}"
+        lacking += [*one["stated_otherwise_than_filed"], *one["restated_without_filing"]]
+        said = "; ".join([*(lacking or ["covered"]), *(f"unlisted: {it}" for it in one["unlisted"])])
+        return f"{one['maker']}  {one['filed']} of {one['models_in_scope']} filed  {said}"
 
     return to.run(lambda client: _all(to, client.authority_list("coverage", organisation), line))
 

@@ -25,6 +25,7 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
     def command(settings: Settings) -> int:
         from exchange.calculation import Calculation
         from exchange.database import engine_for
+        from exchange.filing import is_filed
         from exchange.identity import Accounts
         from exchange.installation import new_secret, vault_of
         from exchange.kinds import load_policy
@@ -39,7 +40,8 @@ def run_stale(reader: str, data: Path | None, *, as_json: bool) -> int:
             secret = settings.passphrase.get_secret_value() if settings.passphrase else None
             vault = vault_of(settings.data, engine, secret, new_secret, utc_now())
             sharing = Sharing(engine, accounts, trust, policy, utc_now, random=new_secret, vault=vault)
-            found = Calculation(engine, sharing, accounts, policy, utc_now, vault=vault).stale(reader, _progress)
+            calculation = Calculation(engine, sharing, accounts, policy, utc_now, vault=vault, relied_on=is_filed)
+            found = calculation.stale(reader, _progress)
         finally:
             engine.dispose()
         if as_json:

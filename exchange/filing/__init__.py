@@ -20,7 +20,7 @@ from exchange.filing.publishing import LIFE, Publications
 from exchange.filing.reading import Filings
 from exchange.filing.reconciling import Compared, open_differences, reconcile
 from exchange.filing.steps import advance, compare_with, next_steps, remark_id, step_of
-from exchange.filing.stored import HELD_FOR, Stored
+from exchange.filing.stored import HELD_FOR, Stored, is_filed
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow, PublicationRow
 from exchange.filing.taking import Taking, forget_models
 from exchange.filing.verified import FLOW, VerifiedFootprints
@@ -64,6 +64,7 @@ __all__ = [
     "coverage",
     "duty_of",
     "forget_models",
+    "is_filed",
     "load_duty",
     "next_steps",
     "open_differences",

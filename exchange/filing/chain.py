@@ -210,7 +210,8 @@ class ResultFacts:
 class Facts:
     """What is known beside the chain when a statement comes in, as far as its step asks: None or empty where it doesn't.
 
-    `erased`: statements that the filing stands on and that were erased. `verifier_group`: that of who judges the filing, the verifier that
+    `is_newest`: the result that a calculation names is the newest that the filer computed. `erased`: statements that the filing stands on
+    and that were erased. `verifier_group`: that of who judges the filing, the verifier that
     is asked or signs, or the authority.
     """
 
@@ -220,6 +221,7 @@ class Facts:
     data: Mapping[str, DataFacts] = field(default_factory=dict)
     erased: tuple[Link, ...] = ()
     result: ResultFacts | None = None
+    is_newest: bool = True
     export: str | None = None
     verifier_roles: frozenset[str] = frozenset()
     verifier_group: str | None = None

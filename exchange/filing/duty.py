@@ -114,6 +114,7 @@ class DutyRules(_Rules):
     regular: Regular
     chemistry_groups: tuple[ChemistryGroup, ...]
     platform_digits: Annotated[int, Field(gt=0)]
+    explanation_letters: Annotated[int, Field(gt=0)]
     opinions_that_can_be_filed: tuple[Opinion, ...]
     conflicts_that_bar_a_review: BarringConflicts
     retention_years: Annotated[int, Field(gt=0)]
@@ -153,6 +154,10 @@ class DutyRules(_Rules):
         found = self._groups.get(plain) or self._groups.get(plain.rstrip("0123456789"))
         return found or chemistry.strip()
 
+    def is_listed(self, group: str) -> bool:
+        """Whether a chemistry group is one of the rules; otherwise it is a chemistry that they don't list."""
+        return any(group == one.id for one in self.chemistry_groups)
+
     def in_scope(self, rated_kwh: Decimal) -> bool:
         """Whether a model of this rated energy is in scope: above the limit, not at it."""
         return rated_kwh > self.scope.rated_energy_above_kwh
@@ -174,6 +179,17 @@ class DutyRules(_Rules):
         stated = f"{model.name} is filed as {then}, {kwh} kWh, and stated as {now}, {model.rated_kwh} kWh, since"
         return f"{stated}: amend its filing, or withdraw it"
 
+    def restates(self, model: Model, older: Model) -> bool:
+        """Whether a model is stated otherwise than before, where that matters to the duty: in scope, another chemistry group or energy."""
+        now, then = ((self.group_of(one.chemistry), one.rated_kwh) for one in (model, older))
+        return now != then and self.in_scope(max(model.rated_kwh, older.rated_kwh))
+
+    def restated(self, model: Model) -> str | None:
+        """Return that a model without a filing was stated otherwise before; None for any other."""
+        if model.state is not None or model.restated_from is None:
+            return None
+        return f"{model.name} was stated with another chemistry or rated energy by entry {model.restated_from}, and has no filing"
+
     def trigger(self, name: str) -> Trigger | None:
         """Return the trigger of that id."""
         return next((one for one in self.triggers if one.id == name), None)
@@ -193,7 +209,8 @@ def load_duty(name: str = DUTY) -> DutyRules:
 class Model:
     """A model as one plant makes it, by its maker's newest battery-model statement.
 
-    `state`: that of its filing, `filed_chemistry` and `filed_kwh`: as what it was registered; all None without one.
+    `state`: that of its filing, `filed_chemistry` and `filed_kwh`: as what it was registered; all None without one. `restated_from`: the
+    newest entry that stated it otherwise, where that matters to the duty.
     """
 
     product: str
@@ -207,6 +224,7 @@ class Model:
     state: str | None = None
     filed_chemistry: str | None = None
     filed_kwh: Decimal | None = None
+    restated_from: int | None = None
 
     def ended(self, day: date) -> bool:
         """Whether the model isn't sold any more on that day."""
@@ -235,7 +253,8 @@ class Duty:
 class Coverage:
     """How far a maker has come with the trial. `missing` says exactly what lacks; empty where the trial is covered.
 
-    `unfiled`: the products on sale without a filing, from the regular stage on. `changed`: models that are stated otherwise than filed.
+    `unfiled`: the products on sale without a filing, from the regular stage on. `changed`: models that are stated otherwise than filed,
+    `restated`: that aren't filed, and were stated otherwise before. `unlisted`: chemistries that the rules don't list, and what is assumed.
     """
 
     maker: str
@@ -249,6 +268,8 @@ class Coverage:
     missing: tuple[str, ...]
     unfiled: tuple[str, ...]
     changed: tuple[str, ...]
+    restated: tuple[str, ...]
+    unlisted: tuple[str, ...]
 
     @property
     def covered(self) -> bool:
@@ -277,7 +298,7 @@ def duty_of(rules: DutyRules, roles: Collection[str], model: Model, day: date) -
         why = f"to be filed before it is sold: its rated energy, {model.rated_kwh} kWh, is above {limit}"
     else:
         why = f"in the trial to {rules.trial.until}; to be filed by {rules.regular.since} at the latest where it is sold then"
-    if (changed := rules.changed(model)) is not None:
+    if (changed := rules.changed(model) or rules.restated(model)) is not None:
         why = f"{why}; {changed}"
     return Duty(model.product, obliged, inside, rules.group_of(model.chemistry), filed, overdue, why)
 
@@ -300,7 +321,8 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
     if len(filed) < needed:
         few = needed < rules.trial.typical_models
         of = f"all {needed} models" if few else f"{needed} typical models"
-        missing.append(f"{needed - len(filed)} more to be filed: {len(filed)} of {of} are")
+        so_far = "the only model isn't" if needed == 1 else f"{len(filed)} of {of} are"
+        missing.append(f"{needed - len(filed)} more to be filed: {so_far}")
     for group in sorted(by_group.keys() - groups_filed):
         named = ", ".join(model.name for model in by_group[group])
         missing.append(f"chemistry group {group} is not represented: file one of {named}")
@@ -321,7 +343,16 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
         missing=tuple(missing),
         unfiled=tuple(unfiled),
         changed=tuple(said for model in ordered if (said := rules.changed(model)) is not None),
+        restated=tuple(said for model in ordered if (said := rules.restated(model)) is not None),
+        unlisted=tuple(
+            _unlisted(rules, group, by_group[group]) for group in sorted(by_group) if not rules.is_listed(group)
+        ),
     )
+
+
+def _unlisted(rules: DutyRules, group: str, models: Sequence[Model]) -> str:
+    named = ", ".join(model.name for model in models)
+    return f"{group} ({named}) is none of the rules' chemistries; assumed: {rules.assumption('unlisted_chemistry')}"
 
 
 def _plain(chemistry: str) -> str:

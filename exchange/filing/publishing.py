@@ -1,7 +1,7 @@
 """A model's public status: there only while its owner publishes it, signed by the operator's key, good for a day.
 
-Who fetched one looks again at its address, or at the list of those that were withdrawn, or whose filing is less than it was: whatever was
-handed out before has ended a day later, and the list names it until then.
+Who fetched one looks again at its address, or at the list of those that were withdrawn, whose filing is less than it was, or whose result
+is stale: whatever was handed out before has ended a day later, and the list names it until then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from exchange.access import Principal
@@ -118,17 +118,19 @@ class Publications:
         """Return the list of publications of which copies may still count that don't hold any more, and the same signed.
 
         `withdrawn`: by their owner. `outdated`: by publication the entry by which its filing went back (an opinion was withdrawn, say);
-        copies that name an older entry count no more.
+        copies that name an older entry count no more. `stale`: by publication the newest entry of a filing that is verified, and whose
+        result is stale now; copies that name it or an older one are of that result.
         """
         now = self.clock()
         since = now - _KEPT
         with snapshot(self.engine) as connection, Session(connection) as session:
             query = select(PublicationRow.id).where(col(PublicationRow.withdrawn_at) >= since)
             names = session.exec(query.order_by(col(PublicationRow.id))).all()
-            outdated = self._outdated(session, since)
+            outdated, stale = self._outdated(session, since), self._stale(session)
         claims = {
             "withdrawn": list(names),
             "outdated": outdated,
+            "stale": stale,
             "since": since.isoformat(),
             "as_of": now.isoformat(),
             "expires": (now + LIFE).isoformat(),
@@ -152,6 +154,19 @@ class Publications:
             for name, taken in session.exec(query).all()
             if rank.get(cast("State", taken.state), -1) < rank[cast("State", taken.before)]
         }
+
+    def _stale(self, session: Session) -> dict[str, int]:
+        """Return the live publications of verified filings whose result is stale, each with the newest entry of its filing."""
+        query = (
+            select(PublicationRow.id, PublicationRow.filing, func.max(FilingStepRow.index))
+            .join(FilingRow, col(FilingRow.id) == col(PublicationRow.filing))
+            .join(FilingStepRow, col(FilingStepRow.filing) == col(PublicationRow.filing))
+            .where(col(PublicationRow.withdrawn_at).is_(None), col(FilingRow.state).in_(sorted(VOUCHED)))
+            .group_by(col(PublicationRow.id), col(PublicationRow.filing))
+            .order_by(col(PublicationRow.id))
+        )
+        stale = self.filings.stored.stale_among(session)
+        return {name: index for name, filing, index in session.exec(query).all() if filing in stale}
 
     def _told(self, session: Session, found: PublicationRow, day: date) -> dict[str, Any]:
         row = session.get_one(FilingRow, found.filing)

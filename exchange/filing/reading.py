@@ -27,7 +27,7 @@ from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import Accounts, roles_today
 from exchange.intake.tables import StatementRow
-from exchange.kinds.filing import PlatformResult
+from exchange.kinds.filing import FilingEvent, PlatformResult
 from exchange.sharing import Sharing, day_of
 from ledger.store import begin, entry, head, snapshot
 from signer import new_jti
@@ -179,8 +179,22 @@ class Filings:
                 if found.state != "withdrawn"
                 else [],
                 "remarks": [self.remark(session, one) for one in remarks],
+                "shared_data": self._shared_data(session, found),
                 "stale": list(stale),
             }
+
+    def _shared_data(self, session: Session, found: Filing) -> list[dict[str, Any]]:
+        """Return the entries that are cited for several figures of the plan: which of their lines is which isn't stated."""
+        if not found.data:
+            return []
+        link = found.newest("complete")
+        event = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
+        lines = event.data if isinstance(event, FilingEvent) and isinstance(event.data, Lines) else ()
+        names, cited = {one.id: one.name for one in found.figures}, dict[int, set[str]]()
+        for line in lines:
+            if line.citation is not None:
+                cited.setdefault(line.citation.index, set()).add(names.get(line.figure, line.figure))
+        return [{"index": index, "figures": sorted(of)} for index, of in sorted(cited.items()) if len(of) > 1]
 
     def _redo(self, session: Session, found: Filing, erased: Sequence[Link]) -> Step:
         """Return the earliest step that a stale filing has to take anew."""
@@ -417,6 +431,8 @@ def coverage_document(found: Coverage) -> dict[str, Any]:
         "chemistry_groups_filed": list(found.groups_filed),
         "on_sale_without_filing": list(found.unfiled),
         "stated_otherwise_than_filed": list(found.changed),
+        "restated_without_filing": list(found.restated),
+        "unlisted": list(found.unlisted),
     }
 
 

@@ -85,6 +85,17 @@ def check_sum(result: PlatformResult) -> None:
         )
 
 
+def check_explanations(result: PlatformResult, letters: int) -> None:
+    """Raise FilingError for an explanation of less than so many letters, of whatever script: a dot explains nothing."""
+    for one in _explanations(result.explanations).values():
+        if sum(map(str.isalpha, one.text)) < letters:
+            raise FilingError(
+                f"the explanation of {one.line} says nothing: it has less than {letters} letters",
+                where=f"explanations/{one.id}/text",
+                remedy="say why the platform's figure is another one",
+            )
+
+
 def _agree(ours: Decimal, platform: Decimal, digits: int) -> bool:
     """Whether ours, rounded as the platform's figure is printed, could be that figure: within half of its last decimal.
 

@@ -22,7 +22,7 @@ from bom_graph import Citation, Lines, Period, name_key
 from exchange.errors import ConflictError, FilingError, NotFoundError, RightsError, StaleError, StepError
 from exchange.filing.chain import BEFORE, ORDER, STEPS, Facts, Filing, Link, Party, ResultFacts, Signed, State, Step
 from exchange.filing.duty import DutyRules
-from exchange.filing.reconciling import Compared, check_sum, open_differences, reconcile
+from exchange.filing.reconciling import Compared, check_explanations, check_sum, open_differences, reconcile
 from exchange.kinds.filing import (
     AnswerLine,
     DataLine,
@@ -345,6 +345,10 @@ def _calculate(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -
             where="result",
             remedy="close its gaps (they are listed in the result) and compute it again",
         )
+    if not facts.is_newest:
+        raise StaleError(
+            "a newer result of this model was computed", where="result", remedy="name the newest, or compute it again"
+        )
     _check_fresh(result)
     if unused := sorted(filing.data - result.inputs):
         raise FilingError(
@@ -382,6 +386,7 @@ def _platform(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) ->
         )
     check_sum(stated)
     compared = compare_with(stated, facts, signed.day, rules)
+    check_explanations(stated, rules.explanation_letters)
     return _back_to(filing, "unreconciled" if open_differences(compared) else "reconciled")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_set
-from exchange.calculation.tables import ResultRow, StaleRow
+from exchange.calculation.tables import RestsOnRow, ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
 from exchange.filing.hidden import model_of, show_told
@@ -180,9 +180,9 @@ class Stored:
         return session.exec(query.limit(1)).first() is not None
 
     def stale_among(self, session: Session, filings: Sequence[str] | None = None) -> frozenset[str]:
-        """Return which filings, of some or of all, rest on what was taken back, or on a result that the watch over results found stale.
+        """Return which filings, of some or of all, rest on what was taken back, releases included, or on what the watch found stale.
 
-        For lists: nothing is opened for it. What is held for a filing is what it rests on.
+        For lists: nothing is opened for it. What is held for a filing is what it rests on, and its result is watched.
         """
         # Nested, not joined: without statistics a database would go through all that is held. What a filing that was verified anew holds
         # too is the opinion that was withdrawn.
@@ -193,11 +193,21 @@ class Stored:
         marked = select(FilingRow.id).join(
             StaleRow, (col(StaleRow.result) == col(FilingRow.result)) & (col(StaleRow.reader) == col(FilingRow.filer))
         )
+        gone = select(ReleaseRow.digest).where(col(ReleaseRow.index).in_(select(SupersededRow.index)))
+        made_with = (
+            select(FilingRow.id)
+            .join(
+                RestsOnRow,
+                (col(RestsOnRow.result) == col(FilingRow.result)) & (col(RestsOnRow.reader) == col(FilingRow.filer)),
+            )
+            .where(col(RestsOnRow.key).in_(gone))
+        )
         if filings is not None:
+            made_with = made_with.where(col(FilingRow.id).in_(filings))
             held = held.where(reason.in_([HELD_FOR + one for one in filings]))
             marked = marked.where(col(FilingRow.id).in_(filings))
         found = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
-        return frozenset((*found, *session.exec(marked.distinct()).all()))
+        return frozenset((*found, *session.exec(marked.distinct()).all(), *session.exec(made_with.distinct()).all()))
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
         found: list[str] = []
@@ -234,6 +244,17 @@ class Stored:
         query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
         for cause in session.exec(query.order_by(col(StaleRow.cause))).all():
             yield f"{cause.replace(':', ' ')} is newer than what it was made from"
+
+
+def is_filed(session: Session, reader: str, product: str, result: str) -> bool:
+    """Whether a filing of `reader`'s for a product (blinded) stands on a result, so that it is watched whatever newer one there is."""
+    query = select(FilingRow.id).where(
+        FilingRow.product_key == product,
+        FilingRow.filer == reader,
+        FilingRow.result == result,
+        col(FilingRow.state) != "withdrawn",
+    )
+    return session.exec(query).first() is not None
 
 
 def _outdated(session: Session, found: Document) -> Iterator[str]:

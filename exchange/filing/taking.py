@@ -6,21 +6,32 @@ Called by intake under the lock on the ledger's head, so that of two statements 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, name_key
+from exchange.calculation import is_current, let_go
 from exchange.errors import FilingError, IndependenceError, NotFoundError, RightsError
 from exchange.events import emit
 from exchange.evidence import Entry
 from exchange.filing.chain import HELD, Facts, Filing, ModelFacts, Signed, Step
-from exchange.filing.duty import DutyRules
+from exchange.filing.duty import DutyRules, Model
 from exchange.filing.exporting import digest_of, platform_export
-from exchange.filing.hidden import Told, group_key, hide_model, hide_told, model_of, product_key, show_told, told_of
+from exchange.filing.hidden import (
+    Told,
+    group_key,
+    hide_model,
+    hide_told,
+    model_of,
+    product_key,
+    show_model,
+    show_told,
+    told_of,
+)
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
 from exchange.filing.stored import HELD_FOR, Stored
@@ -80,10 +91,23 @@ class Taking:
         if model is not None:
             vault = self.stored.vault
             key = product_key(vault, model.product)
+            model = replace(model, restated_from=self._restated_from(session, model, key, owner, index))
             sealed = hide_model(vault, key, model)
             session.merge(ModelRow(product_key=key, owner=owner, index=index, sealed=sealed))
             session.flush()
         return model is not None
+
+    def _restated_from(self, session: Session, model: Model, key: str, owner: str, index: int) -> int | None:
+        """Return the newest entry before `index` that states a model otherwise; of it nothing else is kept, so that it can be erased."""
+        if (noted := session.get(ModelRow, key)) is not None:
+            older = show_model(self.stored.vault, key, noted.sealed)
+            return noted.index if self.rules.restates(model, older) else older.restated_from
+        # None is noted once it was taken back: that hides nothing.
+        query = _battery_models(key, owner).where(col(StatementRow.index) < index).limit(1)
+        row = session.exec(query).one_or_none()
+        record = None if row is None else self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+        before = model_of(record, model.stated_on) if isinstance(record, BatteryModel) else None
+        return row.index if row is not None and before is not None and self.rules.restates(model, before) else None
 
     def take_retraction(self, session: Session, entry: Entry) -> None:
         """Drop a model whose statement was taken back; an older statement of it that still counts describes it again."""
@@ -93,12 +117,7 @@ class Taking:
             return
         session.delete(gone)
         session.flush()
-        older = select(StatementRow).where(
-            col(StatementRow.product) == gone.product_key,
-            col(StatementRow.issuer) == gone.owner,
-            col(StatementRow.vct) == BATTERY_MODEL.vct,
-        )
-        for row in session.exec(older.order_by(col(StatementRow.index).desc())).all():
+        for row in session.exec(_battery_models(gone.product_key, gone.owner)).all():
             if self.stored.counts(session, row):
                 record = self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
                 day = day_of(row.admitted_at)
@@ -163,7 +182,7 @@ class Taking:
         step, record = step_of(signed.record), signed.record
         roles = self._roles(session, signed.signer, signed)
         model: ModelFacts | None = None
-        told, running, result, export = None, None, None, None
+        told, running, result, export, is_newest = None, None, None, None, True
         data = {}
         if isinstance(record, FilingEvent) and step == "register" and isinstance(record.model, Citation):
             found = self.stored.model(session, record.model, signed.signer)
@@ -182,6 +201,10 @@ class Taking:
         if filing is not None:
             digest = getattr(record, "result", None) if step == "calculate" else filing.result
             if isinstance(digest, str):
+                if step == "calculate":
+                    # Before it is looked at: from here on it stays watched.
+                    key = product_key(self.stored.vault, filing.product)
+                    is_newest = is_current(session, filing.filer, key, self.rules.rule_set, digest)
                 result = self.stored.result(session, digest, filing.filer)
             if step == "export" and row is not None and filing.result is not None:
                 export = self._export(session, filing, row)
@@ -194,6 +217,7 @@ class Taking:
                 data=data,
                 erased=() if filing is None else self.stored.erased(session, filing),
                 result=result,
+                is_newest=is_newest,
                 export=export,
                 verifier_roles=self._roles(session, verifier, signed),
                 verifier_group=_group(session, verifier),
@@ -245,10 +269,13 @@ class Taking:
             total = None if facts.result is None or after.result is None else facts.result.lines.get(TOTAL)
             unit = facts.result.unit if facts.result is not None and total is not None else None
             row.sealed = hide_told(vault, row.id, told.with_figure(None if total is None else str(total), unit))
+        before = row.result
         row.verifier, row.result, row.export = after.verifier, after.result, after.export
         row.expires, row.data = after.expires, " ".join(sorted(after.data))
         row.open_remarks = " ".join(sorted(after.open_remarks))
         session.add(row)
+        if before is not None and (after.result != before or after.state == "withdrawn"):
+            let_go(session, row.filer, row.product_key, before)
 
     def _write_step(self, session: Session, before: Filing | None, after: Filing) -> None:
         link, now = after.last, self.clock()
@@ -392,6 +419,16 @@ class Taking:
             data={"filing": filing, **(more or {})},
             at=self.clock(),
         )
+
+
+def _battery_models(product: str, owner: str) -> Any:
+    """Select the battery-model statements of a product (blinded) by its owner, the newest first, taken back or not."""
+    of_it = (
+        col(StatementRow.product) == product,
+        col(StatementRow.issuer) == owner,
+        col(StatementRow.vct) == BATTERY_MODEL.vct,
+    )
+    return select(StatementRow).where(*of_it).order_by(col(StatementRow.index).desc())
 
 
 def forget_models(session: Session, index: int) -> None:

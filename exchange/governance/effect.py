@@ -149,7 +149,7 @@ class Effects:
     def of(self, actor: Principal, proposal: str) -> Iterator[Moved | Tally]:
         """Yield the actor's results that move, and now and then the tally; last of all the final one.
 
-        The results are the current ones that were made with the release that the proposal follows: of everybody for insiders, who are told
+        The results are those in use that were made with the release that the proposal follows: of everybody for insiders, who are told
         counts of others' alone; for the rest their own. NotFoundError for no proposal.
         """
         is_inside = self.releases.is_inside(actor, proposal)

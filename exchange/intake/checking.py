@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, sql
@@ -80,6 +81,16 @@ def check_withheld(checked: Entry) -> None:
         return
     remedy = "leave the disclosures out, or send it as one that isn't sealed"
     raise StatementError(what, where="sealed", remedy=remedy)
+
+
+def check_begun(record: CertificateRetirement, day: date) -> None:
+    """Refuse certificates for electricity of a month that hasn't begun on `day`: nobody used any of it yet."""
+    if isinstance(record.month, str) and record.month > f"{day:%Y-%m}":
+        raise StatementError(
+            f"the month {record.month} hasn't begun (today is {day}, UTC)",
+            where="month",
+            remedy="state the month in which the electricity was used",
+        )
 
 
 def check_all_cited(connection: Connection, statements: Iterable[Statement]) -> None:

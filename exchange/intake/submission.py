@@ -32,6 +32,7 @@ from exchange.intake.admitting import Admissions
 from exchange.intake.checking import (
     RetiredError,
     check_all_cited,
+    check_begun,
     check_cycle,
     check_retired_once,
     check_size,
@@ -223,7 +224,7 @@ class Intake:
             check_withheld(entry_)
         elif admitted is None:
             try:
-                self._check_new(entry_, look.background)
+                self._check_new(entry_, look.background, now)
             except (StatementError, BomGraphError):
                 # The same statement may be here, signed again and sent without its disclosures. Then that decides.
                 with snapshot(self._engine) as connection:
@@ -237,12 +238,14 @@ class Intake:
         with snapshot(self._engine) as connection:
             return self._background(connection)
 
-    def _check_new(self, checked: Entry, background: Callable[[], Background]) -> None:
+    def _check_new(self, checked: Entry, background: Callable[[], Background], now: datetime) -> None:
         """Check what is asked of a statement that isn't here yet; what is here came in by the rules and factors of its time."""
         check_whole(checked)
         if checked.record is not None:
             background().check(checked.record)
             self._check_products(checked)
+        if isinstance(checked.record, CertificateRetirement):
+            check_begun(checked.record, now.astimezone(UTC).date())
         if isinstance(checked.record, ProductFootprint):
             with snapshot(self._engine) as connection:
                 self._attested(connection, checked.statement.issuer, checked.record)

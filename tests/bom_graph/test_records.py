@@ -252,6 +252,7 @@ DEFECTS: dict[str, tuple[str, str, Any, type[BomGraphError], str]] = {
     "a product that holds itself": ("bill", "components/0/product", "https://maker.example/cell", CycleError, "components/cathode/product"),
     "no rated energy": ("model", "rated_energy/amount", "0", RecordError, "rated_energy"),
     "no usable energy": ("model", "usable_energy/amount", "0", RecordError, "usable_energy"),
+    "a variant named twice": ("model", "variants", ["P100-A", "P100-B", "p100 a"], RecordError, "variants"),
     "unknown vehicle class": ("model", "vehicle", {"class": "M9", "obtained": "assumed"}, RecordError, "vehicle/class"),
     "retention in per cent": ("model", "cycle_points/1/retention", "80", RecordError, "cycle_points/cycle_points-2/retention"),
     "a warranty of no years": ("model", "warranty/years", "0", RecordError, "warranty/years"),

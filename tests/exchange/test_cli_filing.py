@@ -188,13 +188,13 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
             assert ran.exit_code == (1 if " duties " in command else 0), ran.output
             said[" ".join(command.split()[1:3])] = ran.stdout
             assert "\\u000a" not in ran.output, "what has several lines is shown in several"
-    assert "missing: 1 more to be filed: 0 of all 1 models are" in said["filing duties"]
+    assert "missing: 1 more to be filed: the only model isn't" in said["filing duties"]
     assert f"{scene.filing}  accepted  P100  LFP  {PACKS}" in said["filing show"]
     assert said["filing reconcile"].endswith("fileable\n")
     assert "accepted  1" in said["authority overview"]
     assert f"{PACKS}  1, 1 filed" in said["authority overview"]
     assert [line.split()[0] for line in said["filing statements"].splitlines()] == list(WAY)
-    assert said["filing status-list"] == "none was withdrawn\n"
+    assert said["filing status-list"] == "none was withdrawn, none is stale\n"
     assert f"{PACKS}  1 of 1 filed  covered" in said["authority coverage"]
     assert f"| {PACKS} | 1 | 1 | nothing |" in said["authority summary"]
     assert scene.run(commands()[0]).exit_code == 0, "nothing lacks any more"

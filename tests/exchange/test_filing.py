@@ -18,6 +18,7 @@ from sqlmodel import Session, select
 
 from bom_graph import read_json
 from exchange.access import Principal
+from exchange.calculation.tables import RestsOnRow
 from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
 from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
@@ -354,23 +355,28 @@ def test_data_that_is_taken_back_makes_the_filing_stale(lone: Desk) -> None:
         assert lone.try_(step).status_code == 201, step
 
 
+def withdraw_release(desk: Desk) -> tuple[int, int]:
+    """Withdraw the first release that the filing's result was made with, as the operator; return its entry's index and by which."""
+    exchange = desk.maker.exchange
+    operator = exchange.services.installation.operator
+    (release,) = [row for row in rows(exchange, ReleaseRow) if row.digest == desk.computed["releases"][0]["digest"]]
+    entry = exchange.http.get(f"/api/v1/entries/{release.index}").json()
+    target = {"origin": exchange.origin, "index": release.index, "leaf_hash": entry["leaf_hash"]}
+    claims = {"target": target, "reason": "the source erred"}
+    gone = exchange.post(Member(exchange, operator.uri, operator.key).sign(WITHDRAWALS, claims))
+    assert gone.status_code == 201, gone.text
+    return release.index, gone.json()["index"]
+
+
 def test_a_release_that_is_withdrawn_stops_what_was_made_with_it_at_once(lone: Desk) -> None:
     exchange = lone.maker.exchange
     lone.reach("reconciled")
     assert lone.show(lone.maker)["stale"] == []
-    operator = exchange.services.installation.operator
-    (release,) = [row for row in rows(exchange, ReleaseRow) if row.digest == lone.computed["releases"][0]["digest"]]
-    entry = exchange.http.get(f"/api/v1/entries/{release.index}").json()
-    target = {"origin": exchange.origin, "index": release.index, "leaf_hash": entry["leaf_hash"]}
-    signed = Member(exchange, operator.uri, operator.key).sign(
-        WITHDRAWALS, {"target": target, "reason": "the source erred"}
-    )
-    gone = exchange.post(signed)
-    assert gone.status_code == 201, gone.text
+    release, by = withdraw_release(lone)
     size = exchange.size
     # The watch over results hasn't come to it.
     problem = check_problem(lone.try_("submit"), 409, "stale")
-    said = f"the release {lone.computed['releases'][0]['id']}, entry {release.index}, was withdrawn by entry {gone.json()['index']}"
+    said = f"the release {lone.computed['releases'][0]['id']}, entry {release}, was withdrawn by entry {by}"
     assert said in problem["detail"]
     found = lone.show(lone.maker)
     assert (found["state"], found["stale"], exchange.size) == ("reconciled", [said], size)
@@ -378,13 +384,64 @@ def test_a_release_that_is_withdrawn_stops_what_was_made_with_it_at_once(lone: D
 
 def test_a_newer_model_makes_the_filing_stale(lone: Desk) -> None:
     lone.reach("reconciled")
-    stated(
-        lone.maker,
-        "battery-model",
-        model_claims(lone.pack.product, mass={"amount": "505", "unit": "kg", "obtained": "measured"}),
-    )
+    heavier(lone)
     lone.maker.exchange.services.watch.tick()
     check_problem(lone.try_("submit"), 409, "stale")
+
+
+def heavier(desk: Desk) -> None:
+    mass = {"amount": "505", "unit": "kg", "obtained": "measured"}
+    stated(desk.maker, "battery-model", model_claims(desk.pack.product, mass=mass))
+
+
+def watched(desk: Desk) -> set[str]:
+    """The results that the watch looks after, of those that `desk` filed."""
+    return {row.result for row in rows(desk.maker.exchange, RestsOnRow)}
+
+
+def test_the_result_of_a_filing_is_watched_whatever_is_computed_since(lone: Desk) -> None:
+    lone.reach("reconciled")
+    exchange, filed = lone.maker.exchange, lone.digest
+    heavier(lone)
+    exchange.clock.advance(1)
+    newer = lone.pack.result()["digest"]
+    assert watched(lone) == {filed, newer}
+    exchange.services.watch.tick()
+    check_problem(lone.try_("submit"), 409, "stale")
+    problem = check_problem(lone.try_("calculate", result=filed), 409, "stale")
+    assert problem["detail"] == "a newer result of this model was computed"
+    lone.take("calculate")
+    assert watched(lone) == {lone.digest}, "the older one is let go"
+
+
+def test_a_withdrawn_filing_lets_go_of_its_result(lone: Desk) -> None:
+    lone.reach("reconciled")
+    lone.maker.exchange.clock.advance(1)
+    newer = lone.pack.result()["digest"]
+    assert watched(lone) == {lone.digest, newer}
+    lone.take("withdraw")
+    assert watched(lone) == {newer}
+
+
+def test_an_entry_that_is_cited_for_several_figures_is_told(lone: Desk) -> None:
+    lone.take("register")
+    said = {"function": "metering_engineer", "frequency": "monthly", "gap_treatment": "same month of last year"}
+    metered = {"source": "meter", "calibrated": "2024-06-01", "calibration_due": "2026-06-01", **said}
+    names = {"power": "electricity of the plant", "gas": "gas of the plant", "model": "what a pack holds"}
+    lone.take("plan", figures=[{"id": id_, "name": name, "meter": id_, **metered} for id_, name in names.items()])
+    cited = lone.pack.cited
+    data = [
+        {"id": "d1", "figure": "power", "citation": cited["activity"]},
+        {"id": "d2", "figure": "gas", "citation": cited["activity"]},
+        {"id": "d3", "figure": "model", "citation": cited["model"]},
+    ]
+    expected = [{"index": cited["activity"]["index"], "figures": [names["power"], names["gas"]]}]
+    assert lone.take("complete", data=data)["shared_data"] == expected
+    assert lone.show(lone.authority)["shared_data"] == expected
+    page = lone.maker.admin.get(f"/filings/{lone.id}").text
+    assert f"entry {cited['activity']['index']}: <bdi>electricity of the plant, gas of the plant</bdi>" in page
+    data[1]["citation"] = cited["scenario"]
+    assert lone.take("complete", data=data)["shared_data"] == []
 
 
 def test_steps_of_a_filing_don_t_make_its_result_stale(lone: Desk) -> None:
@@ -696,6 +753,37 @@ def test_a_model_that_is_stated_anew_is_told(lone: Desk) -> None:
     assert of_maker["stated_otherwise_than_filed"] == [said]
 
 
+def test_a_model_without_a_filing_that_is_stated_anew_is_told(lone: Desk) -> None:
+    product = lone.maker.member.product("n622")
+
+    def told_of() -> list[str]:
+        found = lone.maker.admin.get("/api/v1/duties").json()
+        (of_maker,) = lone.authority.admin.get("/api/v1/authority/coverage").json()
+        said: list[str] = found["coverage"]["restated_without_filing"]
+        assert of_maker["restated_without_filing"] == said
+        for page in (lone.maker.admin.get("/filings"), lone.authority.admin.get("/authority")):
+            assert all(one in page.text for one in said)
+        return said
+
+    stated(lone.maker, "battery-model", model_claims(product, "NMC622"))
+    heavier_one = {"amount": "505", "unit": "kg", "obtained": "measured"}
+    stated(lone.maker, "battery-model", model_claims(product, "NMC811", mass=heavier_one))
+    assert told_of() == [], "of one group and energy: no duty asks for the mass"
+    tiny = {"amount": "1.9", "unit": "kWh", "obtained": "measured"}
+    small = stated(lone.maker, "battery-model", model_claims(product, "NMC811", rated_energy=tiny))
+    said = "N622 was stated with another chemistry or rated energy by entry {}, and has no filing"
+    assert told_of() == [said.format(small["index"] - 1)]
+    stated(
+        lone.maker, "battery-model", model_claims(product, "NMC811", rated_energy=tiny, on_sale={"since": "2026-03-01"})
+    )
+    assert told_of() == [said.format(small["index"] - 1)], "stating it once more hides nothing"
+    other = lone.maker.member.product("other")
+    gone = stated(lone.maker, "battery-model", model_claims(other, "NMC622"))
+    stated(lone.maker, "withdrawal", {"target": gone, "reason": "a slip"})
+    stated(lone.maker, "battery-model", model_claims(other, "LFP"))
+    assert said.format(gone["index"]).replace("N622", "OTHER") in told_of(), "and neither does taking it back first"
+
+
 def test_a_model_whose_statement_is_withdrawn_drops_out(lone: Desk) -> None:
     product = lone.maker.member.product("n622")
     first = stated(lone.maker, "battery-model", model_claims(product, "NMC622"))
@@ -833,6 +921,9 @@ def test_a_status_counts_only_where_it_is_verified_and_not_stale(lone: Desk) -> 
     assert verdict(lone, copy) == "current"
     taken_back(lone)
     assert verdict(lone, fetched(lone, path)) == "stale"
+    listed = fetched(lone, "/api/v1/public/status-list")
+    assert json.loads(listed)["stale"] == {json.loads(copy)["publication"]: json.loads(copy)["entry"]["index"]}
+    assert (verdict(lone, copy, listed), verdict(lone, copy)) == ("stale", "current"), "offline it isn't known"
     lone.maker.exchange.clock.advance(25 * 3600)
     assert verdict(lone, copy) == "ended"
     # Signed by another than whose status it is: somebody's list takes nothing from it.
@@ -842,6 +933,24 @@ def test_a_status_counts_only_where_it_is_verified_and_not_stale(lone: Desk) -> 
     token = maker.sign(kind_named("filing-event"), said, profile=STATUS_LIST).token
     with pytest.raises(RejectedError, match="signed by"):
         verdict(lone, copy, json.dumps({"token": token}).encode())
+
+
+def test_the_status_list_tells_what_is_stale_at_once(lone: Desk) -> None:
+    lone.reach("verified")
+    exchange, names = lone.maker.exchange, "/api/v1/public/status-list"
+    path = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
+    copy = fetched(lone, path)
+    assert verdict(lone, copy, fetched(lone, names)) == "current"
+    withdraw_release(lone)
+    listed = fetched(lone, names)
+    assert verdict(lone, copy, listed) == "stale", "before the watch over results has come to it"
+    lone.take("amend", trigger="factors_replaced")
+    assert json.loads(fetched(lone, names))["stale"] == {}
+    # A list of before it could name what is stale.
+    operator = exchange.services.installation.operator
+    old = {name: one for name, one in json.loads(listed).items() if name not in {"token", "stale"}}
+    token = Member(exchange, operator.uri, operator.key).sign(kind_named("filing-event"), old, profile=STATUS_LIST)
+    assert verdict(lone, copy, json.dumps({"token": token.token}).encode()) == "current"
 
 
 def test_a_status_can_t_be_put_into_the_ledger(lone: Desk) -> None:

@@ -69,6 +69,27 @@ def test_what_is_missing_is_said_exactly() -> None:
     )
 
 
+def test_one_model_is_not_counted_as_all_of_them() -> None:
+    assert coverage(RULES, MAKER, [model(1)], TRIAL).missing[0] == "1 more to be filed: the only model isn't"
+
+
+def test_a_chemistry_that_the_rules_don_t_list_is_told() -> None:
+    found = coverage(RULES, MAKER, [model(1, "Li-S", "filed"), model(2, "Li-S"), model(3, "LFP", "filed")], TRIAL)
+    assert found.groups == ("LFP", "Li-S")
+    assert found.unlisted == (
+        f"Li-S (P1, P2) is none of the rules' chemistries; assumed: {RULES.assumption('unlisted_chemistry')}",
+    )
+
+
+def test_a_model_that_was_stated_otherwise_and_isn_t_filed_is_told() -> None:
+    said = "P1 was stated with another chemistry or rated energy by entry 12, and has no filing"
+    small = model(1, restated_from=12, rated_kwh=Decimal("1.9"))
+    assert coverage(RULES, MAKER, [small], TRIAL).restated == (said,)
+    assert duty_of(RULES, ["pack_maker"], small, TRIAL).why.endswith(said)
+    filed = model(1, "LFP", "registered", restated_from=12, filed_chemistry="LFP", filed_kwh=Decimal(100))
+    assert coverage(RULES, MAKER, [filed], TRIAL).restated == ()
+
+
 def test_a_maker_of_nothing_in_scope_lacks_nothing() -> None:
     found = coverage(RULES, MAKER, [model(1, rated_kwh=Decimal(2))], REGULAR)
     assert (found.missing, found.unfiled, found.out_of_scope) == ((), (), (f"{MAKER}/p1",))

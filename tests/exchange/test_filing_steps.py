@@ -692,6 +692,31 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (".", False),
+        ("- - - - - - - - -", False),
+        ("12345678", False),
+        ("not much", False),
+        ("其他", False),
+        ("rounding", True),
+        ("平台按两位小数四舍五入", True),
+        ("другая база", True),
+    ],
+)
+def test_an_explanation_says_something(text: str, says: bool) -> None:
+    office = Office().reach("exported")
+    explained = {"id": "e1", "line": "total", "cause": "rounding", "text": text}
+    changes: dict[str, Any] = {"lines": platform(total="0.0811"), "explanations": [explained]}
+    if says:
+        assert office.take("platform", FILER, **changes).state == "reconciled"
+        return
+    with pytest.raises(FilingError) as caught:
+        office.take("platform", FILER, **changes)
+    assert caught.value.where == "explanations/e1/text"
+
+
+@pytest.mark.parametrize(
     ("value", "state"),
     [
         ("0.081", "reconciled"),

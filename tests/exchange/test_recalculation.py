@@ -258,6 +258,19 @@ def test_results_of_before_the_index_are_indexed(exchange: Exchange, maker: Memb
     assert causes(exchange, digest) == [f"entry:{newer['index']}"]
 
 
+def test_of_results_of_one_instant_the_last_one_stays_current(exchange: Exchange, maker: Member) -> None:
+    """Results of before the index are looked at by digest, which is no order."""
+    digests: list[str] = []
+    while not digests or digests[-1] == max(digests):
+        stated(maker, "2")
+        digests.append(exchange.footprint(maker.product("part"), maker.uri).json()["digest"])
+    exchange.services.watch.tick()
+    with snapshot(exchange.services.installation.engine) as connection:
+        session = Session(connection)
+        assert session.exec(select(CurrentRow.result)).all() == [digests[-1]]
+        assert set(session.exec(select(RestsOnRow.result)).all()) == {digests[-1]}
+
+
 def test_two_readers_who_see_the_same_each_have_the_result(exchange: Exchange, maker: Member) -> None:
     """A document names no reader, so their digests are one."""
     seller, buyer = Company.join(exchange, "seller"), Company.join(exchange, "buyer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, STATUS_SNAPSHOT, WITHDRAWALS
 from signer import read_unverified
 from tests.flow.accounts import Company
+from tests.flow.test_bad_input import check_problem
 from tests.flow.world import SITE, Exchange, Member, activity
 
 MONTH = "2026-01"
@@ -89,6 +91,18 @@ def test_one_serial_once_across_organisations_in_ranges_too(exchange: Exchange, 
         assert cells.uri not in refused.text
     assert exchange.http.get("/api/v1/retirement-register").json()["digest"] == before["digest"]
     assert exchange.post(other.sign(CERTIFICATE_RETIREMENT, retired(other, "y", 11, 20))).status_code == 201
+
+
+def test_a_month_that_hasn_t_begun_is_refused(exchange: Exchange, cells: Member) -> None:
+    exchange.clock.now = datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
+    for month in ("2026-04", "2099-01"):
+        refused = check_problem(
+            exchange.post(cells.sign(CERTIFICATE_RETIREMENT, retired(cells, month=month))), 400, "statement"
+        )
+        assert refused["where"] == "month"
+        assert month in refused["detail"]
+    exchange.clock.advance(60)
+    assert exchange.post(cells.sign(CERTIFICATE_RETIREMENT, retired(cells, month="2026-04"))).status_code == 201
 
 
 def test_no_more_is_covered_than_the_site_took_from_the_grid_in_the_month(exchange: Exchange, cells: Member) -> None:
