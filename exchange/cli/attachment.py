@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.files import check_new, new_file, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.output import DONE, say, say_json, tell
-from exchange.cli.request import Connection
 
 if TYPE_CHECKING:
     from exchange.attachment import Reading

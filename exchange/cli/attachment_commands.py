@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.options import AsReader, ClientId, Data, Email, ForWhom, Json, SecretFile, Server, TokenFile
+from exchange.cli.connection import Connection, connecting
+from exchange.cli.options import AsReader, ForWhom, Json
 
 attachment_app = typer.Typer(no_args_is_help=True, help="Files that figures rest on: meter bills, test reports.")
 
@@ -38,87 +39,59 @@ def attachment_check(
 
 
 @attachment_app.command("add")
+@connecting
 def attachment_add(
     files: Files,
     *,
-    server: Server,
+    to: Connection,
     organisation: ForWhom = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Hand in files that your statements name. Exit 0 stored (or there before), 1 refused."""
     from exchange.cli.attachment import run_add
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_add(to, files, organisation))
 
 
 @attachment_app.command("get")
+@connecting
 def attachment_get(
     digest: Digest,
     *,
-    server: Server,
+    to: Connection,
     out: Annotated[Path, typer.Option(help="File to write; its salt goes beside it as FILE.salt.")],
     reader: AsReader = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Fetch a file that you handed in or were granted, and check it. Exit 0 it is what the digest names, 1 refused."""
     from exchange.cli.attachment import run_get
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_get(to, digest, out, reader))
 
 
 @attachment_app.command("list")
+@connecting
 def attachment_list(
     *,
-    server: Server,
+    to: Connection,
     statement: Annotated[
         str | None, typer.Option(help="Leaf hash: what this statement names and you may have; else what you handed in.")
     ] = None,
     reader: AsReader = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """List files."""
     from exchange.cli.attachment import run_list
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_list(to, statement, reader))
 
 
 @attachment_app.command("remove")
+@connecting
 def attachment_remove(
     digest: Digest,
     *,
-    server: Server,
+    to: Connection,
     organisation: ForWhom = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Erase a file that you handed in, for good; the statement that names it stays. Exit 0 erased, 1 refused."""
     from exchange.cli.attachment import run_remove
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_remove(to, digest, organisation))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:

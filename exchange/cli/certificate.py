@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, REJECTED, say, say_json
-from exchange.cli.request import Connection
 from exchange.screen import shown
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.files import read_up_to
 from exchange.cli.filing import Signing, sign_step
 from exchange.cli.output import DONE, REJECTED, say, say_json, tell
-from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
 from exchange.screen import shown
 

@@ -7,14 +7,9 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.connection import Connection, connecting
 from exchange.cli.options import (
-    ClientId,
     Data,
-    Email,
-    Json,
-    SecretFile,
-    Server,
-    TokenFile,
     Whose,
 )
 
@@ -27,46 +22,32 @@ SubscriptionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the sub
 
 
 @inbox_app.command("list")
+@connecting
 def inbox_list(
-    server: Server,
     organisation: Whose,
     *,
+    to: Connection,
     unread: Annotated[bool, typer.Option("--unread", help="Only events that were not read.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
     after: Annotated[str | None, typer.Option(help="Events older than the one with this id.")] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """List an organisation's events, newest first; * stands before those that were not read."""
     from exchange.cli.inbox import run_list
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_list(to, organisation, after=after, limit=limit, unread=unread))
 
 
 @inbox_app.command("read")
+@connecting
 def inbox_read(
     events: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of events.")],
-    server: Server,
     organisation: Whose,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Mark events as read."""
     from exchange.cli.inbox import run_read
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_read(to, organisation, events))
 
 
@@ -87,85 +68,58 @@ def webhook_key_retire(data: Data = None) -> None:
 
 
 @webhook_app.command("add")
+@connecting
 def webhook_add(
     target: Annotated[str, typer.Argument(help="https://host/path, or mailto:name@host.")],
-    server: Server,
     organisation: Whose,
     *,
+    to: Connection,
     types: Annotated[
         list[str] | None, typer.Option("--type", help="A type of events; several, or without it all.")
     ] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Send an organisation's events to a URL, signed after Standard Webhooks, or to a mail address."""
-    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_add
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_add(to, organisation, target, types or []))
 
 
 @webhook_app.command("list")
+@connecting
 def webhook_list(
-    server: Server,
     organisation: Whose,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """List where an organisation's events are sent, and what fails."""
-    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_list
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_list(to, organisation))
 
 
 @webhook_app.command("remove")
+@connecting
 def webhook_remove(
     subscription: SubscriptionId,
-    server: Server,
     organisation: Whose,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
+    to: Connection,
 ) -> None:
     """Send no more events there."""
-    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_remove
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json=False)
     sys.exit(run_remove(to, organisation, subscription))
 
 
 @webhook_app.command("test")
+@connecting
 def webhook_test(
     subscription: SubscriptionId,
-    server: Server,
     organisation: Whose,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Send an event of type packtrace.subscription.ping there."""
-    from exchange.cli.request import Connection
     from exchange.cli.webhook import run_test
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_test(to, organisation, subscription))

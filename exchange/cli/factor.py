@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
 from exchange.cli.output import DONE, REJECTED, say, say_json, tell
-from exchange.cli.request import Connection
 from exchange.screen import shown
 
 if TYPE_CHECKING:

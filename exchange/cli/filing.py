@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from exchange.cli.anchors import read_trust
 from exchange.cli.asking import confirmed
 from exchange.cli.attest import organisation_of
+from exchange.cli.connection import Connection
 from exchange.cli.files import check_new, read_up_to, write_new
 from exchange.cli.guard import guarded
 from exchange.cli.key import passphrase
 from exchange.cli.output import DONE, REJECTED, UNDECIDABLE, say, say_json, tell
-from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
 from exchange.screen import shown, shown_lines
 

@@ -8,17 +8,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server
+from exchange.cli.connection import Connection, connecting
+from exchange.cli.options import ForWhom, Json
 
 filing_app = typer.Typer(no_args_is_help=True, help="Filings: duties, steps, the platform's result, public statuses.")
 authority_app = typer.Typer(no_args_is_help=True, help="What an authority sees over all filings.")
 
-TokenFile = Annotated[
-    Path | None, typer.Option("--token-file", help="File with an access token; else the data folder's token is sent.")
-]
-For = Annotated[
-    str | None, typer.Option("--organisation", help="For whom, where the data folder's token is sent: its URI.")
-]
 FilingId = Annotated[str, typer.Argument(metavar="FILING", help="Id of the filing.")]
 MaybeFiling = Annotated[str | None, typer.Argument(metavar="[FILING]", help="Id of the filing; register has none yet.")]
 StepName = Annotated[
@@ -33,46 +28,34 @@ State = Annotated[str | None, typer.Option("--state", help="Those in this state 
 
 
 @filing_app.command("duties")
+@connecting
 def filing_duties(
-    server: Server,
-    organisation: For = None,
+    organisation: ForWhom = None,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """What you have to file, model by model. Exit 0 nothing lacks, 1 something does."""
     from exchange.cli.filing import run_duties
-    from exchange.cli.request import Connection
 
-    sys.exit(run_duties(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
+    sys.exit(run_duties(to, organisation))
 
 
 @filing_app.command("list")
+@connecting
 def filing_list(
-    server: Server,
     *,
+    to: Connection,
     box: Annotated[Literal["filer", "verifier"], typer.Option(help="Your own, or those that you verify.")] = "filer",
     state: State = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    organisation: ForWhom = None,
 ) -> None:
     """List filings."""
     from exchange.cli.filing import run_list
-    from exchange.cli.request import Connection
 
     sys.exit(
         run_list(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             box,
             organisation,
             limit,
@@ -82,90 +65,62 @@ def filing_list(
 
 
 @filing_app.command("show")
+@connecting
 def filing_show(
     filing: FilingId,
-    server: Server,
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """Show a filing: its chain of signed statements, remarks, and what comes next."""
     from exchange.cli.filing import run_show
-    from exchange.cli.request import Connection
 
-    sys.exit(
-        run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation)
-    )
+    sys.exit(run_show(to, filing, organisation))
 
 
 @filing_app.command("statements")
+@connecting
 def filing_statements(
     filing: FilingId,
-    server: Server,
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """List a filing's signed statements; with --json whole, to check them offline."""
     from exchange.cli.filing import run_statements
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_statements(to, filing, organisation))
 
 
 @filing_app.command("remarks")
+@connecting
 def filing_remarks(
-    server: Server,
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """The remarks of reviews that are for you as a maintainer of factors or rules."""
     from exchange.cli.filing import run_remarks_to
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_remarks_to(to, organisation))
 
 
 @filing_app.command("draft")
+@connecting
 def filing_draft(
     step: StepName,
-    server: Server,
     filing: MaybeFiling = None,
     *,
+    to: Connection,
     product: OfProduct = None,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = True,
+    organisation: ForWhom = None,
 ) -> None:
     """Print kind and claims of a step, as far as the exchange knows them."""
     from exchange.cli.filing import run_draft
-    from exchange.cli.request import Connection
 
     sys.exit(
         run_draft(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             step,
             filing,
             product,
@@ -175,12 +130,13 @@ def filing_draft(
 
 
 @filing_app.command("step")
+@connecting
 def filing_step(
     step: StepName,
-    server: Server,
     key: Annotated[str, typer.Option(help="Your key: file:PATH.")],
     filing: MaybeFiling = None,
     *,
+    to: Connection,
     product: OfProduct = None,
     claims: Annotated[
         Path | None, typer.Option(help="JSON file with the claims that the exchange doesn't know.")
@@ -189,92 +145,58 @@ def filing_step(
     passphrase_fd: Annotated[
         int | None, typer.Option(help="File descriptor to read the key's passphrase from.")
     ] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Take a step: draft it, show it, sign it with your key, hand it in. Exit 0 taken, 1 refused."""
     from exchange.cli.filing import Signing, run_step
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     signing = Signing(key, passphrase_fd, yes)
     sys.exit(run_step(to, step, filing, product=product, claims=claims, signing=signing))
 
 
 @filing_app.command("export")
+@connecting
 def filing_export(
     filing: FilingId,
-    server: Server,
     out: Annotated[Path, typer.Option(help="File for the export; it isn't there yet.")],
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """Write the export for the designated platform."""
     from exchange.cli.filing import run_export
-    from exchange.cli.request import Connection
 
-    sys.exit(
-        run_export(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, out, organisation
-        )
-    )
+    sys.exit(run_export(to, filing, out, organisation))
 
 
 @filing_app.command("reconcile")
+@connecting
 def filing_reconcile(
     filing: FilingId,
-    server: Server,
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """Our result beside the platform's, line by line. Exit 0 fileable, 1 a difference isn't explained."""
     from exchange.cli.filing import run_reconcile
-    from exchange.cli.request import Connection
 
-    sys.exit(
-        run_reconcile(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation
-        )
-    )
+    sys.exit(run_reconcile(to, filing, organisation))
 
 
 @filing_app.command("publish")
+@connecting
 def filing_publish(
     filing: FilingId,
-    server: Server,
     *,
+    to: Connection,
     figure: Annotated[bool, typer.Option("--figure", help="Publish the figure too.")] = False,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    organisation: ForWhom = None,
 ) -> None:
     """Make the model's status public."""
     from exchange.cli.filing import run_publish
-    from exchange.cli.request import Connection
 
     sys.exit(
         run_publish(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             filing,
             organisation,
             figure=figure,
@@ -283,67 +205,43 @@ def filing_publish(
 
 
 @filing_app.command("unpublish")
+@connecting
 def filing_unpublish(
     filing: FilingId,
-    server: Server,
     *,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
+    organisation: ForWhom = None,
 ) -> None:
     """Take the public status back."""
     from exchange.cli.filing import run_unpublish
-    from exchange.cli.request import Connection
 
-    sys.exit(
-        run_unpublish(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json), filing, organisation
-        )
-    )
+    sys.exit(run_unpublish(to, filing, organisation))
 
 
 @filing_app.command("status")
+@connecting
 def filing_status(
     publication: Annotated[str, typer.Argument(metavar="PUBLICATION", help="Id of the publication.")],
-    server: Server,
     *,
+    to: Connection,
     out: Annotated[Path | None, typer.Option(help="File to keep it in; it isn't there yet.")] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Fetch a model's public status; check-status checks the file."""
     from exchange.cli.filing import run_status
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_status(to, publication, out))
 
 
 @filing_app.command("status-list")
+@connecting
 def filing_status_list(
-    server: Server,
     *,
+    to: Connection,
     out: Annotated[Path | None, typer.Option(help="File to keep it in; it isn't there yet.")] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """The public statuses of which copies count no more: withdrawn, or gone back; check-status --list takes the file."""
     from exchange.cli.filing import run_status_list
-    from exchange.cli.request import Connection
 
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_status_list(to, out))
 
 
@@ -363,48 +261,36 @@ def filing_check_status(
 
 
 @authority_app.command("overview")
+@connecting
 def authority_overview(
-    server: Server,
-    organisation: For = None,
+    organisation: ForWhom = None,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Filings by state, chemistry group and maker, the time at each step, the spread of results."""
     from exchange.cli.filing import run_overview
-    from exchange.cli.request import Connection
 
-    sys.exit(run_overview(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
+    sys.exit(run_overview(to, organisation))
 
 
 @authority_app.command("filings")
+@connecting
 def authority_filings(
-    server: Server,
     *,
+    to: Connection,
     state: State = None,
     maker: Annotated[str | None, typer.Option(help="Those of this maker alone: its URI.")] = None,
     chemistry: Annotated[str | None, typer.Option(help="Those of this chemistry group alone: LFP.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    organisation: ForWhom = None,
 ) -> None:
     """List all filings."""
     from exchange.cli.filing import run_list
-    from exchange.cli.request import Connection
 
     filters = {"state": state, "maker": maker, "chemistry_group": chemistry}
     sys.exit(
         run_list(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             "authority",
             organisation,
             limit,
@@ -414,44 +300,32 @@ def authority_filings(
 
 
 @authority_app.command("coverage")
+@connecting
 def authority_coverage(
-    server: Server,
-    organisation: For = None,
+    organisation: ForWhom = None,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """What the trial still lacks, maker by maker, and what is on sale without a filing."""
     from exchange.cli.filing import run_coverage
-    from exchange.cli.request import Connection
 
-    sys.exit(run_coverage(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
+    sys.exit(run_coverage(to, organisation))
 
 
 @authority_app.command("remarks")
+@connecting
 def authority_remarks(
-    server: Server,
     *,
+    to: Connection,
     open_only: Annotated[bool, typer.Option("--open", help="Those without an answer alone.")] = False,
-    organisation: For = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    organisation: ForWhom = None,
 ) -> None:
     """The remarks of reviews with their answers."""
     from exchange.cli.filing import run_remarks
-    from exchange.cli.request import Connection
 
     sys.exit(
         run_remarks(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             organisation,
             open_only=open_only,
         )
@@ -459,19 +333,13 @@ def authority_remarks(
 
 
 @authority_app.command("summary")
+@connecting
 def authority_summary(
-    server: Server,
-    organisation: For = None,
+    organisation: ForWhom = None,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """The trial's summary: Markdown for people, data with --json."""
     from exchange.cli.filing import run_summary
-    from exchange.cli.request import Connection
 
-    sys.exit(run_summary(Connection(server, client_id, secret_file, email, token_file, data, as_json), organisation))
+    sys.exit(run_summary(to, organisation))

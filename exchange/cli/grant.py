@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.request import Connection
 
 if TYPE_CHECKING:
     from exchange.client import Client

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import ClientId, Data, Email, Json, SecretFile, Server, TokenFile
+from exchange.cli.connection import Connection, connecting
 
 grant_app = typer.Typer(no_args_is_help=True, help="Who may see what of your statements.")
 
@@ -34,7 +34,7 @@ def _granting(verb: Literal["add", "preview"], told: str) -> Callable[..., None]
     def command(
         paths: Paths,
         *,
-        server: Server,
+        to: Connection,
         owner: Owner,
         reader: To,
         purpose: For = "customer",
@@ -45,23 +45,16 @@ def _granting(verb: Literal["add", "preview"], told: str) -> Callable[..., None]
         until: Until = None,
         source: Source = None,
         reason: Reason = None,
-        client_id: ClientId = None,
-        secret_file: SecretFile = None,
-        email: Email = None,
-        token_file: TokenFile = None,
-        data: Data = None,
-        as_json: Json = False,
     ) -> None:
         from exchange.cli.grant import Order, run_add, run_preview
-        from exchange.cli.request import Connection
 
         day = None if until is None else until.date()
         order = Order(owner, reader, tuple(paths), purpose, statement, product, kind, onward, day, source, reason)
         run = run_add if verb == "add" else run_preview
-        sys.exit(run(Connection(server, client_id, secret_file, email, token_file, data, as_json), order))
+        sys.exit(run(to, order))
 
     command.__doc__ = told
-    return command
+    return connecting(command)
 
 
 grant_app.command("add")(
@@ -73,61 +66,43 @@ grant_app.command("preview")(
 
 
 @grant_app.command("list")
+@connecting
 def grant_list(
     *,
-    server: Server,
+    to: Connection,
     received: Annotated[bool, typer.Option("--received", help="Those that you received; else those you gave.")] = False,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """List the grants that you gave or received, those that ended too."""
     from exchange.cli.grant import run_list
-    from exchange.cli.request import Connection
 
     sys.exit(
         run_list(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             "received" if received else "given",
         )
     )
 
 
 @grant_app.command("withdraw")
+@connecting
 def grant_withdraw(
     grant: Annotated[str, typer.Argument(help="The grant, by its id.")],
     *,
-    server: Server,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """End a grant and what was passed on by it, and show which copies stay. Exit 0 ended, 1 refused."""
     from exchange.cli.grant import run_withdraw
-    from exchange.cli.request import Connection
 
-    sys.exit(run_withdraw(Connection(server, client_id, secret_file, email, token_file, data, as_json), grant))
+    sys.exit(run_withdraw(to, grant))
 
 
 @grant_app.command("log")
+@connecting
 def grant_log(
     *,
-    server: Server,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Show who took what of your statements, when and what for."""
     from exchange.cli.grant import run_log
-    from exchange.cli.request import Connection
 
-    sys.exit(run_log(Connection(server, client_id, secret_file, email, token_file, data, as_json)))
+    sys.exit(run_log(to))

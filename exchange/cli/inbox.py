@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, say, say_json, tell
-from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:

@@ -8,14 +8,10 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.connection import Connection, connecting
 from exchange.cli.options import (
-    ClientId,
     Data,
-    Email,
     Json,
-    SecretFile,
-    Server,
-    TokenFile,
 )
 
 operator_app = typer.Typer()
@@ -76,24 +72,19 @@ def vault_rotate(
 
 
 @operator_app.command()
+@connecting
 def erase(
     leaf_hash: Annotated[str, typer.Argument(metavar="LEAFHASH", help="The statement, by its leaf hash.")],
-    server: Server,
     *,
+    to: Connection,
     yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Erase what the exchange holds of a statement of yours beside the ledger, for good. Exit 0 erased, 1 refused."""
-    from exchange.cli.catalogue import Connection, run_erase
+    from exchange.cli.catalogue import run_erase
 
     if not yes:
         typer.confirm("its disclosures, and every result made from them, go for good; erase?", abort=True, err=True)
-    sys.exit(run_erase(Connection(server, client_id, secret_file, email, token_file, data, as_json), leaf_hash))
+    sys.exit(run_erase(to, leaf_hash))
 
 
 @operator_app.command()

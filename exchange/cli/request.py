@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.partner import Login, connected
 from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:
     from exchange.client import Client
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the exchange is, who asks it, and how its answer is printed."""
-
-    server: str
-    client_id: str | None
-    secret_file: Path | None
-    email: str | None
-    token_file: Path | None
-    data: Path | None
-    as_json: bool
-
-    def run(self, command: Callable[[Client], int]) -> int:
-        """Run a command with a client; return its exit code."""
-        login = Login(self.server, self.client_id, self.secret_file, self.email, self.data, self.token_file)
-        return connected(login, command)
 
 
 def wish(period: str | None, wanted: Sequence[str], rule_sets: Sequence[str], **members: str | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from exchange.cli.options import ClientId, Data, Email, ForWhom, Json, SecretFile, Server, TokenFile
+from exchange.cli.connection import Connection, connecting
+from exchange.cli.options import ForWhom
 
 request_app = typer.Typer(no_args_is_help=True, help="Data requests: ask, answer, and see who owes what.")
 
@@ -29,10 +30,11 @@ OwnId = Annotated[str | None, typer.Option("--id", help="An id of your own: sent
 
 
 @request_app.command("create")
+@connecting
 def request_create(
-    server: Server,
     asked: Asked,
     *,
+    to: Connection,
     product: OneProduct = None,
     part: Part = None,
     period: InPeriod = None,
@@ -44,28 +46,22 @@ def request_create(
     message: Message = None,
     own_id: OwnId = None,
     organisation: ForWhom = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Ask an organisation for signed data about a product of its own. Exit 0 asked (or asked before), 1 refused."""
-    from exchange.cli.request import Connection, run_create, wish
+    from exchange.cli.request import run_create, wish
 
     said = {"asked": asked, "product": product, "part": part, "deadline": deadline, "needed_for": needed_for}
     said |= {"verifier": verifier, "message": message, "id": own_id, "organisation": organisation}
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_create(to, lambda: wish(period, wanted or [], rules or [], **said)))
 
 
 @request_app.command("delegate")
+@connecting
 def request_delegate(
     request: RequestId,
-    server: Server,
     asked: Asked,
     *,
+    to: Connection,
     product: OneProduct = None,
     part: Part = None,
     period: InPeriod = None,
@@ -74,85 +70,61 @@ def request_delegate(
     deadline: Deadline = None,
     message: Message = None,
     own_id: OwnId = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Pass a request on to your own supplier; what isn't given is as in that request. Its asker isn't told to whom."""
-    from exchange.cli.request import Connection, run_delegate, wish
+    from exchange.cli.request import run_delegate, wish
 
     said = {"asked": asked, "product": product, "part": part, "deadline": deadline, "message": message, "id": own_id}
-    to = Connection(server, client_id, secret_file, email, token_file, data, as_json)
     sys.exit(run_delegate(to, request, lambda: wish(period, wanted or [], rules or [], **said)))
 
 
 @request_app.command("list")
+@connecting
 def request_list(
-    server: Server,
     *,
+    to: Connection,
     box: Annotated[Literal["inbox", "outbox"], typer.Option(help="What you are asked, or what you ask.")] = "inbox",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     organisation: ForWhom = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """List data requests, newest first."""
-    from exchange.cli.request import Connection, run_list
+    from exchange.cli.request import run_list
 
-    sys.exit(
-        run_list(Connection(server, client_id, secret_file, email, token_file, data, as_json), box, organisation, limit)
-    )
+    sys.exit(run_list(to, box, organisation, limit))
 
 
 @request_app.command("show")
+@connecting
 def request_show(
     request: RequestId,
-    server: Server,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Show a request with its answer."""
-    from exchange.cli.request import Connection, run_show
+    from exchange.cli.request import run_show
 
-    sys.exit(run_show(Connection(server, client_id, secret_file, email, token_file, data, as_json), request))
+    sys.exit(run_show(to, request))
 
 
 @request_app.command("answer")
+@connecting
 def request_answer(
     request: RequestId,
-    server: Server,
     statement: Annotated[
         list[str], typer.Option(help="LEAFHASH:PATH,PATH of a statement of yours; those paths are granted. Repeatable.")
     ],
     *,
+    to: Connection,
     verification: Annotated[
         list[str] | None, typer.Option(help="LEAFHASH:PATH,PATH for the verifier that was asked for.")
     ] = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Answer by naming statements: what is named of them is granted, and no more. Exit 0 answered, 1 refused."""
-    from exchange.cli.request import Connection, run_answer
+    from exchange.cli.request import run_answer
 
     sys.exit(
         run_answer(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json),
+            to,
             request,
             statement,
             verification or [],
@@ -161,61 +133,42 @@ def request_answer(
 
 
 @request_app.command("decline")
+@connecting
 def request_decline(
     request: RequestId,
-    server: Server,
     reason: Annotated[str, typer.Option(help="Why; the asker is shown it.")],
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Decline a request."""
-    from exchange.cli.request import Connection, run_decline
+    from exchange.cli.request import run_decline
 
-    sys.exit(run_decline(Connection(server, client_id, secret_file, email, token_file, data, as_json), request, reason))
+    sys.exit(run_decline(to, request, reason))
 
 
 @request_app.command("remind")
+@connecting
 def request_remind(
     request: RequestId,
-    server: Server,
     *,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
+    to: Connection,
 ) -> None:
     """Remind the organisation that was asked, once a day at most."""
-    from exchange.cli.request import Connection, run_remind
+    from exchange.cli.request import run_remind
 
-    sys.exit(run_remind(Connection(server, client_id, secret_file, email, token_file, data, as_json), request))
+    sys.exit(run_remind(to, request))
 
 
 @request_app.command("board")
+@connecting
 def request_board(
-    server: Server,
     *,
+    to: Connection,
     side: Annotated[Literal["asker", "asked"], typer.Option(help="What you wait for, or what you owe.")] = "asker",
     needed_for: NeededFor = None,
     organisation: ForWhom = None,
-    client_id: ClientId = None,
-    secret_file: SecretFile = None,
-    email: Email = None,
-    token_file: TokenFile = None,
-    data: Data = None,
-    as_json: Json = False,
 ) -> None:
     """Show who owes what, by deadline."""
-    from exchange.cli.request import Connection, run_board
+    from exchange.cli.request import run_board
 
-    sys.exit(
-        run_board(
-            Connection(server, client_id, secret_file, email, token_file, data, as_json), side, organisation, needed_for
-        )
-    )
+    sys.exit(run_board(to, side, organisation, needed_for))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exchange.cli.connection import Connection
 from exchange.cli.output import DONE, say, say_json
-from exchange.cli.request import Connection
 from exchange.cli.server_commands import answer
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def run_remove(to: Connection, organisation: str, subscription: str) -> int:
 
     def command(client: Client) -> int:
         client.unsubscribe(organisation, subscription)
+        if to.as_json:
+            say_json({"removed": subscription})
         return DONE
 
     return to.run(command)
