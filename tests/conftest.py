@@ -1,14 +1,19 @@
 """What tests of several packages share: how hard properties are tried, a database of each sort, and an exchange at work on it."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
+from sqlalchemy import URL, make_url
 
+from exchange.identity import passwords
 from tests.flow.world import Exchange
-from tests.postgres import postgres_url
+from tests.postgres import fresh_database, postgres_url, server
 
 __all__ = ["postgres_url"]
 
@@ -27,17 +32,56 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-def exchange(tmp_path: Path, database_url: str) -> Iterator[Exchange]:
+@pytest.fixture(params=["sqlite_exchange", "postgresql_exchange"], ids=["sqlite", "postgresql"])
+def exchange(request: pytest.FixtureRequest) -> Exchange:
     """A fresh exchange on each database."""
-    opened = Exchange.open(tmp_path / "data", database_url)
-    yield opened
-    opened.close()
+    opened: Exchange = request.getfixturevalue(request.param)
+    return opened
 
 
 @pytest.fixture
-def sqlite_exchange(tmp_path: Path) -> Iterator[Exchange]:
+def sqlite_exchange(founded: Path, tmp_path: Path) -> Iterator[Exchange]:
     """A fresh exchange on SQLite, for what doesn't depend on the database."""
-    opened = Exchange.open(tmp_path / "data", f"sqlite:///{tmp_path / 'exchange.sqlite'}")
-    yield opened
-    opened.close()
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
+    with closing(Exchange.open(tmp_path / "data", f"sqlite:///{tmp_path / 'exchange.sqlite'}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgresql_exchange(founded_on_postgresql: tuple[Path, URL], tmp_path: Path) -> Iterator[Exchange]:
+    """A fresh exchange on PostgreSQL."""
+    folder, template = founded_on_postgresql
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with (
+        fresh_database(template.set(database="postgres"), str(template.database)) as url,
+        closing(Exchange.open(tmp_path / "data", url)) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an exchange on SQLite as it was founded, to be copied: migrations and keys take most of a start."""
+    folder = tmp_path_factory.mktemp("founded")
+    Exchange.open(folder / "data", f"sqlite:///{folder / 'exchange.sqlite'}").close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def founded_on_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[tuple[Path, URL]]:
+    """The same on PostgreSQL: the folder and the database."""
+    folder = tmp_path_factory.mktemp("founded")
+    with fresh_database(server(pytestconfig)) as url:
+        Exchange.open(folder / "data", url).close()
+        yield folder, make_url(url)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def costly_hasher() -> Iterator[PasswordHasher]:
+    """The product's password hasher; in this process one takes its place that doesn't keep a processor busy for 0.15 s each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        costly = passwords._HASHER
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield costly
