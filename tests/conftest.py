@@ -11,9 +11,10 @@ from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
+from exchange.database import engine_for, migrate
 from exchange.identity import passwords
 from tests.flow.world import Exchange
-from tests.postgres import fresh_database, postgres_url, server
+from tests.postgres import copied, fresh_database, postgres_url, server
 
 __all__ = ["postgres_url"]
 
@@ -30,6 +31,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'exchange.sqlite'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with the tables of now and no log, on each of the two."""
+    template = request.getfixturevalue(f"migrated_{request.param}")
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(template, tmp_path)}"
+        return
+    with copied(template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite_exchange", "postgresql_exchange"], ids=["sqlite", "postgresql"])
@@ -53,7 +65,7 @@ def postgresql_exchange(founded_on_postgresql: tuple[Path, URL], tmp_path: Path)
     folder, template = founded_on_postgresql
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with (
-        fresh_database(template.set(database="postgres"), str(template.database)) as url,
+        copied(template) as url,
         closing(Exchange.open(tmp_path / "data", url)) as opened,
     ):
         yield opened
@@ -76,6 +88,29 @@ def founded_on_postgresql(
     with fresh_database(server(pytestconfig)) as url:
         Exchange.open(folder / "data", url).close()
         yield folder, make_url(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with the tables of now, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "exchange.sqlite"
+    migrate_once(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(pytestconfig: pytest.Config) -> Iterator[URL]:
+    """The same on PostgreSQL."""
+    with fresh_database(server(pytestconfig)) as url:
+        migrate_once(url)
+        yield make_url(url)
+
+
+def migrate_once(url: str) -> None:
+    """Make the tables, and let go of the database."""
+    engine = engine_for(url)
+    migrate(engine)
+    engine.dispose()
 
 
 @pytest.fixture(scope="session", autouse=True)

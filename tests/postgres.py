@@ -10,7 +10,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -30,11 +30,16 @@ def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
 
 @contextmanager
 def fresh_database(beside: URL, template: str = "template1") -> Iterator[str]:
-    """The URL of a database beside another one of the same server: empty, or a copy of one that nobody is connected to."""
+    """The URL of a database beside another one of the same server, made by its template: empty unless one is named."""
     name = f"packtrace_{uuid.uuid4().hex}"
     _run(beside, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield beside.set(database=name).render_as_string(hide_password=False)
     _run(beside, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def copied(template: URL) -> AbstractContextManager[str]:
+    """The URL of a copy of a database that nobody is connected to."""
+    return fresh_database(template.set(database="postgres"), str(template.database))
 
 
 @cache
