@@ -13,6 +13,8 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/bytecode
 
 # One more than there are processors: tests wait for disks and for processes that they start.
 workers = $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1))
+# Files in their order: by default those of the fewest tests come last, and some of one test take longest of all.
+shared = -n $(workers) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
 
 prepare = PYTHON='$(PYTHON)' sh .ci/environment
 
@@ -33,7 +35,7 @@ year: ## play a year of filing: what is filed, refused, sent back and goes stale
 
 test: ## run the tests (ARGS="tests/signer -k name" picks some; CI=1 adds those that take long)
 	@$(prepare) dev
-	@CI='$(CI)' .venv/bin/python -m pytest -n $(workers) --maxprocesses 5 --dist loadfile -m "not faults$(if $(CI),, and not long)" $(ARGS)
+	@CI='$(CI)' .venv/bin/python -m pytest $(shared) -m "not faults$(if $(CI),, and not long)" $(ARGS)
 
 faults: ## fail each durable call, kill backends and servers: minutes (strace, PostgreSQL's wheel)
 	@$(prepare) dev

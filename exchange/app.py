@@ -12,13 +12,14 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from urllib.parse import urlencode, urlsplit
 
 from anyio import to_thread
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exchange.access import Principal
@@ -98,37 +99,45 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         responses=REFUSALS,
+        routes=list(_routes()),
     )
     app.state.services = services
     app.state.rates = Rates(limits)
     app.state.keep_session = partial(keep_session, secure=public_address is not None)
     app.state.admitting = admitting(services, app.state.rates)
     install_problems(app)
-    app.include_router(statements_router)  # first: what comes most is found soonest
-    app.include_router(router)
-    app.include_router(bills_router)
-    app.include_router(calculations_router)
-    app.include_router(cases_router)
-    app.include_router(identity_router)
-    app.include_router(events_router)
-    app.include_router(requests_router)
-    app.include_router(governance_router)
-    app.include_router(certificates_router)
-    app.include_router(sharing_router)
-    app.include_router(attachments_router)
-    app.include_router(filings_router)
-    app.include_router(engagements_router)
-    app.include_router(ledger_router)
-    app.include_router(page_router)
-    app.include_router(filing_page_router)
-    app.mount("/static", STATIC)
+    app.add_middleware(_Guard, services=services, public_address=public_address, rates=app.state.rates)
+    return app
 
-    @app.api_route("/healthz", methods=["GET", "HEAD"], include_in_schema=False)
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return the routes, which all applications of a process share: to work out what each takes and answers takes long."""
+    found = APIRouter(responses=REFUSALS)
+    found.include_router(statements_router)  # first: what comes most is found soonest
+    found.include_router(router)
+    found.include_router(bills_router)
+    found.include_router(calculations_router)
+    found.include_router(cases_router)
+    found.include_router(identity_router)
+    found.include_router(events_router)
+    found.include_router(requests_router)
+    found.include_router(governance_router)
+    found.include_router(certificates_router)
+    found.include_router(sharing_router)
+    found.include_router(attachments_router)
+    found.include_router(filings_router)
+    found.include_router(engagements_router)
+    found.include_router(ledger_router)
+    found.include_router(page_router)
+    found.include_router(filing_page_router)
+    found.mount("/static", STATIC)
+
+    @found.api_route("/healthz", methods=["GET", "HEAD"], include_in_schema=False)
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.add_middleware(_Guard, services=services, public_address=public_address, rates=app.state.rates)
-    return app
+    return tuple(found.routes)
 
 
 class _Guard:

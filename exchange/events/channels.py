@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from exchange.events.addresses import MAILTO, Resolve, TargetError, hosts_of, parse_mail, resolve
@@ -29,8 +30,7 @@ class Channels:
         tls: ssl.SSLContext | None = None,
         seconds: float = SECONDS,
     ) -> None:
-        # The system's authorities, or those that SSL_CERT_FILE names.
-        tls = tls or ssl.create_default_context()
+        tls = tls or _of_the_system()
         self.key = key
         self._webhooks = WebhookSender(key, hosts_of(webhook_hosts), resolve=resolve, tls=tls, seconds=seconds)
         self._mail = None if mail is None else MailSender(mail, tls=tls, seconds=seconds)
@@ -52,3 +52,9 @@ class Channels:
             self._mail.send(target, event, now)
         else:
             raise TargetError("this exchange sends no mail", where="target", remedy="set PACKTRACE_SMTP_HOST")
+
+
+@cache
+def _of_the_system() -> ssl.SSLContext:
+    """The system's authorities, or those that SSL_CERT_FILE names; read once per process, for it takes long."""
+    return ssl.create_default_context()

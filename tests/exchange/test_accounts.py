@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
 from exchange.app import create_app
 from exchange.errors import ConflictError, StatementError
-from exchange.identity import ApiClients
+from exchange.identity import ApiClients, passwords
 from exchange.identity.identifiers import spelled
 from exchange.identity.tables import ClientRow, InvitationRow, MemberRow, RegistrationRow, SessionRow
 from exchange.kinds import ACTIVITY_DATA
@@ -449,6 +450,16 @@ def test_no_secret_rests_in_the_clear_or_is_logged(sqlite_exchange: Exchange, ca
     ours = [record.getMessage() for record in caplog.records if record.name == "packtrace.security"]
     assert any(line.startswith("log-in member=") for line in ours)
     assert not any("@" in line for line in ours)
+
+
+def test_a_password_is_hashed_at_the_cost_that_rfc_9106_recommends(
+    costly_hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", costly_hasher)
+    stored = passwords.hashed(PASSWORD)
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert passwords.matches(stored, PASSWORD)
+    assert not passwords.matches(stored, PASSWORD.title())
 
 
 def test_every_reader_sees_its_own_results_only(sqlite_exchange: Exchange) -> None:

@@ -41,7 +41,7 @@ from tests.flow.accounts import Company
 from tests.flow.attachments import File, get, put, state_with, workbook
 from tests.flow.test_bad_input import check_problem
 from tests.flow.world import START, Exchange, activity, line
-from tests.postgres import _server, fresh_database
+from tests.postgres import fresh_database, server
 
 LONG = b"%PDF-" + bytes(range(256)) * (PART_BYTES // 128) + b"the end"
 
@@ -145,7 +145,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companies]:
 
 @pytest.fixture(scope="module")
 def on_postgresql(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Companies]:
-    with fresh_database(_server(pytestconfig)) as url:
+    with fresh_database(server(pytestconfig)) as url:
         opened = Exchange.open(tmp_path_factory.mktemp("attachments") / "data", url)
         yield Companies.join(opened)
         opened.close()

@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine
 
-from exchange.database import engine_for, migrate
+from exchange.database import engine_for
 from exchange.events import PING
 from exchange.events.dispatcher import CLAIM, LIFE, LONGEST_WAIT, PER_OWNER
 from exchange.lease import LEASE
@@ -35,9 +35,8 @@ GAVE_UP = "packtrace.subscription.gave_up"
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = engine_for(database_url)
-    migrate(made)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    made = engine_for(migrated_url)
     yield made
     made.dispose()
 

@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import Engine
 
-from exchange.database import engine_for, migrate
+from exchange.database import engine_for
 from exchange.errors import SetupError
 from exchange.events import TYPES, MailServer
 from exchange.events.addresses import TargetError, UndeliveredError
@@ -212,9 +212,8 @@ def test_the_password_is_in_no_representation(server: MailServer) -> None:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = engine_for(database_url)
-    migrate(made)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    made = engine_for(migrated_url)
     yield made
     made.dispose()
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from exchange.database import engine_for, migrate
+from exchange.database import engine_for
 from exchange.errors import NotFoundError, RightsError, UsageError
 from exchange.events import PING, TYPES, EventRow, TargetError, cloudevent, emit
 from exchange.events.outbox import MAX_UNREAD
@@ -29,9 +29,8 @@ HOST = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = engine_for(database_url)
-    migrate(made)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    made = engine_for(migrated_url)
     yield made
     made.dispose()
 
