@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
-from bom_graph import SEALED_STAGE, SampleUnit, name_key
+from bom_graph import SEALED_STAGE, SampleUnit
 from exchange.access import covers, visible_paths
 from exchange.engagement.chain import Engagement, Facts, Lines
 from exchange.errors import StaleError
 from exchange.filing import DutyRules, Stored
-from exchange.identity import OrganisationRow
+from exchange.identity import corporate_group
 from exchange.intake.tables import StatementRow
 from exchange.report import Document
 from exchange.requests import PartRow, RequestRow
@@ -42,7 +42,7 @@ class Known:
         day = day_of(now)
         return Facts(
             roles=frozenset[str]() if grant is None else grant.on(day),
-            same_group=_same_group(session, engagement.verifier, engagement.filer),
+            same_group=corporate_group(session, engagement.verifier) == corporate_group(session, engagement.filer),
             relations=tuple(_relations(session, engagement, suppliers)),
             accreditations=() if granted is None else granted.accreditations,
             chemistry_group="" if found is None else self.duty.group_of(str(found["chemistry"])),
@@ -111,23 +111,13 @@ def _paths(part: Document) -> tuple[str, ...]:
     return (part["line"],)
 
 
-def _same_group(session: Session, one: str, other: str) -> bool:
-    groups = [_group(session, uri) for uri in (one, other)]
-    return None not in groups and groups[0] == groups[1]
-
-
-def _group(session: Session, organisation: str) -> str | None:
-    row = session.get(OrganisationRow, organisation)
-    return None if row is None or row.corporate_group is None else name_key(row.corporate_group)
-
-
 def _relations(session: Session, engagement: Engagement, suppliers: frozenset[str]) -> Iterator[str]:
     """Yield the verifier's other roles in the supply chain; with whom isn't told: that would tell who is in it."""
     verifier, chain = engagement.verifier, suppliers | {engagement.filer}
     if verifier in suppliers:
         yield "it signed what the result rests on"
-    group = _group(session, verifier)
-    kin = (one for one in sorted(suppliers - {verifier}) if group is not None and _group(session, one) == group)
+    group = corporate_group(session, verifier)
+    kin = (one for one in sorted(suppliers - {verifier}) if corporate_group(session, one) == group)
     if next(kin, None) is not None:
         yield "an organisation of its corporate group signed what the result rests on"
     mapped = select(PartRow.id).where(

@@ -211,8 +211,7 @@ class Facts:
     """What is known beside the chain when a statement comes in, as far as its step asks: None or empty where it doesn't.
 
     `is_newest`: the result that a calculation names is the newest that the filer computed. `erased`: statements that the filing stands on
-    and that were erased. `verifier_group`: that of who judges the filing, the verifier that
-    is asked or signs, or the authority.
+    and that were erased. `groups`: the corporate groups of filer, verifier, who signs and whom a review names, as they are compared.
     """
 
     roles: frozenset[str] = frozenset()
@@ -224,5 +223,8 @@ class Facts:
     is_newest: bool = True
     export: str | None = None
     verifier_roles: frozenset[str] = frozenset()
-    verifier_group: str | None = None
-    filer_group: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    def same_group(self, one: str, other: str) -> bool:
+        """Whether two organisations are one, or of one corporate group."""
+        return self.groups.get(one, one) == self.groups.get(other, other)

@@ -446,7 +446,7 @@ def _file(filing: Filing, signed: Signed, facts: Facts, _rules: DutyRules) -> Fi
 
 def _review(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     review = cast("Review", signed.record)
-    _check_impartial(filing, review, facts, rules)
+    _check_impartial(filing, review, signed.signer, facts, rules)
     remarks = cast("tuple[Remark, ...]", _lines(review.remarks))
     to_filer = frozenset(remark_id(signed.index, one) for one in remarks if one.to == "filer")
     if review.outcome == "accepted":
@@ -561,9 +561,9 @@ def _check_fresh(
         raise StaleError(f"the result is stale: {result.stale[0]}", where="result", remedy=remedy)
 
 
-def _check_impartial(filing: Filing, review: Review, facts: Facts, rules: DutyRules) -> None:
+def _check_impartial(filing: Filing, review: Review, authority: str, facts: Facts, rules: DutyRules) -> None:
     """An authority that is bound to the filer, by what it declares or by its corporate group, decides nothing about it."""
-    if _same_group(facts):
+    if facts.same_group(authority, filing.filer):
         raise RightsError(
             "the authority is of the filer's corporate group", where="iss", remedy="let another authority review it"
         )
@@ -579,7 +579,7 @@ def _check_impartial(filing: Filing, review: Review, facts: Facts, rules: DutyRu
 def _check_independent(filing: Filing, verifier: str, facts: Facts) -> None:
     if verifier == filing.filer:
         raise RightsError("the filer can't verify itself", where="verifier", remedy="engage another organisation")
-    if _same_group(facts):
+    if facts.same_group(verifier, filing.filer):
         raise RightsError(
             "the verifier is of the filer's corporate group",
             where="verifier",
@@ -589,11 +589,6 @@ def _check_independent(filing: Filing, verifier: str, facts: Facts) -> None:
         raise RightsError(
             f"{verifier} is no verifier on that day", where="verifier", remedy="take one from the list of organisations"
         )
-
-
-def _same_group(facts: Facts) -> bool:
-    groups = (facts.verifier_group, facts.filer_group)
-    return None not in groups and name_key(str(groups[0])) == name_key(str(groups[1]))
 
 
 def _answered(filing: Filing, event: FilingEvent) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from bom_graph import BatteryModel, Citation, Lines, name_key
+from bom_graph import BatteryModel, Citation, Lines
 from exchange.calculation import is_current, let_go
 from exchange.errors import FilingError, IndependenceError, NotFoundError, RightsError
 from exchange.events import emit
@@ -36,7 +36,7 @@ from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
 from exchange.filing.stored import HELD_FOR, Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
-from exchange.identity import OrganisationRow
+from exchange.identity import corporate_group
 from exchange.intake import Take
 from exchange.intake.tables import AttestedRow, StatementRow
 from exchange.kinds import (
@@ -51,7 +51,7 @@ from exchange.kinds import (
     WITHDRAWALS,
 )
 from exchange.kinds.filing import AnswerLine, FilingEvent, FilingRecord, VerificationStatement
-from exchange.kinds.review import Remark, Review
+from exchange.kinds.review import Conflict, Remark, Review
 from exchange.sharing import day_of
 from exchange.vault import end_holds, hold, release_holds
 from signer import read_retraction
@@ -220,8 +220,7 @@ class Taking:
                 is_newest=is_newest,
                 export=export,
                 verifier_roles=self._roles(session, verifier, signed),
-                verifier_group=_group(session, verifier),
-                filer_group=None if filing is None else _group(session, filing.filer),
+                groups={uri: corporate_group(session, uri) for uri in _concerned(signed, filing, verifier)},
             ),
             told,
         )
@@ -450,8 +449,7 @@ def _take_footprint_opinion(session: Session, entry: Entry, record: Verification
             remedy="name the filing's id, or cite the footprint that was verified",
         )
     signer = entry.statement.issuer
-    groups = [_group(session, uri) for uri in (signer, row.issuer)]
-    if signer == row.issuer or (None not in groups and name_key(str(groups[0])) == name_key(str(groups[1]))):
+    if corporate_group(session, signer) == corporate_group(session, row.issuer):
         raise IndependenceError(
             "the verifier is the footprint's signer, or of its corporate group",
             where="target",
@@ -461,9 +459,19 @@ def _take_footprint_opinion(session: Session, entry: Entry, record: Verification
     session.flush()
 
 
-def _group(session: Session, organisation: str) -> str | None:
-    row = session.get(OrganisationRow, organisation)
-    return None if row is None else row.corporate_group
+def _concerned(signed: Signed, filing: Filing | None, verifier: str) -> Iterator[str]:
+    """Yield whose corporate groups matter to a step: filer, verifiers, who signs, and with whom a review declares conflicts."""
+    yield from (signed.signer, verifier)
+    if filing is not None:
+        yield filing.filer
+        if filing.verifier is not None:
+            yield filing.verifier
+    if isinstance(signed.record, Review):
+        yield from (one.organisation for one in _conflicts(signed.record) if one.organisation is not None)
+
+
+def _conflicts(review: Review) -> tuple[Conflict, ...]:
+    return review.conflicts.items if isinstance(review.conflicts, Lines) else ()
 
 
 def _remarks(review: Review) -> tuple[Remark, ...]:

@@ -17,7 +17,7 @@ from exchange.filing.duty import DutyRules
 from exchange.filing.hidden import group_key, show_told
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRow
-from exchange.identity import OrganisationRow
+from exchange.identity import corporate_group
 from exchange.intake.tables import StatementRow
 from ledger.store import snapshot
 
@@ -54,11 +54,8 @@ class VerifiedFootprints:
                     continue
                 made = self._delivered(connection, session, row, told.product, year)
                 if made > 0:
-                    owner = session.get(OrganisationRow, row.filer)
-                    group = owner.corporate_group if owner is not None else None
-                    yield VerifiedFootprint(
-                        row.filer, group or row.filer, flow, region, year, Decimal(told.figure), made, _UNIT
-                    )
+                    group = corporate_group(session, row.filer)
+                    yield VerifiedFootprint(row.filer, group, flow, region, year, Decimal(told.figure), made, _UNIT)
 
     def _delivered(self, connection: Connection, session: Session, row: FilingRow, product: str, year: int) -> Decimal:
         """Return the kWh that the packs which the filing's activity data of `year` states deliver; zero where there is none."""

@@ -22,12 +22,12 @@ from bom_graph import (
     AverageError,
     AverageRules,
     Edition,
-    GroupFootprint,
     UnitError,
     VerifiedFootprint,
     candidate_average,
     contributions_of,
     dimension,
+    name_key,
 )
 from exchange.access import Principal
 from exchange.database import begin
@@ -139,7 +139,18 @@ class Averages:
         found = []
         for row in session.exec(query).all():
             said = json.loads(self.vault.shown(bytes(row.contributions), *_place(row.flow, row.region, row.year)))
-            parts = tuple(GroupFootprint(group, Decimal(made), Decimal(value)) for group, made, value in said)
+            # Editions of before hold groups as they were spelt, one of them several times perhaps.
+            parts = contributions_of(
+                (
+                    VerifiedFootprint(
+                        group, name_key(group), flow, region, row.year, Decimal(value), Decimal(made), row.unit
+                    )
+                    for group, made, value in said
+                ),
+                flow=flow,
+                region=region,
+                year=row.year,
+            )
             found.append(Edition(row.year, row.made_on, Decimal(row.value), parts))
         return found
 

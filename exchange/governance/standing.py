@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bom_graph import name_key
 from exchange.governance.rules import Given, ReviewRules, Standing, standing
 from exchange.governance.tables import FactorRemarkRow, ProposalRow, ReviewRow
-from exchange.identity import OrganisationRow
+from exchange.identity import corporate_group
 from exchange.vault import Vault
 
 
@@ -22,9 +21,9 @@ def standing_of(session: Session, vault: Vault, row: ProposalRow, rules: ReviewR
         content = content_of(vault, review)
         open_ = (one.remark for one in remarks if one.review == review.index and one.answered is None)
         ties = tuple(one["relation"] for one in content["conflicts"])
-        group = group_of(session, review.reviewer)
+        group = corporate_group(session, review.reviewer)
         given.append(Given(review.index, review.reviewer, group, content["outcome"], ties, tuple(sorted(open_))))
-    group = group_of(session, row.proposer)
+    group = corporate_group(session, row.proposer)
     return standing(given, proposer_group=group, panel=row.panel, accept=row.accept, rules=rules)
 
 
@@ -38,12 +37,6 @@ def content_of(vault: Vault, review: ReviewRow) -> dict[str, Any]:
     """Return what a review says. Raises DamagedError."""
     found: dict[str, Any] = json.loads(vault.shown(bytes(review.content), "exchange_factor_review", str(review.index)))
     return found
-
-
-def group_of(session: Session, organisation: str) -> str:
-    """Return the corporate group that an organisation stated, in the spelling that names are compared by; without one, itself."""
-    row = session.get(OrganisationRow, organisation)
-    return organisation if row is None or not row.corporate_group else name_key(row.corporate_group)
 
 
 def newest_published(session: Session, release: str) -> str | None:

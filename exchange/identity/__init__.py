@@ -4,6 +4,7 @@ from exchange.identity.accounts import Accounts, Member, roles_today, sees_entri
 from exchange.identity.clients import ApiClient, ApiClients, check_scopes
 from exchange.identity.directory import Directory, Organisation
 from exchange.identity.enrolment import Application, Enrolled, Operator
+from exchange.identity.groups import corporate_group
 from exchange.identity.registration import Registration, Registrations, Site
 from exchange.identity.releases import (
     BackgroundInUse,
@@ -37,6 +38,7 @@ __all__ = [
     "StatedRelease",
     "accepted_releases",
     "check_scopes",
+    "corporate_group",
     "read_release",
     "recomputed_snapshots",
     "release_file",

@@ -26,7 +26,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     KIN: frozenset({"verifier"}),
     AUTHORITY: frozenset({"authority"}),
 }
-GROUPS: Mapping[str, str | None] = {FILER: "Packs Group", KIN: "packs  group", VERIFIER: "Independent", RIVAL: None}
+GROUPS: Mapping[str, str] = {FILER: "packs-group", KIN: "packs-group", VERIFIER: "independent"}
 PRODUCT = f"{FILER}/packs/p100"
 FILING = "01890a5d-ac96-774b-bcce-b302099a8057"
 DAY = date(2026, 7, 1)
@@ -79,8 +79,7 @@ def facts(signer: str, verifier: str | None = None, **changes: Any) -> Facts:
         "result": result(),
         "export": EXPORT,
         "verifier_roles": ROLES.get(verifier or signer, frozenset()),
-        "verifier_group": GROUPS.get(verifier or signer),
-        "filer_group": GROUPS[FILER],
+        "groups": GROUPS,
     }
     return Facts(**found | changes)
 

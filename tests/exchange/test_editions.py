@@ -118,6 +118,18 @@ def test_who_joins_is_not_told_between_editions(exchange: Exchange, verified: Ve
     assert len(exchange.services.averages.page(exchange.services.standing_in)) == 1
 
 
+def test_an_edition_is_held_against_those_of_before_however_groups_were_spelt(
+    exchange: Exchange, verified: Verified
+) -> None:
+    for n in range(6):
+        verified.add(f"Group  {n}", str(8 + n))
+    six(verified, 2026)
+    verified.add("joins", "14", "40", year=2026)
+    assert isinstance(make(exchange), ShownEdition)
+    exchange.clock.now = datetime(2027, 3, 1, tzinfo=UTC)
+    assert isinstance(make(exchange, 2026), tuple), "who joined would be told"
+
+
 def test_what_is_withheld_says_why_by_http_and_no_figure(exchange: Exchange, verified: Verified) -> None:
     for n in range(4):
         verified.add(f"group-{n}", "7731.25")

@@ -49,7 +49,7 @@ def test_verified_filings_become_an_average_that_others_compute_with(sqlite_exch
 
     files(0)
     (first,) = verified(exchange)
-    assert (first.group, first.organisation) == ("Group 0", "https://maker-0.example")
+    assert (first.group, first.organisation) == ("group-0", "https://maker-0.example")
     # One pack of 100 kWh over 1,000 cycles at a mean retention of 0.9: 90,000 kWh delivered.
     assert first.production == Decimal(90_000)
     assert 0 < first.value < 1
@@ -109,6 +109,19 @@ def used(exchange: Exchange, entry: int, average: str) -> None:
     verdict = verify_evidence(answer.content, exchange.services.installation.trust_file)
     assert verdict.code == "verified", verdict
     assert next(iter(verdict.results.values()))["headline"] == result["headline"]
+
+
+def test_a_corporate_group_counts_once_however_it_is_spelt(sqlite_exchange: Exchange) -> None:
+    """Else its own companies could make up the number behind which another's figure is hidden."""
+    exchange = sqlite_exchange
+    verifier = Company.join(exchange, "verifier", roles=["verifier"])
+    authority = Company.join(exchange, "authority", roles=["authority"])
+    for number, group in enumerate(("Big Co", "BIG  co")):
+        maker = Company.join(exchange, f"maker-{number}", roles=["supplier", "pack_maker"], corporate_group=group)
+        Desk(Pack(maker).state(), verifier, authority).reach("verified")
+    found = verified(exchange)
+    assert len(found) == 2
+    assert {one.group for one in found} == {"big-co"}
 
 
 def test_few_groups_give_none(sqlite_exchange: Exchange) -> None:
