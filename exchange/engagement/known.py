@@ -112,7 +112,11 @@ def _paths(part: Document) -> tuple[str, ...]:
 
 
 def _relations(session: Session, engagement: Engagement, suppliers: frozenset[str]) -> Iterator[str]:
-    """Yield the verifier's other roles in the supply chain; with whom isn't told: that would tell who is in it."""
+    """Yield the verifier's other roles in the supply chain; with whom isn't told: that would tell who is in it.
+
+    Of part mappings and requests those that the verifier had a part in: what others merely propose to it or ask of it would else be
+    their veto against its opinion.
+    """
     verifier, chain = engagement.verifier, suppliers | {engagement.filer}
     if verifier in suppliers:
         yield "it signed what the result rests on"
@@ -126,7 +130,7 @@ def _relations(session: Session, engagement: Engagement, suppliers: frozenset[st
             (col(PartRow.supplier) == verifier) & col(PartRow.customer).in_(chain),
         ),
         col(PartRow.ended_at).is_(None),
-        col(PartRow.state) != "refused",
+        (col(PartRow.state) == "confirmed") | (col(PartRow.proposed_by) == verifier) & (col(PartRow.state) != "refused"),
     )
     if session.exec(mapped.limit(1)).first() is not None:
         yield "it has a part mapping with an organisation of it"
@@ -135,8 +139,11 @@ def _relations(session: Session, engagement: Engagement, suppliers: frozenset[st
         or_(
             (col(RequestRow.asker) == verifier)
             & col(RequestRow.asked).in_(chain)
+            & col(RequestRow.state).not_in(["declined", "withdrawn"])
             & (~for_itself | col(RequestRow.verifier).is_(None)),
-            (col(RequestRow.asked) == verifier) & col(RequestRow.asker).in_(chain),
+            (col(RequestRow.asked) == verifier)
+            & col(RequestRow.asker).in_(chain)
+            & col(RequestRow.state).in_(["accepted", "delegated", "answered"]),
         )
     )
     if session.exec(traded.limit(1)).first() is not None:

@@ -360,6 +360,35 @@ def test_a_verifier_that_trades_with_the_chain_is_refused(desk: Supplied) -> Non
     assert "isn't for verification" in problem["detail"]
 
 
+def test_what_others_merely_ask_or_propose_is_no_veto(desk: Supplied) -> None:
+    """What the verifier itself accepts is a relation, until it declines."""
+    desk.reach("under_verification")
+    accredited(desk.verifier)
+    supplier, verifier, deadline = desk.supplier.admin, desk.verifier.admin, desk.maker.exchange.clock()
+    asked = {
+        "asked": desk.verifier.uri,
+        "product": desk.verifier.member.product("advice"),
+        "period": {"start": "2025-01-01", "end": "2025-12-31"},
+        "wanted": ["activity-data"],
+        "deadline": (deadline + timedelta(days=9)).isoformat(),
+    }
+    part = {
+        "customer": desk.supplier.uri,
+        "part": "A-1",
+        "supplier": desk.verifier.uri,
+        "product": asked["product"],
+    }
+    assert supplier.post("/api/v1/parts", json=part).status_code == 201
+    other = asked | {"product": desk.verifier.member.product("more-advice")}
+    open_, accepted = (supplier.post("/api/v1/requests", json=one) for one in (other, asked))
+    assert (open_.status_code, accepted.status_code) == (201, 201), accepted.text
+    path = f"/api/v1/requests/{accepted.json()['id']}"
+    assert verifier.post(f"{path}/accept").status_code == 200
+    assert "isn't for verification" in check_problem(desk.work.try_("accept"), 403, "independence")["detail"]
+    assert verifier.post(f"{path}/decline", json={"reason": "we verify this chain"}).status_code == 200
+    desk.work.take("accept")
+
+
 def test_an_opinion_on_another_result_is_refused_and_nothing_stays(desk: Supplied) -> None:
     work = at_work(desk, "sampled")
     work.take("assess", opinion="modified", basis=BASIS)
