@@ -177,8 +177,12 @@ def _moved(one: Moved) -> dict[str, Any]:
 
 def _tally(one: Tally) -> dict[str, Any]:
     found = {"done": one.done, "total": one.total, "moved": one.moved, "refused": one.refused}
-    between = None if one.range is None else [stored(end) for end in one.range]
-    return found | {"relative": between}
+    others = one.others
+    if others is None:
+        return found | {"others": None}
+    moves = {"rise_at_least": others.rise_at_least, "fall_at_least": others.fall_at_least}
+    told = {"groups_at_least": others.groups_at_least, "refused_at_least": others.refused_at_least}
+    return found | {"others": told | {name: None if by is None else str(by) for name, by in moves.items()}}
 
 
 def _proposal(one: Proposal) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def run_effect(to: Connection, proposal: str) -> int:
 
     def command(client: Client) -> int:
         moved: list[dict[str, Any]] = []
-        tally: dict[str, Any] = {"done": 0, "total": 0, "moved": 0, "refused": 0, "relative": None}
+        tally: dict[str, Any] = {"done": 0, "total": 0, "moved": 0, "refused": 0, "others": None}
         for one in client.effect(proposal):
             if "result" in one:
                 moved.append(one)
@@ -120,12 +120,9 @@ def run_effect(to: Connection, proposal: str) -> int:
             return DONE
         for one in moved:
             say(shown(_effect(one)))
-        between = ""
-        if tally["relative"] is not None:
-            between = ", by {:+.2%} to {:+.2%}".format(*map(float, tally["relative"]))
-        say(
-            f"{tally['moved']} of {tally['total']} results that were looked at use a changed row{between}; yours are {len(moved)}"
-        )
+        say(f"{len(moved)} of your results use a changed row, of {tally['total']} that were looked at")
+        if tally["others"] is not None:
+            say(_others(tally["others"]))
         return DONE
 
     return to.run(command)
@@ -247,6 +244,16 @@ def _effect(one: Mapping[str, Any]) -> str:
     by = "" if one["relative"] is None else f" ({float(one['relative']):+.2%})"
     after = f"refused: {one['refused']}" if one["refused"] else f"{one['after']} {one['unit']}{by}"
     return f"{one['product']} ({one['rule_set']}): {one['before']} -> {after}; rows {', '.join(one['rows']) or 'added'}"
+
+
+def _others(found: Mapping[str, Any]) -> str:
+    said = [f"of others, results of {found['groups_at_least']} corporate groups or more do"]
+    if found["refused_at_least"] is not None:
+        said.append(f"of {found['refused_at_least']} or more some would be refused")
+    for name, what in (("rise_at_least", "rise"), ("fall_at_least", "fall")):
+        if found[name] is not None:
+            said.append(f"several groups' {what} by {float(found[name]):.0%} or more")
+    return "; ".join(said)
 
 
 def _edition(one: Mapping[str, Any]) -> str:

@@ -130,7 +130,8 @@ def _relations(session: Session, engagement: Engagement, suppliers: frozenset[st
             (col(PartRow.supplier) == verifier) & col(PartRow.customer).in_(chain),
         ),
         col(PartRow.ended_at).is_(None),
-        (col(PartRow.state) == "confirmed") | (col(PartRow.proposed_by) == verifier) & (col(PartRow.state) != "refused"),
+        (col(PartRow.state) == "confirmed")
+        | (col(PartRow.proposed_by) == verifier) & (col(PartRow.state) != "refused"),
     )
     if session.exec(mapped.limit(1)).first() is not None:
         yield "it has a part mapping with an organisation of it"

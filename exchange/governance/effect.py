@@ -8,8 +8,10 @@ the result is computed again by the same code that computed it. Both give the sa
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -25,7 +27,8 @@ from exchange.assembly import Demand, RefusedError
 from exchange.calculation import Calculation, current_with, stored_document
 from exchange.errors import ErasedError, RightsError
 from exchange.governance.proposals import FactorReleases
-from exchange.identity import Accounts, read_release, releases_in_use
+from exchange.governance.rules import EffectRules
+from exchange.identity import Accounts, corporate_group, read_release, releases_in_use
 from exchange.report import Document
 from exchange.sharing import Sharing
 from exchange.vault import Vault
@@ -36,8 +39,6 @@ _WORDS = frozenset(
     {"value", "name", "source", "source_value", "source_unit", "address", "licence", "note", "uncertainty"}
 )
 _BATCH = 100
-#: Of fewer organisations than these, how far results move isn't told to others.
-_LEAST_READERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +66,75 @@ class Moved:
 
 @dataclass
 class Tally:
-    """How far an effect is: results looked at of all, those that use a changed row, and in whose hands."""
+    """How far an effect is: results looked at of all; the asker's own that use a changed row (`moved`), and that are refused.
+
+    `others`: what is told of others' results, with the last one; None where they are too few, or the rules tell nothing.
+    """
 
     total: int
     done: int = 0
     moved: int = 0
     refused: int = 0
-    readers: set[str] = field(default_factory=set)
-    least: float = math.inf
-    most: float = -math.inf
+    others: Others | None = None
 
     def take(self, one: Moved) -> None:
-        """Count a result that moves."""
+        """Count a result of the asker's that moves."""
         self.moved += 1
-        self.readers.add(one.reader)
         self.refused += one.why is not None
-        if one.relative is not None:
-            self.least, self.most = min(self.least, one.relative), max(self.most, one.relative)
 
-    @property
-    def range(self) -> tuple[float, float] | None:
-        """Least and largest relative move; None where nothing moves, or so few organisations are concerned that it would tell whose."""
-        shown = len(self.readers) >= _LEAST_READERS and self.least <= self.most
-        return (self.least, self.most) if shown else None
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What a proposal moves in the results of others, each in a step of the rules that at least `least_groups` corporate groups reach.
+
+    `groups_at_least`: of so many groups results use a changed row, of `refused_at_least` results would be refused. Of at least
+    `least_groups` a result rises by `rise_at_least`, falls by `fall_at_least`, as shares of the old figure. None: fewer reach any step.
+    """
+
+    groups_at_least: int
+    refused_at_least: int | None
+    rise_at_least: Decimal | None
+    fall_at_least: Decimal | None
+
+
+@dataclass(slots=True)
+class _Groups:
+    """What moves in others' results, by corporate group; `outside`: the groups that aren't counted."""
+
+    outside: frozenset[str]
+    moved: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    rises: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    falls: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def take(self, one: Moved, group: str) -> None:
+        """Count a result that moves."""
+        if group in self.outside:
+            return
+        self.moved.add(group)
+        if one.why is not None:
+            self.refused.add(group)
+        if one.relative is not None:
+            self.rises[group] = max(self.rises[group], one.relative)
+            self.falls[group] = max(self.falls[group], -one.relative)
+
+    def told(self, rules: EffectRules) -> Others | None:
+        """Return what may be told of it."""
+
+        def groups(found: Collection[str]) -> int | None:
+            steps = (step for step in rules.groups_at_least if rules.least_groups <= step <= len(found))
+            return max(steps, default=None)
+
+        def move(found: Mapping[str, float]) -> Decimal | None:
+            reached = (
+                step
+                for step in rules.moves_at_least
+                if sum(most >= float(step) for most in found.values()) >= rules.least_groups
+            )
+            return max(reached, default=None)
+
+        count = groups(self.moved)
+        return None if count is None else Others(count, groups(self.refused), move(self.rises), move(self.falls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +183,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Tells what a proposal moves: to each organisation its own results, to insiders the counts of all."""
+    """Tells what a proposal moves: to each organisation its own results, to insiders in coarse steps what it moves in many others'."""
 
     engine: Engine
     vault: Vault
@@ -149,16 +196,20 @@ class Effects:
     def of(self, actor: Principal, proposal: str) -> Iterator[Moved | Tally]:
         """Yield the actor's results that move, and now and then the tally; last of all the final one.
 
-        The results are those in use that were made with the release that the proposal follows: of everybody for insiders, who are told
-        counts of others' alone; for the rest their own. NotFoundError for no proposal.
+        The results are those in use that were made with the release that the proposal follows: of everybody for insiders, where enough
+        corporate groups have some, else one's own. NotFoundError for no proposal.
         """
-        is_inside = self.releases.is_inside(actor, proposal)
+        proposer = self.releases.effect_group(proposal) if self.releases.is_inside(actor, proposal) else None
+        rules = self.releases.rules.effect
         old, new = self.releases.pair(proposal)
         found = [] if old is None else self._made_with(old)
         mine = {reader for reader in {reader for _, reader in found} if self._speaks_for(actor, reader)}
-        if not is_inside:
+        groups = self._groups({reader for _, reader in found} | {actor.organisation})
+        # Who proposes knows its own group's results, who asks its own: of what is told they could be taken off.
+        outside = {groups[reader] for reader in {*mine, actor.organisation}} | ({proposer} if proposer else set())
+        if proposer is None or len(set(groups.values()) - outside) < rules.least_groups:
             found = [(result, reader) for result, reader in found if reader in mine]
-        tally = Tally(len(found))
+        tally, others = Tally(len(found)), _Groups(frozenset(outside))
         if old is None or not found:
             yield tally
             return
@@ -170,14 +221,20 @@ class Effects:
                 tally.done += 1
                 if moved is None:
                     continue
-                tally.take(moved)
+                others.take(moved, groups[reader])
                 if reader in mine:
+                    tally.take(moved)
                     yield moved
-            yield replace(tally)
+            # On the way it would be told of the first hundred, then of two hundred: of the difference too.
+            yield replace(tally, others=others.told(rules) if tally.done == tally.total else None)
 
     def _made_with(self, release: FactorRelease) -> list[tuple[str, str]]:
         with snapshot(self.engine) as connection, Session(connection) as session:
             return current_with(session, release.digest)
+
+    def _groups(self, readers: Iterable[str]) -> dict[str, str]:
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            return {reader: corporate_group(session, reader) for reader in readers}
 
     def _others(self, release: str) -> list[FactorRelease]:
         """The releases in use but that of an id."""

@@ -23,7 +23,15 @@ from exchange.events import emit
 from exchange.governance.rules import ReviewRules, Standing
 from exchange.governance.standing import content_of, reviews_of, standing_of
 from exchange.governance.tables import HOLD, FactorRemarkRow, ProposalRow, State
-from exchange.identity import Accounts, OrganisationRow, ReleaseRow, read_release, releases_in_use, roles_today
+from exchange.identity import (
+    Accounts,
+    OrganisationRow,
+    ReleaseRow,
+    corporate_group,
+    read_release,
+    releases_in_use,
+    roles_today,
+)
 from exchange.intake.tables import StatementRow
 from exchange.vault import Vault, release_hold
 from ledger.store import snapshot
@@ -253,6 +261,23 @@ class FactorReleases:
             row = _found(session, proposal)
             new, based_on = FactorRelease.read(row.document.encode()), row.based_on
             return (None if based_on is None else read_release(connection, based_on)), new
+
+    def effect_group(self, proposal: str) -> str | None:
+        """Return the proposer's corporate group while the rules let others' results be told of that the proposal moves.
+
+        None once its group had proposed so often on the same release: who changes row after row and sees how far others move would
+        narrow their figures down, whatever is told of each.
+        """
+        with snapshot(self.engine) as connection, Session(connection) as session:
+            row = _found(session, proposal)
+            group = corporate_group(session, row.proposer)
+            before = select(ProposalRow.proposer).where(
+                col(ProposalRow.release) == row.release,
+                col(ProposalRow.based_on) == row.based_on,
+                col(ProposalRow.id) < row.id,
+            )
+            earlier = sum(corporate_group(session, one) == group for one in session.exec(before).all())
+            return group if earlier < self.rules.effect.proposals_told else None
 
     def _reviews(self, session: Session, row: ProposalRow, found: Standing) -> tuple[Review, ...]:
         uncounted = {one.index: why for one, why in found.uncounted}

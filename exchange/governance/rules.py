@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import resources
 from typing import Annotated, Final, Literal
 
@@ -25,6 +26,19 @@ class Unstated(_Frozen):
     assumption: str
 
 
+class EffectRules(_Frozen):
+    """What is told of others' results that a proposal moves: nothing that holds for fewer than `least_groups` corporate groups.
+
+    `groups_at_least` and `moves_at_least` (shares of the old figure): the steps in which that is told, from the least to the greatest.
+    `proposals_told`: for so many proposals of a corporate group that follow one release, since each answer narrows down a little more.
+    """
+
+    least_groups: Annotated[int, Field(ge=2)]
+    groups_at_least: tuple[Annotated[int, Field(ge=2)], ...]
+    moves_at_least: tuple[Annotated[Decimal, Field(gt=0)], ...]
+    proposals_told: Annotated[int, Field(ge=0)]
+
+
 class ReviewRules(_Frozen):
     """So many reviews have to count (`panel`), so many of them to accept; declared conflicts in `disqualifying` keep one from counting."""
 
@@ -35,6 +49,7 @@ class ReviewRules(_Frozen):
     panel: Annotated[int, Field(ge=1)]
     accept: Annotated[int, Field(ge=1)]
     disqualifying: frozenset[Relation]
+    effect: EffectRules
     unstated: tuple[Unstated, ...]
 
     @model_validator(mode="after")

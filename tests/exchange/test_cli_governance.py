@@ -113,7 +113,7 @@ def test_the_page_s_commands_lead_from_a_file_to_a_withdrawn_release(scene: Scen
     assert "there is a file of that name" in taken.output
     moved = scene.run(effect, proposal=proposal).output
     assert f"{product} (everbatt-2023-cradle-to-gate): " in moved
-    assert "1 of 1 results that were looked at use a changed row; yours are 1" in moved
+    assert "1 of your results use a changed row, of 1 that were looked at" in moved
     assert "lacks 3 more of 3 reviews that count: there are 0" in scene.run(show, proposal=proposal).output
     publish = publish.replace("file:maintainer-key", f"file:{scene.folder / 'maintainer-key'}")
     refused = scene.run(publish, 1, proposal=proposal)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import Session
 
 from bom_graph import load_release, release_bytes
-from exchange.governance import Effects, Tally
+from exchange.access import Principal
+from exchange.governance import Moved, Tally, load_review_rules
+from exchange.governance.effect import Others, _Groups
+from exchange.identity import OrganisationRow
 from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE, REVIEW, WITHDRAWALS
 from signer import join_presentation, read_unverified
 from tests.flow.accounts import Company
@@ -388,7 +393,7 @@ def test_the_effect_names_the_results_that_move_and_their_new_figure(panel: Pane
     assert (moved["result"], moved["reader"], moved["rows"]) == (result["digest"], maker.uri, ["nickel-sulfate"])
     assert moved["before"] == result["result"]["headline"]["value"]
     assert float(moved["relative"]) == pytest.approx(0.1)
-    assert tally == {"done": 2, "total": 2, "moved": 1, "refused": 0, "relative": None}
+    assert tally == {"done": 2, "total": 2, "moved": 1, "refused": 0, "others": None}
 
 
 @pytest.mark.parametrize("factor", ["0.5", "1.0001", "3"])
@@ -426,28 +431,75 @@ def test_a_row_that_was_added_is_taken_where_it_fits_better(panel: Panel) -> Non
     assert float(moved["relative"]) == pytest.approx(1.0)
 
 
-def test_others_learn_counts_alone_and_only_who_judges_it(panel: Panel) -> None:
-    """How far results move is told once five organisations are concerned, and never whose."""
-    expert = Company.join(panel.exchange, "judging", roles=["expert"])
+NOTHING = {"done": 0, "total": 0, "moved": 0, "refused": 0, "others": None}
+
+
+def grouped(exchange: Exchange, slug: str, group: str) -> None:
+    """State the corporate group of an organisation."""
+    with exchange.services.installation.engine.begin() as connection, Session(connection) as session:
+        session.get_one(OrganisationRow, f"https://{slug}.example").corporate_group = group
+        session.commit()
+
+
+def test_others_effects_are_told_of_five_corporate_groups_in_steps_and_only_to_who_judges(panel: Panel) -> None:
+    """Groups in whatever spelling; neither the proposer's own nor the asker's is among them."""
+    expert = Company.join(panel.exchange, "judging", roles=["expert"], corporate_group="Judges")
     rival = Company.join(panel.exchange, "rival")
     proposal = panel.proposed()
-    for count in range(1, 7):
-        _maker, result = panel.result(f"maker-{count}")
-        answer = expert.admin.get(f"/api/v1/factor-proposals/{proposal['id']}/effect")
-        assert result["digest"] not in answer.text
-        (tally,) = [json.loads(one) for one in answer.text.splitlines()]
-        assert tally["moved"] == count
-        assert (tally["relative"] is None) == (count < 5)
-    nothing = {"done": 0, "total": 0, "moved": 0, "refused": 0, "relative": None}
-    assert panel.effect(proposal, rival.admin) == [nothing], "no more than its own"
+    grouped(panel.exchange, "factors", "Factor Group")
+    # One and one in another spelling, one of the proposer's, one of the asker's: four groups of others in all.
+    for slug, group in (
+        ("maker-1", "Big Co"),
+        ("maker-2", "BIG  co"),
+        ("maker-3", "factor  group"),
+        ("maker-4", "judges"),
+    ):
+        panel.result(slug)
+        grouped(panel.exchange, slug, group)
+    for count in range(5, 8):
+        panel.result(f"maker-{count}")
+    assert panel.effect(proposal, expert.admin) == [NOTHING], "of four groups not even a number"
+    _maker, result = panel.result("maker-8")
+    answer = expert.admin.get(f"/api/v1/factor-proposals/{proposal['id']}/effect")
+    assert result["digest"] not in answer.text
+    (tally,) = [json.loads(one) for one in answer.text.splitlines()]
+    # Each of them rises by a tenth: "5 % or more" and no figure of anybody's.
+    others = {"groups_at_least": 5, "refused_at_least": None, "rise_at_least": "0.05", "fall_at_least": None}
+    assert tally == {"done": 8, "total": 8, "moved": 0, "refused": 0, "others": others}
+    # What held for three results, and then for six, would tell of the three between.
+    effects = replace(panel.exchange.services.effects, step=3)
+    told = effects.of(Principal(expert.uri, "member:judging", frozenset({"data:read"})), proposal["id"])
+    assert [(one.done, one.others is None) for one in told if isinstance(one, Tally)] == [
+        (3, True),
+        (6, True),
+        (8, False),
+    ]
+    assert panel.effect(proposal, rival.admin) == [NOTHING], "no more than its own"
+    # Row after row, or by halves, each answer would narrow somebody's figure down a little more.
+    second, third = (panel.proposed(release_file(version, factor="1.6")) for version in ("3", "4"))
+    assert panel.effect(second, expert.admin)[-1]["others"] == others | {"rise_at_least": "0.5"}
+    assert panel.effect(third, expert.admin) == [NOTHING]
+
+
+def test_of_others_nothing_is_told_that_holds_for_fewer_than_five_groups() -> None:
+    rules = load_review_rules().effect
+    groups = _Groups(frozenset({"own"}))
+    moved = Moved("r", "o", "p", "s", (), "1", "1.3", "kg", recalculated=False)
+    for n in range(4):
+        groups.take(moved, f"group-{n}")
+        groups.take(moved, "own")
+    assert groups.told(rules) is None
+    for n in range(4, 12):
+        groups.take(replace(moved, after="0.97", why="no row" if n > 7 else None), f"group-{n}")
+    told = groups.told(rules)
+    assert told == Others(10, None, None, Decimal("0.01")), "four rise, four are refused: of neither anything"
 
 
 def test_the_effect_tells_how_far_it_is(panel: Panel) -> None:
     for count in range(3):
         panel.result("maker", f"salt-{count}")
     proposal, services = panel.proposed(), panel.exchange.services
-    effects = Effects(**{name: getattr(services.effects, name) for name in Effects.__slots__ if name != "step"}, step=2)
-    told = effects.of(services.standing_in, proposal["id"])
+    told = replace(services.effects, step=2).of(services.standing_in, proposal["id"])
     assert [one.done if isinstance(one, Tally) else "moved" for one in told] == ["moved", "moved", 2, "moved", 3]
 
 
