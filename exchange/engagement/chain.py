@@ -53,7 +53,7 @@ class _Value(BaseModel):
 
 
 class Finding(_Value):
-    """A finding at `index`; `error_kg` is what the result should be less what it is, where it can be said and no examined line says it."""
+    """A finding at `index`; `error_kg` is what the result should be less what it is, where that can be said; once closed, what remains."""
 
     id: str
     index: int

@@ -188,17 +188,20 @@ def sample_of(engagement: Engagement, lines: Lines) -> Sample:
 def weigh(engagement: Engagement, lines: Lines) -> Weighed:
     """Return what is misstated, net and absolute with the samples' errors projected, what nobody could look at, and what stands.
 
-    A finding's error counts where it stands and no examined line says it already.
+    A finding's error counts as far as no examined line says it already; once it is resolved, what its closing states to remain: the result
+    itself is what it was.
     """
     terms = cast("Terms", engagement.terms)
     sample = Sample(engagement.certain, engagement.drawn)
     errors = {item: found.error_kg for item, found in engagement.examined.items()}
     known = list(errors.values())
-    known += [
-        one.error_kg
-        for one in engagement.findings
-        if one.stands and one.error_kg is not None and one.item not in errors
-    ]
+    stated: dict[str | None, Decimal] = {}
+    for one in engagement.findings:
+        if one.error_kg is not None and one.item in errors:
+            stated[one.item] = stated.get(one.item, Decimal(0)) + one.error_kg
+        elif one.error_kg is not None:
+            known.append(one.error_kg)
+    known += [_beyond(error, errors[str(item)]) for item, error in stated.items()]
     strata = project_errors(lines.units, sample, errors)
     projected = [share for one in strata for share in (one.too_low, one.too_high) if share]
     unknown = sum((one.rest for one in strata if one.too_low is None), Decimal(0))
@@ -207,6 +210,13 @@ def weigh(engagement: Engagement, lines: Lines) -> Weighed:
     found: Misstatement = misstatement(lines.total_kg, known, projected, materiality=materiality)
     standing = frozenset(one.severity for one in engagement.findings if one.stands)
     return Weighed(found, (lines.unseen_kg + unknown) / abs(lines.total_kg), materiality, standing)
+
+
+def _beyond(stated: Decimal, examined: Decimal) -> Decimal:
+    """Return how much of the error that findings state of a line isn't in what examining it came to."""
+    if stated * examined <= 0:
+        return stated
+    return max(abs(stated) - abs(examined), Decimal(0)).copy_sign(stated)
 
 
 def percentages(weighed: Weighed) -> dict[str, Decimal]:
@@ -449,7 +459,14 @@ def _close(engagement: Engagement, event: EngagementEvent, _facts: Facts, _now: 
         raise EngagementError(
             "it isn't answered yet", where="finding", remedy="let whom it concerns answer it before it is closed"
         )
-    return _with(engagement, found, state=str(event.closing))
+    left = event.error_kg if isinstance(event.error_kg, Decimal) else None
+    if event.closing == "resolved" and found.error_kg is not None and left is None:
+        raise EngagementError(
+            f"it stated an error of {found.error_kg} kg CO2e, and the result is what it was",
+            where="error_kg",
+            remedy="state the error that remains in the result, 0 where there was none after all, and in `text` why",
+        )
+    return _with(engagement, found, state=str(event.closing), error_kg=found.error_kg if left is None else left)
 
 
 def _assess(engagement: Engagement, event: EngagementEvent, facts: Facts, now: _Now) -> Engagement:

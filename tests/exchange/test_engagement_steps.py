@@ -578,14 +578,38 @@ def test_a_finding_of_a_line_that_was_examined_counts_once() -> None:
     assert weighed(desk).misstatement.net == Decimal(40)
 
 
-def test_a_resolved_finding_weighs_nothing() -> None:
+def test_an_error_is_resolved_by_saying_what_remains_of_it() -> None:
+    """The result is what it was: what isn't said to be none after all weighs on."""
     desk = Desk().reach("examined")
     desk.take("find", error_kg="500")
     assert weighed(desk).misstatement.net_is_material
     desk.take("answer", FILER)
-    desk.take("close")
+    with pytest.raises(EngagementError, match="the result is what it was") as refused:
+        desk.take("close")
+    assert refused.value.where == "error_kg"
+    half = replace(desk)
+    half.take("close", error_kg="450", text="a bill of 50 kg was found")
+    assert (weighed(half).misstatement.net, weighed(half).standing) == (Decimal(450), frozenset())
+    desk.take("close", error_kg="0", text="the bill was of another year")
     assert weighed(desk).misstatement.net == 0
     assert weighed(desk).standing == frozenset()
+
+
+def test_a_finding_without_an_error_is_resolved_by_its_answer() -> None:
+    desk = Desk().reach("examined")
+    desk.take("find")
+    desk.take("answer", FILER)
+    desk.take("close")
+    assert weighed(desk).standing == frozenset()
+
+
+@pytest.mark.parametrize(("examined", "net"), [("0", 500), ("200", 500), ("500", 500), ("600", 600), ("-100", 400)])
+def test_a_line_examined_as_right_hides_no_finding_about_it(examined: str, net: int) -> None:
+    desk = Desk().reach("sampled")
+    errors = dict.fromkeys(desk.sample, "0") | {"contributions/0": examined}
+    desk.take("examine", examined=[desk.examined(item, error) for item, error in errors.items()])
+    desk.take("find", item="contributions/0", error_kg="500")
+    assert weighed(desk).misstatement.net == net
 
 
 def test_what_nobody_may_see_limits_the_opinion() -> None:
