@@ -209,8 +209,8 @@ def load_duty(name: str = DUTY) -> DutyRules:
 class Model:
     """A model as one plant makes it, by its maker's newest battery-model statement.
 
-    `state`: that of its filing, `filed_chemistry` and `filed_kwh`: as what it was registered; all None without one. `restated_from`: the
-    newest entry that stated it otherwise, where that matters to the duty.
+    `state`: that of its filing, `filed_chemistry`, `filed_kwh` and `filed_as` (model, plant): as what it was registered; all None
+    without one. `restated_from`: the newest entry that stated it otherwise, where that matters to the duty.
     """
 
     product: str
@@ -225,6 +225,14 @@ class Model:
     filed_chemistry: str | None = None
     filed_kwh: Decimal | None = None
     restated_from: int | None = None
+    plant: str = ""
+    filed_as: tuple[str, str] | None = None
+
+    @property
+    def made(self) -> tuple[str, str]:
+        """The model and the plant that makes it, as names are compared: several products of one model and plant are one model."""
+        name, plant = self.filed_as or (self.name, self.plant)
+        return name_key(name), name_key(plant)
 
     def ended(self, day: date) -> bool:
         """Whether the model isn't sold any more on that day."""
@@ -316,13 +324,16 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
         for group in {rules.group_of(model.chemistry), rules.filed_group(model)}:
             by_group.setdefault(group, []).append(model)
     groups_filed = {rules.filed_group(model) for model in filed}
-    needed = min(rules.trial.typical_models, len(inside))
+    # One model of one plant stands under several products perhaps, and is typical once.
+    typical, typical_filed = ({model.made for model in some} for some in (inside, filed))
+    needed = min(rules.trial.typical_models, len(typical))
     missing = []
-    if len(filed) < needed:
+    if len(typical_filed) < needed:
         few = needed < rules.trial.typical_models
         of = f"all {needed} models" if few else f"{needed} typical models"
-        so_far = "the only model isn't" if needed == 1 else f"{len(filed)} of {of} are"
-        missing.append(f"{needed - len(filed)} more to be filed: {so_far}")
+        count = len(typical_filed)
+        so_far = "the only model isn't" if needed == 1 else f"{count} of {of} are"
+        missing.append(f"{needed - count} more to be filed: {so_far}")
     for group in sorted(by_group.keys() - groups_filed):
         named = ", ".join(model.name for model in by_group[group])
         missing.append(f"chemistry group {group} is not represented: file one of {named}")
@@ -333,11 +344,11 @@ def coverage(rules: DutyRules, maker: str, models: Sequence[Model], day: date) -
     ]
     return Coverage(
         maker=maker,
-        models=len(inside),
+        models=len(typical),
         out_of_scope=tuple(model.product for model in ordered if not rules.concerns(model)),
         needed=needed,
-        filed=len(filed),
-        under_way=sum(model.state is not None and model.state not in FILED | {"withdrawn"} for model in inside),
+        filed=len(typical_filed),
+        under_way=len({model.made for model in inside if model.state not in {None, "withdrawn"}} - typical_filed),
         groups=tuple(sorted(by_group)),
         groups_filed=tuple(sorted(groups_filed)),
         missing=tuple(missing),

@@ -97,6 +97,7 @@ def model_of(record: BatteryModel, stated_on: date) -> Model | None:
         on_sale_since=sale.since if sale is not None else None,
         on_sale_until=sale.until if sale is not None else None,
         variants=record.variants if isinstance(record.variants, tuple) else (),
+        plant=record.plant.name if isinstance(record.plant, Site) else "",
     )
 
 

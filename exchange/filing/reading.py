@@ -403,7 +403,11 @@ class Filings:
             if filing is not None:
                 told = show_told(vault, filing.id, filing.sealed)
                 model = replace(
-                    model, state=filing.state, filed_chemistry=told.chemistry, filed_kwh=Decimal(told.rated_kwh)
+                    model,
+                    state=filing.state,
+                    filed_chemistry=told.chemistry,
+                    filed_kwh=Decimal(told.rated_kwh),
+                    filed_as=(told.model, told.plant),
                 )
             found.setdefault(row.owner, []).append(model)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -17,6 +18,8 @@ from exchange.filing import DutyRules, Model, coverage, duty_of, load_duty
 
 RULES = load_duty()
 MAKER = "https://packs.example"
+#: One model, as several statements spell it.
+SPELT = ("P100", "p100", "P100 ", "P100")
 TRIAL, REGULAR = date(2026, 12, 31), date(2027, 1, 1)
 FILE = (resources.files("exchange") / "data" / "duties" / "cn-miit-551.json").read_bytes()
 
@@ -88,6 +91,19 @@ def test_a_model_that_was_stated_otherwise_and_isn_t_filed_is_told() -> None:
     assert duty_of(RULES, ["pack_maker"], small, TRIAL).why.endswith(said)
     filed = model(1, "LFP", "registered", restated_from=12, filed_chemistry="LFP", filed_kwh=Decimal(100))
     assert coverage(RULES, MAKER, [filed], TRIAL).restated == ()
+
+
+def test_one_model_of_one_plant_is_typical_once_under_however_many_products() -> None:
+    same = [replace(model(number, "LFP", "filed"), name=name, plant="Works 1") for number, name in enumerate(SPELT)]
+    others = [model(number) for number in range(5, 9)]
+    found = coverage(RULES, MAKER, [*same, *others], TRIAL)
+    assert (found.models, found.filed, found.needed) == (5, 1, 5)
+    assert found.missing == ("4 more to be filed: 1 of 5 typical models are",)
+    # Stating it anew under another name makes no second one of what is filed; another plant's is another.
+    renamed = [replace(one, filed_as=("P100", "Works 1"), name=f"P10{n}") for n, one in enumerate(same)]
+    assert coverage(RULES, MAKER, renamed, TRIAL).filed == 1
+    elsewhere = replace(same[0], plant="Works 2")
+    assert coverage(RULES, MAKER, [*same, elsewhere], TRIAL).filed == 2
 
 
 def test_a_maker_of_nothing_in_scope_lacks_nothing() -> None:
