@@ -23,6 +23,7 @@ from exchange.errors import ConflictError, FilingError, NotFoundError, RightsErr
 from exchange.filing.chain import BEFORE, ORDER, STEPS, Facts, Filing, Link, Party, ResultFacts, Signed, State, Step
 from exchange.filing.duty import DutyRules
 from exchange.filing.reconciling import Compared, check_explanations, check_sum, open_differences, reconcile
+from exchange.kinds import check_spelling
 from exchange.kinds.filing import (
     AnswerLine,
     DataLine,
@@ -562,15 +563,25 @@ def _check_fresh(
 
 
 def _check_impartial(filing: Filing, review: Review, authority: str, facts: Facts, rules: DutyRules) -> None:
-    """An authority that is bound to the filer, by what it declares or by its corporate group, decides nothing about it."""
-    if facts.same_group(authority, filing.filer):
-        raise RightsError(
-            "the authority is of the filer's corporate group", where="iss", remedy="let another authority review it"
-        )
-    for one in cast("tuple[Conflict, ...]", _lines(review.conflicts)):
-        if one.relation in rules.conflicts_that_bar_a_review.relations and one.organisation in (None, filing.filer):
+    """An authority that is bound to the filer, by what it declares or by its corporate group, decides nothing about it.
+
+    Nor does one of the verifier's group, whose opinion it would judge. Who is tied to one of the filer's group is tied to the filer.
+    """
+    for party, organisation in (("filer", filing.filer), ("verifier", filing.verifier)):
+        if organisation is not None and facts.same_group(authority, organisation):
             raise RightsError(
-                f"a conflict of interest with the filer is declared: {one.relation}",
+                f"the authority is of the {party}'s corporate group",
+                where="iss",
+                remedy="let another authority review it",
+            )
+    for one in cast("tuple[Conflict, ...]", _lines(review.conflicts)):
+        if one.organisation is not None:
+            # In another spelling it would be nobody, and tied to nobody.
+            check_spelling(one.organisation, where=f"conflicts/{one.id}/organisation")
+        bound = one.organisation is None or facts.same_group(one.organisation, filing.filer)
+        if bound and one.relation in rules.conflicts_that_bar_a_review.relations:
+            raise RightsError(
+                f"a conflict of interest with the filer or its corporate group is declared: {one.relation}",
                 where=f"conflicts/{one.id}",
                 remedy="let another authority review it",
             )

@@ -222,6 +222,14 @@ def test_an_authority_that_is_bound_to_the_filer_reviews_nothing_of_it(lone: Des
             assert problem["where"] == "conflicts/c1"
     kin = Company.join(lone.maker.exchange, "kin", roles=["authority"], corporate_group="maker  GROUP")
     check_problem(lone.try_("review", kin), 403, "rights")
+    of_verifier = Company.join(lone.maker.exchange, "of-verifier", roles=["authority"], corporate_group="INDEPENDENT")
+    assert "verifier's corporate group" in check_problem(lone.try_("review", of_verifier), 403, "rights")["detail"]
+    # Tied to one of the filer's group, it is tied to the filer; in another spelling nobody would be meant.
+    sister = bound | {"organisation": kin.uri}
+    assert check_problem(lone.try_("review", conflicts=[sister]), 403, "rights")["where"] == "conflicts/c1"
+    for uri in (f"{lone.maker.uri}/", lone.maker.uri.replace("maker", "MAKER")):
+        problem = check_problem(lone.try_("review", conflicts=[bound | {"organisation": uri}]), 400, "statement")
+        assert problem["where"] == "conflicts/c1/organisation"
     assert lone.show(lone.maker)["state"] == "filed"
     others = bound | {"organisation": lone.verifier.uri}
     mild = bound | {"id": "c2", "relation": "other"}
