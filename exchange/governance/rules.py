@@ -89,8 +89,10 @@ def standing(reviews: Sequence[Given], *, proposer_group: str, panel: int, accep
     """Return how the reviews of a proposal stand; `panel` and `accept` are those that it asks for, at least the rules'."""
     counted: dict[str, Given] = {}
     uncounted: list[tuple[Given, str]] = []
+    # A conflict that was declared once binds: a review without it would else wash it away.
+    bound = {one.group: one for one in reviews if not rules.disqualifying.isdisjoint(one.conflicts)}
     for one in sorted(reviews, key=lambda given: given.index):
-        if (why := _why_not(one, proposer_group, rules)) is not None:
+        if (why := _why_not(one, proposer_group, bound.get(one.group), rules)) is not None:
             uncounted.append((one, why))
             continue
         if (before := counted.pop(one.group, None)) is not None:
@@ -112,9 +114,11 @@ def _more(needed: int, there: int, what: str) -> str:
     return f"{needed - there} more of {needed} reviews that {what}: there are {there}"
 
 
-def _why_not(one: Given, proposer_group: str, rules: ReviewRules) -> str | None:
+def _why_not(one: Given, proposer_group: str, bound: Given | None, rules: ReviewRules) -> str | None:
     if one.group == proposer_group:
         return "the reviewer is the proposer or of its corporate group"
     if barred := sorted(rules.disqualifying.intersection(one.conflicts)):
         return f"a conflict of interest is declared: {', '.join(barred)}"
+    if bound is not None:
+        return f"entry {bound.index} of the same corporate group declares a conflict of interest"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +44,8 @@ def test_enough_is_enough_of_independent_groups_and_nothing_else(
     # Counted anew, group by group.
     newest: dict[str, Given] = {}
     for one in reviews:
-        if one.group != "proposer" and RULES.disqualifying.isdisjoint(one.conflicts):
+        tied = any(other.group == one.group and RULES.disqualifying & set(other.conflicts) for other in reviews)
+        if one.group != "proposer" and not tied:
             newest[one.group] = one
     enough = len(newest) >= max(panel, RULES.panel)
     agreed = sum(one.outcome == "accepted" for one in newest.values()) >= max(accept, RULES.accept)
@@ -62,6 +64,16 @@ def test_the_proposers_own_reviews_move_nothing(reviews: list[Given]) -> None:
         standing(some, proposer_group="proposer", panel=0, accept=0, rules=RULES) for some in ([*others, *own], others)
     )
     assert (with_own.missing, with_own.counted) == (without.missing, without.counted)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_declared_conflict_isnt_washed_away_by_a_review_without_it(first: int) -> None:
+    """Neither by a newer one, nor does an older one count, nor one of its corporate group."""
+    tied = Given(first, "https://a.example", "a", "accepted", ("authorship",))
+    clean = Given(1 - first, "https://a-2.example", "a", "accepted", ())
+    found = standing([tied, clean], proposer_group="proposer", panel=0, accept=0, rules=RULES)
+    assert found.counted == ()
+    assert dict(found.uncounted)[clean] == f"entry {first} of the same corporate group declares a conflict of interest"
 
 
 def test_every_assumption_of_the_rules_is_stated() -> None:
