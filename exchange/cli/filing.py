@@ -287,6 +287,7 @@ def run_overview(to: Connection, organisation: str | None) -> int:
         lines += [f"{maker}  {one['filings']}, {one['filed']} filed" for maker, one in found["by_maker"].items()]
         lines += [
             f"{group}  median {spread['median']} {spread['unit']} of {spread['filings']}"
+            + (f", {spread['stale']} of them stale" if spread["stale"] else "")
             for group, spread in found["results"].items()
         ]
         answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
@@ -357,7 +358,8 @@ def _all(to: Connection, found: Iterable[dict[str, Any]], line: Any) -> int:
 
 def _line(one: Mapping[str, Any]) -> str:
     figure = "" if one["figure"] is None else f"  {one['figure']} {one['unit']}"
-    return f"{one['id']}  {one['state']}  {one['model']}  {one['chemistry_group']}  {one['filer']}{figure}"
+    state = f"{one['state']}, stale" if one["is_stale"] else one["state"]
+    return f"{one['id']}  {state}  {one['model']}  {one['chemistry_group']}  {one['filer']}{figure}"
 
 
 def _remark(one: Mapping[str, Any]) -> str:

@@ -207,6 +207,14 @@ def test_the_commands_of_the_page_file_a_model(scene: Scene, subtests: pytest.Su
     refused = scene.run(commands(ENGAGEMENT_PAGE)[2])
     assert refused.exit_code == 1
     assert "the engagement is concluded" in refused.stderr
+    # What it was made from is taken back: each list says so, without --json.
+    taken = f"packtrace statement withdraw {scene.activity['leaf_hash']} --reason error --key file:$KEYS/packs --yes"
+    taken += f" --out {scene.folder}/withdrawal --server $SERVER"
+    assert scene.run(taken).exit_code == 0
+    for command in (one for one in commands() if " filing list " in one or " authority filings " in one):
+        assert f"{scene.filing}  accepted, stale  P100" in scene.run(command).stdout
+    overview = scene.run(next(one for one in commands() if " authority overview " in one)).stdout
+    assert " of 1, 1 of them stale" in overview
 
 
 def test_a_refused_step_ends_in_a_line(scene: Scene) -> None:

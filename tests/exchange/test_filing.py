@@ -614,6 +614,10 @@ def test_what_goes_stale_after_acceptance_is_told_and_not_averaged(lone: Desk) -
     assert status["meaning"].endswith("what it was made from has changed since, and it is to be amended")
     assert "its result is stale" in browser(exchange).get(published["page"]).text
     assert lone.show(lone.maker)["is_stale"]
+    for admin_of, path in ((admin, "/authority"), (lone.maker.admin, "/filings")):
+        assert 'accepted</span> <span class="badge hard">stale</span>' in admin_of.get(path).text
+    assert "LFP" in (page := admin.get("/authority").text)
+    assert ">Stale</th>" in page
 
 
 # -- platform, review, remarks -------------------------------------------------------------------------------------------------
