@@ -73,15 +73,17 @@ def run_lines(to: Connection, engagement: str, organisation: str | None) -> int:
             for one in found["lines"]
         ]
         lines.append(f"not seen: {found['unseen_kg_co2e']} of {found['total_kg_co2e']} kg CO2e")
-        lines += [
-            f"  {one['kind']} {one['leaf_hash']} of {one['owner']}: "
-            f"{'given' if one['given'] else 'asked' if one['asked_at'] else 'not asked'}"
-            for one in found["to_ask"]
-        ]
+        lines += [f"  {one['kind']} {one['leaf_hash']} of {one['owner']}: {_sight(one)}" for one in found["to_ask"]]
         _said(to, found, lines)
         return DONE if all(one["agrees"] for one in found["lines"]) else REJECTED
 
     return to.run(command)
+
+
+def _sight(one: Mapping[str, Any]) -> str:
+    if one["given"]:
+        return "given" if one["opened"] else "answered, and this statement not opened: ask for it again"
+    return "asked" if one["asked_at"] else "not asked"
 
 
 def run_line(to: Connection, engagement: str, number: int, organisation: str | None) -> int:

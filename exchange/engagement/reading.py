@@ -23,11 +23,11 @@ from exchange.engagement.rules import VerificationRules, allowed
 from exchange.engagement.steps import concluding_claims, percentages, sample_of, weigh
 from exchange.engagement.tables import EngagementRow, EngagementStepRow, FindingRow, SightRow
 from exchange.engagement.taking import Taking
-from exchange.errors import EngagementError, NotFoundError, RightsError
+from exchange.errors import ConflictError, EngagementError, NotFoundError, RightsError
 from exchange.identity import Accounts, roles_today
 from exchange.intake.tables import StatementRow
 from exchange.kinds.engagement import EngagementStep
-from exchange.requests import Ask, RequestRow, Requests
+from exchange.requests import Ask, DataRequest, RequestRow, Requests
 from exchange.sharing import Sharing, day_of
 from ledger.store import begin, entry, head, snapshot
 
@@ -35,6 +35,8 @@ Box = Literal["filer", "verifier"]
 Side = Literal["verifier", "filer", "authority", "concerned"]
 #: Which statements the filer may read beside those that concern it.
 _FOR_THE_FILER: Final = frozenset({"accept", "decline", "visit", "conclude", "withdraw"})
+#: So often one input is asked for in an engagement.
+_MOST_SIGHTS: Final = 9
 _LIST = "take the id from the list of engagements"
 
 
@@ -189,7 +191,7 @@ class Engagements:
                     }
                     for unit in lines.units
                 ],
-                "to_ask": self._to_ask(session, found, document),
+                "to_ask": self._to_ask(session, found, document, lines),
             }
 
     def line(self, actor: Principal, reader: str, engagement: str, number: int) -> dict[str, Any]:
@@ -225,9 +227,17 @@ class Engagements:
         self.sharing.took(connection, reader, "read", sorted(own), opened=(FULL,))
         self.sharing.took(connection, reader, "read", sorted(others))
 
-    def _to_ask(self, session: Session, found: Engagement, document: Any) -> list[dict[str, Any]]:
-        """Return the inputs that others signed, and whether the verifier asked, and was given, the recipes behind them."""
+    def _to_ask(self, session: Session, found: Engagement, document: Any, lines: Lines) -> list[dict[str, Any]]:
+        """Return the inputs that others signed: whether the verifier asked, was `given` an answer, and sees what was made of each.
+
+        An answer may give something else than what the line was made from, which then isn't `opened` by it.
+        """
         asked = {one["leaf_hash"]: one for one in self._sights(session, session.get_one(EngagementRow, found.id))}
+        hidden = {
+            part.get("leaf_hash")
+            for number, part in enumerate(document["contributions"])
+            if f"contributions/{number}" not in lines.signers
+        }
         told = []
         for one in document["inputs"]:
             row = session.exec(select(StatementRow).where(StatementRow.leaf_hash == one["leaf_hash"])).one_or_none()
@@ -240,6 +250,7 @@ class Engagements:
                         "kind": row.vct.split(":")[2],
                         "asked_at": state["asked_at"],
                         "given": state["given"],
+                        "opened": row.leaf_hash not in hidden,
                     }
                 )
         return told
@@ -249,6 +260,7 @@ class Engagements:
     def ask(self, actor: Principal, reader: str, engagement: str, sight: Sight) -> dict[str, Any]:
         """Ask who signed an input for the recipe behind it, by a data request of the verifier's own, whose answer is for verification.
 
+        The request says which statement is to be opened. Once it is answered, declined or withdrawn, the same may be asked for again.
         The filer learns that it was asked for, and whether it was given: neither what, nor which of it. Raises what `Requests.ask` raises.
         """
         self.accounts.check_speaks_for(actor, reader, "requests:write")
@@ -269,6 +281,10 @@ class Engagements:
             product = getattr(told, "sub", None)
             period = sight.period or getattr(told, "period", None)
             owner = row.issuer
+            needed = (
+                f"To be opened: your {row.vct.split(':')[2]} at entry {row.index}, {row.leaf_hash}, and what it was "
+                "calculated from"
+            )
         if not isinstance(product, str) or not isinstance(period, Period):
             raise EngagementError(
                 "the filer isn't told which product or period it is of",
@@ -284,16 +300,38 @@ class Engagements:
             product=product,
             rule_sets=(document["rule_set"]["id"],),
             verifier=reader,
-            message=sight.message,
+            message=f"{needed}\n{sight.message}".strip(),
         )
-        request, existed = self.requests.ask(actor, reader, ask, f"{engagement[:30]}.{sight.leaf_hash[:30]}")
+        request, existed = self._asked(actor, reader, ask, f"{engagement[:30]}.{sight.leaf_hash[:30]}")
         with begin(self.engine) as connection, Session(connection) as session:
-            if session.get(SightRow, (engagement, sight.leaf_hash)) is None:
-                session.add(
+            if not existed or session.get(SightRow, (engagement, sight.leaf_hash)) is None:
+                session.merge(
                     SightRow(engagement=engagement, leaf_hash=sight.leaf_hash, request=request.id, asked_at=now)
                 )
                 session.flush()
         return {"request": request.id, "asked": owner, "deadline": request.deadline, "existed": existed}
+
+    def _asked(self, actor: Principal, reader: str, ask: Ask, client_id: str) -> tuple[DataRequest, bool]:
+        """Ask under the first id for this input that is free, or under which the same was asked; one waits at a time."""
+        for number in range(1, _MOST_SIGHTS + 1):
+            name = client_id if number == 1 else f"{client_id}.{number}"
+            try:
+                return self.requests.ask(actor, reader, ask, name)
+            except ConflictError as error:
+                if error.where != "id":
+                    raise
+            with snapshot(self.engine) as connection, Session(connection) as session:
+                mine = (col(RequestRow.asker) == reader, col(RequestRow.client_id) == name)
+                there = session.exec(select(RequestRow).where(*mine)).one()
+                if there.closed_at is None:
+                    raise ConflictError(
+                        f"it was asked for already, by the request {there.id}, which waits for its answer",
+                        where="leaf_hash",
+                        remedy="wait, remind whom you asked, or withdraw that request and ask again",
+                    )
+        raise ConflictError(
+            f"it was asked for {_MOST_SIGHTS} times", where="leaf_hash", remedy="ask its owner by a data request"
+        )
 
     def _sights(self, session: Session, row: EngagementRow) -> list[dict[str, Any]]:
         query = (

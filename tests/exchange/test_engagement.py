@@ -95,8 +95,8 @@ def given(work: Work, supplier: Company, pack: Pack) -> None:
     assert work.show()["sights"][0]["given"]
 
 
-def ask(work: Work, leaf_hash: str) -> Any:
-    deadline = (work.verifier.exchange.clock() + timedelta(days=14)).isoformat()
+def ask(work: Work, leaf_hash: str, days: int = 14) -> Any:
+    deadline = (work.verifier.exchange.clock() + timedelta(days=days)).isoformat()
     body = {"leaf_hash": leaf_hash, "deadline": deadline, "period": {"start": "2025-01-01", "end": "2025-12-31"}}
     return work.verifier.admin.post(f"/api/v1/engagements/{work.id}/sights", json=body)
 
@@ -128,6 +128,34 @@ def test_a_recipe_reaches_the_verifier_and_passes_the_pack_maker_by(desk: Suppli
     assert desk.maker.admin.get(f"/api/v1/statements/{recipe}").status_code == 404
     grants = [row for row in rows(desk.maker.exchange, GrantRow) if row.reader == work.verifier.uri]
     assert {(row.owner, row.purpose, row.onward) for row in grants} == {(supplier.uri, "verification", "none")}
+
+
+def test_an_answer_that_opens_no_line_says_so_and_the_same_is_asked_for_again(desk: Supplied) -> None:
+    work, supplier, sealed = at_work(desk), desk.supplier, desk.pack.cited["sealed"]
+
+    def to_ask() -> tuple[bool, bool]:
+        (found,) = (one for one in work.get("/lines").json()["to_ask"] if one["leaf_hash"] == sealed["leaf_hash"])
+        return found["given"], found["opened"]
+
+    first = ask(work, sealed["leaf_hash"]).json()["request"]
+    message = supplier.admin.get(f"/api/v1/requests/{first}").json()["message"]
+    assert f"your product-footprint at entry {sealed['index']}, {sealed['leaf_hash']}" in message
+    # Another one while this one waits is told about that one, and not about an id that nobody gave.
+    waits = check_problem(ask(work, sealed["leaf_hash"], days=20), 409, "conflict")
+    assert (waits["where"], first in waits["detail"]) == ("leaf_hash", True)
+    recipe = {"statements": [{"leaf_hash": desk.pack.cited["recipe"]["leaf_hash"], "paths": ["full"]}]}
+    assert supplier.admin.post(f"/api/v1/requests/{first}/answer", json=recipe).status_code == 200
+    assert to_ask() == (True, False)
+    page = work.verifier.admin.get(f"/engagements/{work.id}").text
+    assert "answered, and this statement not opened: ask for it again" in page
+    second = ask(work, sealed["leaf_hash"], days=20).json()
+    assert (second["existed"], second["request"] == first) == (False, False)
+    assert ask(work, sealed["leaf_hash"], days=20).json()["request"] == second["request"]
+    assert to_ask() == (False, False)
+    whole = {"statements": [{"leaf_hash": sealed["leaf_hash"], "paths": ["full"]}]}
+    assert supplier.admin.post(f"/api/v1/requests/{second['request']}/answer", json=whole).status_code == 200
+    assert to_ask() == (True, True)
+    assert work.get("/lines").json()["unseen_kg_co2e"] == "0"
 
 
 def test_a_line_stands_side_by_side_with_what_was_stated(desk: Supplied) -> None:
