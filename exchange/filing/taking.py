@@ -142,7 +142,7 @@ class Taking:
             if isinstance(record, Review):
                 return  # of another domain: a review of a release, for instance
             if isinstance(record, VerificationStatement):
-                _take_footprint_opinion(session, entry, record)
+                self._take_footprint_opinion(session, entry, record)
                 return
             raise FilingError("it names no filing", where="filing", remedy="name the filing's id")
         row = session.exec(select(FilingRow).where(FilingRow.id == str(record.filing)).with_for_update()).one_or_none()
@@ -158,6 +158,39 @@ class Taking:
         self._write_remarks(session, after, signed)
         self._hold(session, filing, after, facts)
         self._tell(session, filing, after, signed)
+        session.flush()
+
+    def _take_footprint_opinion(self, session: Session, entry: Entry, record: VerificationStatement) -> None:
+        """Take a verifier's opinion on a supplier's own product-footprint.
+
+        Raises FilingError where its target is none, or names another result than the opinion; IndependenceError where verifier and supplier
+        are one or of one corporate group.
+        """
+        target = record.target
+        row = None if target is None else session.get(StatementRow, target.index)
+        if target is None or row is None or (row.vct, row.leaf_hash) != (PRODUCT_FOOTPRINT.vct, target.leaf_hash):
+            raise FilingError(
+                "it names no filing, and its target is no product-footprint",
+                where="target",
+                remedy="name the filing's id, or cite the footprint that was verified",
+            )
+        signer = entry.statement.issuer
+        if corporate_group(session, signer) == corporate_group(session, row.issuer):
+            raise IndependenceError(
+                "the verifier is the footprint's signer, or of its corporate group",
+                where="target",
+                remedy="have it verified by an organisation that is independent of its signer",
+            )
+        footprint = self.stored.record(session.connection(), row.index, row.leaf_hash, row.issuer)
+        named = getattr(footprint, "result_digest", None)
+        # What its signer withholds isn't seen here; whoever rests on the footprint holds the two against each other.
+        if isinstance(named, str) and record.result != named:
+            raise FilingError(
+                "the footprint rests on another result",
+                where="result",
+                remedy="name the result that its signer showed you, which the footprint names as result_digest",
+            )
+        session.add(AttestedRow(index=entry.index, target=target.leaf_hash))
         session.flush()
 
     def take_back(self, session: Session, entry: Entry, filing: str, step: Literal["decline", "revoke"]) -> None:
@@ -433,30 +466,6 @@ def _battery_models(product: str, owner: str) -> Any:
 def forget_models(session: Session, index: int) -> None:
     """Erase what is kept of the model that the battery-model statement at `index` describes."""
     session.connection().execute(delete(ModelRow).where(col(ModelRow.index) == index))
-
-
-def _take_footprint_opinion(session: Session, entry: Entry, record: VerificationStatement) -> None:
-    """Take a verifier's opinion on a supplier's own product-footprint.
-
-    Raises FilingError where its target is none, IndependenceError where verifier and supplier are one or of one corporate group.
-    """
-    target = record.target
-    row = None if target is None else session.get(StatementRow, target.index)
-    if target is None or row is None or (row.vct, row.leaf_hash) != (PRODUCT_FOOTPRINT.vct, target.leaf_hash):
-        raise FilingError(
-            "it names no filing, and its target is no product-footprint",
-            where="target",
-            remedy="name the filing's id, or cite the footprint that was verified",
-        )
-    signer = entry.statement.issuer
-    if corporate_group(session, signer) == corporate_group(session, row.issuer):
-        raise IndependenceError(
-            "the verifier is the footprint's signer, or of its corporate group",
-            where="target",
-            remedy="have it verified by an organisation that is independent of its signer",
-        )
-    session.add(AttestedRow(index=entry.index, target=target.leaf_hash))
-    session.flush()
 
 
 def _concerned(signed: Signed, filing: Filing | None, verifier: str) -> Iterator[str]:

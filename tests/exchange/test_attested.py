@@ -76,7 +76,6 @@ def test_a_sealed_branch_is_unverified_until_somebody_verifies_it(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"result": "0" * 64}, "isn't on the result that this footprint names"),
         ({"sub": "https://maker.example/other"}, "is about another product"),
         ({"expires": "2020-01-01"}, "counted to 2020-01-01"),
         ({"opinion": "adverse"}, "opinion adverse"),
@@ -99,6 +98,30 @@ def refused(exchange: Exchange, signer: Member, claims: dict[str, Any]) -> tuple
     answer = exchange.post(signer.sign(VERIFICATION_STATEMENT, claims))
     assert exchange.size == size
     return answer.status_code, answer.json()["code"]
+
+
+def test_an_opinion_on_another_result_than_the_footprint_s_is_refused(
+    sqlite_exchange: Exchange, supplier: Member, footprint: dict[str, Any]
+) -> None:
+    verifier = sqlite_exchange.member("verifier", "verifier")
+    claims = opinion(supplier, footprint, result="0" * 64)
+    assert refused(sqlite_exchange, verifier, claims) == (400, "filing")
+
+
+def test_an_opinion_on_a_footprint_that_names_no_result_is_told_as_such(
+    sqlite_exchange: Exchange, supplier: Member
+) -> None:
+    stated(supplier, "2")
+    claims = drafted(sqlite_exchange, supplier)
+    kept = {name: claims[name] for name in claims if name not in ("kind", "result_digest")}
+    footprint = supplier.state(PRODUCT_FOOTPRINT, kept)
+    verifier, customer = sqlite_exchange.member("verifier", "verifier"), sqlite_exchange.member("customer")
+    assert supplier.grant(footprint, customer).status_code == 201
+    named = opinion(supplier, footprint | {"result": claims["result_digest"]})
+    assert verifier.grant(verifier.state(VERIFICATION_STATEMENT, named), customer).status_code == 201
+    (branch,) = verified(sqlite_exchange, supplier).sealed
+    assert "isn't on the result that this footprint names" in branch.verification
+    assert not branch.is_verified
 
 
 def test_only_a_verifier_verifies_and_only_a_footprint(
