@@ -45,7 +45,7 @@ class TextError(RecordError):
 
 
 class AverageError(BomGraphError):
-    """The rules of averages can't be read, or a contribution to one isn't above zero."""
+    """The rules of averages can't be read, nothing is of the flow that is asked for, or a contribution isn't above zero."""
 
     code = "average"
 

@@ -11,7 +11,7 @@ from typing import Final, get_args
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, select
 
-from bom_graph import ActivityData, Lines, Period, VerifiedFootprint
+from bom_graph import ActivityData, AverageError, Lines, Period, VerifiedFootprint
 from exchange.filing.chain import State
 from exchange.filing.duty import DutyRules
 from exchange.filing.hidden import group_key, show_told
@@ -41,10 +41,12 @@ class VerifiedFootprints:
     rules: DutyRules
 
     def of(self, flow: str, region: str, year: int, today: date) -> Iterator[VerifiedFootprint]:
-        """Yield them; other flows than those of packs have none."""
-        if not flow.startswith(FLOW):
-            return
-        key = group_key(self.stored.vault, flow.removeprefix(FLOW))
+        """Yield them. AverageError for a flow of which there never is any."""
+        group = flow.removeprefix(FLOW)
+        named = self.rules.group_of(group) if flow.startswith(FLOW) else "<chemistry group>"
+        if group != named:
+            raise AverageError(f"nothing verified is of a flow {flow}", where="flow", remedy=f"ask for {FLOW}{named}")
+        key = group_key(self.stored.vault, group)
         query = select(FilingRow).where(col(FilingRow.group_key) == key, col(FilingRow.state).in_(_VERIFIED))
         with snapshot(self.engine) as connection, Session(connection) as session:
             for row in session.exec(query.order_by(col(FilingRow.id))).all():

@@ -162,7 +162,7 @@ def test_a_broken_file_is_refused_before_it_is_sent(scene: Scene) -> None:
 
 
 def test_an_average_is_withheld_with_its_reason(scene: Scene) -> None:
-    withheld = scene.run("packtrace factor average nickel-sulfate CN 2024 --server $SERVER", 1)
+    withheld = scene.run("packtrace factor average traction-battery-LFP CN 2024 --server $SERVER", 1)
     assert withheld.output == "withheld: fewer than 5 corporate groups contribute\n"
     assert scene.run("packtrace factor averages --server $SERVER").output == ""
 
