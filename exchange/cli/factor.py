@@ -247,12 +247,12 @@ def _effect(one: Mapping[str, Any]) -> str:
 
 
 def _others(found: Mapping[str, Any]) -> str:
-    said = [f"of others, results of {found['groups_at_least']} corporate groups or more do"]
+    said = [f"others: results of at least {found['groups_at_least']} corporate groups use a changed row"]
     if found["refused_at_least"] is not None:
-        said.append(f"of {found['refused_at_least']} or more some would be refused")
+        said.append(f"of at least {found['refused_at_least']} some would be refused")
     for name, what in (("rise_at_least", "rise"), ("fall_at_least", "fall")):
         if found[name] is not None:
-            said.append(f"several groups' {what} by {float(found[name]):.0%} or more")
+            said.append(f"several groups' results {what} by {float(found[name]):.0%} or more")
     return "; ".join(said)
 
 

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bom_graph import load_release, release_bytes
+from exchange.cli.factor import _others
 from exchange.cli.main import command_line
 from exchange.client import Client
 from exchange.kinds import ACTIVITY_DATA, CERTIFICATE_RETIREMENT, REVIEW, Kind
@@ -186,3 +187,11 @@ def test_certificates_are_listed_covered_and_digested(scene: Scene) -> None:
     assert "nothing was taken from the grid in that month" in uncovered
     register = scene.run("packtrace certificate register --server $SERVER").output
     assert re.fullmatch(rf"[0-9a-f]{{64}}  1 retirements count at size {index + 1}\n", register)
+
+
+def test_what_is_told_of_others_is_said_in_words() -> None:
+    told = {"groups_at_least": 10, "refused_at_least": 5, "rise_at_least": "0.05", "fall_at_least": None}
+    assert _others(told) == (
+        "others: results of at least 10 corporate groups use a changed row; of at least 5 some would be refused; "
+        "several groups' results rise by 5% or more"
+    )
