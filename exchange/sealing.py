@@ -66,12 +66,13 @@ def open_with(key: KeyPair, sealed: str, kind: str) -> bytes:
     own = ECKey.import_key(pem)
     try:
         found = jwe.decrypt_compact(sealed.strip(), own, registry=_Registry(algorithms=_ALGORITHMS))
-        if found.protected.get("typ") != kind:
-            raise ValueError("another type")
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError):
+        # What the library says of it are names of its own.
         raise StatementError(
-            f"it was not sealed to this key, or was changed: {error}", where="sealed", remedy=_OTHER_KEY
+            "it was not sealed to this key, or was changed", where="sealed", remedy=_OTHER_KEY
         ) from None
+    if (of := found.protected.get("typ")) != kind:
+        raise StatementError(f"what was sealed is no {kind}, but {of!r}", where="sealed", remedy="take the other file")
     return found.plaintext or b""
 
 

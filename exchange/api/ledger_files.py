@@ -17,6 +17,8 @@ _CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {},
 _UNCHANGING = "private, max-age=31536000, immutable"
 
 
+# Of an answer to HEAD the server sends no body.
+@ledger_router.head("/{path:path}", include_in_schema=False)
 @ledger_router.get("/{path:path}", response_class=Response, responses=_CONTENT)
 def published_file(request: Request, path: str) -> Response:
     """A file of the published log, from the database: every process has it."""

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from exchange.client import Client
 
 SUFFIX = ".salt"
+_RECORD = ".digest"
 _PIECE = 256 * 1024
 
 
 def run_digest(files: Sequence[Path], *, as_json: bool) -> int:
-    """Print the digest of each file; make its salt where there is none yet."""
+    """Print the digest of each file; make its salt where there is none yet. A file that was changed since is refused."""
 
     def command() -> int:
         from exchange.attachment import SALT_BYTES
@@ -32,10 +33,15 @@ def run_digest(files: Sequence[Path], *, as_json: bool) -> int:
             known = beside.exists()
             salt = _read_salt(file) if known else secrets.token_bytes(SALT_BYTES)
             reading = _read(salt, file)
+            is_recorded = _check_unchanged(file, reading.digest)
             found.append({"file": str(file), "digest": reading.digest, "media_type": reading.media_type()})
             if not known:
                 write_new(beside, salt, mode=0o600)
                 tell(f"{beside} is made: keep it with the statement; without it nobody can prove that {file} is meant")
+            elif not is_recorded:
+                tell(f"{beside} was there before: if {file} was changed since, it needs a salt of its own")
+            if not is_recorded:
+                write_new(_record_of(file), f"{reading.digest}\n".encode(), mode=0o600)
         _answer({"files": found}, (f"{one['digest']}  {one['file']}" for one in found), as_json=as_json)
         return DONE
 
@@ -118,6 +124,30 @@ def run_remove(to: Connection, digest: str, organisation: str | None) -> int:
 
 def _salt_of(file: Path) -> Path:
     return file.with_name(f"{file.name}{SUFFIX}")
+
+
+def _record_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}{_RECORD}")
+
+
+def _check_unchanged(file: Path, digest: str) -> bool:
+    """Whether the digest that was made of `file` is recorded beside it. UsageError where that is another one.
+
+    Two files under one salt: whoever is given the one can try guesses at the other.
+    """
+    from exchange.errors import UsageError
+
+    record = _record_of(file)
+    if not record.exists():
+        return False
+    if read_up_to(record, len(digest)).decode("ascii", "replace").rstrip() != digest:
+        raise UsageError(
+            "the file or its salt isn't the one that this digest was made of: a changed file needs a salt of its own",
+            where=str(record),
+            remedy=f"put back what was there; for a new statement, move {_salt_of(file)} and {record} away with the file that they "
+            "are of, and run this again",
+        )
+    return True
 
 
 def _read_salt(file: Path) -> bytes:

@@ -335,7 +335,8 @@ def _check_fingerprint(trust: TrustFile, fingerprint: str, file: Path) -> None:
 
     if "".join(fingerprint.split()).lower() != trust.digest:
         raise RejectedError(
-            f"the file's fingerprint is another: {trust.fingerprint}",
+            # The file's own isn't shown: it would be there to be copied.
+            "the file's fingerprint isn't the one that was given",
             where=str(file),
             remedy="don't use the file; find out over a third channel which of the two is the publisher's",
         )

@@ -407,6 +407,7 @@ class Verification:
         return (
             known,
             f"nobody signed this file as a whole: its maker chose its entries and wrote that it is for {self.manifest['reader']}",
+            "that the operator enrolled a second key in somebody's name shows only beside enrolments before it, which its maker can omit",
             self._split_view(),
             times.limit(),
             "signed is not the same as measured: that a statement is true is not checked here",

@@ -166,10 +166,13 @@ def test_a_method_that_a_route_has_not_is_a_problem(shared: Exchange, method: st
                 assert set(answer.headers["allow"].split(", ")) <= methods
 
 
-def test_pages_answer_head_as_get_without_a_body(shared: Exchange, subtests: pytest.Subtests) -> None:
-    pages = {path for method, path in routes(shared) if method == "GET" and not path.startswith(("/api/", "/ledger/"))}
-    assert {"/", "/check", "/login", "/filings", "/healthz", "/static/style.css"} <= pages
-    for path in sorted(pages):
+def test_pages_and_the_published_log_answer_head_as_get_without_a_body(
+    shared: Exchange, subtests: pytest.Subtests
+) -> None:
+    pages = {path for method, path in routes(shared) if method == "GET" and not path.startswith("/api/")}
+    assert {"/", "/check", "/login", "/filings", "/healthz", "/static/style.css", "/ledger/checkpoint"} <= pages
+    tiles = {f"/ledger/{place.path}" for place in partial_tiles(shared.size)}
+    for path in sorted(pages | tiles | {"/ledger/tile/0/001", "/ledger/tile/0/0"}):
         with subtests.test(path):
             got, answer = (shared.http.request(method, path, follow_redirects=False) for method in ("GET", "HEAD"))
             assert (answer.status_code, answer.content) == (got.status_code, b"")

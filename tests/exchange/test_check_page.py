@@ -139,6 +139,57 @@ def test_an_entry_of_an_evidence_file_is_trust_on_first_use(
     assert "urn:packtrace:activity-data:1" in browser.run("document.getElementById('facts').innerText")
 
 
+def test_a_verdict_goes_when_what_is_at_hand_changes(browser: Browser, vectors: dict[str, Any], tmp_path: Path) -> None:
+    archive, trust, other = (tmp_path / name for name in ("a.packtrace", "trust", "photo.jpg"))
+    archive.write_bytes(base64.b64decode(vectors["archive"]["file"]))
+    trust.write_text(vectors["archive"]["trust"])
+    other.write_bytes(b"\xff\xd8 not ours")
+    is_hidden = "document.getElementById('result').hidden"
+
+    def check() -> str:
+        browser.run("document.querySelector('button[type=submit]').click()")
+        browser.wait(f"!{is_hidden}")
+        return str(browser.run("document.getElementById('checked').textContent"))
+
+    browser.run("document.querySelector('button[type=reset]').click()")
+    browser.run("window.scrollTo(0, 0)")
+    browser.drop("#drop", archive, trust)
+    browser.wait("document.querySelectorAll('#at-hand li:not(.none)').length === 2")
+    browser.run("document.getElementById('entry').value = '3'")
+    checked = check()
+    for expected in ("a.packtrace", "trust", "entry 条目 3"):
+        assert expected in checked
+    # Another entry, a text, and a file, whether it is taken or not.
+    for id_, value in (("entry", "2"), ("pasted", "e30.e30.AA")):
+        browser.run(
+            f"((one) => {{ one.value = '{value}'; one.dispatchEvent(new Event('input')); }})(document.getElementById('{id_}'))"
+        )
+        assert browser.run(is_hidden), id_
+        browser.run("document.getElementById('pasted').value = ''")
+        assert "entry 条目 2" in check()
+    for file in (archive, other):
+        browser.run("window.scrollTo(0, 0)")
+        browser.drop("#drop", file)
+        browser.wait(is_hidden)
+        check()
+    # One that is still under way when something changes never comes to be shown.
+    browser.run(
+        """(() => {
+          const verify = SubtleCrypto.prototype.verify;
+          SubtleCrypto.prototype.verify = async function (...given) {
+            SubtleCrypto.prototype.verify = verify;
+            document.getElementById("entry").dispatchEvent(new Event("input"));
+            globalThis.settled = new Promise((done) => setTimeout(() => done(true), 300));
+            return verify.apply(this, given);
+          };
+          document.querySelector("button[type=submit]").click();
+        })()"""
+    )
+    browser.wait("globalThis.settled")
+    assert browser.run(is_hidden)
+    check()
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

@@ -53,6 +53,32 @@ def test_a_file_s_salt_is_made_once_and_kept(bill: Path) -> None:
     assert "not a salt" in run("check", digest, str(bill), code=2)
 
 
+def test_a_changed_file_is_not_put_under_the_salt_of_the_one_before(bill: Path) -> None:
+    """Whoever was given the one file, and its salt, could try guesses at the other."""
+    first = digest_of(bill)
+    salt, record = (bill.with_name(f"bill.pdf.{name}") for name in ("salt", "digest"))
+    kept = salt.read_bytes()
+    assert (record.read_text(), record.stat().st_mode & 0o777) == (f"{first}\n", 0o600)
+    bill.write_bytes(PDF + b"one more line")
+    told = run("digest", str(bill), code=2)
+    assert "a changed file needs a salt of its own" in told
+    assert hashlib.sha256(kept + bill.read_bytes()).hexdigest() not in told
+    for file in (salt, record):
+        file.rename(file.with_name(f"first-{file.name}"))
+    assert digest_of(bill) != first
+    assert salt.read_bytes() != kept
+    # A lost salt is not made anew behind one's back.
+    salt.unlink()
+    assert "put back what was there" in run("digest", str(bill), code=2)
+    assert not salt.exists()
+
+
+def test_of_a_salt_that_came_with_its_file_nobody_knows_whether_it_fits(bill: Path) -> None:
+    bill.with_name("bill.pdf.salt").write_bytes(b"s" * 32)
+    assert "was there before" in run("digest", str(bill))
+    assert "was there before" not in run("digest", str(bill))
+
+
 def test_a_file_that_no_exchange_takes_gets_no_salt(tmp_path: Path) -> None:
     (tmp_path / "page.pdf").write_bytes(b"<html>")
     assert "not taken" in run("digest", str(tmp_path / "page.pdf"), code=1)

@@ -169,7 +169,8 @@ def test_a_first_one_needs_its_fingerprint(publisher: Publisher, tmp_path: Path)
     assert (code, "give --fingerprint" in what) == (2, True)
     for wrong in ("0" * 64, "", publisher.trust(1).fingerprint[:-1], publisher.trust(2).fingerprint):
         code, what = refused(publisher, first, "--folder", tmp_path / "new", "--fingerprint", wrong)
-        assert (code, "the file's fingerprint is another" in what) == (1, True)
+        assert (code, "the file's fingerprint isn't the one that was given" in what) == (1, True)
+        assert publisher.trust(1).fingerprint not in what, "it would be there to be copied"
     assert list((tmp_path / "new").iterdir()) == []
 
 

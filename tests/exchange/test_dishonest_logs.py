@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -281,6 +282,28 @@ def test_a_revocation_that_is_left_out_is_a_limit() -> None:
     assert verdict.code == "verified"
     assert verdict.limits[0].startswith("no status snapshot is here; key events (enrolments, revocations)")
     assert "a stolen key counts until its revocation is logged" in " ".join(verdict.limits)
+
+
+def test_that_a_key_was_enrolled_beside_another_is_a_limit_where_the_first_is_left_out() -> None:
+    """The operator enrols a key of its own in a supplier's name, and signs with it."""
+    made = small_dossier()
+    simulator = made.simulator
+    pair = KeyPair.generate("ES256")
+    leaf = simulator.authority.issue(pair.csr(LITHIUM), LITHIUM, START, START + timedelta(days=365))
+    key = pair.with_certificate(leaf)
+    proof = proof_of_possession(key, ORIGIN, LITHIUM)
+    second = simulator.state(OPERATOR, KEY_EVENTS, enrolment_claims(key.certificate, proof)).index
+    simulator.keys[LITHIUM] = key
+    stated = simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims(copper="0.1")).index
+    whole = verify_evidence(made.file([made.compute(Demand(SALT), EVERBATT)]), made.trust())
+    said = f"entry {stated}: re-enrolled by the operator at {second}"
+    limit = "that the operator enrolled a second key in somebody's name shows only beside enrolments before it"
+    assert said in whole.limits
+    kept = [index for index in range(stated + 1) if index not in (1, 3)]
+    cut = verify_evidence(made.file([made.compute_from(kept, Demand(SALT), EVERBATT)], kept), made.trust())
+    assert cut.code == whole.code == "verified"
+    assert said not in cut.limits
+    assert any(one.startswith(limit) for one in cut.limits)
 
 
 def test_a_file_for_somebody_else_is_a_limit(small_file: bytes, small: Dossier, small_trust: TrustFile) -> None:

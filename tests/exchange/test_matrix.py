@@ -203,6 +203,12 @@ def test_nobody_unknown_gets_in(scene: Scene, subtests: pytest.Subtests) -> None
                 assert scene.send(browser(scene.exchange), method, path).status_code == 401
 
 
+def test_bundles_of_entries_are_kept_from_head_as_from_get(scene: Scene) -> None:
+    path = f"/ledger/{scene.values['path']}"
+    for who, status in ((scene.exchange.http, 200), (scene.rival.admin, 403), (browser(scene.exchange), 401)):
+        assert [who.request(method, path).status_code for method in ("GET", "HEAD")] == [status] * 2
+
+
 def test_scopes_decide(scene: Scene, subtests: pytest.Subtests) -> None:
     for name, (who, scopes) in scene.actors.items():
         for method, path, wanted in scene.operations:

@@ -11,10 +11,11 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import pytest
 from exchange.assembly import Demand
 from exchange.kinds import ACTIVITY_DATA
 from ledger import NoteSigner, WitnessSigner
+from signer import CertificateAuthority, KeyPair
 from tests.exchange.dossier import EVERBATT, LITHIUM, SALT, Dossier, one_row_release, salt_claims
 from tests.ledger.go_verifier import go_verifier
+from tests.simulator import START
 from tests.vectors.check.make import INDEX, SIZE, VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,6 +160,7 @@ class Page:
     """Runs the page's blocks of a section, in a folder with the two files."""
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def lay(self, files: Files) -> None:
         for name, data in files.items():
@@ -173,7 +177,7 @@ class Page:
         return subprocess.run(
             ["sh", "-eu", "-c", script],
             cwd=self.folder,
-            env=environment | {"SOURCE": str(ROOT)},
+            env=environment | {"SOURCE": str(ROOT), **self.variables},
             text=True,
             capture_output=True,
             timeout=300,
@@ -213,6 +217,25 @@ def test_openssl_and_jq_refuse(page: Page, good: Files, name: str) -> None:
     done = page.run("With openssl and jq")
     assert done.returncode != 0
     assert "entry included" not in done.stdout
+
+
+def test_an_authority_that_only_the_machine_trusts_is_none_to_openssl(good: Files, tmp_path: Path) -> None:
+    """Whoever administers the verifier's machine, or sells it, has put authorities there."""
+    need("openssl", "jq")
+    installed = tmp_path / "certs"
+    installed.mkdir()
+    (authority,) = json.loads(good["trust"])["authorities"]
+    (installed / "authority.pem").write_text(authority)
+    subprocess.run(["openssl", "rehash", installed], check=True, timeout=60)
+    # Of another name: where one of the same name is at hand, openssl looks no further.
+    elsewhere = CertificateAuthority.create("elsewhere", KeyPair.generate("ES256"), START, START.replace(year=2035))
+    pem = ssl.DER_cert_to_PEM_cert(elsewhere.certificate)
+    files = changed(good, lambda _members, trust: trust.update(authorities=[pem]))
+    page = Page(tmp_path, {"SSL_CERT_DIR": str(installed), "SSL_CERT_FILE": str(installed / "authority.pem")})
+    page.lay(files)
+    done = page.run("With openssl and jq")
+    assert done.returncode != 0
+    assert "unable to get local issuer certificate" in done.stderr
 
 
 @pytest.mark.long

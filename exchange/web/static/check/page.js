@@ -53,6 +53,16 @@ const chinese = (text) => make("span", text, { class: "zh", lang: "zh-Hans" });
 
 /** What was handed over so far, a part of each kind; a later one takes the place of an earlier one. */
 let given = {};
+/** How often what is at hand changed. */
+let changes = 0;
+/** Settled once all files that were handed over are read: a check waits for it. */
+let taken = Promise.resolve();
+
+/** Takes away the verdict that is shown, and one that is on its way: it isn't of what is at hand now. */
+function changed() {
+  changes += 1;
+  byId("result").hidden = true;
+}
 
 class Trouble extends Error {}
 
@@ -119,9 +129,15 @@ function partOf(text) {
 
 function put(part, name, value) {
   given[part] = { name, value };
+  changed();
 }
 
-async function takeAll(files) {
+function takeAll(files) {
+  changed();
+  taken = taken.then(() => takeEach(files));
+}
+
+async function takeEach(files) {
   if (files.length > MAX_FILES) return trouble(new Trouble(`more than ${MAX_FILES} files at once`));
   const refused = [];
   for (const file of files) await take(file.name, file).catch((error) => refused.push(error));
@@ -137,9 +153,14 @@ async function takePasted() {
   byId("pasted").value = "";
 }
 
-function showAtHand() {
+/** What is at hand, a line for each part. */
+function atHand() {
   const parts = Object.keys(PARTS).filter((part) => given[part] !== undefined);
-  const lines = parts.map((part) => make("li", `${PARTS[part]}: ${given[part].name}`));
+  return parts.map((part) => `${PARTS[part]}: ${given[part].name}`);
+}
+
+function showAtHand() {
+  const lines = atHand().map((line) => make("li", line));
   byId("at-hand").replaceChildren(...(lines.length ? lines : [make("li", "nothing yet", { class: "none" })]));
   byId("which").hidden = given.archive === undefined;
 }
@@ -148,11 +169,15 @@ function showAtHand() {
 
 async function checkGiven() {
   trouble();
-  byId("result").hidden = true;
+  changed();
   try {
+    await taken;
     await takePasted();
     showAtHand();
-    show(await verdict());
+    const [of, parts] = [changes, atHand()];
+    if (given.archive !== undefined) parts.push(`entry 条目 ${byId("entry").value}`);
+    const found = await verdict();
+    if (of === changes) show(found, parts);
   } catch (error) {
     trouble(error);
   }
@@ -180,13 +205,14 @@ function troubleInWords(error) {
 
 // --- Showing ------------------------------------------------------------------------------------------------------
 
-function show(found) {
+function show(found, parts) {
   const [word, zh, tone] = VERDICTS[found.code];
   byId("verdict").replaceChildren(`${word} `, chinese(zh));
   byId("verdict").dataset.code = found.code;
   byId("verdict").parentElement.className = `hero verdict ${tone}`;
   const place = found.error && found.where ? ` (${found.error}, at ${found.where})` : "";
   byId("why").textContent = shown(`${found.text}${place}`);
+  byId("checked").textContent = shown(`Checked 核验对象: ${parts.join("; ")}`);
   byId("steps").replaceChildren(...found.steps.map(stepRow));
   showStatement(found);
   byId("limits").replaceChildren(...found.limits.map((line) => make("li", line)));
@@ -274,9 +300,10 @@ function start() {
   form.addEventListener("reset", () => {
     given = {};
     trouble();
-    byId("result").hidden = true;
+    changed();
     showAtHand();
   });
+  for (const id of ["entry", "pasted"]) byId(id).addEventListener("input", changed);
   byId("files").addEventListener("change", (event) => takeAll([...event.target.files]));
   // A file that misses the place would otherwise be opened in place of this page.
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
