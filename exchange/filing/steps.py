@@ -38,6 +38,17 @@ from exchange.kinds.review import Conflict, Remark, Review
 _REFUSED_WHEN_STALE: Final[frozenset[Step]] = frozenset({"export", "submit", "verify", "file"})
 
 
+#: What to do about a statement whose key was declared compromised.
+_SIGNED_ANEW_BY_FILER: Final = (
+    "take the step anew with a key that counts; amend the filing where it is verified, to before that step"
+)
+_SIGNED_ANEW: Final[Mapping[Step, str]] = {
+    "register": "withdraw the filing and register anew with a key that counts",
+    "verify": "have the verifier withdraw its opinion, with a key that the operator enrolled since, or amend the filing by "
+    "verification_lapsed; and have it verified anew",
+}
+
+
 def step_of(record: FilingRecord) -> Step:
     """Return the step that a statement of a filing takes."""
     match record:
@@ -535,6 +546,15 @@ def _check_whole(facts: Facts) -> None:
             if link.step == "register"
             else f"take {_in_words(link.step)} anew; amend the filing where it is verified",
         )
+    for link, why in facts.doubted:
+        raise StaleError(
+            doubted_said(link, why), where="filing", remedy=_SIGNED_ANEW.get(link.step, _SIGNED_ANEW_BY_FILER)
+        )
+
+
+def doubted_said(link: Link, why: str) -> str:
+    """Return that a statement of a filing is in doubt, in words."""
+    return f"entry {link.index}, the statement of {_in_words(link.step)}, is in doubt: {why}"
 
 
 def erased_said(link: Link) -> str:

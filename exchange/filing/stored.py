@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_set
-from exchange.calculation.tables import RestsOnRow, ResultRow, StaleRow
+from exchange.calculation.tables import RestsOnRow, ResultInputRow, ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
 from exchange.filing.hidden import model_of, show_told
@@ -28,6 +28,7 @@ from exchange.report import Document
 from exchange.sharing import day_of, disclosed_to
 from exchange.vault import HoldRow, Vault, erased_at
 from ledger.store import entry
+from signer import doubts, signers_in_doubt
 
 _QUERY = 500
 #: Before a filing's id: for what its statements and data are held.
@@ -84,6 +85,29 @@ class Stored:
         """Return the statements that a filing stands on and that were erased: before they were held, or on a filing withdrawn since."""
         connection = session.connection()
         return tuple(link for link in filing.stands_on if erased_at(connection, link.leaf_hash) is not None)
+
+    def doubted(self, session: Session, filing: Filing) -> tuple[tuple[Link, str], ...]:
+        """Return the statements that a filing stands on and that are in doubt, each with why."""
+        why = self.in_doubt(session, [link.index for link in filing.stands_on])
+        return tuple((link, why[link.index]) for link in filing.stands_on if link.index in why)
+
+    def in_doubt(self, session: Session, indices: Collection[int]) -> dict[int, str]:
+        """Return which of these entries are suspect by the ledger's key events, as `packtrace verify` judges them, each with why."""
+        connection, found = session.connection(), dict[int, str]()
+        admission, _seen = self.admissions.current(connection)
+        signers = signers_in_doubt(admission.keys)
+        some = sorted(indices) if signers else []
+        for start in range(0, len(some), _QUERY):
+            query = select(StatementRow.index, StatementRow.issuer).where(
+                col(StatementRow.index).in_(some[start : start + _QUERY])
+            )
+            for index, issuer in session.exec(query).all():
+                if issuer in signers:
+                    token = entry(connection, index).data.decode("ascii")
+                    certificate = admission.reread(index, token, ()).statement.certificate
+                    if why := doubts(admission.keys, certificate, index):
+                        found[index] = why[0].what
+        return found
 
     # -- entries -----------------------------------------------------------------------------------------------------------
 
@@ -167,8 +191,12 @@ class Stored:
         )
 
     def taken_back(self, session: Session, found: Document) -> tuple[str, ...]:
-        """Return what a stored result was made from and counts no more: entries, and releases that were withdrawn."""
-        return (*self._inputs_taken_back(session, found), *self._releases_withdrawn(session, found))
+        """Return what a stored result was made from and counts no more: entries taken back or in doubt, and releases withdrawn."""
+        return (
+            *self._inputs_taken_back(session, found),
+            *self._inputs_in_doubt(session, found),
+            *self._releases_withdrawn(session, found),
+        )
 
     def any_taken_back(self, session: Session, leaves: Collection[str]) -> bool:
         """Whether one of these statements counts no more by an entry that took it back."""
@@ -180,9 +208,10 @@ class Stored:
         return session.exec(query.limit(1)).first() is not None
 
     def stale_among(self, session: Session, filings: Sequence[str] | None = None) -> frozenset[str]:
-        """Return which filings, of some or of all, rest on what was taken back, releases included, or on what the watch found stale.
+        """Return which filings rest on what was taken back, releases included, or is in doubt, or on what the watch found stale.
 
-        For lists: nothing is opened for it. What is held for a filing is what it rests on, and its result is watched.
+        Of some or of all. For lists: nothing is opened for it but where a key was compromised. What is held for a filing is what it rests
+        on, and its result is watched.
         """
         # Nested, not joined: without statistics a database would go through all that is held. What a filing that was verified anew holds
         # too is the opinion that was withdrawn.
@@ -207,7 +236,9 @@ class Stored:
             held = held.where(reason.in_([HELD_FOR + one for one in filings]))
             marked = marked.where(col(FilingRow.id).in_(filings))
         found = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
-        return frozenset((*found, *session.exec(marked.distinct()).all(), *session.exec(made_with.distinct()).all()))
+        doubted = self._doubted_among(session, filings)
+        watched = (*session.exec(marked.distinct()).all(), *session.exec(made_with.distinct()).all())
+        return frozenset((*found, *watched, *doubted))
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
         found: list[str] = []
@@ -227,6 +258,44 @@ class Stored:
             query = select(SupersededRow).where(col(SupersededRow.index).in_(indices[start : start + _QUERY]))
             for row in session.exec(query.order_by(col(SupersededRow.index))).all():
                 yield f"entry {row.index} was taken back by entry {row.by}"
+
+    def _inputs_in_doubt(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which inputs of a result are in doubt, and why."""
+        for index, why in self.in_doubt(session, [one["index"] for one in found["inputs"]]).items():
+            yield f"entry {index} is in doubt: {why}"
+
+    def _doubted_among(self, session: Session, filings: Sequence[str] | None) -> Iterator[str]:
+        """Yield which filings stand on a statement, or on a result made from one, that is in doubt."""
+        admission, _seen = self.admissions.current(session.connection())
+        signers = sorted(signers_in_doubt(admission.keys))
+        if not signers:
+            return
+        some = () if filings is None else (col(FilingRow.id).in_(filings),)
+        rows: set[str] = set()
+        inputs: dict[str, set[int]] = {}
+        for start in range(0, len(signers), _QUERY):
+            by = signers[start : start + _QUERY]
+            rows.update(
+                session.exec(
+                    select(FilingRow.id)
+                    .join(FilingStepRow, col(FilingStepRow.filing) == col(FilingRow.id))
+                    .where(col(FilingStepRow.signer).in_(by), *some)
+                ).all()
+            )
+            made_from = (
+                select(FilingRow.id, StatementRow.index)
+                .join(ResultInputRow, col(ResultInputRow.digest) == col(FilingRow.result))
+                .join(StatementRow, col(StatementRow.leaf_hash) == col(ResultInputRow.leaf_hash))
+                .where(col(StatementRow.issuer).in_(by), *some)
+            )
+            for filing, index in session.exec(made_from).all():
+                inputs.setdefault(filing, set()).add(index)
+        why = self.in_doubt(session, set().union(*inputs.values()))
+        for filing in sorted(rows | inputs.keys()):
+            if not why.keys().isdisjoint(inputs.get(filing, ())) or (
+                filing in rows and self.doubted(session, self.filing(session, session.get_one(FilingRow, filing)))
+            ):
+                yield filing
 
     def _releases_withdrawn(self, session: Session, found: Document) -> Iterator[str]:
         """Yield which releases that a result was made with were withdrawn: at once, not when the watch comes to it."""

@@ -216,6 +216,7 @@ class Taking:
                 model=model,
                 data=data,
                 erased=() if filing is None else self.stored.erased(session, filing),
+                doubted=() if filing is None else self.stored.doubted(session, filing),
                 result=result,
                 is_newest=is_newest,
                 export=export,

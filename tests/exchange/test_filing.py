@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -22,7 +23,7 @@ from exchange.calculation.tables import RestsOnRow
 from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
 from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
-from exchange.identity import ReleaseRow
+from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST, check_status
 from exchange.vault import HoldRow
@@ -30,7 +31,9 @@ from ledger.store import begin, snapshot
 from signer import (
     BadSignatureError,
     Issued,
+    KeyPair,
     SignerError,
+    compromise_claims,
     join_presentation,
     peek,
     verify,
@@ -606,6 +609,97 @@ def test_what_goes_stale_after_acceptance_is_told_and_not_averaged(lone: Desk) -
     assert status["meaning"].endswith("what it was made from has changed since, and it is to be amended")
     assert "its result is stale" in browser(exchange).get(published["page"]).text
     assert lone.show(lone.maker)["is_stale"]
+
+
+# -- keys that were declared compromised ------------------------------------------------------------------------------------
+
+
+def compromised(company: Company, since: int, thumbprint: str | None = None) -> None:
+    """Declare a key of a company compromised from an entry on; the one that it signs with unless another is named."""
+    named = thumbprint or company.member.key.thumbprint
+    stated(company, "key-event", compromise_claims(company.uri, named, since, "the laptop was stolen"))
+
+
+def given_a_key(company: Company, *roles: str) -> None:
+    """Have the operator enrol a new key of a company."""
+    exchange = company.exchange
+    member = Member(exchange, company.uri, KeyPair.generate("ES256"))
+    answer = exchange.http.post("/api/v1/organisations", json=member.application(*roles))
+    assert answer.status_code == 201, answer.text
+    with snapshot(exchange.services.installation.engine) as connection:
+        row = Session(connection).get_one(OrganisationRow, company.uri)
+        assert (row.country, bool(row.corporate_group)) == ("CN", True), "as it stated them when it registered"
+    member.key = member.key.with_certificate(base64.b64decode(answer.json()["certificate"]))
+    company.member = member
+
+
+def opinion_of(desk: Desk) -> dict[str, Any]:
+    (step,) = [one for one in desk.show(desk.maker)["steps"] if one["step"] == "verify"]
+    return {"origin": desk.maker.exchange.origin, "index": step["index"], "leaf_hash": step["leaf_hash"]}
+
+
+def test_an_opinion_that_a_compromised_key_signed_counts_no_more(lone: Desk) -> None:
+    lone.reach("verified")
+    opinion = opinion_of(lone)
+    first = lone.verifier.member.key.thumbprint
+    with pytest.raises(AssertionError, match="you don't speak for this organisation"):
+        given_a_key(lone.verifier, "verifier")
+    compromised(lone.verifier, opinion["index"] + 1)
+    assert lone.show(lone.maker)["stale"] == [], "its key was good when it was signed"
+    published = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
+    assert verdict(lone, fetched(lone, published)) == "current"
+    # Of several declarations the earliest counts; who declares it needs a key that counts.
+    given_a_key(lone.verifier, "verifier")
+    compromised(lone.verifier, opinion["index"], first)
+    why = f"the key was declared compromised from entry {opinion['index']} on"
+    found = lone.show(lone.maker)
+    assert found["stale"] == [f"entry {opinion['index']}, the statement of the step verify, is in doubt: {why}"]
+    assert [one["step"] for one in found["next"][:2]] == ["amend", "revoke"]
+    (listed,) = lone.maker.admin.get("/api/v1/filings").json()
+    assert (listed["is_stale"], listed["fileable"]) == (True, False)
+    problem = check_problem(lone.try_("file"), 409, "stale")
+    assert "the operator enrolled since" in problem["remedy"]
+    status = fetched(lone, published)
+    assert verdict(lone, status) == "stale"
+    assert "a key that signed a statement of the filing was declared compromised" in json.loads(status)["meaning"]
+    # The verifier withdraws it, with the key that it has now.
+    stated(lone.verifier, "withdrawal", {"target": opinion, "reason": "the key was stolen"})
+    found = lone.show(lone.maker)
+    assert (found["state"], found["stale"], found["is_stale"]) == ("reconciled", [], False)
+    assert lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"] is False
+    lone.take("submit")
+    assert lone.take("verify")["state"] == "verified"
+    assert lone.take("file")["stale"] == []
+
+
+def test_what_was_filed_on_an_opinion_in_doubt_isn_t_accepted_or_averaged(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+
+    def averaged() -> int:
+        day = exchange.clock().date()
+        return len(list(exchange.services.averages.footprints(f"{FLOW}LFP", "CN", 2025, day)))
+
+    lone.reach("filed")
+    assert averaged() == 1
+    compromised(lone.verifier, opinion_of(lone)["index"])
+    assert averaged() == 0
+    check_problem(lone.try_("review"), 409, "stale")
+    (listed,) = lone.authority.admin.get("/api/v1/authority/filings").json()
+    assert (listed["is_stale"], lone.show(lone.authority)["next"][0]["step"]) == (True, "revoke")
+
+
+def test_an_input_that_a_compromised_key_signed_makes_the_filing_stale(lone: Desk) -> None:
+    lone.reach("calculated")
+    activity = lone.pack.cited["activity"]["index"]
+    compromised(lone.maker, activity)
+    given_a_key(lone.maker, "supplier", "pack_maker")
+    said = f"entry {activity} is in doubt: the key was declared compromised from entry {activity} on"
+    assert said in lone.show(lone.authority)["stale"]
+    assert lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    for step in ("plan", "complete"):
+        lone.take(step)
+    problem = check_problem(lone.try_("calculate"), 409, "stale")
+    assert said in problem["detail"]
 
 
 # -- platform, review, remarks -------------------------------------------------------------------------------------------------
