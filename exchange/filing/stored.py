@@ -33,6 +33,8 @@ from signer import doubts, signers_in_doubt
 _QUERY = 500
 #: Before a filing's id: for what its statements and data are held.
 HELD_FOR: Final = "filing "
+#: Before a filing's id: for what else is held that it once was accepted with, until the years of the rules are over.
+KEPT_FOR: Final = "accepted filing "
 
 
 @dataclass(frozen=True, slots=True)

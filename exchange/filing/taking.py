@@ -34,7 +34,7 @@ from exchange.filing.hidden import (
 )
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
-from exchange.filing.stored import HELD_FOR, Stored
+from exchange.filing.stored import HELD_FOR, KEPT_FOR, Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import OrganisationRow
 from exchange.intake import Take
@@ -359,13 +359,13 @@ class Taking:
     def _hold(self, session: Session, before: Filing | None, after: Filing, facts: Facts) -> None:
         """Hold the filing's statements from erasure until it is withdrawn, and while it is verified and filed its result's inputs too.
 
-        From acceptance on all of it is held for the years of the rules.
+        From acceptance on all of it is held for the years of the rules, whatever is done with the filing afterwards.
         """
         reason = HELD_FOR + after.id
         was_held = before is not None and before.state in HELD
         let_go = after.state == "withdrawn" or (was_held and after.state not in HELD)
         if let_go:
-            release_holds(session, reason)
+            release_holds(session, reason, KEPT_FOR + after.id)
         if after.state == "withdrawn":
             return
         now, until = self.clock(), None

@@ -20,13 +20,14 @@ from sqlmodel import Session, select
 from bom_graph import read_json
 from exchange.access import Principal
 from exchange.calculation.tables import RestsOnRow
+from exchange.engagement import EngagementStepRow
 from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
 from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
 from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST, check_status
-from exchange.vault import HoldRow
+from exchange.vault import HoldRow, is_held
 from ledger.store import begin, snapshot
 from signer import (
     BadSignatureError,
@@ -542,6 +543,45 @@ def test_an_accepted_filing_is_held_for_the_years_of_the_rules(lone: Desk) -> No
     assert {row.until.year for row in held} == {now.year + RULES.retention_years}
     assert {step["leaf_hash"] for step in lone.show(lone.maker)["steps"]} <= {row.leaf_hash for row in held}
     assert "accepted" in HELD
+
+
+def held_for_years(desk: Desk) -> set[str]:
+    """What is held on until a day."""
+    return {row.leaf_hash for row in rows(desk.maker.exchange, HoldRow) if row.until is not None}
+
+
+def test_what_was_accepted_stays_held_whatever_its_filer_does_then(lone: Desk) -> None:
+    lone.reach("accepted")
+    exchange, activity = lone.maker.exchange, lone.pack.cited["activity"]["leaf_hash"]
+    steps, held = lone.show(lone.maker)["steps"], held_for_years(lone)
+    work = {one.leaf_hash for one in rows(exchange, EngagementStepRow)}
+    assert {activity, *(one["leaf_hash"] for one in steps)} | work <= held
+    lone.take("amend")
+    lone.take("withdraw")
+    check_problem(erase(lone, activity), 409, "held")
+    check_problem(erase(lone, steps[0]["leaf_hash"]), 409, "held")
+    check_problem(lone.verifier.admin.post("/api/v1/erasures", json={"leaf_hash": min(work)}), 409, "held")
+    assert held_for_years(lone) == held
+    exchange.clock.advance((366 * RULES.retention_years) * 24 * 3600)
+    with begin(exchange.services.installation.engine) as connection:
+        assert not is_held(connection, activity, exchange.clock())
+
+
+def test_what_was_accepted_stays_held_when_its_opinion_is_withdrawn_and_once_it_is_accepted_anew(lone: Desk) -> None:
+    lone.reach("accepted")
+    held = held_for_years(lone)
+    stated(lone.verifier, "withdrawal", {"target": opinion_of(lone), "reason": "an error was found"})
+    assert held_for_years(lone) == held
+    assert not lone.show(lone.maker)["is_stale"]
+    assert not lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    for step in ("submit", "verify", "file", "review"):
+        lone.take(step)
+    assert held < held_for_years(lone)
+    # Data that it rests on no more is kept, and makes nothing stale.
+    lone.take("amend")
+    stated(lone.maker, "withdrawal", {"target": lone.pack.cited["activity"], "reason": "the meter was wrong"})
+    assert not lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    assert held < held_for_years(lone)
 
 
 def test_a_step_of_a_filing_isn_t_taken_back_by_itself(lone: Desk) -> None:
