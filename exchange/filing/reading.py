@@ -107,7 +107,7 @@ class Filings:
         """Return why the result that a row names wouldn't come out so today; nothing where there is none."""
         if row.result is None:
             return ()
-        facts = self.stored.result(session, row.result, row.filer)
+        facts = self.stored.result(session, row.result, row.filer, day_of(self.clock()))
         return ("the filing's result is gone",) if facts is None else facts.stale
 
     def doubts_of(self, session: Session, row: FilingRow) -> tuple[str, ...]:
@@ -373,14 +373,15 @@ class Filings:
             )
         link = filing.newest("platform")
         record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
-        facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
+        today = day_of(self.clock())
+        facts = Facts(result=self.stored.result(session, filing.result, filing.filer, today))
         if not isinstance(record, PlatformResult) or not record.is_whole or facts.result is None:
             gone = "the filing's result" if facts.result is None else "the platform's result"
             step = "calculate" if facts.result is None else "platform"
             raise NotFoundError(
                 f"{gone} was erased", where="filing", remedy=f"take the step {step} anew, as the filing's steps allow"
             )
-        return record, compare_with(record, facts, day_of(self.clock()), self.rules)
+        return record, compare_with(record, facts, today, self.rules)
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 

@@ -166,8 +166,8 @@ class Stored:
         data = self.vault.open_(connection, "result", digest)
         return None if data is None else cast("Document", json.loads(data))
 
-    def result(self, session: Session, digest: str, filer: str) -> ResultFacts | None:
-        """Return what steps ask of a stored result; None where there is none (any more)."""
+    def result(self, session: Session, digest: str, filer: str, day: date) -> ResultFacts | None:
+        """Return what steps ask of a stored result as its filer sees the ledger on `day`; None where there is none (any more)."""
         row, found = session.get(ResultRow, (digest, filer)), self.document(session.connection(), digest)
         if row is None or found is None:
             return None
@@ -187,7 +187,7 @@ class Stored:
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
             stale=(
                 *self.taken_back(session, found),
-                *self._marked(session, digest, row.reader),
+                *(self._marked(session, digest, row.reader) or self._newer(session, digest, row.reader, day)),
                 *_outdated(session, found),
             ),
         )
@@ -310,11 +310,41 @@ class Stored:
         for release, gone in session.exec(query).all():
             yield f"the release {named[release.digest]}, entry {release.index}, was withdrawn by entry {gone.by}"
 
-    def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
-        """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""
+    def _marked(self, session: Session, digest: str, reader: str) -> tuple[str, ...]:
+        """Return what the watch over results found, whatever its reader decided: to be filed it is computed again."""
         query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
-        for cause in session.exec(query.order_by(col(StaleRow.cause))).all():
-            yield f"{cause.replace(':', ' ')} is newer than what it was made from"
+        causes = session.exec(query.order_by(col(StaleRow.cause))).all()
+        return tuple(_is_newer(cause.replace(":", " ")) for cause in causes)
+
+    def _newer(self, session: Session, digest: str, reader: str, day: date) -> tuple[str, ...]:
+        """Return the first statement that the reader sees, about a product that its result rests on, and that the result doesn't know.
+
+        At once: the watch, which tells of it, comes later, and a step isn't taken in between. What was taken back is newer than nothing.
+        """
+        query = (
+            select(StatementRow)
+            .join(RestsOnRow, col(RestsOnRow.key) == col(StatementRow.product))
+            .outerjoin(SupersededRow, col(SupersededRow.index) == col(StatementRow.index))
+            .where(
+                col(RestsOnRow.result) == digest,
+                col(RestsOnRow.reader) == reader,
+                col(StatementRow.index) >= col(RestsOnRow.size),
+                col(SupersededRow.index).is_(None),
+            )
+            .order_by(col(StatementRow.index))
+        )
+        for row in session.exec(query).all():
+            if row.issuer == reader or self._sees_product(session.connection(), row, reader, day):
+                return (_is_newer(f"entry {row.index}"),)
+        return ()
+
+    def _sees_product(self, connection: Connection, row: StatementRow, reader: str, day: date) -> bool:
+        record = self.entry(connection, row.index, row.leaf_hash, reader, day).record
+        return record is not None and isinstance(record.sub, str)
+
+
+def _is_newer(what: str) -> str:
+    return f"{what} is newer than what it was made from"
 
 
 def is_filed(session: Session, reader: str, product: str, result: str) -> bool:

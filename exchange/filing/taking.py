@@ -205,7 +205,7 @@ class Taking:
                     # Before it is looked at: from here on it stays watched.
                     key = product_key(self.stored.vault, filing.product)
                     is_newest = is_current(session, filing.filer, key, self.rules.rule_set, digest)
-                result = self.stored.result(session, digest, filing.filer)
+                result = self.stored.result(session, digest, filing.filer, signed.day)
             if step == "export" and row is not None and filing.result is not None:
                 export = self._export(session, filing, row)
         verifier = str(record.verifier) if isinstance(record, FilingEvent) and step == "submit" else signed.signer

@@ -40,7 +40,7 @@ from signer import (
     verify,
 )
 from tests.flow.accounts import Company, browser
-from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
+from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, pack_claims, stated
 from tests.flow.test_bad_input import check_problem
 from tests.flow.world import Exchange, Member
 
@@ -446,6 +446,29 @@ def test_an_entry_that_is_cited_for_several_figures_is_told(lone: Desk) -> None:
     assert f"entry {cited['activity']['index']}: <bdi>electricity of the plant, gas of the plant</bdi>" in page
     data[1]["citation"] = cited["scenario"]
     assert lone.take("complete", data=data)["shared_data"] == []
+
+
+def test_newer_data_stops_the_next_step_before_the_watch_has_come(lone: Desk) -> None:
+    lone.reach("verified")
+    claims = pack_claims(lone.pack.product, copper="501")["activity-data"]
+    newer = stated(lone.maker, "activity-data", claims)
+    said = f"entry {newer['index']} is newer than what it was made from"
+    assert said in check_problem(lone.try_("file"), 409, "stale")["detail"]
+    assert lone.show(lone.maker)["stale"] == [said]
+    stated(lone.maker, "withdrawal", {"target": newer, "reason": "stated for the wrong pack"})
+    lone.take("file")
+    newer = stated(lone.maker, "activity-data", claims)
+    problem = check_problem(lone.try_("review"), 409, "stale")
+    assert f"entry {newer['index']} " in problem["detail"]
+    lone.maker.exchange.services.watch.tick()
+    assert f"entry {newer['index']} is newer than what it was made from" in lone.show(lone.maker)["stale"]
+
+
+def test_newer_data_stops_an_opinion_before_the_watch_has_come(lone: Desk) -> None:
+    lone.reach("under_verification")
+    lone.engaged()
+    stated(lone.maker, "activity-data", pack_claims(lone.pack.product, copper="501")["activity-data"])
+    check_problem(lone.try_("verify"), 409, "stale")
 
 
 def test_steps_of_a_filing_don_t_make_its_result_stale(lone: Desk) -> None:
