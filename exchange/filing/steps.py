@@ -462,6 +462,12 @@ def _review(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> F
     to_filer = frozenset(remark_id(signed.index, one) for one in remarks if one.to == "filer")
     if review.outcome == "accepted":
         _check_whole(facts)
+        if not _is_verified(filing, facts, signed.day):
+            raise StaleError(
+                f"the verification counted to {filing.expires}",
+                where="filing",
+                remedy="return the filing to the step submit: it is verified anew",
+            )
         _check_fresh(facts.result, remedy="return the filing to the step that it concerns")
         return replace(filing, state="accepted", open_remarks=filing.open_remarks | to_filer)
     if review.outcome != "returned":
@@ -481,7 +487,7 @@ def _answer(filing: Filing, signed: Signed, _facts: Facts, _rules: DutyRules) ->
     return replace(filing, open_remarks=_answered(filing, cast("FilingEvent", signed.record)))
 
 
-def _amend(filing: Filing, signed: Signed, _facts: Facts, rules: DutyRules) -> Filing:
+def _amend(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
     trigger = rules.trigger(str(event.trigger))
     if trigger is None:
@@ -490,7 +496,19 @@ def _amend(filing: Filing, signed: Signed, _facts: Facts, rules: DutyRules) -> F
             where="trigger",
             remedy=f"use one of {', '.join(one.id for one in rules.triggers)}",
         )
+    if trigger.id == "verification_lapsed" and _is_verified(filing, facts, signed.day):
+        raise FilingError(
+            f"the verification hasn't lapsed: it counts to {filing.expires}",
+            where="trigger",
+            remedy="name the trigger that it is; where the opinion is wrong, its verifier withdraws it",
+        )
     return _back_to(filing, trigger.back_to)
+
+
+def _is_verified(filing: Filing, facts: Facts, day: date) -> bool:
+    """Whether an opinion stands behind a filing that counts on `day`."""
+    doubted = any(link.step == "verify" for link, _why in facts.doubted)
+    return filing.expires is not None and filing.expires >= day and not doubted
 
 
 def _withdraw(filing: Filing, _signed: Signed, _facts: Facts, _rules: DutyRules) -> Filing:

@@ -343,6 +343,15 @@ REFUSED: Mapping[str, Defect] = {
         "outcome",
     ),
     "an unknown trigger": ("accepted", "amend", FILER, {"trigger": "whim"}, {}, FilingError, "trigger"),
+    "a verification that hasn't lapsed": (
+        "accepted",
+        "amend",
+        FILER,
+        {"trigger": "verification_lapsed"},
+        {},
+        FilingError,
+        "trigger",
+    ),
     "an amendment before verification": ("planned", "amend", FILER, {}, {}, StepError, "filing"),
     "withdrawal of what is filed": ("filed", "withdraw", FILER, {}, {}, StepError, "filing"),
     "anything after withdrawal": ("withdrawn", "plan", FILER, {}, {}, StepError, "filing"),
@@ -610,10 +619,32 @@ def test_an_opinion_decides(opinion: str, state: str) -> None:
 def test_a_trigger_leads_back_to_its_state(trigger: str) -> None:
     rule = RULES.trigger(trigger)
     assert rule is not None
-    found = Office().reach("accepted").take("amend", FILER, trigger=trigger)
+    # The day after the opinion's last one.
+    found = Office().reach("accepted").take("amend", FILER, day=date(2028, 7, 1), trigger=trigger)
     assert found.state == rule.back_to
     assert (found.result is None) == rule.recalculated
     assert (found.expires is None) == rule.verified_again
+
+
+def test_a_verification_lapses_after_its_last_day_or_where_it_is_in_doubt() -> None:
+    last = date(2028, 6, 30)
+    assert Office().reach("under_verification").take("amend", FILER, trigger="verification_lapsed").expires is None
+    with pytest.raises(FilingError, match="counts to 2028-06-30"):
+        Office().reach("verified").take("amend", FILER, day=last, trigger="verification_lapsed")
+    office = Office().reach("accepted")
+    assert office.filing is not None
+    doubted = facts(FILER, doubted=((office.filing.newest("verify"), "the key was declared compromised"),))
+    assert office.take("amend", FILER, doubted, trigger="verification_lapsed").state == "reconciled"
+
+
+def test_a_verification_that_lapsed_since_it_was_filed_isn_t_accepted() -> None:
+    office = Office().reach("filed")
+    with pytest.raises(StaleError, match="counted to 2028-06-30"):
+        office.take("review", AUTHORITY, day=date(2028, 7, 1))
+    remarks = [{"id": "r1", "to": "filer", "text": "it has lapsed", "step": "submit"}]
+    returned = office.take("review", AUTHORITY, day=date(2028, 7, 1), outcome="returned", remarks=remarks)
+    assert returned.state == "reconciled"
+    assert Office().reach("filed").take("review", AUTHORITY, day=date(2028, 6, 30)).state == "accepted"
 
 
 def test_an_earlier_step_anew_takes_what_was_built_on_it() -> None:
