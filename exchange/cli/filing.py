@@ -99,7 +99,7 @@ def run_statements(to: Connection, filing: str, organisation: str | None) -> int
 
 
 def run_reconcile(to: Connection, filing: str, organisation: str | None) -> int:
-    """Print our result beside the platform's. Exit 1 where a difference isn't explained."""
+    """Print our result beside the platform's. Exit 1 where a difference isn't explained, or is a defect of ours."""
 
     def command(client: Client) -> int:
         found = client.filing(filing, "reconciliation", organisation)
@@ -109,7 +109,10 @@ def run_reconcile(to: Connection, filing: str, organisation: str | None) -> int:
             for one in found["lines"]:
                 said = "agrees" if one["agrees"] else one["explanation"] or "NOT EXPLAINED"
                 say(shown(f"{one['line']}  ours {one['ours']}  platform {one['platform']}  {said}"))
-            say("fileable" if found["fileable"] else f"not fileable: explain {', '.join(found['unexplained'])}")
+            lacking = [f"explain {', '.join(found['unexplained'])}"] if found["unexplained"] else []
+            if found["own_defects"]:
+                lacking.append(f"correct {', '.join(found['own_defects'])} and calculate anew")
+            say("fileable" if found["fileable"] else f"not fileable: {'; '.join(lacking)}")
         return DONE if found["fileable"] else REJECTED
 
     return to.run(command)

@@ -176,7 +176,7 @@ def filing_reconcile(
     to: Connection,
     organisation: ForWhom = None,
 ) -> None:
-    """Our result beside the platform's, line by line. Exit 0 fileable, 1 a difference isn't explained."""
+    """Our result beside the platform's, line by line. Exit 0 fileable, 1 a difference isn't explained, or is a defect of ours."""
     from exchange.cli.filing import run_reconcile
 
     sys.exit(run_reconcile(to, filing, organisation))

@@ -362,7 +362,8 @@ class Filings:
             "calculated": stated.calculated,
             "unit": stated.unit,
             "fileable": not left,
-            "unexplained": list(left),
+            "unexplained": [one.line for one in compared if one.line in left and not one.is_own_defect],
+            "own_defects": [one.line for one in compared if one.is_own_defect],
             "lines": [_compared(one) for one in compared],
         }
 

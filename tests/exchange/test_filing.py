@@ -799,6 +799,11 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     why = [
         {"id": name, "line": name, "cause": "boundary", "text": "another year of the grid"} for name in ("use", "total")
     ]
+    own = [{**why[0], "cause": "own_defect"}, why[1]]
+    assert lone.take("platform", lines=lines, explanations=own)["state"] == "unreconciled"
+    found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
+    assert (found["fileable"], found["unexplained"], found["own_defects"]) == (False, [], ["use"])
+    assert "to be calculated anew" in lone.maker.admin.get(f"/filings/{lone.id}").text
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["lines"][-1]["explanation"]) == (True, "another year of the grid")

@@ -719,7 +719,11 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
     one = {"id": "e1", "line": "manufacturing", "cause": "electricity", "text": "the platform takes another year"}
     assert office.take("platform", FILER, lines=lines, explanations=[one]).state == "unreconciled"
     both = [one, {"id": "e2", "line": "total", "cause": "electricity", "text": "by the same"}]
+    # That ours is wrong is no reason to file it.
+    own = [{**one, "cause": "own_defect"}, both[1]]
+    assert office.take("platform", FILER, lines=lines, explanations=own).state == "unreconciled"
     assert office.take("platform", FILER, lines=lines, explanations=both).state == "reconciled"
+    assert office.take("platform", FILER, explanations=own).state == "reconciled", "what agrees has no defect"
 
 
 @pytest.mark.parametrize(
