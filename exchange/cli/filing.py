@@ -81,7 +81,9 @@ def run_show(to: Connection, filing: str, organisation: str | None) -> int:
         lines += [_remark(one) for one in found["remarks"]]
         lines += [f"  entry {one['index']} is cited for {', '.join(one['figures'])}" for one in found["shared_data"]]
         lines += [f"  stale: {why}" for why in found["stale"]]
-        lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
+        # Accepted, it waits for nobody; what can be taken then is in --json.
+        waits = found["state"] != "accepted" or found["is_stale"] or found["open_remarks"]
+        lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1] if waits]
         answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
         return DONE
 

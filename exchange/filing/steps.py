@@ -120,9 +120,11 @@ def next_steps(filing: Filing, redo: Step | None = None) -> tuple[tuple[Step, Pa
     """Return the steps that can be taken now, each with its party; what goes forward comes first.
 
     `redo`: what has to be done anew because the filing is stale. That comes first then, or, where somebody verifies already, its
-    amendment; what would be refused isn't among them.
+    amendment; what would be refused isn't among them. `answer` is where a remark to the filer waits for one.
     """
     found = [(step, row.party) for step, row in STEPS.items() if filing.state in row.states]
+    if not filing.open_remarks:
+        found = [pair for pair in found if pair[0] != "answer"]
     ordered = sorted(found, key=lambda pair: _ahead(filing, pair[0]))
     if redo is not None:
         ordered = [pair for pair in ordered if pair[0] not in _REFUSED_WHEN_STALE or pair[0] == redo]

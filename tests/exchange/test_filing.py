@@ -1028,6 +1028,7 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     assert page.status_code == 200
     assert "P100" in page.text
     assert "unmodified opinion, reasonable assurance, materiality 5 %" in page.text
+    assert "Next:" not in lone.maker.admin.get(f"/filings/{lone.id}").text, "accepted, it waits for nobody"
     assert lone.maker.admin.put(path, json={"figure": False}).json()["publication"] == published["publication"]
     assert "figure" not in anybody.get(published["status"]).json()
     withdrawn = lone.maker.admin.delete(path)

@@ -578,6 +578,16 @@ def test_a_stale_filing_s_next_step_is_one_that_is_taken(state: str, first: tupl
     assert not {"export", "submit", "verify", "file"} & {step for step, _party in found}
 
 
+def test_to_answer_is_next_where_a_remark_is_open() -> None:
+    office = Office().reach("filed")
+    filing = office.take("review", AUTHORITY, remarks=[{"id": "r1", "to": "filer", "text": "which meter?"}])
+    assert next_steps(filing)[0] == ("answer", "filer")
+    answered = office.take(
+        "answer", FILER, answers=[{"id": "a1", "remark": next(iter(filing.open_remarks)), "text": "EM-7"}]
+    )
+    assert [step for step, _party in next_steps(answered)] == ["amend", "revoke"]
+
+
 def test_just_above_2_kwh_is_in_scope() -> None:
     model = ModelFacts(FILER, PRODUCT, Decimal("2.001"), counts=True)
     assert Office().take("register", FILER, facts(FILER, model=model)).state == "registered"
