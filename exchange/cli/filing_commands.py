@@ -254,7 +254,7 @@ def filing_check_status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, not verified or stale, 3 ended: fetch it anew."""
+    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, outdated, not verified, stale, 3 ended: fetch anew."""
     from exchange.cli.filing import run_check_status
 
     sys.exit(run_check_status(file, trust, listed, as_json=as_json))

@@ -710,7 +710,8 @@ def test_an_opinion_that_a_compromised_key_signed_counts_no_more(lone: Desk) -> 
     compromised(lone.verifier, opinion["index"] + 1)
     assert lone.show(lone.maker)["stale"] == [], "its key was good when it was signed"
     published = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
-    assert verdict(lone, fetched(lone, published)) == "current"
+    copy, names = fetched(lone, published), "/api/v1/public/status-list"
+    assert verdict(lone, copy, fetched(lone, names)) == "current"
     # Of several declarations the earliest counts; who declares it needs a key that counts.
     given_a_key(lone.verifier, "verifier")
     compromised(lone.verifier, opinion["index"], first)
@@ -724,6 +725,7 @@ def test_an_opinion_that_a_compromised_key_signed_counts_no_more(lone: Desk) -> 
     assert "the operator enrolled since" in problem["remedy"]
     status = fetched(lone, published)
     assert verdict(lone, status) == "stale"
+    assert verdict(lone, copy, fetched(lone, names)) == "stale"
     assert "a key that signed a statement of the filing was declared compromised" in json.loads(status)["meaning"]
     # The verifier withdraws it, with the key that it has now.
     stated(lone.verifier, "withdrawal", {"target": opinion, "reason": "the key was stolen"})
@@ -1065,7 +1067,7 @@ def test_what_a_verifier_withdraws_reaches_who_fetched_a_status(lone: Desk) -> N
     listed = fetched(lone, names)
     back = lone.show(lone.maker)["steps"][-1]["index"]
     assert json.loads(listed)["outdated"] == {json.loads(copy)["publication"]: back}
-    assert verdict(lone, copy, listed) == "withdrawn"
+    assert verdict(lone, copy, listed) == "outdated"
     assert verdict(lone, copy) == "current", "offline it isn't known"
     assert verdict(lone, fetched(lone, path), listed) == "not_verified", "it tells what is so now"
     lone.maker.exchange.clock.advance(49 * 3600)
