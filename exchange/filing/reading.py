@@ -112,7 +112,7 @@ class Filings:
 
     def doubts_of(self, session: Session, row: FilingRow) -> tuple[str, ...]:
         """Return which statements of a filing, its opinion for instance, are in doubt because a key was declared compromised, and why."""
-        return tuple(doubted_said(*one) for one in self.stored.doubted(session, self.stored.filing(session, row)))
+        return tuple(doubted_said(*one) for one in self.stored.doubted_at(session, row))
 
     def _summary(self, row: FilingRow, *, is_stale: bool) -> dict[str, Any]:
         told = show_told(self.stored.vault, row.id, row.sealed)

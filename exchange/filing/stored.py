@@ -93,6 +93,14 @@ class Stored:
         why = self.in_doubt(session, [link.index for link in filing.stands_on])
         return tuple((link, why[link.index]) for link in filing.stands_on if link.index in why)
 
+    def doubted_at(self, session: Session, row: FilingRow) -> tuple[tuple[Link, str], ...]:
+        """Return the same of the filing of a row, which isn't read where no key was compromised."""
+        return self.doubted(session, self.filing(session, row)) if self._signers_in_doubt(session) else ()
+
+    def _signers_in_doubt(self, session: Session) -> frozenset[str]:
+        admission, _seen = self.admissions.current(session.connection())
+        return signers_in_doubt(admission.keys)
+
     def in_doubt(self, session: Session, indices: Collection[int]) -> dict[int, str]:
         """Return which of these entries are suspect by the ledger's key events, as `packtrace verify` judges them, each with why."""
         connection, found = session.connection(), dict[int, str]()
@@ -268,8 +276,7 @@ class Stored:
 
     def _doubted_among(self, session: Session, filings: Sequence[str] | None) -> Iterator[str]:
         """Yield which filings stand on a statement, or on a result made from one, that is in doubt."""
-        admission, _seen = self.admissions.current(session.connection())
-        signers = sorted(signers_in_doubt(admission.keys))
+        signers = sorted(self._signers_in_doubt(session))
         if not signers:
             return
         some = () if filings is None else (col(FilingRow.id).in_(filings),)
@@ -295,7 +302,7 @@ class Stored:
         why = self.in_doubt(session, set().union(*inputs.values()))
         for filing in sorted(rows | inputs.keys()):
             if not why.keys().isdisjoint(inputs.get(filing, ())) or (
-                filing in rows and self.doubted(session, self.filing(session, session.get_one(FilingRow, filing)))
+                filing in rows and self.doubted_at(session, session.get_one(FilingRow, filing))
             ):
                 yield filing
 
