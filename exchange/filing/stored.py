@@ -28,7 +28,7 @@ from exchange.report import Document
 from exchange.sharing import day_of, disclosed_to
 from exchange.vault import HoldRow, Vault, erased_at
 from ledger.store import entry
-from signer import doubts, signers_in_doubt
+from signer import doubts, read_unverified, signers_in_doubt
 
 _QUERY = 500
 #: Before a filing's id: for what its statements and data are held.
@@ -346,8 +346,9 @@ class Stored:
         return ()
 
     def _sees_product(self, connection: Connection, row: StatementRow, reader: str, day: date) -> bool:
-        record = self.entry(connection, row.index, row.leaf_hash, reader, day).record
-        return record is not None and isinstance(record.sub, str)
+        given = disclosed_to(connection, self.vault, reader, row.leaf_hash, day)
+        token = entry(connection, row.index).data.decode("ascii")
+        return bool(given) and "sub" in read_unverified(token, given).disclosed
 
 
 def _is_newer(what: str) -> str:
