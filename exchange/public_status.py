@@ -60,14 +60,15 @@ VOUCHED: Final = frozenset({"verified", "filed", "accepted"})
 def check_status(data: bytes, trust: Trust, now: datetime, listed: bytes | None = None) -> dict[str, Any]:
     """Return the claims of a fetched status (its JSON) with a `verdict`; `listed`: the status list, as it was fetched.
 
-    ``withdrawn`` by its owner, or, by the list, gone back since; ``ended`` (fetch it anew); ``not_verified`` (nobody's opinion stands
-    behind it, or it has lapsed); ``stale`` (verified, and what it was made from has changed, by itself or by the list); ``current``.
+    ``withdrawn`` by its owner; ``outdated``: by the list, its filing went back since; ``ended`` (fetch it anew); ``not_verified`` (nobody's
+    opinion stands behind it, or it has lapsed); ``stale`` (verified, and what it was made from has changed, by itself or by the list);
+    ``current``.
 
     Only the signed tokens count: a file that says anything else beside its token is refused. Raises SignerError, RejectedError,
     UndecidableError where the list has ended.
     """
     claims, signer = _signed(data, STATUS, trust, now, "status")
-    gone, stale = claims.get("status") != "published", bool(claims.get("stale"))
+    gone, outdated, stale = claims.get("status") != "published", False, bool(claims.get("stale"))
     if listed is not None:
         named, by = _signed(listed, STATUS_LIST, trust, now, "list")
         if by != signer:
@@ -78,8 +79,12 @@ def check_status(data: bytes, trust: Trust, now: datetime, listed: bytes | None 
             )
         if now > _day(named, "list"):
             raise UndecidableError("the list has ended", where="list", remedy="fetch it anew")
-        gone, stale = gone or _is_listed(claims, named), stale or _is_stale(claims, named)
-    verdict = "withdrawn" if gone else "ended" if now > _day(claims, "status") else _standing(claims, now, stale=stale)
+        gone, outdated = gone or claims.get("publication") in named["withdrawn"], _is_outdated(claims, named)
+        stale = stale or _is_stale(claims, named)
+    if gone or outdated:
+        verdict = "withdrawn" if gone else "outdated"
+    else:
+        verdict = "ended" if now > _day(claims, "status") else _standing(claims, now, stale=stale)
     return {**claims, "verdict": verdict, "signed_by": signer}
 
 
@@ -104,10 +109,11 @@ def _signed(data: bytes, profile: Profile, trust: Trust, now: datetime, where: s
     return claims, statement.issuer
 
 
-def _is_listed(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
-    """Whether a list names a status, or an entry by which its filing went back after it was told."""
-    publication, entry = claims.get("publication"), claims.get("entry", {}).get("index", -1)
-    return publication in named["withdrawn"] or entry < named["outdated"].get(publication, -1)
+def _is_outdated(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:
+    """Whether a list names an entry by which the filing of a status went back after the status was told."""
+    entry: int = claims.get("entry", {}).get("index", -1)
+    went_back: int = named["outdated"].get(claims.get("publication"), -1)
+    return entry < went_back
 
 
 def _is_stale(claims: Mapping[str, Any], named: Mapping[str, Any]) -> bool:

@@ -115,7 +115,7 @@ from signer.strict_json import JSON
 from signer.strict_json import parse as parse_json
 from signer.timestamps import Timestamp, timestamp_request, verify_timestamp
 from signer.unverified import Unverified, read_unverified
-from signer.verdicts import UNDATED, Reason, Verdict, Word, judge
+from signer.verdicts import UNDATED, Reason, Verdict, Word, doubts, judge, signers_in_doubt
 from signer.verification import verify
 
 __all__ = [
@@ -229,6 +229,7 @@ __all__ = [
     "compromise_claims",
     "digest_of",
     "disclose",
+    "doubts",
     "enrolment_claims",
     "interval_of",
     "issue",
@@ -246,6 +247,7 @@ __all__ = [
     "read_unverified",
     "replacement_claims",
     "revocation_claims",
+    "signers_in_doubt",
     "split_presentation",
     "timestamp_request",
     "trace_citations",

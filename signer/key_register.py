@@ -22,6 +22,8 @@ from signer.errors import (
 from signer.key_events import KeyEvent, read_key_event
 from signer.statements import Statement
 
+_ANOTHER_KEY = "sign with another enrolled key; where there is none, let the operator enrol a new one"
+
 
 @dataclasses.dataclass(frozen=True)
 class Enrolment:
@@ -95,7 +97,7 @@ class KeyRegister:
         enrolment = self.enrolment(index, statement.certificate)
         if enrolment.revoked is not None and index >= enrolment.revoked:
             what = f"the key was revoked at entry {enrolment.revoked}: {enrolment.reason}"
-            raise KeyRevokedError(what, where=f"entry {index}", remedy="sign with another enrolled key")
+            raise KeyRevokedError(what, where=f"entry {index}", remedy=_ANOTHER_KEY)
 
     def enrolment(self, index: int, certificate: Certificate) -> Enrolment:
         """The enrolment before entry `index` of a certificate's key with this certificate; raises KeyNotEnrolledError."""

@@ -7,12 +7,13 @@ a time that nobody independent attested, else `valid`. Where several hold, the f
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
-from signer.certificates import Trust, verify_certificate
+from signer.certificates import Certificate, Trust, verify_certificate
 from signer.errors import BadPolicyDigestError, CertificateNotTrustedError, CertificateNotValidError
 from signer.intervals import Interval
 from signer.key_events import KEY_EVENT
@@ -76,7 +77,7 @@ def judge(
     trust = key_events.trusting(trust, statement.certificate.thumbprint)
     reasons = [
         *_ended(statement, enrolment, index),
-        *_compromised(key_events, enrolment, index),
+        *doubts(key_events, statement.certificate, index),
         *_untimely(statement, trust, at, index),
     ]
     reasons.sort(key=lambda reason: _WORST_FIRST.index(reason.word))
@@ -93,6 +94,22 @@ def judge(
     )
 
 
+def doubts(key_events: KeyRegister, certificate: Certificate, index: int) -> tuple[Reason, ...]:
+    """Why the statement at entry `index`, signed under `certificate`, is suspect by now; raises KeyNotEnrolledError.
+
+    In doubt are the entries of a compromised key, and those of keys that such an entry brought in.
+    """
+    return tuple(_compromised(key_events, key_events.enrolment(index, certificate), index))
+
+
+def signers_in_doubt(key_events: KeyRegister) -> frozenset[str]:
+    """The organisations of which statements may be suspect by now: none of anybody else's is. None where no key was compromised."""
+    known = [one for enrolments in key_events.enrolments.values() for one in enrolments]
+    if all(one.compromised_since is None for one in known):
+        return frozenset()
+    return frozenset(one.organisation for one in known if any(_compromised(key_events, one, math.inf)))
+
+
 def _ended(statement: Statement, enrolment: Enrolment, index: int) -> Iterator[Reason]:
     ended = enrolment.revoked
     if ended is None or index < ended:
@@ -104,8 +121,7 @@ def _ended(statement: Statement, enrolment: Enrolment, index: int) -> Iterator[R
     yield Reason("invalid", "key_revoked", what, f"entry {index}")
 
 
-def _compromised(key_events: KeyRegister, enrolment: Enrolment, index: int) -> Iterator[Reason]:
-    """In doubt are the entries of a compromised key, and those of keys that such an entry brought in."""
+def _compromised(key_events: KeyRegister, enrolment: Enrolment, index: float) -> Iterator[Reason]:
     since = enrolment.compromised_since
     if since is not None and since <= index:
         what = f"the key was declared compromised from entry {since} on"

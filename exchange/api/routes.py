@@ -115,9 +115,14 @@ def enrol(request: Request, body: OrganisationBody, response: Response, actor: O
         csr = base64.b64decode(body.csr, validate=True)
     except (binascii.Error, ValueError):
         raise StatementError("the CSR is not base64", where="csr", remedy="send the DER request in base64") from None
-    services_of(request).accounts.check_speaks_for(actor, body.uri, "operator")
+    services = services_of(request)
+    with snapshot(services.installation.engine) as connection:
+        locked_out = services.installation.admissions.is_locked_out(connection, body.uri)
+    if not locked_out:
+        # Who can't sign any more can't do it itself, and would never take back what a thief signed.
+        services.accounts.check_speaks_for(actor, body.uri, "operator")
     application = Application(body.uri, body.name, csr, body.possession, tuple(body.roles), body.since, body.until)
-    enrolled = services_of(request).enrol(application)
+    enrolled = services.enrol(application)
     if enrolled.existed:
         response.status_code = 200
     return {

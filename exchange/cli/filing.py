@@ -81,7 +81,9 @@ def run_show(to: Connection, filing: str, organisation: str | None) -> int:
         lines += [_remark(one) for one in found["remarks"]]
         lines += [f"  entry {one['index']} is cited for {', '.join(one['figures'])}" for one in found["shared_data"]]
         lines += [f"  stale: {why}" for why in found["stale"]]
-        lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1]]
+        # Accepted, it waits for nobody; what can be taken then is in --json.
+        waits = found["state"] != "accepted" or found["is_stale"] or found["open_remarks"]
+        lines += [f"  next: {one['step']}, by the {one['party']}" for one in found["next"][:1] if waits]
         answer(found, "\n".join(map(shown, lines)), as_json=to.as_json)
         return DONE
 
@@ -99,7 +101,7 @@ def run_statements(to: Connection, filing: str, organisation: str | None) -> int
 
 
 def run_reconcile(to: Connection, filing: str, organisation: str | None) -> int:
-    """Print our result beside the platform's. Exit 1 where a difference isn't explained."""
+    """Print our result beside the platform's. Exit 1 where a difference isn't explained, or is a defect of ours."""
 
     def command(client: Client) -> int:
         found = client.filing(filing, "reconciliation", organisation)
@@ -109,7 +111,10 @@ def run_reconcile(to: Connection, filing: str, organisation: str | None) -> int:
             for one in found["lines"]:
                 said = "agrees" if one["agrees"] else one["explanation"] or "NOT EXPLAINED"
                 say(shown(f"{one['line']}  ours {one['ours']}  platform {one['platform']}  {said}"))
-            say("fileable" if found["fileable"] else f"not fileable: explain {', '.join(found['unexplained'])}")
+            lacking = [f"explain {', '.join(found['unexplained'])}"] if found["unexplained"] else []
+            if found["own_defects"]:
+                lacking.append(f"correct {', '.join(found['own_defects'])} and calculate anew")
+            say("fileable" if found["fileable"] else f"not fileable: {'; '.join(lacking)}")
         return DONE if found["fileable"] else REJECTED
 
     return to.run(command)
@@ -249,7 +254,7 @@ def run_status_list(to: Connection, out: Path | None) -> int:
 
 
 def run_check_status(file: Path, trust: Path, listed: Path | None, *, as_json: bool) -> int:
-    """Check a fetched public status offline. Exit 0 it counts, 1 it is false, withdrawn, not verified or stale, 3 it has ended."""
+    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, outdated, not verified or stale, 3 it has ended."""
 
     def command() -> int:
         from exchange.public_status import check_status
@@ -267,12 +272,25 @@ def run_check_status(file: Path, trust: Path, listed: Path | None, *, as_json: b
     return guarded(command)
 
 
+#: What the status list says of a copy that says otherwise itself.
+_BY_LIST = {
+    "withdrawn": "its owner doesn't publish it any more",
+    "outdated": "its filing went back since it was told; fetch it anew",
+    "stale": "what it was made from has changed since it was told, or a key that signed for it was declared compromised",
+}
+
+
 def _status_lines(found: Mapping[str, Any]) -> list[str]:
     """Return what a checked status says, as it is signed."""
     said = found.get("meaning", "not published any more")
-    lines = [f"{found['verdict'].replace('_', ' ')}: {said} (as of {found['as_of']})"]
+    by_list = _BY_LIST.get(found["verdict"]) if "model" in found and not found.get("stale") else None
+    if by_list is None:
+        lines = [f"{found['verdict'].replace('_', ' ')}: {said} (as of {found['as_of']})"]
+    else:
+        lines = [f"{found['verdict']}: {by_list}", f"  as of {found['as_of']} it was {said}"]
     if "model" in found:
-        figure = f"  {found['figure']} {found['unit']}" if "figure" in found else ""
+        # A figure that holds no more isn't read out.
+        figure = f"  {found['figure']} {found['unit']}" if "figure" in found and by_list is None else ""
         lines.append(f"  {found['model']} of {found['filer']}{figure}")
     return [*lines, f"  signed by {found['signed_by']}"]
 

@@ -176,7 +176,7 @@ def filing_reconcile(
     to: Connection,
     organisation: ForWhom = None,
 ) -> None:
-    """Our result beside the platform's, line by line. Exit 0 fileable, 1 a difference isn't explained."""
+    """Our result beside the platform's, line by line. Exit 0 fileable, 1 a difference isn't explained, or is a defect of ours."""
     from exchange.cli.filing import run_reconcile
 
     sys.exit(run_reconcile(to, filing, organisation))
@@ -254,7 +254,7 @@ def filing_check_status(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, not verified or stale, 3 ended: fetch it anew."""
+    """Check a fetched public status offline. Exit 0 it counts, 1 false, withdrawn, outdated, not verified, stale, 3 ended: fetch anew."""
     from exchange.cli.filing import run_check_status
 
     sys.exit(run_check_status(file, trust, listed, as_json=as_json))

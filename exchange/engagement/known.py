@@ -36,10 +36,10 @@ class Known:
         """Return what is known when `signer` states something."""
         found = self.stored.document(session.connection(), engagement.result)
         suppliers = frozenset[str]() if found is None else self.suppliers(session, engagement, found)
-        result = self.stored.result(session, engagement.result, engagement.filer)
         admission, _seen = self.stored.admissions.current(session.connection())
         grant, granted = admission.roles.get(signer), admission.roles.get(engagement.verifier)
         day = day_of(now)
+        result = self.stored.result(session, engagement.result, engagement.filer, day)
         return Facts(
             roles=frozenset[str]() if grant is None else grant.on(day),
             same_group=corporate_group(session, engagement.verifier) == corporate_group(session, engagement.filer),

@@ -102,6 +102,8 @@ BEFORE: Final[Mapping[StepName, State]] = {
     "submit": "reconciled",
     "file": "verified",
 }
+#: Where the steps of those lead to who judge a filing, and where it doesn't stand without them.
+_JUDGED: Final[Mapping[Step, State]] = {"verify": "verified", "review": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,10 @@ class Filing:
         if self.state == "withdrawn":
             return ()
         at = ORDER.index(self.state)
-        led: tuple[Step, ...] = ("register", *(step for step, before in BEFORE.items() if ORDER.index(before) < at))
-        taken = {link.step for link in self.chain}
-        return tuple(self.newest(step) for step in led if step in taken)
+        led = {"register", *(step for step, before in BEFORE.items() if ORDER.index(before) < at)}
+        led |= {step for step, led_to in _JUDGED.items() if ORDER.index(led_to) <= at}
+        newest = {link.step: link for link in self.chain if link.step in led}
+        return tuple(sorted(newest.values(), key=lambda link: link.index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,8 @@ class Facts:
     """What is known beside the chain when a statement comes in, as far as its step asks: None or empty where it doesn't.
 
     `is_newest`: the result that a calculation names is the newest that the filer computed. `erased`: statements that the filing stands on
-    and that were erased. `groups`: the corporate groups of filer, verifier, who signs and whom a review names, as they are compared.
+    and that were erased; `doubted`: those that a key signed that was declared compromised, each with why. `groups`: the corporate groups
+    of filer, verifier, who signs and whom a review names, as they are compared.
     """
 
     roles: frozenset[str] = frozenset()
@@ -219,6 +223,7 @@ class Facts:
     model: ModelFacts | None = None
     data: Mapping[str, DataFacts] = field(default_factory=dict)
     erased: tuple[Link, ...] = ()
+    doubted: tuple[tuple[Link, str], ...] = ()
     result: ResultFacts | None = None
     is_newest: bool = True
     export: str | None = None

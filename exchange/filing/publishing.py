@@ -182,8 +182,13 @@ class Publications:
         meaning = (
             "its verification has lapsed" if lapsed else _MEANING.get(row.state, "under way: not verified, not filed")
         )
-        stale = stands and bool(self.filings.stale_of(session, row))
-        if stale:
+        doubted = stands and bool(self.filings.doubts_of(session, row))
+        stale = doubted or (stands and bool(self.filings.stale_of(session, row)))
+        if doubted:
+            meaning = (
+                f"{meaning}; but it is in doubt: a key that signed a statement of the filing was declared compromised"
+            )
+        elif stale:
             meaning = (
                 f"{meaning}; but its result is stale: what it was made from has changed since, and it is to be amended"
             )

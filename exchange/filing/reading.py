@@ -22,7 +22,7 @@ from exchange.filing.duty import Coverage, Duty, DutyRules, Model, coverage, dut
 from exchange.filing.exporting import digest_of, platform_export
 from exchange.filing.hidden import group_key, product_key, show_model, show_told
 from exchange.filing.reconciling import Compared, open_differences
-from exchange.filing.steps import check_from, compare_with, erased_said, next_steps
+from exchange.filing.steps import check_from, compare_with, doubted_said, erased_said, next_steps
 from exchange.filing.stored import Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import Accounts, roles_today
@@ -45,6 +45,8 @@ _ELSEWHERE: Mapping[Step, str] = {
     "decline": "decline the engagement",
     "revoke": "withdraw the verification-statement of the engagement",
 }
+#: What comes in the place of a step that can't be taken anew by itself.
+_ANEW: Mapping[Step, Step] = {"register": "withdraw", "verify": "revoke", "review": "amend"}
 _LIST = "take the id from the list of filings"
 
 
@@ -105,8 +107,12 @@ class Filings:
         """Return why the result that a row names wouldn't come out so today; nothing where there is none."""
         if row.result is None:
             return ()
-        facts = self.stored.result(session, row.result, row.filer)
+        facts = self.stored.result(session, row.result, row.filer, day_of(self.clock()))
         return ("the filing's result is gone",) if facts is None else facts.stale
+
+    def doubts_of(self, session: Session, row: FilingRow) -> tuple[str, ...]:
+        """Return which statements of a filing, its opinion for instance, are in doubt because a key was declared compromised, and why."""
+        return tuple(doubted_said(*one) for one in self.stored.doubted_at(session, row))
 
     def _summary(self, row: FilingRow, *, is_stale: bool) -> dict[str, Any]:
         told = show_told(self.stored.vault, row.id, row.sealed)
@@ -155,9 +161,10 @@ class Filings:
                 select(FilingStepRow).where(FilingStepRow.filing == row.id).order_by(col(FilingStepRow.index))
             ).all()
             found = self.stored.filing(session, row)
-            erased = self.stored.erased(session, found)
-            stale = (*map(erased_said, erased), *self.stale_of(session, row))
-            redo = self._redo(session, found, erased) if stale else None
+            erased, doubted = self.stored.erased(session, found), self.stored.doubted(session, found)
+            said = (*map(erased_said, erased), *(doubted_said(*one) for one in doubted))
+            stale = (*said, *self.stale_of(session, row))
+            redo = self._redo(session, found, (*erased, *(link for link, _why in doubted))) if stale else None
             remarks = session.exec(
                 select(FilingRemarkRow).where(FilingRemarkRow.filing == row.id).order_by(col(FilingRemarkRow.id))
             ).all()
@@ -196,11 +203,19 @@ class Filings:
                 cited.setdefault(line.citation.index, set()).add(names.get(line.figure, line.figure))
         return [{"index": index, "figures": sorted(of)} for index, of in sorted(cited.items()) if len(of) > 1]
 
-    def _redo(self, session: Session, found: Filing, erased: Sequence[Link]) -> Step:
-        """Return the earliest step that a stale filing has to take anew."""
-        if erased:
-            return "withdraw" if erased[0].step == "register" else erased[0].step
-        return "complete" if self.stored.any_taken_back(session, found.data) else "calculate"
+    def _redo(self, session: Session, found: Filing, broken: Sequence[Link]) -> Step:
+        """Return the earliest step that a stale filing has to take anew; `broken` are statements that it stands on no more."""
+        if broken:
+            earliest = min(broken, key=lambda link: link.index).step
+            return _ANEW.get(earliest, earliest)
+        if self.stored.any_taken_back(session, found.data) or self._any_in_doubt(session, found):
+            return "complete"
+        return "calculate"
+
+    def _any_in_doubt(self, session: Session, found: Filing) -> bool:
+        """Whether an entry that a figure is cited from is in doubt."""
+        cited = session.exec(select(StatementRow.index).where(col(StatementRow.leaf_hash).in_(found.data))).all()
+        return bool(self.stored.in_doubt(session, cited))
 
     def statements(self, actor: Principal, reader: str, filing: str) -> list[dict[str, Any]]:
         """Return the filing's signed statements with their disclosures, in order, to check the chain offline.
@@ -347,7 +362,8 @@ class Filings:
             "calculated": stated.calculated,
             "unit": stated.unit,
             "fileable": not left,
-            "unexplained": list(left),
+            "unexplained": [one.line for one in compared if one.line in left and not one.is_own_defect],
+            "own_defects": [one.line for one in compared if one.is_own_defect],
             "lines": [_compared(one) for one in compared],
         }
 
@@ -358,14 +374,15 @@ class Filings:
             )
         link = filing.newest("platform")
         record = self.stored.record(session.connection(), link.index, link.leaf_hash, link.signer)
-        facts = Facts(result=self.stored.result(session, filing.result, filing.filer))
+        today = day_of(self.clock())
+        facts = Facts(result=self.stored.result(session, filing.result, filing.filer, today))
         if not isinstance(record, PlatformResult) or not record.is_whole or facts.result is None:
             gone = "the filing's result" if facts.result is None else "the platform's result"
             step = "calculate" if facts.result is None else "platform"
             raise NotFoundError(
                 f"{gone} was erased", where="filing", remedy=f"take the step {step} anew, as the filing's steps allow"
             )
-        return record, compare_with(record, facts, day_of(self.clock()), self.rules)
+        return record, compare_with(record, facts, today, self.rules)
 
     # -- duties ------------------------------------------------------------------------------------------------------------
 

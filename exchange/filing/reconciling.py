@@ -34,9 +34,14 @@ class Compared:
         return None if self.ours is None or self.platform is None else self.platform - self.ours
 
     @property
+    def is_own_defect(self) -> bool:
+        """Whether the line differs because ours is wrong, as its filer says: no words settle that, a new calculation does."""
+        return not self.agrees and self.cause == "own_defect"
+
+    @property
     def settled(self) -> bool:
-        """Whether the line agrees, or its difference is explained."""
-        return self.agrees or self.explanation is not None
+        """Whether the line agrees, or its difference is explained by what leaves ours right."""
+        return self.agrees or (self.explanation is not None and not self.is_own_defect)
 
 
 def reconcile(ours: Mapping[str, Decimal], result: PlatformResult, digits: int) -> tuple[Compared, ...]:
@@ -66,7 +71,7 @@ def reconcile(ours: Mapping[str, Decimal], result: PlatformResult, digits: int) 
 
 
 def open_differences(compared: Iterable[Compared]) -> tuple[str, ...]:
-    """Return the lines that differ and are not explained: nothing is fileable while there are any."""
+    """Return the lines that differ and are not explained, or are a defect of ours: nothing is fileable while there are any."""
     return tuple(one.line for one in compared if not one.settled)
 
 

@@ -39,6 +39,17 @@ from exchange.kinds.review import Conflict, Remark, Review
 _REFUSED_WHEN_STALE: Final[frozenset[Step]] = frozenset({"export", "submit", "verify", "file"})
 
 
+#: What to do about a statement whose key was declared compromised.
+_SIGNED_ANEW_BY_FILER: Final = (
+    "take the step anew with a key that counts; amend the filing where it is verified, to before that step"
+)
+_SIGNED_ANEW: Final[Mapping[Step, str]] = {
+    "register": "withdraw the filing and register anew with a key that counts",
+    "verify": "have the verifier withdraw its opinion, with a key that the operator enrolled since, or amend the filing by "
+    "verification_lapsed; and have it verified anew",
+}
+
+
 def step_of(record: FilingRecord) -> Step:
     """Return the step that a statement of a filing takes."""
     match record:
@@ -110,9 +121,11 @@ def next_steps(filing: Filing, redo: Step | None = None) -> tuple[tuple[Step, Pa
     """Return the steps that can be taken now, each with its party; what goes forward comes first.
 
     `redo`: what has to be done anew because the filing is stale. That comes first then, or, where somebody verifies already, its
-    amendment; what would be refused isn't among them.
+    amendment; what would be refused isn't among them. `answer` is where a remark to the filer waits for one.
     """
     found = [(step, row.party) for step, row in STEPS.items() if filing.state in row.states]
+    if not filing.open_remarks:
+        found = [pair for pair in found if pair[0] != "answer"]
     ordered = sorted(found, key=lambda pair: _ahead(filing, pair[0]))
     if redo is not None:
         ordered = [pair for pair in ordered if pair[0] not in _REFUSED_WHEN_STALE or pair[0] == redo]
@@ -452,6 +465,12 @@ def _review(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> F
     to_filer = frozenset(remark_id(signed.index, one) for one in remarks if one.to == "filer")
     if review.outcome == "accepted":
         _check_whole(facts)
+        if not _is_verified(filing, facts, signed.day):
+            raise StaleError(
+                f"the verification counted to {filing.expires}",
+                where="filing",
+                remedy="return the filing to the step submit: it is verified anew",
+            )
         _check_fresh(facts.result, remedy="return the filing to the step that it concerns")
         return replace(filing, state="accepted", open_remarks=filing.open_remarks | to_filer)
     if review.outcome != "returned":
@@ -471,7 +490,7 @@ def _answer(filing: Filing, signed: Signed, _facts: Facts, _rules: DutyRules) ->
     return replace(filing, open_remarks=_answered(filing, cast("FilingEvent", signed.record)))
 
 
-def _amend(filing: Filing, signed: Signed, _facts: Facts, rules: DutyRules) -> Filing:
+def _amend(filing: Filing, signed: Signed, facts: Facts, rules: DutyRules) -> Filing:
     event = cast("FilingEvent", signed.record)
     trigger = rules.trigger(str(event.trigger))
     if trigger is None:
@@ -480,7 +499,19 @@ def _amend(filing: Filing, signed: Signed, _facts: Facts, rules: DutyRules) -> F
             where="trigger",
             remedy=f"use one of {', '.join(one.id for one in rules.triggers)}",
         )
+    if trigger.id == "verification_lapsed" and _is_verified(filing, facts, signed.day):
+        raise FilingError(
+            f"the verification hasn't lapsed: it counts to {filing.expires}",
+            where="trigger",
+            remedy="name the trigger that it is; where the opinion is wrong, its verifier withdraws it",
+        )
     return _back_to(filing, trigger.back_to)
+
+
+def _is_verified(filing: Filing, facts: Facts, day: date) -> bool:
+    """Whether an opinion stands behind a filing that counts on `day`."""
+    doubted = any(link.step == "verify" for link, _why in facts.doubted)
+    return filing.expires is not None and filing.expires >= day and not doubted
 
 
 def _withdraw(filing: Filing, _signed: Signed, _facts: Facts, _rules: DutyRules) -> Filing:
@@ -536,6 +567,15 @@ def _check_whole(facts: Facts) -> None:
             if link.step == "register"
             else f"take {_in_words(link.step)} anew; amend the filing where it is verified",
         )
+    for link, why in facts.doubted:
+        raise StaleError(
+            doubted_said(link, why), where="filing", remedy=_SIGNED_ANEW.get(link.step, _SIGNED_ANEW_BY_FILER)
+        )
+
+
+def doubted_said(link: Link, why: str) -> str:
+    """Return that a statement of a filing is in doubt, in words."""
+    return f"entry {link.index}, the statement of {_in_words(link.step)}, is in doubt: {why}"
 
 
 def erased_said(link: Link) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_set
-from exchange.calculation.tables import RestsOnRow, ResultRow, StaleRow
+from exchange.calculation.tables import RestsOnRow, ResultInputRow, ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
 from exchange.filing.hidden import model_of, show_told
@@ -28,10 +28,13 @@ from exchange.report import Document
 from exchange.sharing import day_of, disclosed_to
 from exchange.vault import HoldRow, Vault, erased_at
 from ledger.store import entry
+from signer import doubts, read_unverified, signers_in_doubt
 
 _QUERY = 500
 #: Before a filing's id: for what its statements and data are held.
 HELD_FOR: Final = "filing "
+#: Before a filing's id: for what else is held that it once was accepted with, until the years of the rules are over.
+KEPT_FOR: Final = "accepted filing "
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,37 @@ class Stored:
         """Return the statements that a filing stands on and that were erased: before they were held, or on a filing withdrawn since."""
         connection = session.connection()
         return tuple(link for link in filing.stands_on if erased_at(connection, link.leaf_hash) is not None)
+
+    def doubted(self, session: Session, filing: Filing) -> tuple[tuple[Link, str], ...]:
+        """Return the statements that a filing stands on and that are in doubt, each with why."""
+        why = self.in_doubt(session, [link.index for link in filing.stands_on])
+        return tuple((link, why[link.index]) for link in filing.stands_on if link.index in why)
+
+    def doubted_at(self, session: Session, row: FilingRow) -> tuple[tuple[Link, str], ...]:
+        """Return the same of the filing of a row, which isn't read where no key was compromised."""
+        return self.doubted(session, self.filing(session, row)) if self._signers_in_doubt(session) else ()
+
+    def _signers_in_doubt(self, session: Session) -> frozenset[str]:
+        admission, _seen = self.admissions.current(session.connection())
+        return signers_in_doubt(admission.keys)
+
+    def in_doubt(self, session: Session, indices: Collection[int]) -> dict[int, str]:
+        """Return which of these entries are suspect by the ledger's key events, as `packtrace verify` judges them, each with why."""
+        connection, found = session.connection(), dict[int, str]()
+        admission, _seen = self.admissions.current(connection)
+        signers = signers_in_doubt(admission.keys)
+        some = sorted(indices) if signers else []
+        for start in range(0, len(some), _QUERY):
+            query = select(StatementRow.index, StatementRow.issuer).where(
+                col(StatementRow.index).in_(some[start : start + _QUERY])
+            )
+            for index, issuer in session.exec(query).all():
+                if issuer in signers:
+                    token = entry(connection, index).data.decode("ascii")
+                    certificate = admission.reread(index, token, ()).statement.certificate
+                    if why := doubts(admission.keys, certificate, index):
+                        found[index] = why[0].what
+        return found
 
     # -- entries -----------------------------------------------------------------------------------------------------------
 
@@ -140,8 +174,8 @@ class Stored:
         data = self.vault.open_(connection, "result", digest)
         return None if data is None else cast("Document", json.loads(data))
 
-    def result(self, session: Session, digest: str, filer: str) -> ResultFacts | None:
-        """Return what steps ask of a stored result; None where there is none (any more)."""
+    def result(self, session: Session, digest: str, filer: str, day: date) -> ResultFacts | None:
+        """Return what steps ask of a stored result as its filer sees the ledger on `day`; None where there is none (any more)."""
         row, found = session.get(ResultRow, (digest, filer)), self.document(session.connection(), digest)
         if row is None or found is None:
             return None
@@ -161,14 +195,18 @@ class Stored:
             own_activity=frozenset(self._own_activity(session, leaves, filer)),
             stale=(
                 *self.taken_back(session, found),
-                *self._marked(session, digest, row.reader),
+                *(self._marked(session, digest, row.reader) or self._newer(session, digest, row.reader, day)),
                 *_outdated(session, found),
             ),
         )
 
     def taken_back(self, session: Session, found: Document) -> tuple[str, ...]:
-        """Return what a stored result was made from and counts no more: entries, and releases that were withdrawn."""
-        return (*self._inputs_taken_back(session, found), *self._releases_withdrawn(session, found))
+        """Return what a stored result was made from and counts no more: entries taken back or in doubt, and releases withdrawn."""
+        return (
+            *self._inputs_taken_back(session, found),
+            *self._inputs_in_doubt(session, found),
+            *self._releases_withdrawn(session, found),
+        )
 
     def any_taken_back(self, session: Session, leaves: Collection[str]) -> bool:
         """Whether one of these statements counts no more by an entry that took it back."""
@@ -180,9 +218,10 @@ class Stored:
         return session.exec(query.limit(1)).first() is not None
 
     def stale_among(self, session: Session, filings: Sequence[str] | None = None) -> frozenset[str]:
-        """Return which filings, of some or of all, rest on what was taken back, releases included, or on what the watch found stale.
+        """Return which filings rest on what was taken back, releases included, or is in doubt, or on what the watch found stale.
 
-        For lists: nothing is opened for it. What is held for a filing is what it rests on, and its result is watched.
+        Of some or of all. For lists: nothing is opened for it but where a key was compromised. What is held for a filing is what it rests
+        on, and its result is watched.
         """
         # Nested, not joined: without statistics a database would go through all that is held. What a filing that was verified anew holds
         # too is the opinion that was withdrawn.
@@ -207,7 +246,9 @@ class Stored:
             held = held.where(reason.in_([HELD_FOR + one for one in filings]))
             marked = marked.where(col(FilingRow.id).in_(filings))
         found = (one.removeprefix(HELD_FOR) for one in session.exec(held.distinct()).all())
-        return frozenset((*found, *session.exec(marked.distinct()).all(), *session.exec(made_with.distinct()).all()))
+        doubted = self._doubted_among(session, filings)
+        watched = (*session.exec(marked.distinct()).all(), *session.exec(made_with.distinct()).all())
+        return frozenset((*found, *watched, *doubted))
 
     def _own_activity(self, session: Session, leaves: list[str], filer: str) -> list[str]:
         found: list[str] = []
@@ -228,6 +269,43 @@ class Stored:
             for row in session.exec(query.order_by(col(SupersededRow.index))).all():
                 yield f"entry {row.index} was taken back by entry {row.by}"
 
+    def _inputs_in_doubt(self, session: Session, found: Document) -> Iterator[str]:
+        """Yield which inputs of a result are in doubt, and why."""
+        for index, why in self.in_doubt(session, [one["index"] for one in found["inputs"]]).items():
+            yield f"entry {index} is in doubt: {why}"
+
+    def _doubted_among(self, session: Session, filings: Sequence[str] | None) -> Iterator[str]:
+        """Yield which filings stand on a statement, or on a result made from one, that is in doubt."""
+        signers = sorted(self._signers_in_doubt(session))
+        if not signers:
+            return
+        some = () if filings is None else (col(FilingRow.id).in_(filings),)
+        rows: set[str] = set()
+        inputs: dict[str, set[int]] = {}
+        for start in range(0, len(signers), _QUERY):
+            by = signers[start : start + _QUERY]
+            rows.update(
+                session.exec(
+                    select(FilingRow.id)
+                    .join(FilingStepRow, col(FilingStepRow.filing) == col(FilingRow.id))
+                    .where(col(FilingStepRow.signer).in_(by), *some)
+                ).all()
+            )
+            made_from = (
+                select(FilingRow.id, StatementRow.index)
+                .join(ResultInputRow, col(ResultInputRow.digest) == col(FilingRow.result))
+                .join(StatementRow, col(StatementRow.leaf_hash) == col(ResultInputRow.leaf_hash))
+                .where(col(StatementRow.issuer).in_(by), *some)
+            )
+            for filing, index in session.exec(made_from).all():
+                inputs.setdefault(filing, set()).add(index)
+        why = self.in_doubt(session, set().union(*inputs.values()))
+        for filing in sorted(rows | inputs.keys()):
+            if not why.keys().isdisjoint(inputs.get(filing, ())) or (
+                filing in rows and self.doubted_at(session, session.get_one(FilingRow, filing))
+            ):
+                yield filing
+
     def _releases_withdrawn(self, session: Session, found: Document) -> Iterator[str]:
         """Yield which releases that a result was made with were withdrawn: at once, not when the watch comes to it."""
         named = {one["digest"]: one["id"] for one in (found["rule_set"], *found["releases"])}
@@ -239,11 +317,42 @@ class Stored:
         for release, gone in session.exec(query).all():
             yield f"the release {named[release.digest]}, entry {release.index}, was withdrawn by entry {gone.by}"
 
-    def _marked(self, session: Session, digest: str, reader: str) -> Iterator[str]:
-        """Yield what the watch over results found, whatever its reader decided: to be filed it is computed again."""
+    def _marked(self, session: Session, digest: str, reader: str) -> tuple[str, ...]:
+        """Return what the watch over results found, whatever its reader decided: to be filed it is computed again."""
         query = select(StaleRow.cause).where(col(StaleRow.result) == digest, col(StaleRow.reader) == reader)
-        for cause in session.exec(query.order_by(col(StaleRow.cause))).all():
-            yield f"{cause.replace(':', ' ')} is newer than what it was made from"
+        causes = session.exec(query.order_by(col(StaleRow.cause))).all()
+        return tuple(_is_newer(cause.replace(":", " ")) for cause in causes)
+
+    def _newer(self, session: Session, digest: str, reader: str, day: date) -> tuple[str, ...]:
+        """Return the first statement that the reader sees, about a product that its result rests on, and that the result doesn't know.
+
+        At once: the watch, which tells of it, comes later, and a step isn't taken in between. What was taken back is newer than nothing.
+        """
+        query = (
+            select(StatementRow)
+            .join(RestsOnRow, col(RestsOnRow.key) == col(StatementRow.product))
+            .outerjoin(SupersededRow, col(SupersededRow.index) == col(StatementRow.index))
+            .where(
+                col(RestsOnRow.result) == digest,
+                col(RestsOnRow.reader) == reader,
+                col(StatementRow.index) >= col(RestsOnRow.size),
+                col(SupersededRow.index).is_(None),
+            )
+            .order_by(col(StatementRow.index))
+        )
+        for row in session.exec(query).all():
+            if row.issuer == reader or self._sees_product(session.connection(), row, reader, day):
+                return (_is_newer(f"entry {row.index}"),)
+        return ()
+
+    def _sees_product(self, connection: Connection, row: StatementRow, reader: str, day: date) -> bool:
+        given = disclosed_to(connection, self.vault, reader, row.leaf_hash, day)
+        token = entry(connection, row.index).data.decode("ascii")
+        return bool(given) and "sub" in read_unverified(token, given).disclosed
+
+
+def _is_newer(what: str) -> str:
+    return f"{what} is newer than what it was made from"
 
 
 def is_filed(session: Session, reader: str, product: str, result: str) -> bool:

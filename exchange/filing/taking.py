@@ -34,7 +34,7 @@ from exchange.filing.hidden import (
 )
 from exchange.filing.reconciling import TOTAL
 from exchange.filing.steps import advance, remark_id, step_of, take_back
-from exchange.filing.stored import HELD_FOR, Stored
+from exchange.filing.stored import HELD_FOR, KEPT_FOR, Stored
 from exchange.filing.tables import FilingRemarkRow, FilingRow, FilingStepRow, ModelRow
 from exchange.identity import corporate_group
 from exchange.intake import Take
@@ -238,7 +238,7 @@ class Taking:
                     # Before it is looked at: from here on it stays watched.
                     key = product_key(self.stored.vault, filing.product)
                     is_newest = is_current(session, filing.filer, key, self.rules.rule_set, digest)
-                result = self.stored.result(session, digest, filing.filer)
+                result = self.stored.result(session, digest, filing.filer, signed.day)
             if step == "export" and row is not None and filing.result is not None:
                 export = self._export(session, filing, row)
         verifier = str(record.verifier) if isinstance(record, FilingEvent) and step == "submit" else signed.signer
@@ -249,6 +249,7 @@ class Taking:
                 model=model,
                 data=data,
                 erased=() if filing is None else self.stored.erased(session, filing),
+                doubted=() if filing is None else self.stored.doubted(session, filing),
                 result=result,
                 is_newest=is_newest,
                 export=export,
@@ -390,13 +391,13 @@ class Taking:
     def _hold(self, session: Session, before: Filing | None, after: Filing, facts: Facts) -> None:
         """Hold the filing's statements from erasure until it is withdrawn, and while it is verified and filed its result's inputs too.
 
-        From acceptance on all of it is held for the years of the rules.
+        From acceptance on all of it is held for the years of the rules, whatever is done with the filing afterwards.
         """
         reason = HELD_FOR + after.id
         was_held = before is not None and before.state in HELD
         let_go = after.state == "withdrawn" or (was_held and after.state not in HELD)
         if let_go:
-            release_holds(session, reason)
+            release_holds(session, reason, KEPT_FOR + after.id)
         if after.state == "withdrawn":
             return
         now, until = self.clock(), None

@@ -64,6 +64,8 @@ class VerifiedFootprints:
         found = self.stored.document(connection, str(row.result))
         if found is None or found["denominator"]["kwh"] is None or self.stored.taken_back(session, found):
             return Decimal(0)
+        if self.stored.doubted_at(session, row):
+            return Decimal(0)
         packs = Decimal(0)
         leaves = [one["leaf_hash"] for one in found["inputs"]]
         own = select(StatementRow.index, StatementRow.leaf_hash).where(

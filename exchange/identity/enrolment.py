@@ -137,12 +137,15 @@ class Operator:
         row = self._organisation(application.uri)
         existed = row is not None and row.thumbprint == claims["thumbprint"]
         if row is None or not existed:
+            registered = row
             row = OrganisationRow(
                 uri=application.uri,
                 name=application.name,
                 thumbprint=str(claims["thumbprint"]),
                 certificate=certificate,
                 key_event=-1,
+                country=None if registered is None else registered.country,
+                corporate_group=None if registered is None else registered.corporate_group,
             )
             self._state(KEY_EVENTS, claims, _saving(row, "key_event"))
         roles, dates = " ".join(application.roles), (application.since, application.until)

@@ -40,6 +40,12 @@ class Admissions:
                 self._seen = index
             return self._admission, self._seen
 
+    def is_locked_out(self, connection: Connection, organisation: str) -> bool:
+        """Return whether an organisation had keys and can sign with none of them any more."""
+        admission, _seen = self.current(connection)
+        had = admission.keys.keys_of(organisation)
+        return bool(had) and all(one.revoked is not None for one in had)
+
     @staticmethod
     def last(connection: Connection) -> int:
         """Return the index of the last governing entry, -1 where there is none."""

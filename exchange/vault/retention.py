@@ -37,9 +37,14 @@ def release_hold(session: Session, leaf_hash: str, reason: str) -> None:
     )
 
 
-def release_holds(session: Session, reason: str) -> None:
-    """Let go of every hold of one reason."""
-    session.connection().execute(delete(HoldRow).where(col(HoldRow.reason) == reason))
+def release_holds(session: Session, reason: str, kept: str) -> None:
+    """Let go of the holds of one reason that have no end. Those that end on a day stay until then, by the reason `kept`."""
+    connection = session.connection()
+    connection.execute(delete(HoldRow).where(col(HoldRow.reason) == reason, col(HoldRow.until).is_(None)))
+    # Kept once before: the day that is said now is the later one.
+    again = select(col(HoldRow.leaf_hash)).where(col(HoldRow.reason) == reason)
+    connection.execute(delete(HoldRow).where(col(HoldRow.reason) == kept, col(HoldRow.leaf_hash).in_(again)))
+    connection.execute(update(HoldRow).where(col(HoldRow.reason) == reason).values(reason=kept))
 
 
 def end_holds(session: Session, reason: str, until: datetime) -> None:

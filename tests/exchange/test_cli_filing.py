@@ -281,6 +281,11 @@ def test_a_status_is_checked_offline(scene: Scene) -> None:
     scene.run(f"packtrace filing status-list --out {listed} --server $SERVER")
     copy = CliRunner().invoke(command_line(with_list), with_list)
     assert (copy.exit_code, json.loads(copy.stdout)["verdict"]) == (1, "withdrawn"), copy.output
+    # The copy says accepted, with a figure; by the list that holds no more.
+    in_words = [one for one in with_list if one != "--json"]
+    words = CliRunner().invoke(command_line(in_words), in_words)
+    assert words.stdout.startswith("withdrawn: its owner doesn't publish it any more\n"), words.output
+    assert (f"{claims['model']} of {PACKS}" in words.stdout, claims["figure"] in words.stdout) == (True, False)
     file.write_bytes(httpx2.get(address).content)
     withdrawn = CliRunner().invoke(command_line(given), given)
     assert (withdrawn.exit_code, json.loads(withdrawn.stdout)["verdict"]) == (1, "withdrawn")

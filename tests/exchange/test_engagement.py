@@ -372,6 +372,24 @@ def test_a_verifier_of_the_supplier_s_group_is_refused(sqlite_exchange: Exchange
     assert [row.state for row in rows(sqlite_exchange, EngagementRow)] == ["asked"]
 
 
+def test_what_a_supplier_states_anew_counts_once_the_filer_may_see_it(desk: Supplied) -> None:
+    work = at_work(desk, "sampled")
+    cathode = desk.supplier.member.product("cathode")
+    newer = stated(desk.supplier, "activity-data", activity(cathode))
+    assert desk.show(desk.maker)["stale"] == []
+    body = {
+        "owner": desk.supplier.uri,
+        "reader": desk.maker.uri,
+        "leaf_hash": newer["leaf_hash"],
+        "paths": ["sub"],
+        "purpose": "customer",
+    }
+    assert desk.supplier.admin.post("/api/v1/grants", json=body).status_code == 201
+    # The watch over results hasn't come to it.
+    assert desk.show(desk.maker)["stale"] == [f"entry {newer['index']} is newer than what it was made from"]
+    check_problem(work.try_("assess"), 409, "stale")
+
+
 def test_a_verifier_that_trades_with_the_chain_is_refused(desk: Supplied) -> None:
     desk.reach("under_verification")
     accredited(desk.verifier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -19,24 +20,27 @@ from sqlmodel import Session, select
 from bom_graph import read_json
 from exchange.access import Principal
 from exchange.calculation.tables import RestsOnRow
+from exchange.engagement import EngagementStepRow
 from exchange.errors import ExchangeError, RejectedError, StaleError, StepError, UndecidableError
 from exchange.events import EventRow
 from exchange.filing import FLOW, HELD, FilingRow, FilingStepRow, load_duty
-from exchange.identity import ReleaseRow
+from exchange.identity import OrganisationRow, ReleaseRow
 from exchange.kinds import WITHDRAWALS
 from exchange.public_status import STATUS, STATUS_LIST, check_status
-from exchange.vault import HoldRow
+from exchange.vault import HoldRow, is_held
 from ledger.store import begin, snapshot
 from signer import (
     BadSignatureError,
     Issued,
+    KeyPair,
     SignerError,
+    compromise_claims,
     join_presentation,
     peek,
     verify,
 )
 from tests.flow.accounts import Company, browser
-from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, stated
+from tests.flow.filing import WAY, Desk, Pack, hand_in, kind_named, model_claims, pack_claims, stated
 from tests.flow.test_bad_input import check_problem
 from tests.flow.world import Exchange, Member
 
@@ -452,6 +456,29 @@ def test_an_entry_that_is_cited_for_several_figures_is_told(lone: Desk) -> None:
     assert lone.take("complete", data=data)["shared_data"] == []
 
 
+def test_newer_data_stops_the_next_step_before_the_watch_has_come(lone: Desk) -> None:
+    lone.reach("verified")
+    claims = pack_claims(lone.pack.product, copper="501")["activity-data"]
+    newer = stated(lone.maker, "activity-data", claims)
+    said = f"entry {newer['index']} is newer than what it was made from"
+    assert said in check_problem(lone.try_("file"), 409, "stale")["detail"]
+    assert lone.show(lone.maker)["stale"] == [said]
+    stated(lone.maker, "withdrawal", {"target": newer, "reason": "stated for the wrong pack"})
+    lone.take("file")
+    newer = stated(lone.maker, "activity-data", claims)
+    problem = check_problem(lone.try_("review"), 409, "stale")
+    assert f"entry {newer['index']} " in problem["detail"]
+    lone.maker.exchange.services.watch.tick()
+    assert f"entry {newer['index']} is newer than what it was made from" in lone.show(lone.maker)["stale"]
+
+
+def test_newer_data_stops_an_opinion_before_the_watch_has_come(lone: Desk) -> None:
+    lone.reach("under_verification")
+    lone.engaged()
+    stated(lone.maker, "activity-data", pack_claims(lone.pack.product, copper="501")["activity-data"])
+    check_problem(lone.try_("verify"), 409, "stale")
+
+
 def test_steps_of_a_filing_don_t_make_its_result_stale(lone: Desk) -> None:
     lone.reach("reconciled")
     lone.maker.exchange.services.watch.tick()
@@ -549,6 +576,45 @@ def test_an_accepted_filing_is_held_for_the_years_of_the_rules(lone: Desk) -> No
     assert "accepted" in HELD
 
 
+def held_for_years(desk: Desk) -> set[str]:
+    """What is held on until a day."""
+    return {row.leaf_hash for row in rows(desk.maker.exchange, HoldRow) if row.until is not None}
+
+
+def test_what_was_accepted_stays_held_whatever_its_filer_does_then(lone: Desk) -> None:
+    lone.reach("accepted")
+    exchange, activity = lone.maker.exchange, lone.pack.cited["activity"]["leaf_hash"]
+    steps, held = lone.show(lone.maker)["steps"], held_for_years(lone)
+    work = {one.leaf_hash for one in rows(exchange, EngagementStepRow)}
+    assert {activity, *(one["leaf_hash"] for one in steps)} | work <= held
+    lone.take("amend")
+    lone.take("withdraw")
+    check_problem(erase(lone, activity), 409, "held")
+    check_problem(erase(lone, steps[0]["leaf_hash"]), 409, "held")
+    check_problem(lone.verifier.admin.post("/api/v1/erasures", json={"leaf_hash": min(work)}), 409, "held")
+    assert held_for_years(lone) == held
+    exchange.clock.advance((366 * RULES.retention_years) * 24 * 3600)
+    with begin(exchange.services.installation.engine) as connection:
+        assert not is_held(connection, activity, exchange.clock())
+
+
+def test_what_was_accepted_stays_held_when_its_opinion_is_withdrawn_and_once_it_is_accepted_anew(lone: Desk) -> None:
+    lone.reach("accepted")
+    held = held_for_years(lone)
+    stated(lone.verifier, "withdrawal", {"target": opinion_of(lone), "reason": "an error was found"})
+    assert held_for_years(lone) == held
+    assert not lone.show(lone.maker)["is_stale"]
+    assert not lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    for step in ("submit", "verify", "file", "review"):
+        lone.take(step)
+    assert held < held_for_years(lone)
+    # Data that it rests on no more is kept, and makes nothing stale.
+    lone.take("amend")
+    stated(lone.maker, "withdrawal", {"target": lone.pack.cited["activity"], "reason": "the meter was wrong"})
+    assert not lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    assert held < held_for_years(lone)
+
+
 def test_a_step_of_a_filing_isn_t_taken_back_by_itself(lone: Desk) -> None:
     lone.reach("planned")
     last = lone.show(lone.maker)["steps"][-1]
@@ -620,6 +686,99 @@ def test_what_goes_stale_after_acceptance_is_told_and_not_averaged(lone: Desk) -
     assert ">Stale</th>" in page
 
 
+# -- keys that were declared compromised ------------------------------------------------------------------------------------
+
+
+def compromised(company: Company, since: int, thumbprint: str | None = None) -> None:
+    """Declare a key of a company compromised from an entry on; the one that it signs with unless another is named."""
+    named = thumbprint or company.member.key.thumbprint
+    stated(company, "key-event", compromise_claims(company.uri, named, since, "the laptop was stolen"))
+
+
+def given_a_key(company: Company, *roles: str) -> None:
+    """Have the operator enrol a new key of a company."""
+    exchange = company.exchange
+    member = Member(exchange, company.uri, KeyPair.generate("ES256"))
+    answer = exchange.http.post("/api/v1/organisations", json=member.application(*roles))
+    assert answer.status_code == 201, answer.text
+    with snapshot(exchange.services.installation.engine) as connection:
+        row = Session(connection).get_one(OrganisationRow, company.uri)
+        assert (row.country, bool(row.corporate_group)) == ("CN", True), "as it stated them when it registered"
+    member.key = member.key.with_certificate(base64.b64decode(answer.json()["certificate"]))
+    company.member = member
+
+
+def opinion_of(desk: Desk) -> dict[str, Any]:
+    (step,) = [one for one in desk.show(desk.maker)["steps"] if one["step"] == "verify"]
+    return {"origin": desk.maker.exchange.origin, "index": step["index"], "leaf_hash": step["leaf_hash"]}
+
+
+def test_an_opinion_that_a_compromised_key_signed_counts_no_more(lone: Desk) -> None:
+    lone.reach("verified")
+    opinion = opinion_of(lone)
+    first = lone.verifier.member.key.thumbprint
+    with pytest.raises(AssertionError, match="you don't speak for this organisation"):
+        given_a_key(lone.verifier, "verifier")
+    compromised(lone.verifier, opinion["index"] + 1)
+    assert lone.show(lone.maker)["stale"] == [], "its key was good when it was signed"
+    published = lone.maker.admin.put(f"/api/v1/filings/{lone.id}/publication", json={}).json()["status"]
+    copy, names = fetched(lone, published), "/api/v1/public/status-list"
+    assert verdict(lone, copy, fetched(lone, names)) == "current"
+    # Of several declarations the earliest counts; who declares it needs a key that counts.
+    given_a_key(lone.verifier, "verifier")
+    compromised(lone.verifier, opinion["index"], first)
+    why = f"the key was declared compromised from entry {opinion['index']} on"
+    found = lone.show(lone.maker)
+    assert found["stale"] == [f"entry {opinion['index']}, the statement of the step verify, is in doubt: {why}"]
+    assert [one["step"] for one in found["next"][:2]] == ["amend", "revoke"]
+    (listed,) = lone.maker.admin.get("/api/v1/filings").json()
+    assert (listed["is_stale"], listed["fileable"]) == (True, False)
+    problem = check_problem(lone.try_("file"), 409, "stale")
+    assert "the operator enrolled since" in problem["remedy"]
+    status = fetched(lone, published)
+    assert verdict(lone, status) == "stale"
+    assert verdict(lone, copy, fetched(lone, names)) == "stale"
+    assert "a key that signed a statement of the filing was declared compromised" in json.loads(status)["meaning"]
+    # The verifier withdraws it, with the key that it has now.
+    stated(lone.verifier, "withdrawal", {"target": opinion, "reason": "the key was stolen"})
+    found = lone.show(lone.maker)
+    assert (found["state"], found["stale"], found["is_stale"]) == ("reconciled", [], False)
+    assert lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"] is False
+    lone.take("submit")
+    assert lone.take("verify")["state"] == "verified"
+    assert lone.take("file")["stale"] == []
+
+
+def test_what_was_filed_on_an_opinion_in_doubt_isn_t_accepted_or_averaged(lone: Desk) -> None:
+    exchange = lone.maker.exchange
+
+    def averaged() -> int:
+        day = exchange.clock().date()
+        return len(list(exchange.services.averages.footprints(f"{FLOW}LFP", "CN", 2025, day)))
+
+    lone.reach("filed")
+    assert averaged() == 1
+    compromised(lone.verifier, opinion_of(lone)["index"])
+    assert averaged() == 0
+    check_problem(lone.try_("review"), 409, "stale")
+    (listed,) = lone.authority.admin.get("/api/v1/authority/filings").json()
+    assert (listed["is_stale"], lone.show(lone.authority)["next"][0]["step"]) == (True, "revoke")
+
+
+def test_an_input_that_a_compromised_key_signed_makes_the_filing_stale(lone: Desk) -> None:
+    lone.reach("calculated")
+    activity = lone.pack.cited["activity"]["index"]
+    compromised(lone.maker, activity)
+    given_a_key(lone.maker, "supplier", "pack_maker")
+    said = f"entry {activity} is in doubt: the key was declared compromised from entry {activity} on"
+    assert said in lone.show(lone.authority)["stale"]
+    assert lone.maker.admin.get("/api/v1/filings").json()[0]["is_stale"]
+    for step in ("plan", "complete"):
+        lone.take(step)
+    problem = check_problem(lone.try_("calculate"), 409, "stale")
+    assert said in problem["detail"]
+
+
 # -- platform, review, remarks -------------------------------------------------------------------------------------------------
 
 
@@ -654,6 +813,11 @@ def test_differences_are_listed_by_line_and_explained(lone: Desk) -> None:
     why = [
         {"id": name, "line": name, "cause": "boundary", "text": "another year of the grid"} for name in ("use", "total")
     ]
+    own = [{**why[0], "cause": "own_defect"}, why[1]]
+    assert lone.take("platform", lines=lines, explanations=own)["state"] == "unreconciled"
+    found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
+    assert (found["fileable"], found["unexplained"], found["own_defects"]) == (False, [], ["use"])
+    assert "to be calculated anew" in lone.maker.admin.get(f"/filings/{lone.id}").text
     assert lone.take("platform", lines=lines, explanations=why)["state"] == "reconciled"
     found = lone.maker.admin.get(f"/api/v1/filings/{lone.id}/reconciliation").json()
     assert (found["fileable"], found["lines"][-1]["explanation"]) == (True, "another year of the grid")
@@ -878,6 +1042,7 @@ def test_a_status_is_public_only_while_its_owner_publishes_it(lone: Desk) -> Non
     assert page.status_code == 200
     assert "P100" in page.text
     assert "unmodified opinion, reasonable assurance, materiality 5 %" in page.text
+    assert "Next:" not in lone.maker.admin.get(f"/filings/{lone.id}").text, "accepted, it waits for nobody"
     assert lone.maker.admin.put(path, json={"figure": False}).json()["publication"] == published["publication"]
     assert "figure" not in anybody.get(published["status"]).json()
     withdrawn = lone.maker.admin.delete(path)
@@ -914,7 +1079,7 @@ def test_what_a_verifier_withdraws_reaches_who_fetched_a_status(lone: Desk) -> N
     listed = fetched(lone, names)
     back = lone.show(lone.maker)["steps"][-1]["index"]
     assert json.loads(listed)["outdated"] == {json.loads(copy)["publication"]: back}
-    assert verdict(lone, copy, listed) == "withdrawn"
+    assert verdict(lone, copy, listed) == "outdated"
     assert verdict(lone, copy) == "current", "offline it isn't known"
     assert verdict(lone, fetched(lone, path), listed) == "not_verified", "it tells what is so now"
     lone.maker.exchange.clock.advance(49 * 3600)

@@ -344,6 +344,15 @@ REFUSED: Mapping[str, Defect] = {
         "outcome",
     ),
     "an unknown trigger": ("accepted", "amend", FILER, {"trigger": "whim"}, {}, FilingError, "trigger"),
+    "a verification that hasn't lapsed": (
+        "accepted",
+        "amend",
+        FILER,
+        {"trigger": "verification_lapsed"},
+        {},
+        FilingError,
+        "trigger",
+    ),
     "an amendment before verification": ("planned", "amend", FILER, {}, {}, StepError, "filing"),
     "withdrawal of what is filed": ("filed", "withdraw", FILER, {}, {}, StepError, "filing"),
     "anything after withdrawal": ("withdrawn", "plan", FILER, {}, {}, StepError, "filing"),
@@ -570,6 +579,16 @@ def test_a_stale_filing_s_next_step_is_one_that_is_taken(state: str, first: tupl
     assert not {"export", "submit", "verify", "file"} & {step for step, _party in found}
 
 
+def test_to_answer_is_next_where_a_remark_is_open() -> None:
+    office = Office().reach("filed")
+    filing = office.take("review", AUTHORITY, remarks=[{"id": "r1", "to": "filer", "text": "which meter?"}])
+    assert next_steps(filing)[0] == ("answer", "filer")
+    answered = office.take(
+        "answer", FILER, answers=[{"id": "a1", "remark": next(iter(filing.open_remarks)), "text": "EM-7"}]
+    )
+    assert [step for step, _party in next_steps(answered)] == ["amend", "revoke"]
+
+
 def test_just_above_2_kwh_is_in_scope() -> None:
     model = ModelFacts(FILER, PRODUCT, Decimal("2.001"), counts=True)
     assert Office().take("register", FILER, facts(FILER, model=model)).state == "registered"
@@ -611,10 +630,32 @@ def test_an_opinion_decides(opinion: str, state: str) -> None:
 def test_a_trigger_leads_back_to_its_state(trigger: str) -> None:
     rule = RULES.trigger(trigger)
     assert rule is not None
-    found = Office().reach("accepted").take("amend", FILER, trigger=trigger)
+    # The day after the opinion's last one.
+    found = Office().reach("accepted").take("amend", FILER, day=date(2028, 7, 1), trigger=trigger)
     assert found.state == rule.back_to
     assert (found.result is None) == rule.recalculated
     assert (found.expires is None) == rule.verified_again
+
+
+def test_a_verification_lapses_after_its_last_day_or_where_it_is_in_doubt() -> None:
+    last = date(2028, 6, 30)
+    assert Office().reach("under_verification").take("amend", FILER, trigger="verification_lapsed").expires is None
+    with pytest.raises(FilingError, match="counts to 2028-06-30"):
+        Office().reach("verified").take("amend", FILER, day=last, trigger="verification_lapsed")
+    office = Office().reach("accepted")
+    assert office.filing is not None
+    doubted = facts(FILER, doubted=((office.filing.newest("verify"), "the key was declared compromised"),))
+    assert office.take("amend", FILER, doubted, trigger="verification_lapsed").state == "reconciled"
+
+
+def test_a_verification_that_lapsed_since_it_was_filed_isn_t_accepted() -> None:
+    office = Office().reach("filed")
+    with pytest.raises(StaleError, match="counted to 2028-06-30"):
+        office.take("review", AUTHORITY, day=date(2028, 7, 1))
+    remarks = [{"id": "r1", "to": "filer", "text": "it has lapsed", "step": "submit"}]
+    returned = office.take("review", AUTHORITY, day=date(2028, 7, 1), outcome="returned", remarks=remarks)
+    assert returned.state == "reconciled"
+    assert Office().reach("filed").take("review", AUTHORITY, day=date(2028, 6, 30)).state == "accepted"
 
 
 def test_an_earlier_step_anew_takes_what_was_built_on_it() -> None:
@@ -689,7 +730,11 @@ def test_a_difference_has_to_be_explained_by_line() -> None:
     one = {"id": "e1", "line": "manufacturing", "cause": "electricity", "text": "the platform takes another year"}
     assert office.take("platform", FILER, lines=lines, explanations=[one]).state == "unreconciled"
     both = [one, {"id": "e2", "line": "total", "cause": "electricity", "text": "by the same"}]
+    # That ours is wrong is no reason to file it.
+    own = [{**one, "cause": "own_defect"}, both[1]]
+    assert office.take("platform", FILER, lines=lines, explanations=own).state == "unreconciled"
     assert office.take("platform", FILER, lines=lines, explanations=both).state == "reconciled"
+    assert office.take("platform", FILER, explanations=own).state == "reconciled", "what agrees has no defect"
 
 
 @pytest.mark.parametrize(

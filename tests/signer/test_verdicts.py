@@ -15,7 +15,9 @@ from signer import (
     Statement,
     Trust,
     Verdict,
+    doubts,
     judge,
+    signers_in_doubt,
 )
 from tests.signer.log import Log, enrolment
 from tests.signer.world import AT, END, MAKER, OPERATOR, ORIGIN, START, TwoTier, World
@@ -179,6 +181,12 @@ def test_keys_that_a_compromised_operator_enrolled_are_suspect(log: Log, world: 
     log.compromise(9, log.operator, since=3, organisation=OPERATOR)
     assert verdict(log, log.statement(early, "https://early.example"), 7).word == "valid"
     assert codes(verdict(log, log.statement(maker), 7)) == ["enrolled_by_compromised_key"]
+    # Who is looked at, and why, without a verdict on the whole statement.
+    assert signers_in_doubt(log.register) == {MAKER, OPERATOR}
+    assert [one.code for one in doubts(log.register, log.statement(maker).certificate, 7)] == [
+        "enrolled_by_compromised_key"
+    ]
+    assert doubts(log.register, log.statement(early, "https://early.example").certificate, 7) == ()
 
 
 def test_a_replacement_at_since_itself_is_in_doubt(log: Log, maker: KeyPair, successor: KeyPair) -> None:
