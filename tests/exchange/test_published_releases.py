@@ -57,7 +57,8 @@ def unfit_to_be_filed(exchange: Exchange, maker: Member, found: dict[str, Any]) 
     """Why a stored result isn't fit to be filed any more."""
     ours = exchange.services.installation
     with snapshot(ours.engine) as connection, Session(connection) as session:
-        facts = Stored(ours.vault, ours.admissions).result(session, found["digest"], maker.uri)
+        today = exchange.clock().date()
+        facts = Stored(ours.vault, ours.admissions).result(session, found["digest"], maker.uri, today)
         assert facts is not None
         return tuple(facts.stale)
 
