@@ -45,7 +45,7 @@ FORM_KINDS: Mapping[str, Kind] = MappingProxyType(
 CONTENTS = "contents"
 
 _SET_BY_SIGNING = frozenset(
-    {"iss", "aud", "jti", "iat", "vct", "_sd", "_sd_alg", "exp", "nbf", "cnf", "...", CONTENTS, FULL}
+    {"iss", "aud", "jti", "iat", "vct", "_sd", "_sd_alg", "contents_digest", "exp", "nbf", "cnf", "...", CONTENTS, FULL}
 )
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _TRUTH = {"true": True, "false": False}

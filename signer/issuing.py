@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from signer.certificates import read_leaf, require_aware
-from signer.contents import CONTENTS, list_contents
+from signer.contents import CONTENTS, list_contents, places_of
 from signer.errors import (
     BadClaimError,
     BadDisclosureError,
@@ -31,7 +31,7 @@ from signer.sdjwt import (
     placeholders,
     refuse_reserved,
 )
-from signer.statements import WITH_DIGESTS, Issued, Profile
+from signer.statements import CONTENTS_DIGEST, WITH_DIGESTS, Issued, Profile
 from signer.strict_json import JSON, serialise, serialise_each
 from signer.verification import SMALLEST_DIGEST_LIST
 
@@ -71,7 +71,7 @@ def issue(
     texts: Sequence[str] = ()
     if profile.selective:
         payload["_sd_alg"] = DIGEST_ALGORITHM
-        payload["_sd"], texts = _hide(hidden, profile.lists, random)
+        payload["_sd"], payload[CONTENTS_DIGEST], texts = _hide(hidden, profile.lists, random)
     # Checked as a verifier will: what is issued can be verified.
     check_open_claims(payload)
     return Issued(seal(signer, serialise(payload, "payload")), tuple(texts))
@@ -132,8 +132,8 @@ def _open(claims: Mapping[str, JSON], profile: Profile) -> dict[str, JSON]:
 
 def _hide(
     hidden: Mapping[str, JSON], lists: frozenset[str], random: Callable[[int], bytes]
-) -> tuple[list[str], list[str]]:
-    """The digests for `_sd`, and the disclosures: `contents`, the claims in their order, then the lines of the lists."""
+) -> tuple[list[str], str, list[str]]:
+    """The digests for `_sd`, that of `contents`, and the disclosures: `contents`, the claims in their order, then the lines."""
     for name, value in hidden.items():
         check_hidden(name, value)
     lines = {name: _check_lines(name, hidden[name]) for name in sorted(lists & hidden.keys())}
@@ -141,19 +141,24 @@ def _hide(
     count = padded_size(len(hidden) + 1, SMALLEST_DIGEST_LIST)
     count += sum(padded_size(len(given), SMALLEST_LIST) + len(given) for given in lines.values())
     salts = draw_salts(random, count)
-    claims: dict[str, JSON] = {CONTENTS: list_contents(hidden, {name: len(given) for name, given in lines.items()})}
-    claims |= hidden
-    made = []
+    claims: dict[str, JSON] = dict(hidden)
+    made, places = [], {}
     for name, given in lines.items():
         elements = _make_lines(name, given, salts)
         made += elements
-        claims[name] = placeholders(padded((digest for _, digest in elements), SMALLEST_LIST, salts))
-    contents: list[list[JSON]] = [
-        [salt, name, value] for (name, value), salt in zip(claims.items(), salts, strict=False)
-    ]
-    named = make_disclosures(contents, list(claims))
+        slots = padded((digest for _, digest in elements), SMALLEST_LIST, salts)
+        places[name] = places_of((digest for _, digest in elements), slots)
+        claims[name] = placeholders(slots)
+    named = _make_claims(claims, salts)
+    by_name = {name: digest for name, (_, digest) in zip(claims, named, strict=True)}
+    named = _make_claims({CONTENTS: list_contents(by_name, places)}, salts) + named
     digests = padded((digest for _, digest in named), SMALLEST_DIGEST_LIST, salts)
-    return digests, [text for text, _ in named + made]
+    return digests, named[0][1], [text for text, _ in named + made]
+
+
+def _make_claims(claims: Mapping[str, JSON], salts: Iterator[str]) -> list[tuple[str, str]]:
+    made: list[list[JSON]] = [[salt, name, value] for (name, value), salt in zip(claims.items(), salts, strict=False)]
+    return make_disclosures(made, list(claims))
 
 
 def _check_lines(name: str, value: JSON) -> list[Mapping[str, JSON]]:

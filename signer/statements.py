@@ -10,7 +10,11 @@ from signer.certificates import Certificate
 from signer.strict_json import JSON
 
 ALWAYS_OPEN = frozenset({"iss", "aud", "jti", "iat", "vct"})
-WITH_DIGESTS = ALWAYS_OPEN | {"_sd_alg", "_sd"}
+#: The open claim that holds the digest of the one `contents` disclosure.
+CONTENTS_DIGEST = "contents_digest"
+#: What selective disclosure adds to the open claims; nothing that a statement says.
+DIGEST_CLAIMS = frozenset({"_sd_alg", "_sd", CONTENTS_DIGEST})
+WITH_DIGESTS = ALWAYS_OPEN | DIGEST_CLAIMS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +66,9 @@ class Statement:
     """A verified statement.
 
     `claims` holds the open claims and the disclosed ones (lists with the disclosed lines only), without `_sd`,
-    `_sd_alg` and `contents`. A claim that was not disclosed is absent; only `contents`, where it was disclosed, tells
-    whether there is one. `signing_input` is what was signed: equal for two tokens that differ in their signatures.
+    `_sd_alg`, `contents_digest` and `contents`. A claim that was not disclosed is absent; only `contents`, where it was
+    disclosed, tells whether there is one: `claims`, the names of all hidden ones, sorted, and `lists`, the number of lines
+    of each list. `signing_input` is what was signed: equal for two tokens that differ in their signatures.
 
     An ES256 signature can be changed into another that verifies, and signing again gives other bytes too. So a log tells
     statements apart by two values: `identity` is unique in it, and what has the same `identity` and `signing_digest` as

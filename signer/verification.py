@@ -25,7 +25,7 @@ from signer.jws import Header, open_envelope
 from signer.keys import algorithm_of, verify_signature
 from signer.open_claims import OpenClaims, check_profile, read_open_claims
 from signer.sdjwt import Arrangement, Disclosure, arrange, check_digests
-from signer.statements import Profile, Statement
+from signer.statements import CONTENTS_DIGEST, DIGEST_CLAIMS, Profile, Statement
 from signer.strict_json import JSON
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -56,8 +56,8 @@ def verify(token: str, disclosures: Iterable[str], *, profile: Profile, trust: T
     _check_issue(claims, certificate, trust, at)
     # 7. Disclosures: each referenced once, none overwrites, lists are lists.
     given, arrangement, digests = _arrange(claims, disclosures, profile)
-    # 8. Contents: where disclosed, it agrees with what else is disclosed.
-    contents = check_contents(arrangement, digests)
+    # 8. Contents: the one that the token names; where disclosed, it names all that is disclosed.
+    contents = check_contents(arrangement, digests, claims.members[CONTENTS_DIGEST]) if profile.selective else None
     return Statement(
         token=token,
         vct=claims.vct,
@@ -137,7 +137,7 @@ def _check_lines(name: str, lines: Sequence[Disclosure]) -> None:
 
 
 def _resolve(claims: OpenClaims, arrangement: Arrangement) -> dict[str, JSON]:
-    resolved = {name: value for name, value in claims.members.items() if name not in ("_sd", "_sd_alg")}
+    resolved = {name: value for name, value in claims.members.items() if name not in DIGEST_CLAIMS}
     for claim in arrangement.named:
         if claim.name is not None and claim.name != CONTENTS:
             lines = arrangement.elements.get(claim.name)

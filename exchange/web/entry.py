@@ -24,6 +24,7 @@ _MEANINGS = {
     "vct": "kind",
     "_sd_alg": "digest algorithm of the disclosures",
     "_sd": "digests of disclosures and of decoys; nobody can tell them apart from outside",
+    "contents_digest": "which of the digests is of the disclosure that names what there is",
 }
 
 

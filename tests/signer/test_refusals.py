@@ -5,7 +5,8 @@ The thirteen that other SD-JWT libraries were seen to accept are in test_thirtee
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from signer import (
     RepeatedSaltError,
     ReservedClaimNameError,
     SignerError,
+    Statement,
     TokenTooLargeError,
     TooDeepError,
     UnknownHeaderMemberError,
@@ -46,6 +48,7 @@ from signer import (
     WrongAudienceError,
     WrongKindError,
     WrongTypeError,
+    digest_of,
     disclose,
     leaf_bytes,
     peek,
@@ -189,7 +192,7 @@ def test_header_too_large(world: World, forger: Forger) -> None:
 # --- Open claims --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd"])
+@pytest.mark.parametrize("name", ["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd", "contents_digest"])
 def test_missing_claim(world: World, forger: Forger, name: str) -> None:
     with pytest.raises(MissingClaimError, match=name):
         world.verify(forger.token(forger.payload(**{name: None})))
@@ -395,49 +398,145 @@ def test_repeated_line(world: World, forger: Forger) -> None:
 # --- Contents -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "contents",
-    [
-        {"claims": ["inputs"], "lists": {"inputs": 2}},
-        {"claims": ["sub"], "lists": {"inputs": 2}},
-        {"claims": ["sub", "inputs"], "lists": {}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": 1}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": 9}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": 2, "sub": 1}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": 2, "stages": 1}},
-        {"claims": ["sub", "inputs", "contents"], "lists": {"inputs": 2}},
-        {"claims": ["sub", "inputs", "sub"], "lists": {"inputs": 2}},
-        {"claims": ["sub", "inputs", 7], "lists": {"inputs": 2}},
-        {"claims": ["sub", "inputs", *(f"c{n}" for n in range(14))], "lists": {"inputs": 2}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": True}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": -1}},
-        {"claims": ["sub", "inputs"], "lists": {"inputs": "2"}},
-        {"claims": ["sub", "inputs"]},
-        {"lists": {}},
-        [],
-        None,
-    ],
-    ids=["claim_not_named", "list_not_named", "list_not_counted", "more_lines_than_counted", "more_counted_than_digests",
-         "counts_what_is_no_list", "counts_what_it_does_not_name", "names_itself", "names_twice", "names_a_number",
-         "names_more_than_digests", "boolean", "negative", "text", "no_lists", "no_claims", "a_list", "null"],
-)  # fmt: skip
-def test_contents_mismatch(world: World, forger: Forger, contents: object) -> None:
-    lines = [forger.disclosure({"id": str(n)}) for n in range(2)]
-    listed, sub = forger.disclosure("inputs", forger.slots(*lines)), forger.disclosure("sub", "x")
-    told = forger.disclosure("contents", contents)
-    shown = [told, listed, sub, *lines]
+class Told:
+    """A claim, and a list with two lines, a third that stands where a decoy would, and what `contents` may say of them."""
+
+    def __init__(self, forger: Forger) -> None:
+        self.forger = forger
+        self.lines = [forger.disclosure({"id": str(n)}) for n in range(2)]
+        self.other_line = forger.disclosure({"id": "0", "amount": "other"})
+        slots = forger.slots(*self.lines, self.other_line)
+        self.listed, self.sub = forger.disclosure("inputs", slots), forger.disclosure("sub", "x")
+        self.claims = {"inputs": digest_of(self.listed), "sub": digest_of(self.sub)}
+        at = [slot["..."] for slot in slots]
+        self.places = sorted(at.index(digest_of(line)) for line in self.lines)
+        self.other_place = at.index(digest_of(self.other_line))
+
+    def contents(self, *, without: str = "", lists: Any = None, **claims: object) -> dict[str, object]:
+        """What is true but for the changes."""
+        named = {name: digest for name, digest in (self.claims | claims).items() if name != without}
+        return {"claims": named, "lists": {"inputs": self.places} if lists is None else lists}
+
+    def verify(self, world: World, contents: object) -> Statement:
+        told = self.forger.disclosure("contents", contents)
+        token = self.forger.token_for(told, self.listed, self.sub)
+        return world.verify(token, [told, self.listed, self.sub, *self.lines])
+
+
+FALSE_CONTENTS: dict[str, Callable[[Told], object]] = {
+    "claim_not_named": lambda true: true.contents(without="sub"),
+    "list_not_named": lambda true: true.contents(without="inputs"),
+    "another_claim_of_that_name": lambda true: true.contents(sub=true.claims["inputs"], inputs=true.claims["sub"]),
+    "two_names_for_one_digest": lambda true: true.contents(site=true.claims["sub"]),
+    "digest_that_is_not_there": lambda true: true.contents(site=digest_of("x")),
+    "digest_that_is_no_text": lambda true: true.contents(site=7),
+    "names_itself": lambda true: true.contents(contents=digest_of("x")),
+    "lines_not_named": lambda true: true.contents(lists={}),
+    "a_line_not_named": lambda true: true.contents(lists={"inputs": true.places[:1]}),
+    "another_line_named": lambda true: true.contents(lists={"inputs": sorted([true.places[0], true.other_place])}),
+    "lines_of_no_list": lambda true: true.contents(lists={"inputs": true.places, "sub": []}),
+    "lines_of_what_it_does_not_name": lambda true: true.contents(lists={"inputs": true.places, "stages": []}),
+    "place_beyond_the_list": lambda true: true.contents(lists={"inputs": [*true.places, 8]}),
+    "places_not_rising": lambda true: true.contents(lists={"inputs": true.places[::-1]}),
+    "a_place_twice": lambda true: true.contents(lists={"inputs": [true.places[0], *true.places]}),
+    "place_before_the_list": lambda true: true.contents(lists={"inputs": [-1, *true.places]}),
+    "place_with_a_fraction": lambda true: true.contents(lists={"inputs": [float(place) for place in true.places]}),
+    "place_that_is_a_truth": lambda true: true.contents(lists={"inputs": [False, True]}),
+    "places_that_are_a_number": lambda true: true.contents(lists={"inputs": 2}),
+    "lists_that_are_a_list": lambda true: true.contents(lists=["inputs"]),
+    "claims_that_are_a_list": lambda true: {"claims": sorted(true.claims), "lists": {"inputs": true.places}},
+    "no_lists": lambda true: {"claims": true.claims},
+    "no_claims": lambda _true: {"lists": {}},
+    "a_list": lambda _true: [],
+    "null": lambda _true: None,
+}
+
+
+@pytest.mark.parametrize("name", FALSE_CONTENTS)
+def test_contents_mismatch(world: World, forger: Forger, name: str) -> None:
+    true = Told(forger)
+    assert true.verify(world, true.contents()).contents == {"claims": ["inputs", "sub"], "lists": {"inputs": 2}}
     with pytest.raises(ContentsMismatchError):
-        world.verify(forger.token_for(told, listed, sub), shown)
+        true.verify(world, FALSE_CONTENTS[name](true))
 
 
 def test_contents_that_match_pass_with_further_members(world: World, forger: Forger) -> None:
-    told = forger.disclosure("contents", {"claims": ["sub"], "lists": {}, "note": "x"})
     sub = forger.disclosure("sub", "x")
-    assert world.verify(forger.token_for(told, sub), [told, sub]).contents == {
-        "claims": ["sub"],
-        "lists": {},
-        "note": "x",
-    }
+    told = forger.contents(sub, note="x")
+    assert world.verify(forger.token_for(told, sub), [told, sub]).contents == {"claims": ["sub"], "lists": {}}
+
+
+def test_a_line_where_a_decoy_would_stand_is_never_shown_beside_contents(world: World, forger: Forger) -> None:
+    """Else one reader would see one line, another the other, and both a whole list."""
+    one, other = (forger.disclosure({"id": "cu", "amount": amount}) for amount in ("50", "0.5"))
+    listed = forger.disclosure("inputs", slots := forger.slots(one, other))
+    told = forger.contents(listed, lists={"inputs": [slots.index({"...": digest_of(one)})]})
+    token = forger.token_for(told, listed)
+    assert world.verify(token, [told, listed, one]).contents == {"claims": ["inputs"], "lists": {"inputs": 1}}
+    with pytest.raises(ContentsMismatchError, match="line"):
+        world.verify(token, [told, listed, other])
+    # Without `contents` nobody takes the list for whole: it may be a line, and it may be one that nobody else sees.
+    assert world.verify(token, [listed, other]).contents is None
+
+
+@pytest.mark.parametrize("committed", [0, 1])
+def test_a_token_has_one_contents(world: World, forger: Forger, committed: int) -> None:
+    """Two sets of claims, each with a `contents` of its own, fit into one token; only one of them is ever whole."""
+    claims = [forger.disclosure("sub", amount) for amount in ("50", "0.5")]
+    told = [forger.contents(claim) for claim in claims]
+    token = forger.token_for(*told, *claims, contents_digest=digest_of(told[committed]))
+    whole, refused = (told[n] for n in (committed, 1 - committed))
+    assert world.verify(token, [whole, claims[committed]]).contents == {"claims": ["sub"], "lists": {}}
+    for shown in ([refused], [refused, claims[1 - committed]], [whole, claims[1 - committed]]):
+        with pytest.raises(ContentsMismatchError):
+            world.verify(token, shown)
+
+
+@pytest.mark.parametrize("committed", ["x", "A" * 43, 7, [], {}])
+def test_contents_that_no_digest_stands_for(world: World, forger: Forger, committed: object) -> None:
+    sub = forger.disclosure("sub", "x")
+    with pytest.raises(ContentsMismatchError):
+        world.verify(forger.token_for(sub, contents_digest=committed), [])
+
+
+def test_another_claim_in_the_place_of_contents(world: World, forger: Forger) -> None:
+    sub = forger.disclosure("sub", "x")
+    with pytest.raises(ContentsMismatchError):
+        world.verify(forger.token_for(sub, contents_digest=digest_of(sub)), [sub])
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=20
+)
+@given(data=st.data())
+def test_whoever_holds_contents_is_never_contradicted(world: World, forger: Forger, data: st.DataObject) -> None:
+    """An issuer hides rivals of each claim, each line and of `contents` itself; every reader that it could find is asked."""
+    subs = [forger.disclosure("sub", n) for n in range(2)]
+    lines = [[forger.disclosure({"id": name, "n": n}) for n in range(2)] for name in "ab"]
+    slots = [forger.slots(*itertools.chain(*lines)) for _ in range(2)]
+    lists = [forger.disclosure("inputs", value) for value in slots]
+
+    def contents() -> str:
+        at, sub = data.draw(st.integers(0, 1)), data.draw(st.sampled_from(subs))
+        real = data.draw(st.sets(st.sampled_from([digest_of(line) for line in itertools.chain(*lines)])))
+        places = [place for place, slot in enumerate(slots[at]) if slot["..."] in real]
+        return forger.contents(sub, lists[at], lists={"inputs": places})
+
+    told = [contents() for _ in range(2)]
+    committed = data.draw(st.sampled_from([digest_of(one) for one in told]))
+    token = forger.token_for(*told, *subs, *lists, contents_digest=committed)
+    some: list[Sequence[str | None]] = [told, [None, *subs], [None, *lists], *([None, *rivals] for rivals in lines)]
+    seen: list[tuple[Mapping[str, Any], Any]] = []
+    for chosen in itertools.product(*some):
+        with contextlib.suppress(ContentsMismatchError, UnreferencedDisclosureError):
+            statement = world.verify(token, [one for one in chosen if one is not None])
+            seen.append((statement.claims, statement.contents))
+    assert len(seen) > 1
+    assert all(counted == seen[0][1] for _, counted in seen)
+    assert len({claims["sub"] for claims, _ in seen if "sub" in claims}) == 1
+    # All lines that anybody sees are, together, as many as each of them was told.
+    shown = {(line["id"], line["n"]) for claims, _ in seen for line in claims.get("inputs", [])}
+    assert len(shown) == seen[0][1]["lists"]["inputs"]
 
 
 # --- Whatever comes in --------------------------------------------------------------------------------------------
@@ -469,7 +568,7 @@ def test_any_signed_structure(world: World, forger: Forger, header: bytes, paylo
 
 
 @fuzz
-@given(name=st.sampled_from(["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd"]), value=anything)
+@given(name=st.sampled_from(["iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd", "contents_digest"]), value=anything)
 def test_any_value_of_an_open_claim(world: World, forger: Forger, name: str, value: object) -> None:
     with pytest.raises(SignerError):
         world.verify(forger.token(forger.payload(**{name: value})))

@@ -48,6 +48,7 @@ kept = {
     "full",
     "contents",
     "_sd_alg",
+    "contents_digest",
     "iss",
     "aud",
     "jti",
@@ -95,14 +96,15 @@ def test_a_statement_says_who_when_and_what(world: World, key_pair: KeyPair) -> 
     assert statement.issued_at == AT
     assert statement.certificate.organisation == MAKER
     assert statement.claims["iss"] == MAKER
-    assert not {"_sd", "_sd_alg", "contents"} & statement.claims.keys()
+    assert not {"_sd", "_sd_alg", "contents_digest", "contents"} & statement.claims.keys()
     assert statement.disclosure_digests == tuple(map(digest_of, issued.disclosures))
 
 
 def test_only_the_open_claims_stand_in_the_token(world: World, maker: KeyPair) -> None:
     token = world.issue(maker, {**CLAIMS, "target": {"index": 3}}).token
     members = members_of(token)
-    assert members.keys() == {"iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd", "target"}
+    assert members.keys() == {"iss", "aud", "jti", "iat", "vct", "_sd_alg", "_sd", "contents_digest", "target"}
+    assert members["contents_digest"] in members["_sd"]
     assert world.verify(token).claims["target"] == {"index": 3}
 
 
@@ -260,6 +262,7 @@ def test_the_digest_of_the_published_example() -> None:
         ({"_sd": []}, BadClaimError),
         ({"iss": "https://evil.example"}, BadClaimError),
         ({"contents": {}}, BadClaimError),
+        ({"contents_digest": "x"}, BadClaimError),
         ({"full": 1}, BadClaimError),
         ({"a/b": 1}, BadClaimError),
         ({"": 1}, BadClaimError),

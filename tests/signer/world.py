@@ -1,5 +1,7 @@
 """A small world for the tests of signer: one authority, certified keys, kinds of statements, and a forger."""
 
+import base64
+import contextlib
 import dataclasses
 import json
 import random
@@ -108,7 +110,11 @@ class Forger:
         self.key_pair = key_pair
 
     def payload(self, **changes: object) -> dict[str, Any]:
-        """A good payload with some members changed; the value `None` leaves one out."""
+        """A good payload with some members changed; the value `None` leaves one out.
+
+        Nobody holds the `contents` that it commits to, unless `contents_digest` says so.
+        """
+        digests = changes.get("_sd") or self.decoys(16)
         members: dict[str, object] = {
             "iss": MAKER,
             "aud": ORIGIN,
@@ -116,7 +122,8 @@ class Forger:
             "iat": int(AT.timestamp()),
             "vct": PROFILE.vct,
             "_sd_alg": "sha-256",
-            "_sd": self.decoys(16),
+            "_sd": digests,
+            "contents_digest": digests[0] if isinstance(digests, list) else "",
         }
         return {name: value for name, value in (members | changes).items() if value is not None}
 
@@ -137,8 +144,17 @@ class Forger:
         return f"{signing_input}.{encode(self.key_pair.sign(signing_input.encode('ascii')))}"
 
     def token_for(self, *disclosures: str, **changes: object) -> str:
-        """A signed token whose `_sd` holds the digests of these disclosures."""
-        return self.token(self.payload(_sd=self.digests(16, *disclosures), **changes))
+        """A signed token whose `_sd` holds the digests of these disclosures, committed to the first `contents` among them."""
+        real, decoys = list(map(digest_of, disclosures)), self.decoys(16 - len(disclosures))
+        told = [digest for digest, one in zip(real, disclosures, strict=True) if name_of(one) == "contents"]
+        committed = [*told, *decoys, *real][0]
+        return self.token(self.payload(**{"_sd": sorted([*real, *decoys]), "contents_digest": committed, **changes}))
+
+    @classmethod
+    def contents(cls, *claims: str, lists: Mapping[str, list[int]] | None = None, **more: object) -> str:
+        """The disclosure `contents` of these claims, with the places of the lines of their lists."""
+        named = {name_of(one): digest_of(one) for one in claims}
+        return cls.disclosure("contents", {"claims": named, "lists": lists or {}, **more})
 
     @staticmethod
     def disclosure(*parts: object, salt: str | None = None) -> str:
@@ -162,6 +178,14 @@ class Forger:
 
 def to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def name_of(disclosure: str) -> object:
+    """The name that a disclosure of a claim bears; None for all else, ill-formed text too."""
+    with contextlib.suppress(ValueError):
+        parts = json.loads(base64.urlsafe_b64decode(f"{disclosure}=="))
+        return parts[1] if isinstance(parts, list) and len(parts) == 3 else None
+    return None
 
 
 def members_of(token: str) -> dict[str, Any]:

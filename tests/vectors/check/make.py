@@ -35,7 +35,7 @@ from ledger import (
     sign_checkpoint,
     sign_note,
 )
-from signer import CertificateAuthority, Issued, KeyPair, Profile, disclose, issue, join_presentation
+from signer import CertificateAuthority, Issued, KeyPair, Profile, digest_of, disclose, issue, join_presentation
 from signer.base64url import decode, encode, encode_padded
 from tests.exchange.dossier import EVERBATT, LITHIUM, small_dossier
 from tests.signer.world import AT, END, JTI, MAKER, ORIGIN, START, Forger, members_of
@@ -444,7 +444,11 @@ def payloads(made: Vectors) -> None:
     ):
         made.add(name, "the open claims", forger.token(payload), error=error)
     grant = Forger(made.maker)
-    hidden = grant.token(grant.payload(vct=ROLE_GRANT.vct, _sd=None, _sd_alg=None, organisation=OTHER_MAKER, roles=[]))
+    hidden = grant.token(
+        grant.payload(
+            vct=ROLE_GRANT.vct, _sd=None, _sd_alg=None, contents_digest=None, organisation=OTHER_MAKER, roles=[]
+        )
+    )
     hidden = join_presentation(hidden, [grant.disclosure("sub", "x")])
     made.add("disclosure_of_an_open_kind", "it has none", hidden, error="unreferenced_disclosure")
 
@@ -554,14 +558,59 @@ def forged(forger: Forger) -> Iterator[tuple[str, list[str], str]]:
     yield "two_lines_of_one_id", [one("inputs", forger.slots(*lines)), *lines], "repeated_line"
     named = one("sub", "x")
     yield "claim_as_a_line", [one("inputs", forger.slots(named)), named], "bad_disclosure"
-    yield "contents_name_themselves", [one("contents", {"claims": ["contents"], "lists": {}})], "contents_mismatch"
-    yield "contents_count_too_few", [one("contents", {"claims": ["a"] * 2, "lists": {}})], "contents_mismatch"
-    yield "contents_of_another_form", [one("contents", ["sub"])], "contents_mismatch"
-    yield (
-        "contents_beyond_the_digests",
-        [one("contents", {"claims": [str(n) for n in range(16)], "lists": {}})],
-        "contents_mismatch",
-    )
+
+
+def contents(made: Vectors) -> None:
+    """What a statement says that it has: one account, of one claim each and of its real lines."""
+    forger = made.forger
+    one = forger.disclosure
+    lines = [one({"id": "cu", "amount": amount}) for amount in ("50", "0.5")]
+    slots = forger.slots(*lines)
+    place, other = (slots.index({"...": digest_of(line)}) for line in lines)
+    listed, sub = one("inputs", slots), one("sub", f"{MAKER}/cathode")
+    claims = {"inputs": digest_of(listed), "sub": digest_of(sub)}
+    lists = {"inputs": [place]}
+    told = forger.contents(listed, sub, lists=lists)
+    rivals = [one("sub", f"{MAKER}/{name}") for name in ("cathode", "anode")]
+    accounts = [forger.contents(rival) for rival in rivals]
+    far = one("contents", {"claims": claims, "lists": {"inputs": [2**53, 2**53 + 1]}})
+    by_list, by_claim = forger.token_for(told, listed, sub), forger.token_for(*accounts, *rivals)
+    for name, why, token, shown_, error in (
+        ("line_that_is_named", "another stands for a decoy", by_list, [told, listed, lines[0]], None),
+        ("line_that_is_not_named", "it stands for a decoy", by_list, [told, listed, lines[1]], "contents_mismatch"),
+        ("line_without_contents", "nobody takes that for a whole list", by_list, [listed, lines[1]], None),
+        ("one_of_two_truths", "that of the token", by_claim, [accounts[0], rivals[0]], None),
+        ("the_other_truth", "not that of the token", by_claim, [accounts[1], rivals[1]], "contents_mismatch"),
+        ("claim_of_the_other_truth", "not the one named", by_claim, [accounts[0], rivals[1]], "contents_mismatch"),
+        ("both_contents", "which of the two?", by_claim, accounts, "overwriting_disclosure"),
+        ("places_far_beyond", "the list isn't shown", forger.token_for(far, listed, sub), [far], None),
+    ):
+        verdict = "rejected" if error else "verified"
+        made.add(name, why, join_presentation(token, shown_), verdict=verdict, error=error)
+    for name, value in (
+        ("contents_name_themselves", {"claims": {"contents": "x", **claims}, "lists": lists}),
+        ("contents_name_what_is_not_there", {"claims": {"site": "A" * 43, **claims}, "lists": lists}),
+        ("contents_name_a_digest_twice", {"claims": {"site": claims["sub"], **claims}, "lists": lists}),
+        ("contents_leave_a_claim_out", {"claims": {"inputs": claims["inputs"]}, "lists": lists}),
+        ("contents_leave_a_list_out", {"claims": claims, "lists": {}}),
+        ("contents_count_a_claim", {"claims": claims, "lists": {**lists, "sub": []}}),
+        ("contents_count_what_they_do_not_name", {"claims": claims, "lists": {**lists, "stages": []}}),
+        ("contents_of_another_form", ["sub"]),
+        ("contents_of_counts", {"claims": sorted(claims), "lists": {"inputs": 1}}),
+        ("place_beyond_the_list", {"claims": claims, "lists": {"inputs": [place, 8]}}),
+        ("place_below_zero", {"claims": claims, "lists": {"inputs": [-1, place]}}),
+        ("place_with_a_fraction", {"claims": claims, "lists": {"inputs": [float(place)]}}),
+        ("places_not_rising", {"claims": claims, "lists": {"inputs": sorted([place, other])[::-1]}}),
+        ("digest_that_is_no_text", {"claims": {"site": 7, **claims}, "lists": lists}),
+    ):
+        shown_ = [one("contents", value), listed, sub, lines[0]]
+        token = forger.token_for(*shown_[:3])
+        made.add(name, "what a careless issuer signed", join_presentation(token, shown_), error="contents_mismatch")
+    for name, committed in (("no_contents_committed", digest_of("x")), ("another_claim_committed", digest_of(sub))):
+        token = forger.token_for(listed, sub, contents_digest=committed)
+        made.add(name, "nobody could ever hold it", join_presentation(token, [sub]), error="contents_mismatch")
+    token = forger.token(forger.payload(contents_digest=None))
+    made.add("contents_digest_missing", "the open claims", token, error="missing_claim")
 
 
 def proofs(made: Vectors) -> None:
@@ -630,7 +679,18 @@ def kinds_module() -> str:
 def vectors() -> dict[str, Any]:
     """All cases, with the trust files that they name."""
     made = Vectors()
-    for add in (good, witnessed, open_ends, trust_files, headers, payloads, certificates, disclosures, proofs):
+    for add in (
+        good,
+        witnessed,
+        open_ends,
+        trust_files,
+        headers,
+        payloads,
+        certificates,
+        disclosures,
+        contents,
+        proofs,
+    ):
         add(made)
     return {"trusts": made.trusts, "cases": made.cases, "archive": archive()}
 

@@ -260,7 +260,7 @@ function fact(name, value) {
 
 /** The claims that are open beyond those of every statement, then those that were disclosed; lists with the lines at hand. */
 function claimsOf({ members, named, lines }) {
-  const own = new Set(["iss", "aud", "jti", "iat", "vct", "_sd", "_sd_alg"]);
+  const own = new Set(["iss", "aud", "jti", "iat", "vct", "_sd", "_sd_alg", "contents_digest"]);
   const open = [...members].filter(([name]) => !own.has(name));
   const disclosed = named.filter((one) => one.name !== "contents");
   return [...open, ...disclosed.map((one) => [one.name, lines.has(one.name) ? lines.get(one.name).map((line) => line.value) : one.value])];

@@ -14,7 +14,7 @@ const SMALLEST_LIST = 8;
 const LAST_SECOND = 253_402_300_799;
 const HEADER_MEMBERS = new Set(["alg", "typ", "kid", "x5c"]);
 const ALWAYS_OPEN = ["aud", "iat", "iss", "jti", "vct"];
-const WITH_DIGESTS = [...ALWAYS_OPEN, "_sd", "_sd_alg"];
+const WITH_DIGESTS = [...ALWAYS_OPEN, "_sd", "_sd_alg", "contents_digest"];
 const NEVER_HIDDEN = new Set(["_sd", "...", "exp", "nbf", "cnf"]);
 const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -50,7 +50,7 @@ export async function verifyStatement(token, disclosures, trust) {
   checkIssue(claims, leaf, trust);
   // 7. Disclosures: each referenced once, none overwrites, lists are lists.
   const arrangement = await arrange(claims.members, disclosures, kind);
-  // 8. Contents: where disclosed, it agrees with what else is disclosed.
+  // 8. Contents: the one that the token names; where disclosed, it names all that is disclosed.
   const contents = checkContents(arrangement);
   return { ...claims, kind: claims.vct, leaf, chain, contents, ...arrangement };
 }
@@ -207,7 +207,7 @@ const hasTwice = (values) => new Set(values).size !== values.length;
 async function arrange(members, disclosures, kind) {
   if (!kind.selective) {
     if (disclosures.length) throw bad("unreferenced_disclosure", "a kind without hidden claims has no disclosures", "disclosures");
-    return { digests: [], named: [], lines: new Map() };
+    return { committed: null, digests: [], named: [], lines: new Map() };
   }
   const digests = checkDigests(members.get("_sd"), SMALLEST_DIGESTS, "_sd");
   if (digests.some((digest, at) => at > 0 && digest < digests[at - 1])) throw bad("bad_digest_list", "not sorted", "_sd");
@@ -218,7 +218,7 @@ async function arrange(members, disclosures, kind) {
   const found = place(digests, given);
   checkNames(found, kind);
   for (const [name, elements] of found.lines) checkLines(name, elements);
-  return { digests, ...found };
+  return { committed: members.get("contents_digest"), digests, ...found };
 }
 
 /** Each disclosure where its digest stands: claims in `_sd`, lines in their lists. */
@@ -262,30 +262,48 @@ function checkLines(name, elements) {
 
 // --- Contents -----------------------------------------------------------------------------------------------------
 
-/** The statement's own table of contents, `{claims, lists}`; null where it isn't disclosed. */
-function checkContents({ digests, named, lines }) {
-  const disclosed = named.find((one) => one.name === "contents");
-  if (disclosed === undefined) return null;
+/**
+ * What the statement has by its `contents`: names of `claims`, and `counts` of the lines of its lists; null where it isn't disclosed.
+ * The token names the one disclosure `contents`, and that each claim and line: nothing else can be shown beside it.
+ */
+function checkContents({ committed, digests, named, lines }) {
   const demand = (holds, what) => {
     if (!holds) throw bad("contents_mismatch", what, "contents");
   };
-  const { claims, counts } = readContents(disclosed.value, demand);
-  demand(!claims.has("contents") && [...counts.keys()].every((name) => claims.has(name)), "it names itself, or counts a list that it does not name");
-  demand(named.every((one) => one === disclosed || claims.has(one.name)), "a disclosed claim is not named");
-  demand(claims.size + 1 <= digests.length, "more claims are named than there are digests");
-  for (const one of named) {
-    demand(counts.has(one.name) === lines.has(one.name), "a list is not counted, or what is counted is no list");
-    if (!lines.has(one.name)) continue;
-    const isBetween = lines.get(one.name).length <= counts.get(one.name) && counts.get(one.name) <= one.slots.length;
-    demand(isBetween, "more lines are disclosed than counted, or counted than there are digests");
-  }
-  return { claims: [...claims], counts };
+  if (!digests.length) return null;
+  demand(digests.includes(committed), "contents_digest is none of the digests");
+  const isTold = (one) => one.digest === committed;
+  demand(named.every((one) => (one.name === "contents") === isTold(one)), "not the one disclosure that the token names by its contents_digest");
+  const disclosed = named.find(isTold);
+  if (disclosed === undefined) return null;
+  const { claims, places } = readContents(disclosed.value, demand);
+  const others = named.filter((one) => one !== disclosed);
+  demand(others.every((one) => claims.get(one.name) === one.digest), "a disclosed claim is not the one that is named");
+  const real = [committed, ...claims.values()];
+  const known = new Set(digests);
+  const isOneEach = !claims.has("contents") && !hasTwice(real) && real.every((digest) => known.has(digest));
+  demand(isOneEach, "what is named is not one digest of the statement for each claim");
+  const areLists = others.every((one) => places.has(one.name) === lines.has(one.name));
+  demand(areLists && [...places.keys()].every((name) => claims.has(name)), "the lists are not those of the claims");
+  for (const one of others) if (lines.has(one.name)) checkPlaces(lines.get(one.name), one.slots, places.get(one.name), demand);
+  return { claims: [...claims.keys()], counts: new Map([...places].map(([name, those]) => [name, those.length])) };
 }
 
 function readContents(value, demand) {
-  const [names, lists] = value instanceof Map ? [value.get("claims"), value.get("lists")] : [];
-  demand(Array.isArray(names) && lists instanceof Map && names.every((name) => typeof name === "string"), "not {claims: [names], lists: {...}}");
-  const isCount = (n) => n instanceof JsonNumber && n.isInteger && Number(n.text) >= 0;
-  demand(!hasTwice(names) && [...lists.values()].every(isCount), "a claim is named twice, or a number of lines is no number");
-  return { claims: new Set(names), counts: new Map([...lists].map(([name, n]) => [name, Number(n.text)])) };
+  const [claims, lists] = value instanceof Map ? [value.get("claims"), value.get("lists")] : [];
+  demand(claims instanceof Map && lists instanceof Map, "not {claims: {name: digest}, lists: {name: [places]}}");
+  const isPlace = (n) => n instanceof JsonNumber && n.isInteger;
+  const arePlaces = [...lists.values()].every((one) => Array.isArray(one) && one.every(isPlace));
+  demand(arePlaces && [...claims.values()].every((digest) => typeof digest === "string"), "a claim without digest, or places that are no numbers");
+  // Of any length: a list that isn't disclosed may be said to be longer than a number here can tell.
+  const places = new Map([...lists].map(([name, one]) => [name, one.map((n) => BigInt(n.text))]));
+  const isRising = (one) => one.every((n, at) => n > (at ? one[at - 1] : -1n));
+  demand([...places.values()].every(isRising), "places that are no rising numbers");
+  return { claims, places };
+}
+
+function checkPlaces(shown, slots, places, demand) {
+  demand(!places.length || places.at(-1) < slots.length, "a line is named beyond the end of its list");
+  const real = new Set(places.map((place) => slots[Number(place)]));
+  demand(shown.every((line) => real.has(line.digest)), "a disclosed line is not one that is named");
 }
