@@ -48,7 +48,8 @@ def erased_leaf(entry: Entry) -> str | None:
 class Evidence(Mapping[str, Entry]):
     """A frozen map leaf hash (hex) -> entry, as of a ledger of `size` entries.
 
-    What its issuer superseded or withdrew is in the map, and in none of the lists: it counts no more.
+    What its issuer superseded or withdrew is in the map, and in none of the lists: it counts no more. What is disclosed without its
+    `contents` is in the list of what is partly held, and in no other.
     """
 
     def __init__(self, origin: str, size: int, entries: Iterable[Entry]) -> None:
@@ -68,6 +69,7 @@ class Evidence(Mapping[str, Entry]):
         #: By leaf hash of a statement that its issuer took back: the supersession or withdrawal.
         self.retracted = self._retractions()
         self._retracted_about: dict[str, list[Entry]] = {}
+        self._untold_about: dict[str, list[Entry]] = {}
         for entry in self._by_hash.values():
             if (leaf := erased_leaf(entry)) is not None:
                 self.erased.setdefault(leaf, entry)
@@ -82,6 +84,12 @@ class Evidence(Mapping[str, Entry]):
                     self._retracted_about.setdefault(product, []).append(entry)
                 continue
             kind = type(entry.record)
+            if entry.statement.contents is None:
+                # Its issuer may have shown another reader something else in its place (docs/adr/0006): nothing is calculated from it.
+                self._partly_held.setdefault((entry.statement.issuer, kind), []).append(entry)
+                for product in entry.record.products:
+                    self._untold_about.setdefault(product, []).append(entry)
+                continue
             self._by_kind.setdefault(kind, []).append(entry)
             self._by_issuer.setdefault((entry.statement.issuer, kind), []).append(entry)
             for product in entry.record.products:
@@ -121,6 +129,10 @@ class Evidence(Mapping[str, Entry]):
     def retracted_about(self, product: str) -> Sequence[Entry]:
         """Return the statements about `product` that count no more, oldest first."""
         return self._retracted_about.get(product, ())
+
+    def untold_about(self, product: str) -> Sequence[Entry]:
+        """Return the statements about `product` that are disclosed without their `contents`, oldest first."""
+        return self._untold_about.get(product, ())
 
     def _retractions(self) -> dict[str, Entry]:
         found: dict[str, Entry] = {}

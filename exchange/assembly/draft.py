@@ -119,7 +119,7 @@ class ProductSystemDraft(LineEmissions):
             self._refuse(
                 "evidence",
                 product,
-                f"no statement about this product is at hand{self._taken_back(product)}",
+                f"no statement about this product is at hand{self._untold(product)}{self._taken_back(product)}",
                 "name a product whose statements you may see",
             )
             return
@@ -668,6 +668,7 @@ class ProductSystemDraft(LineEmissions):
             self._name_other_rule_sets(product, issuer, where)
             sealed = f": the cited entry {cited.index} isn't wholly disclosed" if cited is not None and unread else ""
             sealed += self._erased([cited] if cited is not None else [])
+            sealed += self._untold(product, issuer)
             gone = self._taken_back(product, issuer)
             self.gaps.append(Gap(where, f"nothing is known of {product} under this rule set{sealed}{gone}"))
             return
@@ -723,6 +724,13 @@ class ProductSystemDraft(LineEmissions):
                 self._use(entry)
                 gone.append(f"entry {_gone(entry, self.evidence.retracted[entry.leaf_hash])}")
         return f": {', '.join(gone)}" if gone else ""
+
+    def _untold(self, product: str, issuer: str | None = None) -> str:
+        """Say which statements about a product nothing is calculated from, as this reader lacks their contents."""
+        found = [one for one in self.evidence.untold_about(product) if issuer in (None, one.statement.issuer)]
+        for entry in found:
+            self._use(entry)
+        return "".join(f": entry {entry.index} is disclosed without its contents" for entry in found)
 
     def _is_as_cited(self, supplier: int, cited: Entry, where: str) -> bool:
         """Whether what counts for `supplier` may stand for what the consumer cites; a gap where the cited entry isn't readable.

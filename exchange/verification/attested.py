@@ -48,7 +48,9 @@ def _said(entry: Entry, about: Entry, at: datetime | None) -> tuple[str, bool]:
     """What an opinion comes to, and whether it counts."""
     record, footprint = entry.record, about.record
     by = f"{entry.statement.issuer} at entry {entry.index}"
-    if not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
+    # Of what is disclosed without its contents another reader may have been shown another opinion.
+    is_told = entry.statement.contents is not None
+    if not is_told or not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
         return f"{UNVERIFIED}: the opinion by {by} isn't disclosed", False
     if not isinstance(footprint, ProductFootprint) or record.result != footprint.result_digest:
         return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False

@@ -313,8 +313,12 @@ def vector(name: str) -> Files:
     return {"evidence.packtrace": buffer.getvalue(), "trust": vectors["trusts"][case["trust"]].encode()}
 
 
-@pytest.mark.parametrize("name", ["over_an_intermediate", "pinned_rsa"])
-def test_openssl_and_jq_follow_other_chains(page: Page, name: str) -> None:
+#: Vectors of what an issuer hid beside the truth that it committed to.
+SECOND_TRUTHS = ("line_that_is_not_named", "the_other_truth", "claim_of_the_other_truth")
+
+
+@pytest.mark.parametrize("name", ["over_an_intermediate", "pinned_rsa", "line_that_is_named", "one_of_two_truths"])
+def test_openssl_and_jq_verify_other_entries(page: Page, name: str) -> None:
     need("openssl", "jq")
     page.lay(vector(name))
     done = page.run("With openssl and jq", {"000000000003": f"{INDEX:012d}"})
@@ -331,6 +335,9 @@ def test_openssl_and_jq_follow_other_chains(page: Page, name: str) -> None:
         "es256_nothing",
         "kind_without_hidden_claims",
         "both_witnesses",
+        "line_that_is_named",
+        "line_without_contents",
+        "one_of_two_truths",
     ],
 )
 def test_the_notebook_verifies_other_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -338,8 +345,14 @@ def test_the_notebook_verifies_other_entries(tmp_path: Path, monkeypatch: pytest
     assert f"entry {INDEX} of {SIZE} in " in said
 
 
+@pytest.mark.parametrize("name", SECOND_TRUTHS)
+def test_the_notebook_refuses_a_second_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(ValueError, match="contents"):
+        run_notebook(tmp_path, vector(name), monkeypatch, {"ENTRY = 3\n": f"ENTRY = {INDEX}\n"})
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["issuer_overwritten", "claim_twice", "intermediate_not_at_hand"])
+@pytest.mark.parametrize("name", ["issuer_overwritten", "claim_twice", "intermediate_not_at_hand", *SECOND_TRUTHS])
 def test_openssl_and_notebook_refuse_what_an_issuer_should_not_sign(
     page: Page, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
