@@ -46,6 +46,8 @@ def _of_lists(lines: Mapping[str, list[str]], held: frozenset[str]) -> Iterator[
     knows_contents = covers(held, CONTENTS)
     if knows_contents:
         yield "the names of all claims, and how many lines each list has"
+    else:
+        yield "no figure of a calculation: that takes `contents`, without which others may be shown something else"
     for name, paths in sorted(lines.items()):
         hidden = sum(not covers(held, path) for path in paths)
         if knows_contents and not hidden:

@@ -47,7 +47,7 @@ def desk_of(exchange: Exchange, **verifier: Any) -> Supplied:
         "owner": supplier.uri,
         "reader": maker.uri,
         "leaf_hash": sealed["leaf_hash"],
-        "paths": ["sub", "rule_set", "declared_unit", "total", "complete", "obtained", "period"],
+        "paths": ["sub", "contents", "rule_set", "declared_unit", "total", "complete", "obtained", "period"],
         "purpose": "customer",
     }
     granted = supplier.admin.post("/api/v1/grants", json=body)

@@ -231,6 +231,9 @@ def test_a_preview_tells_what_follows_and_records_nothing(small: Chain) -> None:
     assert "salt" in [one["value"].get("name") for one in statement["sees"]]
     assert {"inputs/two", "note", "site"} <= set(statement["sealed"])
     assert "inputs: not complete, 1 of 2 lines are sealed" in statement["derives"]
+    bare = small.owner.admin.post("/api/v1/grants/preview", json=small.body(small.customer, "inputs/one")).json()
+    assert any("takes `contents`" in one for one in bare["statements"][0]["derives"])
+    assert not any("takes `contents`" in one for one in statement["derives"])
     assert (found["copies"], found["border"], found["onward"]) == ([], None, "none")
     assert small.owner.admin.get("/api/v1/grants").json() == []
     small.grant(small.customer, "inputs/two")

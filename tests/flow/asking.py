@@ -19,7 +19,7 @@ from tests.flow.world import EVERBATT, PERIOD, Exchange, activity, signed_footpr
 
 DAYS = timedelta(days=1)
 #: What of a footprint a customer needs for a sealed branch.
-TOTAL = ["sub", "rule_set", "declared_unit", "total", "complete"]
+TOTAL = ["sub", "contents", "rule_set", "declared_unit", "total", "complete"]
 
 
 def told(exchange: Exchange) -> list[tuple[str, str]]:
