@@ -481,7 +481,12 @@ def test_an_answer_that_is_refused_stops_no_other(company: Company, address: str
     with Partner(address, ClientCredentials(identity, secret)) as partner:
         signed = company.member.sign(PRODUCT_FOOTPRINT, signed_footprint(products[1], "manufacturing"))
         receipt = partner.submit(signed.token, signed.disclosures)
-        named = [{"leaf_hash": receipt.leaf_hash, "paths": ["sub", "contents", "rule_set", "declared_unit", "total", "complete"]}]
+        named = [
+            {
+                "leaf_hash": receipt.leaf_hash,
+                "paths": ["sub", "contents", "rule_set", "declared_unit", "total", "complete"],
+            }
+        ]
         # The statement is about the second product alone.
         answered = {one.request["id"]: one.refusal for one in partner.answer_waiting(lambda _request: named)}
         assert answered[ids[1]] is None
