@@ -99,7 +99,7 @@ def test_the_commands_of_the_page(scene: Scene) -> None:
     assert scene.run(board).stdout.startswith("1 pending, 0 overdue, 1 due within a week")
     answered = scene.run(answering, REQUEST=request)
     assert answered.exit_code == 0, answered.output
-    assert f"answered by {scene.leaf_hash}: complete declared_unit" in answered.stdout
+    assert f"answered by {scene.leaf_hash}: complete contents declared_unit" in answered.stdout
     assert json.loads(scene.run(f"{board} --json").stdout)["counts"] == {"pending": 0, "overdue": 0, "due_soon": 0}
 
 
