@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from bom_graph import Citation, ProductFootprint
+from bom_graph import Citation, ProductFootprint, Sealed
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import VERIFICATION_STATEMENT
 from exchange.kinds.filing import VerificationStatement
@@ -20,7 +20,7 @@ def sealed_branches(results: Mapping[str, Document], evidence: Evidence, at: dat
     """Return each sealed branch of `results` (by digest), with who verified its footprint and to what end.
 
     As far as this reader may see it. An opinion counts by a verifier that isn't the footprint's signer, that nobody took back, on this very
-    footprint, and until its last day, where it is known that it is later (`at`, aware).
+    footprint, and until its last day (`at`, aware, is now): all of this as far as it is disclosed, and not by what isn't.
     """
     opinions: dict[int, list[tuple[str, bool]]] = {}
     for entry in evidence.values():
@@ -50,11 +50,25 @@ def _said(entry: Entry, about: Entry, at: datetime | None) -> tuple[str, bool]:
     by = f"{entry.statement.issuer} at entry {entry.index}"
     if not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
         return f"{UNVERIFIED}: the opinion by {by} isn't disclosed", False
-    if not isinstance(footprint, ProductFootprint) or record.result != footprint.result_digest:
+    if not isinstance(footprint, ProductFootprint):
+        return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
+    # What is sealed is equal to whatever else is sealed: nothing that is compared may be.
+    hidden = [
+        what
+        for value, what in (
+            (record.result, "the result that the opinion by {by} is on"),
+            (footprint.result_digest, "the result that this footprint names, which the opinion by {by} would be on,"),
+            (record.sub, "the product that the opinion by {by} is about"),
+            (record.expires, "the end of the opinion by {by}"),
+        )
+        if isinstance(value, Sealed)
+    ]
+    if hidden:
+        return f"{UNVERIFIED}: {hidden[0].format(by=by)} isn't disclosed", False
+    if record.result != footprint.result_digest:
         return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
     if record.sub != footprint.sub:
         return f"{UNVERIFIED}: the opinion by {by} is about another product", False
-    if isinstance(record.expires, date) and at is not None and record.expires < at.date():
+    if not isinstance(record.expires, date) or (at is not None and record.expires < at.date()):
         return f"{UNVERIFIED}: the opinion by {by} counted to {record.expires}", False
-    until = f", to {record.expires}" if isinstance(record.expires, date) else ""
-    return f"opinion {record.opinion} by {by}{until}", record.opinion in ("unmodified", "modified")
+    return f"opinion {record.opinion} by {by}, to {record.expires}", record.opinion in ("unmodified", "modified")
