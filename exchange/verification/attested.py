@@ -50,24 +50,19 @@ def _said(entry: Entry, about: Entry, at: datetime | None) -> tuple[str, bool]:
     by = f"{entry.statement.issuer} at entry {entry.index}"
     if not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
         return f"{UNVERIFIED}: the opinion by {by} isn't disclosed", False
-    if not isinstance(footprint, ProductFootprint):
-        return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
+    named = footprint.result_digest if isinstance(footprint, ProductFootprint) else None
     # What is sealed is equal to whatever else is sealed: nothing that is compared may be.
-    hidden = [
-        what
-        for value, what in (
-            (record.result, "the result that the opinion by {by} is on"),
-            (footprint.result_digest, "the result that this footprint names, which the opinion by {by} would be on,"),
-            (record.sub, "the product that the opinion by {by} is about"),
-            (record.expires, "the end of the opinion by {by}"),
-        )
-        if isinstance(value, Sealed)
-    ]
-    if hidden:
-        return f"{UNVERIFIED}: {hidden[0].format(by=by)} isn't disclosed", False
-    if record.result != footprint.result_digest:
+    compared = {
+        f"the result that the opinion by {by} is on": record.result,
+        f"the result that this footprint names, which the opinion by {by} would be on,": named,
+        f"the product that the opinion by {by} is about": record.sub,
+        f"the end of the opinion by {by}": record.expires,
+    }
+    if (hidden := next((what for what, value in compared.items() if isinstance(value, Sealed)), None)) is not None:
+        return f"{UNVERIFIED}: {hidden} isn't disclosed", False
+    if named is None or record.result != named:
         return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
-    if record.sub != footprint.sub:
+    if about.record is None or record.sub != about.record.sub:
         return f"{UNVERIFIED}: the opinion by {by} is about another product", False
     if not isinstance(record.expires, date) or (at is not None and record.expires < at.date()):
         return f"{UNVERIFIED}: the opinion by {by} counted to {record.expires}", False

@@ -17,6 +17,7 @@ from exchange.report import Document, by_factor, in_reading_order
 from exchange.snapshots import check_snapshots
 from exchange.trust import Published, TrustFile
 from exchange.verification.attested import sealed_branches
+from exchange.verification.left_out import Whole
 from exchange.verification.members import (
     ATTACHMENTS,
     PLACES,
@@ -29,7 +30,7 @@ from exchange.verification.members import (
     report_text,
 )
 from exchange.verification.recency import snapshot_age
-from exchange.verification.replaying import Held, Rules, left_out, read_result, replay
+from exchange.verification.replaying import Held, Rules, read_result, replay
 from exchange.verification.times import Times, read_stamp
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
 from ledger import (
@@ -313,15 +314,16 @@ class Verification:
     def _results(self, stated: dict[str, Document], evidence: Evidence, rules: Rules) -> dict[str, Document]:
         """The results computed again, by the digests of the stated ones, in reading order."""
         held = Held(evidence, self.admission, self.disclosures, self.retractions)
+        whole = Whole(evidence, rules.rule_sets, rules.releases, rules.policy)
         found = {}
         for name, result in self._each(stated.items()):
-            again, agreement = replay(name, result, self.members[name], held, rules)
+            again, agreement, asked = replay(name, result, self.members[name], held, rules)
             self.replays.append(agreement)
             found[agreement.digest] = again
             if agreement.is_identical:
                 stated[name] = again  # Of two equal documents one is kept.
-            if (more := left_out(result, again, held, rules)) is not None:
-                self.left_out.append(more)
+            self.left_out += whole.told(again, asked)
+        self.left_out += whole.told_of_all(list(found.values()))
         figures = sum(one.figures for one in self.replays)
         same = sum(one.is_identical for one in self.replays)
         self._passed(
