@@ -97,7 +97,7 @@ class RoleGrant(_Open):
     accreditations: Annotated[tuple[Accreditation, ...], Field(max_length=16)] = ()
 
     def on(self, day: date) -> frozenset[str]:
-        """Return the roles that count on `day`."""
+        """Return the roles that count on `day` (UTC)."""
         begun, over = self.since is None or self.since <= day, self.until is not None and self.until < day
         return frozenset(self.roles) if begun and not over else frozenset()
 
