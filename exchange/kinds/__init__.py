@@ -316,7 +316,7 @@ def check_spelling(uri: str, *, where: str = "uri") -> None:
         raise StatementError("the URI ends with a slash", where=where, remedy="leave the slash out")
     if not _ORGANISATION.fullmatch(uri) or _has_dot_segments(uri) or "?" in uri or "#" in uri:
         raise StatementError(
-            "the URI has no host or name; or capitals, a user or escapes before its path, a dot segment, a query or a fragment",
+            "the URI has no host; or capitals, a user, escapes or the usual port before its path, a dot segment, a query or a fragment",
             where=where,
             remedy="write it as https://host/path: the host plainly and in lower case, and the path without . and ..",
         )
@@ -329,7 +329,8 @@ def _has_dot_segments(uri: str) -> bool:
 
 _ORGANISATION = re.compile(
     r"""
-    [a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[!-~]*)?  # with a host
+    (?!https://[^/]*:443(/|$)|http://[^/]*:80(/|$))                             # the port that goes without saying
+    [a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[!-~]*)?  # with a host
     |(?!https?:)[a-z][a-z0-9+.-]*:[!-.0-~][!-~]*                                # without, as urn:example:maker
     """,
     re.VERBOSE,

@@ -267,6 +267,9 @@ def test_a_grant_ends_after_it_began() -> None:
         ),
         *(
             "https://a@b.example",
+            "https://a.example:443",
+            "http://a.example:80/b",
+            "https://a.example:08",
             "https://:80",
             "https://-",
             "https://a.example/..",
