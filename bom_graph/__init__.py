@@ -98,7 +98,7 @@ from bom_graph.gates import (
 )
 from bom_graph.graph import CompiledSystem, Link, compile_arrays, compile_system
 from bom_graph.materiality import DEFAULT_MATERIALITY, Misstatement, misstatement
-from bom_graph.naming import name_key, nation_of, nearly_same
+from bom_graph.naming import NearNames, name_key, nation_of, nearly_same
 from bom_graph.pack_gates import Held, content_finding, credit_finding, energy_findings, mass_finding, recovered_finding
 from bom_graph.periods import (
     apart,
@@ -263,6 +263,7 @@ __all__ = [
     "MissingFactorError",
     "Misstatement",
     "Name",
+    "NearNames",
     "OffsetError",
     "OnSale",
     "Output",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
 #: Small Greek and Cyrillic letters that are drawn like a Latin one.
@@ -65,6 +66,39 @@ def nearly_same(first: str, second: str) -> bool:
         return len(other) == len(one) or not other[len(one)].isdecimal()
     differing = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
     return len(one) == len(other) and len(differing) == 1 and _is_slip(*differing[0])
+
+
+class NearNames:
+    """Names among which those that are `nearly_same` as another are found without a comparison with each."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._beginning: dict[tuple[str, ...], set[str]] = {}
+        self._whole: dict[tuple[str, ...], set[str]] = {}
+        self._but_one: dict[tuple[str | None, ...], set[str]] = {}
+        for name in names:
+            runs = tuple(_RUN.findall(name_key(name)))
+            self._whole.setdefault(runs, set()).add(name)
+            for count in range(1, len(runs) + 1):
+                self._beginning.setdefault(runs[:count], set()).add(name)
+            for place in _but_one(runs):
+                self._but_one.setdefault(place, set()).add(name)
+
+    def of(self, name: str) -> set[str]:
+        """Return the names that are nearly the same as `name`."""
+        runs = tuple(_RUN.findall(name_key(name)))
+        found = set(self._beginning.get(runs, ()))
+        for count in range(1, len(runs)):
+            found |= self._whole.get(runs[:count], set())
+        for place in _but_one(runs):
+            found |= self._but_one.get(place, set())
+        return {one for one in found if nearly_same(one, name)}
+
+
+def _but_one(runs: tuple[str, ...]) -> Iterator[tuple[str | None, ...]]:
+    """Yield the words of a name with one of them left open, where a slip may be in it."""
+    for number, run in enumerate(runs):
+        if len(run) >= _LEAST_WORD and all(_alphabet(one) in _ALPHABETS for one in run):
+            yield *runs[:number], None, *runs[number + 1 :]
 
 
 def _is_slip(first: str, second: str) -> bool:

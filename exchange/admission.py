@@ -3,7 +3,8 @@
 Rules kept here:
 1. Entries are admitted in index order; entry 0 enrols the operator.
 2. A token is verified strictly: signature, certificate, claim layout, disclosures (signer).
-3. Its key counts at its index (key register), and one of its organisation's roles may sign its kind (policy).
+3. Its key counts at its index (key register), and one of its organisation's roles may sign its kind (policy). An organisation's URI
+   has the one spelling, and lies neither above nor below another's: a product below both would have two owners.
 4. Its record can be read; what it states of itself adds up; it speaks of its issuer's own products.
 5. It cites smaller indices of this log only, or entries of the log's named predecessor (signer.citations).
 """
@@ -14,9 +15,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from exchange.errors import StatementError
+from exchange.errors import RightsError, StatementError
 from exchange.evidence import Entry
-from exchange.kinds import ERASURE, ROLE_GRANT, Erasure, Policy, RoleGrant, kind_of, read_open, read_record
+from exchange.kinds import (
+    ERASURE,
+    ROLE_GRANT,
+    Erasure,
+    Policy,
+    RoleGrant,
+    check_spelling,
+    kind_of,
+    read_open,
+    read_record,
+)
 from ledger import leaf_hash
 from signer import (
     KEY_EVENT,
@@ -51,6 +62,9 @@ class Admission:
         self.log = CitableLog(trust.origin, predecessor=predecessor)
         self.keys = KeyRegister.empty()
         self._roles: dict[str, RoleGrant] = {}
+        self._organisations: set[str] = set()
+        #: What lies above an organisation, with the organisation.
+        self._above: dict[str, str] = {}
 
     @property
     def roles(self) -> Mapping[str, RoleGrant]:
@@ -87,6 +101,9 @@ class Admission:
         statement = entry.statement
         if statement.vct == KEY_EVENT.vct:
             self.keys = self.keys.apply(entry.index, statement)
+            organisation = str(statement.claims["organisation"])
+            self._organisations.add(organisation)
+            self._above |= dict.fromkeys(_places_above(organisation), organisation)
             if entry.index == 0:
                 self._roles[statement.issuer] = RoleGrant(organisation=statement.issuer, roles=("operator",))
         elif statement.vct == ROLE_GRANT.vct:
@@ -115,6 +132,21 @@ class Admission:
         """Return an entry that was admitted as somebody sees it who holds `disclosures` of it, and no others."""
         return self.reread(entry.index, entry.statement.token, disclosures)
 
+    def check_alone(self, organisation: str) -> None:
+        """Check that an organisation, enrolled or not, has a URI of its own, in the one spelling: products lie below their owner's.
+
+        Raises StatementError, or RightsError where another organisation lies above or below.
+        """
+        check_spelling(organisation)
+        above = [place for place in _places_above(organisation) if place in self._organisations]
+        other = above[0] if above else self._above.get(organisation)
+        if other is not None:
+            raise RightsError(
+                f"the URI lies above or below another organisation's, so that a product could have two owners: {other}",
+                where="uri",
+                remedy="apply for a URI of your own",
+            )
+
     def _check_citations(self, index: int, statement: Statement) -> None:
         for path, citation in citations(statement):
             check_citation(citation, log=self.log, index=index, where=path)
@@ -129,11 +161,17 @@ class Admission:
         if statement.vct == KEY_EVENT.vct:
             # The register judges key events: the operator's, and an organisation's about keys of its own.
             self.keys.apply(index, statement)
+            self.check_alone(str(statement.claims["organisation"]))
             return
         self.keys.admit(index, statement)
         grant = self._roles.get(statement.issuer)
         roles = frozenset[str]() if grant is None else grant.on(when.astimezone(UTC).date())
         self.policy.may_sign(statement.vct, roles, issuer=statement.issuer)
+
+
+def _places_above(uri: str) -> list[str]:
+    """Return what ends before a slash of `uri`: whatever owns one of these owns what lies below it."""
+    return [uri[:place] for place, one in enumerate(uri) if one == "/"]
 
 
 def _check_erases(index: int, statement: Statement) -> None:

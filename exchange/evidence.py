@@ -182,6 +182,12 @@ class Evidence(Mapping[str, Entry]):
             seen |= about
         return sorted(found, key=lambda pair: pair[0].index)
 
+    def counting_near(
+        self, entry: Entry, record: ActivityData, fits: Callable[[ActivityData], bool]
+    ) -> list[tuple[Entry, ActivityData]]:
+        """Return what `counting` does, for a `fits` that holds of nothing but sites of the record's own name, or nearly its name."""
+        return Evidence.counting(self, entry, record, fits)
+
     def cited(self, citation: Citation) -> Entry | None:
         """Return the entry that `citation` points to, if this reader holds it at that index of this log."""
         entry = self._by_hash.get(citation.leaf_hash)

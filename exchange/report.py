@@ -354,6 +354,7 @@ def lines_of_text(found: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{name_of(found)} under {rule_set['id']} {rule_set['version']}: {headline['printed']} {headline['unit']} ({found['heading']})",
         f"  total {found['total']['value'] or MISSING} {found['total']['unit']}, {divided}",
+        f"  {of_when(found)}",
         *([f"  {by_factor(found)}"] if found["demand"]["flow"] is not None else []),
     ]
     for stage in found["stages"]:
@@ -430,6 +431,35 @@ def reading_place(name: str, found: Mapping[str, Any]) -> tuple[str, str, str]:
 def by_factor(found: Mapping[str, Any]) -> str:
     """Return what a result by a published factor says of itself: nothing of it is from statements about the product."""
     return f"by the published factor {found['demand']['flow']}, not by statements about the product"
+
+
+def data_period(found: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return first and last day of the statements that a result document's figure is made from, and how much of it they make up.
+
+    `percent` is of absolute emissions, one decimal: a sealed branch and a published factor that stands for a product name no days. None
+    where nothing does.
+    """
+    dated = [part for part in found["contributions"] if "period" in part]
+    if not dated:
+        return None
+    weights = {id(part): abs(float(part["kg_co2e"])) for part in found["contributions"]}
+    whole, known = math.fsum(weights.values()), math.fsum(weights[id(part)] for part in dated)
+    return {
+        "start": min(part["period"]["start"] for part in dated),
+        "end": max(part["period"]["end"] for part in dated),
+        "percent": f"{100 * known / whole:.1f}" if whole else "100.0",
+    }
+
+
+def of_when(found: Mapping[str, Any]) -> str:
+    """Return which ledger a result document is of, and which days its figure is of."""
+    period = data_period(found)
+    days = "no days are known of its data"
+    if period is not None:
+        days = f"data of {period['start']} to {period['end']}"
+        if period["percent"] != "100.0":
+            days += f" ({period['percent']} % of absolute emissions, the rest names no days)"
+    return f"of the ledger at size {found['snapshot']['size']}, {days}"
 
 
 def name_of(found: Mapping[str, Any]) -> str:

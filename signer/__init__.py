@@ -116,9 +116,10 @@ from signer.strict_json import parse as parse_json
 from signer.timestamps import Timestamp, timestamp_request, verify_timestamp
 from signer.unverified import Unverified, read_unverified
 from signer.verdicts import UNDATED, Reason, Verdict, Word, doubts, judge, signers_in_doubt
-from signer.verification import verify
+from signer.verification import CLOCK_TOLERANCE, verify
 
 __all__ = [
+    "CLOCK_TOLERANCE",
     "JSON",
     "KEY_EVENT",
     "MAX_TOKEN",

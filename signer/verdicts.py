@@ -10,7 +10,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
 from signer.certificates import Certificate, Trust, verify_certificate
@@ -26,6 +26,8 @@ Word: TypeAlias = Literal["invalid", "suspect", "time not decidable", "valid"]
 _WORST_FIRST: tuple[Word, ...] = get_args(Word)
 #: The note that stands in a verdict where the early side rests on the certificate's own date.
 UNDATED = "no attested time lies between the start of the certificate and the entry"
+#: How long before it was logged a statement may say that it was issued without a note: what is signed is handed in soon.
+_LONG_BEFORE = timedelta(days=30)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -194,3 +196,5 @@ def _notes(statement: Statement, enrolment: Enrolment, at: Interval) -> Iterator
         yield f"re-enrolled by the operator at {enrolment.re_enrolled}"
     if at.earliest is None or at.earliest < statement.certificate.not_before:
         yield UNDATED
+    if at.earliest is not None and at.earliest - statement.issued_at > _LONG_BEFORE:
+        yield f"issued, as it says, on {statement.issued_at:%Y-%m-%d}, and logged on {at.earliest:%Y-%m-%d} at the earliest"

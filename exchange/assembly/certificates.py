@@ -188,7 +188,7 @@ def _site_statements(evidence: Evidence, entry: Entry, record: ActivityData) -> 
     site = _site_name(record.site)
     if site is None:
         return [(entry, record)]
-    found = evidence.counting(entry, record, lambda other: _site_name(other.site) == site)
+    found = evidence.counting_near(entry, record, lambda other: _site_name(other.site) == site)
     # A restated month isn't a second month: of one product the newest counts, and beside the entry's own none of the same days.
     counting: list[tuple[Entry, ActivityData]] = [(entry, record)]
     for other, stated in reversed(found):
@@ -242,7 +242,9 @@ def _near_sites(
         return isinstance(other.site, Site) and nearly_same(own.name, other.site.name)
 
     counted = {one.index for one, _ in site}
-    same_or_near = evidence.counting(entry, record, lambda one: _site_name(one.site) == _site_name(own) or is_near(one))
+    same_or_near = evidence.counting_near(
+        entry, record, lambda one: _site_name(one.site) == _site_name(own) or is_near(one)
+    )
     for other, stated in same_or_near:
         if other.index not in counted and is_near(stated) and takes_power(stated) and isinstance(stated.site, Site):
             result.used.append(other)

@@ -33,6 +33,11 @@ class Outline:
     def read(cls, name: str, data: bytes) -> Self:
         """Return the outline of the result in `data`, whose digest is `name`."""
         found = skimmed(data, without=_PASSED_OVER)
+        # Of each contribution what the report needs to say which days the figure is of.
+        found["contributions"] = [
+            {member: one[member] for member in ("kg_co2e", "period") if member in one}
+            for one in _items(data, "contributions")
+        ]
         return cls(
             size=found["snapshot"]["size"],
             rule_set=found["rule_set"]["id"],

@@ -116,6 +116,8 @@ def _policy(path: Path, anchors: TrustFile | None) -> WitnessPolicy:
 
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:
+    from exchange.report import by_factor, data_period, name_of, of_when, sealed_lines
+
     if as_json:
         members = asdict(replace(verdict, results={}))
         members["results"] = [
@@ -127,14 +129,14 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
                 "rule_set": r["rule_set"]["id"],
                 "headline": r["headline"],
                 "heading": r["heading"],
+                "ledger_size": r["snapshot"]["size"],
+                "data_period": data_period(r),
                 "sealed": r["sealed"],
             }
             for name, r in verdict.results.items()
         ]
         say_json({"verdict": verdict.code, "exit_code": verdict.exit_code, **members})
         return
-    from exchange.report import by_factor, name_of, sealed_lines
-
     for step in verdict.steps:
         say(shown(f"ok {step.number}. {step.name}: {step.evidence}"))
     for name, found in verdict.results.items():
@@ -143,6 +145,7 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         headline = found["headline"]
         figure = f"{headline['printed']} {headline['unit']} ({found['heading']}{note})"
         say(shown(f"   {name_of(found)} under {found['rule_set']['id']}: {figure}"))
+        say(shown(f"      {of_when(found)}"))
         if found["demand"]["flow"] is not None:
             say(shown(f"      {by_factor(found)}"))
         said = {one.entry: one.verification for one in verdict.sealed if one.digest == name}

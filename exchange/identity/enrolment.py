@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel
 
 from exchange.errors import NotFoundError, RightsError
 from exchange.identity.tables import OrganisationRow, ReleaseRow
@@ -22,7 +22,6 @@ from exchange.kinds import (
     Accreditation,
     Kind,
     RoleGrant,
-    check_spelling,
 )
 from ledger.store import begin, head, snapshot
 from signer import CertificateAuthority, KeyPair, Profile, enrolment_claims, issue, new_jti, proof_of_possession
@@ -121,10 +120,11 @@ class Operator:
                 where="uri" if "operator" not in application.roles else "roles",
                 remedy="apply for another organisation and another role",
             )
-        check_spelling(application.uri)
         # One at a time: two of the same would look before either is there, and enrol the key twice under two certificates.
         with self._turn:
-            self._check_alone(application.uri)
+            with snapshot(self.engine) as connection:
+                admission, _seen = self.admissions.current(connection)
+            admission.check_alone(application.uri)
             return self._enrol(application)
 
     def _enrol(self, application: Application) -> Enrolled:
@@ -232,20 +232,6 @@ class Operator:
         grant = admission.roles.get(uri)
         roles = frozenset[str]() if grant is None else grant.on(self.clock().astimezone(UTC).date())
         return tuple(keys), tuple(sorted(roles))
-
-    def _check_alone(self, uri: str) -> None:
-        """Check that no other organisation's URI lies above or below: products lie below their owner's, and have one owner."""
-        above = [uri[:place] for place, one in enumerate(uri) if one == "/"]
-        stored = col(OrganisationRow.uri)
-        overlapping = stored.in_(above) | stored.startswith(f"{uri}/", autoescape=True)
-        with snapshot(self.engine) as connection, Session(connection) as session:
-            other = session.exec(select(stored).where(overlapping).limit(1)).first()
-        if other is not None or self.uri in above:
-            raise RightsError(
-                "the URI lies above or below another organisation's, so that a product could have two owners",
-                where="uri",
-                remedy="apply for a URI of your own",
-            )
 
     def _organisation(self, uri: str) -> OrganisationRow | None:
         with snapshot(self.engine) as connection, Session(connection, expire_on_commit=False) as session:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -98,7 +97,7 @@ class RoleGrant(_Open):
     accreditations: Annotated[tuple[Accreditation, ...], Field(max_length=16)] = ()
 
     def on(self, day: date) -> frozenset[str]:
-        """Return the roles that count on `day`."""
+        """Return the roles that count on `day` (UTC)."""
         begun, over = self.since is None or self.since <= day, self.until is not None and self.until < day
         return frozenset(self.roles) if begun and not over else frozenset()
 
@@ -300,7 +299,7 @@ def check_own_product(record: Record, issuer: str) -> None:
         if _has_dot_segments(product):
             what, remedy = f"the product's URI has a dot segment: {product}", "write its path without . and .."
             raise StatementError(what, where=where, remedy=remedy)
-        if not product.startswith(issuer.rstrip("/") + "/"):
+        if not product.startswith(f"{issuer}/"):
             raise StatementError(
                 f"{issuer} speaks for a product that isn't its own: {product}",
                 where=where,
@@ -315,11 +314,11 @@ def check_spelling(uri: str, *, where: str = "uri") -> None:
     """
     if uri.endswith("/"):
         raise StatementError("the URI ends with a slash", where=where, remedy="leave the slash out")
-    if not _HOST.fullmatch(urlsplit(uri).netloc) or _has_dot_segments(uri) or "?" in uri or "#" in uri:
+    if not _ORGANISATION.fullmatch(uri) or _has_dot_segments(uri) or "?" in uri or "#" in uri:
         raise StatementError(
-            "the URI has capitals, a user or escapes before its path, a dot segment, a query or a fragment",
+            "the URI has no host; or capitals, a user, escapes or the usual port before its path, a dot segment, a query or a fragment",
             where=where,
-            remedy="write the host plainly and in lower case, and the path without . and ..",
+            remedy="write it as https://host/path: the host plainly and in lower case, and the path without . and ..",
         )
 
 
@@ -328,7 +327,14 @@ def _has_dot_segments(uri: str) -> bool:
     return any(segment in {".", ".."} for segment in uri.split("/"))
 
 
-_HOST = re.compile(r"([a-z0-9.-]+(:[0-9]{1,5})?)?")
+_ORGANISATION = re.compile(
+    r"""
+    (?!https://[^/]*:443(/|$)|http://[^/]*:80(/|$))                             # the port that goes without saying
+    [a-z][a-z0-9+.-]*://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[!-~]*)?  # with a host
+    |(?!https?:)[a-z][a-z0-9+.-]*:[!-.0-~][!-~]*                                # without, as urn:example:maker
+    """,
+    re.VERBOSE,
+)
 _ENVELOPE = frozenset({"iss", "aud", "jti", "iat", "vct", "contents"})
 
 

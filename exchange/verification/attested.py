@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from bom_graph import Citation, ProductFootprint
+from bom_graph import Citation, ProductFootprint, Sealed
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import VERIFICATION_STATEMENT
 from exchange.kinds.filing import VerificationStatement
@@ -20,7 +20,7 @@ def sealed_branches(results: Mapping[str, Document], evidence: Evidence, at: dat
     """Return each sealed branch of `results` (by digest), with who verified its footprint and to what end.
 
     As far as this reader may see it. An opinion counts by a verifier that isn't the footprint's signer, that nobody took back, on this very
-    footprint, and until its last day, where it is known that it is later (`at`, aware).
+    footprint, and until its last day (`at`, aware, is now): all of this as far as it is disclosed, and not by what isn't.
     """
     opinions: dict[int, list[tuple[str, bool]]] = {}
     for entry in evidence.values():
@@ -52,11 +52,20 @@ def _said(entry: Entry, about: Entry, at: datetime | None) -> tuple[str, bool]:
     is_told = entry.statement.contents is not None
     if not is_told or not isinstance(record, VerificationStatement) or not isinstance(record.opinion, str):
         return f"{UNVERIFIED}: the opinion by {by} isn't disclosed", False
-    if not isinstance(footprint, ProductFootprint) or record.result != footprint.result_digest:
+    named = footprint.result_digest if isinstance(footprint, ProductFootprint) else None
+    # What is sealed is equal to whatever else is sealed: nothing that is compared may be.
+    compared = {
+        f"the result that the opinion by {by} is on": record.result,
+        f"the result that this footprint names, which the opinion by {by} would be on,": named,
+        f"the product that the opinion by {by} is about": record.sub,
+        f"the end of the opinion by {by}": record.expires,
+    }
+    if (hidden := next((what for what, value in compared.items() if isinstance(value, Sealed)), None)) is not None:
+        return f"{UNVERIFIED}: {hidden} isn't disclosed", False
+    if named is None or record.result != named:
         return f"{UNVERIFIED}: the opinion by {by} isn't on the result that this footprint names", False
-    if record.sub != footprint.sub:
+    if about.record is None or record.sub != about.record.sub:
         return f"{UNVERIFIED}: the opinion by {by} is about another product", False
-    if isinstance(record.expires, date) and at is not None and record.expires < at.date():
+    if not isinstance(record.expires, date) or (at is not None and record.expires < at.date()):
         return f"{UNVERIFIED}: the opinion by {by} counted to {record.expires}", False
-    until = f", to {record.expires}" if isinstance(record.expires, date) else ""
-    return f"opinion {record.opinion} by {by}{until}", record.opinion in ("unmodified", "modified")
+    return f"opinion {record.opinion} by {by}, to {record.expires}", record.opinion in ("unmodified", "modified")

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bom_graph import FactorRelease, Lines, Record, RuleSet, stored
+from bom_graph import FactorRelease, RuleSet, stored
 from exchange.admission import Admission
 from exchange.assembly import ENGINE, Demand, RefusedError, compute
 from exchange.errors import RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
 from exchange.kinds import Policy
-from exchange.report import Document, document, document_bytes, first_difference, name_of
+from exchange.report import Document, document, document_bytes, first_difference
+from exchange.verification.left_out import Asked
 from exchange.verification.verdict import Replay
 
-_MOST_NAMED = 8
 _REMEDY = "do not rely on it; ask its maker for the file again and report the place"
 
 
@@ -66,19 +66,19 @@ def read_result(data: bytes, name: str) -> Document:
     return read
 
 
-def replay(name: str, stated: Document, data: bytes, held: Held, rules: Rules) -> tuple[Document, Replay]:
-    """Return the result in the file `name` (bytes `data`) computed again, and how well it agrees.
+def replay(name: str, stated: Document, data: bytes, held: Held, rules: Rules) -> tuple[Document, Replay, Asked]:
+    """Return the result in the file `name` (bytes `data`) computed again, how well it agrees, and what it was computed from.
 
     Raises RejectedError at the place where it doesn't, UndecidableError where something was erased that it rests on.
     """
     try:
-        again = _recompute(name, stated, held, rules)
+        again, asked = _recompute(name, stated, held, rules)
     except RejectedError:
         _check_written_so(name, stated, data)
         raise
     digest = hashlib.sha256(data).hexdigest()
     if document_bytes(again) == data:
-        return again, Replay(digest, _count(again), 0.0, is_identical=True)
+        return again, Replay(digest, _count(again), 0.0, is_identical=True), asked
     _check_written_so(name, stated, data)
     if place := first_difference(stated, again):
         raise RejectedError("the figure is not what the entries give", where=f"{name}{place}", remedy=_REMEDY)
@@ -90,10 +90,10 @@ def replay(name: str, stated: Document, data: bytes, held: Held, rules: Rules) -
             if stored(a) != figure:
                 raise RejectedError(f"a figure in another form: {figure!r}", where=name, remedy=_REMEDY)
             largest = max(largest, abs(a - b) / max(abs(a), abs(b)))
-    return again, Replay(digest, figures, largest, is_identical=False)
+    return again, Replay(digest, figures, largest, is_identical=False), asked
 
 
-def _recompute(name: str, stated: Document, held: Held, rules: Rules) -> Document:
+def _recompute(name: str, stated: Document, held: Held, rules: Rules) -> tuple[Document, Asked]:
     evidence = held.evidence
     try:
         product, flow = stated["demand"]["product"], stated["demand"]["flow"]
@@ -117,7 +117,8 @@ def _recompute(name: str, stated: Document, held: Held, rules: Rules) -> Documen
     if any(entry.index >= size for entry in named):
         raise RejectedError("the result rests on entries that came after it", where=name, remedy=_REMEDY)
     try:
-        return document(compute(Evidence(evidence.origin, size, named), demand, rule_set, used, rules.policy))
+        asked = Asked(evidence.origin, size, named)
+        return document(compute(asked, demand, rule_set, used, rules.policy)), asked
     except RefusedError as error:
         raise RejectedError(f"the rule set refuses this result: {error}", where=name, remedy=_REMEDY) from None
     except ArithmeticError:
@@ -139,54 +140,6 @@ def _check_releases(
         if by and len(gone) == len(by):
             what = f"the factor release {release.id} {release.version} was withdrawn by entry {min(gone)}, before the result"
             raise RejectedError(what, where=f"{name}/releases", remedy=_REMEDY)
-
-
-def left_out(stated: Document, again: Document, held: Held, rules: Rules) -> str | None:
-    """Return what a result makes nothing of although the file holds it, where that matters: the total with all that is here.
-
-    None where it doesn't. A reader may hold more than the result's maker was granted: that alone makes no result wrong.
-    """
-    size, evidence = stated["snapshot"]["size"], held.evidence
-    used = {item["leaf_hash"]: len(item["disclosures"]) for item in stated["inputs"]}
-    about = {stated["demand"]["product"]}
-    for leaf in used:
-        record = evidence[leaf].record
-        about |= set() if record is None else {*record.products, *_parts(record)}
-    more = [
-        entry
-        for entry in evidence.values()
-        if entry.index < size
-        and entry.record is not None
-        and len(held.disclosures[entry.leaf_hash]) > used.get(entry.leaf_hash, 0)
-        and not about.isdisjoint(entry.record.products)
-    ]
-    if not more:
-        return None
-    demand = Demand(stated["demand"]["product"], stated["demand"]["flow"])
-    releases = [rules.releases[release["digest"]] for release in stated["releases"]]
-    earlier = [entry for entry in evidence.values() if entry.index < size]
-    rule_set = rules.rule_sets[stated["rule_set"]["digest"]]
-    try:
-        found = document(compute(Evidence(evidence.origin, size, earlier), demand, rule_set, releases, rules.policy))
-        total = f"{found['headline']['printed']} {found['headline']['unit']} ({found['heading']})"
-        if (found["headline"], found["heading"]) == (again["headline"], again["heading"]):
-            return None
-    except (RefusedError, ArithmeticError):
-        total = "refused by the rule set"
-    entries = ", ".join(str(entry.index) for entry in more[:_MOST_NAMED])
-    return (
-        f"{name_of(again)} under {again['rule_set']['id']} was computed without all that is here about its products (entries "
-        f"{entries}{', ...' if len(more) > _MOST_NAMED else ''}): with it, it is {total} instead of {again['headline']['printed']}"
-    )
-
-
-def _parts(record: Record) -> Iterator[str]:
-    """Yield the products that the lines of a record name."""
-    for value in vars(record).values():
-        for line in value.items if isinstance(value, Lines) else ():
-            product = getattr(line, "product", None)
-            if isinstance(product, str):
-                yield product
 
 
 def _check_erased(name: str, stated: Document, held: Held) -> None:

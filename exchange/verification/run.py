@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import IO, Any, TypeVar
 
 from bom_graph import FactorRelease, RuleSet
@@ -12,11 +12,12 @@ from exchange.attachment import check_attachment, evidence_named
 from exchange.errors import EvidenceError, RejectedError, UndecidableError
 from exchange.evidence import Entry, Evidence
 from exchange.evidence_file import MANIFEST, EvidenceFile
-from exchange.kinds import ROLE_GRANT, Policy
+from exchange.kinds import ROLE_GRANT, Policy, RoleGrant
 from exchange.report import Document, by_factor, in_reading_order
 from exchange.snapshots import check_snapshots
 from exchange.trust import Published, TrustFile
 from exchange.verification.attested import sealed_branches
+from exchange.verification.left_out import Whole
 from exchange.verification.members import (
     ATTACHMENTS,
     PLACES,
@@ -29,7 +30,7 @@ from exchange.verification.members import (
     report_text,
 )
 from exchange.verification.recency import snapshot_age
-from exchange.verification.replaying import Held, Rules, left_out, read_result, replay
+from exchange.verification.replaying import Held, Rules, read_result, replay
 from exchange.verification.times import Times, read_stamp
 from exchange.verification.verdict import Progress, Replay, SealedBranch, Step, Verdict
 from ledger import (
@@ -42,7 +43,7 @@ from ledger import (
     parse_proof,
     verify_inclusion,
 )
-from signer import KEY_EVENT, RETRACTIONS, SUPERSESSION, UNDATED, judge
+from signer import CLOCK_TOLERANCE, KEY_EVENT, RETRACTIONS, SUPERSESSION, UNDATED, Interval, judge
 from signer import Verdict as Standing
 
 REMEDY = "do not rely on it; ask its maker for the file again and report the place"
@@ -72,6 +73,10 @@ class Verification:
         self.witness_policy = witness_policy
         self.cosigned: dict[str, NamedCosignature] = {}
         self.standings: list[Standing] = []
+        #: By entry: the grant of roles that its signer had then.
+        self.granted: dict[int, RoleGrant | None] = {}
+        #: Roles that ended: the entries that nobody attests to be from before.
+        self.ended: dict[tuple[str, date], list[int]] = {}
         self.replays: list[Replay] = []
         self.left_out: list[str] = []
 
@@ -205,7 +210,9 @@ class Verification:
         seen: dict[tuple[str, str], int] = {}
         for folder, index in self._each((entry_folder(index), index) for index in self.indices):
             lines = self._lines(f"{folder}/disclosures")
-            entry = self.admission.admit(index, self._text(f"{folder}/token"), lines, at=None)
+            entry = self.admission.check(index, self._text(f"{folder}/token"), lines, at=None)
+            self.granted[index] = self.admission.roles.get(entry.statement.issuer)
+            self.admission.take(entry)
             first = seen.setdefault((entry.statement.issuer, entry.statement.jti), index)
             if first != index:
                 raise RejectedError(f"the statement of entry {first} a second time", where="token", remedy=REMEDY)
@@ -263,6 +270,7 @@ class Verification:
             if standing.word == "invalid":
                 what = standing.reasons[0].what
                 raise RejectedError(f"the signature doesn't count: {what}", where="token", remedy=REMEDY)
+            self._check_role_then(entry, standing.interval)
             self.standings.append(standing)
         granted = {
             str(one.statement.claims["organisation"]): one.index
@@ -281,6 +289,22 @@ class Verification:
             f"each signed by a key of its own and a role that may; the operator by entry 0 is {self.admission.keys.operator}; "
             f"{'; '.join(said)}{more}"
         )
+
+    def _check_role_then(self, entry: Entry, logged: Interval) -> None:
+        """Refuse what was logged before its signer had the role, or after; admission went by the time that the signer claims."""
+        grant = self.granted[entry.index]
+        if grant is None or grant.since is grant.until is None:
+            return
+        begins, ends = logged.earliest, logged.latest
+        if grant.until is not None and begins is not None and _day(begins - CLOCK_TOLERANCE) > grant.until:
+            what = f"logged after the role of {entry.statement.issuer} had ended on {grant.until}"
+            raise RejectedError(f"the signature doesn't count: {what}", where="token", remedy=REMEDY)
+        if grant.since is not None and ends is not None and _day(ends + CLOCK_TOLERANCE) < grant.since:
+            what = f"logged before the role of {entry.statement.issuer} began on {grant.since}"
+            raise RejectedError(f"the signature doesn't count: {what}", where="token", remedy=REMEDY)
+        known_by = [one for one in (ends, self.at) if one is not None]
+        if grant.until is not None and all(_day(one) > grant.until for one in known_by):
+            self.ended.setdefault((entry.statement.issuer, grant.until), []).append(entry.index)
 
     def _rules(self, trust: TrustFile, policy: Policy, evidence: Evidence) -> Rules:
         self._begin(7, "rules")
@@ -313,15 +337,16 @@ class Verification:
     def _results(self, stated: dict[str, Document], evidence: Evidence, rules: Rules) -> dict[str, Document]:
         """The results computed again, by the digests of the stated ones, in reading order."""
         held = Held(evidence, self.admission, self.disclosures, self.retractions)
+        whole = Whole(evidence, rules.rule_sets, rules.releases, rules.policy)
         found = {}
         for name, result in self._each(stated.items()):
-            again, agreement = replay(name, result, self.members[name], held, rules)
+            again, agreement, asked = replay(name, result, self.members[name], held, rules)
             self.replays.append(agreement)
             found[agreement.digest] = again
             if agreement.is_identical:
                 stated[name] = again  # Of two equal documents one is kept.
-            if (more := left_out(result, again, held, rules)) is not None:
-                self.left_out.append(more)
+            self.left_out += whole.told(again, asked)
+        self.left_out += whole.told_of_all(list(found.values()))
         figures = sum(one.figures for one in self.replays)
         same = sum(one.is_identical for one in self.replays)
         self._passed(
@@ -365,6 +390,7 @@ class Verification:
             *self._limits(list(results.values()), evidence.size, times, branches),
             *self._taken_back(evidence),
             *self._known_of_keys(),
+            *self._roles_that_ended(),
         )
         more = {
             "results": results,
@@ -448,6 +474,11 @@ class Verification:
             lines += [f"entry {found.index}: {what}" for what in said]
         return tuple(lines)
 
+    def _roles_that_ended(self) -> Iterator[str]:
+        for (organisation, until), indices in self.ended.items():
+            named = f"{', '.join(map(str, indices[:_MOST_NAMED]))}{', ...' if len(indices) > _MOST_NAMED else ''}"
+            yield f"the role of {organisation} ended on {until}: that entries {named} were logged by then is its own claim"
+
     # -- members ---------------------------------------------------------------------------------------------------
 
     def _begin(self, number: int, name: str) -> None:
@@ -513,3 +544,7 @@ class Verification:
             where=where,
             remedy="compare its digest with the publisher's; accept it in the trust file if it is right",
         )
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bom_graph import (
     LIFE_CYCLE,
     ActivityData,
     MissingFactorError,
+    NearNames,
     RecordError,
     load_release,
     look_up,
@@ -123,3 +126,22 @@ def test_what_is_no_code_has_no_nation(place: str) -> None:
         ActivityData.draft({"sub": "https://a.example/p", "electricity": [line]})
     with pytest.raises(MissingFactorError):
         look_up([load_release("authorities-2026")], "electricity", place, LIFE_CYCLE, year=2024, where="here")
+
+
+_SITES = st.lists(
+    st.lists(
+        st.sampled_from(["plant", "plants", "plnat", "works", "1", "2", "10", "宁德", "-", "east"]),
+        min_size=1,
+        max_size=4,
+    )
+    .map(" ".join)
+    .filter(lambda name: name.strip("- ")),
+    max_size=12,
+)
+
+
+@given(_SITES)
+def test_near_names_are_found_without_comparing_all(names: list[str]) -> None:
+    near = NearNames(names)
+    for name in names:
+        assert near.of(name) == {other for other in names if nearly_same(name, other)}

@@ -9,7 +9,7 @@ import pytest
 
 from bom_graph import RecordError, UnitError
 from exchange.admission import Admission
-from exchange.errors import StatementError
+from exchange.errors import RightsError, StatementError
 from exchange.kinds import (
     ACTIVITY_DATA,
     BATTERY_MODEL,
@@ -19,6 +19,7 @@ from exchange.kinds import (
     RULE_SET_RELEASE,
     Kind,
     RoleGrant,
+    check_spelling,
 )
 from signer import CitationError, Issued, Profile, SignerError, enrolment_claims, proof_of_possession
 from tests.simulator import OPERATOR, ORIGIN, Simulator
@@ -241,3 +242,65 @@ def test_a_grant_ends_after_it_began() -> None:
         RoleGrant.model_validate(
             {"organisation": "https://a.example", "roles": [], "since": "2026-01-02", "until": "2026-01-01"}
         )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(
+            "https:",
+            "http:",
+            "https:/",
+            "https://",
+            "https://lithium.example/",
+            "https:/lithium.example",
+            "https:x",
+            "https:..",
+        ),
+        *(
+            "urn:",
+            "urn",
+            " https://lithium.example",
+            "https://lithium.example ",
+            "https://Lithium.example",
+            "HTTPS://a.example",
+        ),
+        *(
+            "https://a@b.example",
+            "https://a.example:443",
+            "http://a.example:80/b",
+            "https://a.example:08",
+            "https://:80",
+            "https://-",
+            "https://a.example/..",
+            "https://a.example?b",
+            "https://a.example#b",
+        ),
+    ],
+)
+def test_an_organisation_has_the_one_spelling(uri: str) -> None:
+    """The log's operator can't bring in one that has another, whatever the exchange asks before."""
+    with pytest.raises(StatementError):
+        check_spelling(uri)
+    world = Simulator()
+    with pytest.raises((StatementError, SignerError)):
+        world.join(uri, "supplier")
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://a.example", "http://localhost:8080/b", "urn:example:maker", "did:web:a.example"]
+)
+def test_the_one_spelling_is_good(uri: str) -> None:
+    check_spelling(uri)
+    assert Simulator().join(uri, "supplier") == uri
+
+
+@pytest.mark.parametrize("other", [MAKER, f"{MAKER}/group/plant", f"{MAKER}/group/a/b"])
+def test_no_organisation_lies_above_or_below_another(other: str) -> None:
+    for first, second in ((f"{MAKER}/group", other), (other, f"{MAKER}/group")):
+        world = Simulator()
+        world.join(first, "supplier")
+        with pytest.raises(RightsError, match="above or below"):
+            world.join(second, "supplier")
+        # Another key, and another end of the name, are no other place.
+        world.join(f"{first}-x", "supplier")

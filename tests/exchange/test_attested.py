@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from bom_graph import load_rule_set
+from exchange.assembly import Demand
 from exchange.identity import OrganisationRow
 from exchange.kinds import PRODUCT_FOOTPRINT, VERIFICATION_STATEMENT
 from exchange.verification import Verdict, verify_evidence
+from tests.exchange.dossier import EVERBATT, Dossier, one_row_release
 from tests.exchange.test_drafting import drafted
 from tests.exchange.test_retractions import stated
 from tests.flow.world import Exchange, Member
@@ -30,9 +33,9 @@ def footprint(sqlite_exchange: Exchange, supplier: Member) -> dict[str, Any]:
     return answer | {"result": claims["result_digest"]}
 
 
-def opinion(supplier: Member, footprint: dict[str, Any], **more: Any) -> dict[str, Any]:
+def opinion(supplier: Member | None, footprint: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
-        "sub": supplier.product("part"),
+        **({} if supplier is None else {"sub": supplier.product("part")}),
         "target": {name: footprint[name] for name in ("origin", "index", "leaf_hash")},
         "result": footprint["result"],
         "opinion": "unmodified",
@@ -91,6 +94,60 @@ def test_an_opinion_that_doesnt_count_is_told_as_such(
     (branch,) = verdict.sealed
     assert (said in branch.verification, branch.is_verified) == (True, False)
     assert "1 of 1 sealed branches have no opinion that counts" in verdict.limits
+
+
+SIGNER, VERIFIER = "https://maker.example", "https://verifier.example"
+ALL_OF_IT = ("contents", "sub", "rule_set", "declared_unit", "total", "stages", "complete", "obtained", "period")
+OPINION = ("contents", "scope", "assurance", "materiality_percent")
+
+
+@pytest.mark.parametrize(
+    ("result", "footprint_shows", "opinion_shows", "said"),
+    [
+        ("a" * 64, (*ALL_OF_IT, "result_digest"), (*OPINION, "sub", "result", "opinion", "expires"), "to 2027-12-31"),
+        ("b" * 64, ALL_OF_IT, (*OPINION, "sub", "opinion", "expires"), "the result that the opinion by"),
+        (
+            "a" * 64,
+            ALL_OF_IT,
+            (*OPINION, "sub", "result", "opinion", "expires"),
+            "the result that this footprint names",
+        ),
+        ("a" * 64, (*ALL_OF_IT, "result_digest"), (*OPINION, "result", "opinion", "expires"), "the product that"),
+        ("a" * 64, (*ALL_OF_IT, "result_digest"), (*OPINION, "sub", "result", "opinion"), "the end of the opinion by"),
+    ],
+)
+def test_an_opinion_counts_by_what_is_disclosed(
+    result: str, footprint_shows: tuple[str, ...], opinion_shows: tuple[str, ...], said: str
+) -> None:
+    made = Dossier(release=one_row_release())
+    world, rules, product = made.simulator, load_rule_set(EVERBATT), f"{SIGNER}/part"
+    world.join(SIGNER, "supplier")
+    world.join(VERIFIER, "verifier")
+    line = {"amount": "1", "unit": "kg", "obtained": "calculated"}
+    footprint = world.state(
+        SIGNER,
+        PRODUCT_FOOTPRINT,
+        {
+            "sub": product,
+            "rule_set": {"id": rules.id, "version": rules.version, "digest": rules.digest},
+            "declared_unit": line,
+            "total": "2",
+            "stages": [{"stage": "material_acquisition", "kg_co2e": "2"}],
+            "complete": True,
+            "obtained": "calculated",
+            "period": {"start": "2026-01-01", "end": "2026-01-31"},
+            "result_digest": "a" * 64,
+        },
+    )
+    claims = opinion(None, {**world.cite(footprint), "result": result}, sub=product)
+    about = world.state(VERIFIER, VERIFICATION_STATEMENT, claims)
+    made.sealed = {footprint.index: footprint_shows, about.index: opinion_shows}
+    found = made.compute(Demand(product), EVERBATT)
+    verdict = verify_evidence(made.file([found], range(len(world.issued))), made.trust(), at=world.now)
+    (branch,) = verdict.sealed
+    assert said in branch.verification
+    assert branch.is_verified == (said == "to 2027-12-31")
+    assert ("isn't disclosed" in branch.verification) != branch.is_verified
 
 
 def refused(exchange: Exchange, signer: Member, claims: dict[str, Any]) -> tuple[int, str]:

@@ -119,6 +119,7 @@ def test_text_of_a_verified_file(files: Files) -> None:
     ]
     assert "https://lithium.example/salt under everbatt-2023-cradle-to-gate" in lines[11]
     assert "(complete)" in lines[11]
+    assert lines[12].strip() == "of the ledger at size 4, data of 2026-01-01 to 2026-01-31"
     assert any("none known at size 4, on the operator's word" in line for line in lines)
     assert lines[-1] == "verified"
     assert "step 1: file ..." in done.stderr
@@ -132,6 +133,8 @@ def test_json_of_a_verified_file(files: Files) -> None:
     assert (found["verdict"], found["exit_code"], found["where"]) == ("verified", 0, None)
     assert [step["number"] for step in found["steps"]] == list(range(1, 12))
     assert found["results"][0]["rule_set"] == "everbatt-2023-cradle-to-gate"
+    days = {"start": "2026-01-01", "end": "2026-01-31", "percent": "100.0"}
+    assert (found["results"][0]["ledger_size"], found["results"][0]["data_period"]) == (4, days)
     assert len(found["limits"]) >= 5
     assert "step 1" not in done.stderr
 

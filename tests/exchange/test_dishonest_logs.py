@@ -257,6 +257,16 @@ def test_an_entry_0_that_enrols_nobody_is_refused() -> None:
     refuse(made.file([found], [0]), made.trust(), "entries/000000000000: entry 0", "doesn't enrol the operator")
 
 
+@pytest.mark.parametrize("uri", ["https:/", "https://", f"{LITHIUM}/", LITHIUM.upper(), f"{LITHIUM}/plant"])
+def test_an_organisation_that_would_speak_for_another_s_products_is_refused(uri: str) -> None:
+    """The operator enrols what the exchange would not: above or below another, or spelled so that it seems to be."""
+    made = small_dossier()
+    found, simulator = made.compute(Demand(SALT), EVERBATT), made.simulator
+    possession = proof_of_possession(simulator.key(uri), ORIGIN, uri)
+    made.slip_in(simulator.sign(OPERATOR, KEY_EVENTS, enrolment_claims(simulator.key(uri).certificate, possession)))
+    refuse(made.file([found], range(5)), made.trust(), "entries/000000000004: uri", "the URI ")
+
+
 # -- what this version can't refuse, and says so ---------------------------------------------------------------------
 
 

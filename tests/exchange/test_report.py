@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bom_graph import BatteryModel, Finding, load_release, load_rule_set
 from exchange.assembly import Demand, Result, compute
 from exchange.kinds import PRODUCT_FOOTPRINT, load_policy
-from exchange.report import digest, document, document_bytes, first_difference, heading, lines_of_text
+from exchange.report import digest, document, document_bytes, first_difference, heading, lines_of_text, of_when
 from tests.connectors.supply_chain import SupplyChain
 
 Document = dict[str, Any]
@@ -143,6 +143,23 @@ def test_the_text_says_all_that_is_assumed_unstated_or_not_implemented(results: 
     assert "US-CA is calculated with the national average of US" in text
     assert "primary data share 0.0 %" in text
     assert "100.0 % modelled" in text
+
+
+def test_the_text_says_of_which_ledger_and_which_days_the_figure_is(found: Document) -> None:
+    def said(*parts: tuple[str, str | None]) -> str:
+        """By kilograms and, where it is known, the year of each part."""
+        contributions: list[Document] = [
+            {"kg_co2e": kg} | ({} if year is None else {"period": {"start": f"{year}-01-01", "end": f"{year}-12-31"}})
+            for kg, year in parts
+        ]
+        return of_when({**found, "contributions": contributions, "snapshot": {"origin": "x", "size": 42}})
+
+    assert said(("1", "2026")) == "of the ledger at size 42, data of 2026-01-01 to 2026-12-31"
+    assert said(("0", "2001"), ("1", "2003"), ("2", "2002")).endswith("data of 2001-01-01 to 2003-12-31")
+    part = "data of 2026-01-01 to 2026-12-31 (75.0 % of absolute emissions, the rest names no days)"
+    assert said(("3", "2026"), ("-1", None)).endswith(part)
+    assert said(("1", None)) == said() == "of the ledger at size 42, no days are known of its data"
+    assert f"  {of_when(found)}" == lines_of_text(found)[2]
 
 
 def test_a_sealed_branch_says_who_signed_it_and_that_nobody_verified_it() -> None:

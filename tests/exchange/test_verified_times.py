@@ -11,11 +11,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
 from exchange.assembly import Demand
+from exchange.kinds import ACTIVITY_DATA, ROLE_GRANT
 from exchange.timing import Stamp
 from exchange.trust import TrustFile
 from exchange.verification import Verdict, stamp_files, timestamp_folder, verify_evidence
 from ledger import consistency_proof, nodes_of, note_text
-from tests.exchange.dossier import EVERBATT, SALT, Dossier, Members, refuse, small_dossier
+from tests.exchange.dossier import (
+    EVERBATT,
+    LITHIUM,
+    SALT,
+    Dossier,
+    Members,
+    one_row_release,
+    refuse,
+    salt_claims,
+    small_dossier,
+)
+from tests.simulator import OPERATOR, START
 from tests.tsa import TimestampAuthority
 
 
@@ -136,3 +148,42 @@ def test_a_changed_timestamp_is_refused_at_its_place(
     found = members(made, stamps)
     change(found)
     refuse(made.written(found), trust(made, authority.root), where)
+
+
+def with_role(**days: str) -> Dossier:
+    """A supplier's role on some days alone, and its statement, as it says, of the day on which the log begins."""
+    made = Dossier(release=one_row_release())
+    made.simulator._enrol(LITHIUM)
+    made.simulator.state(OPERATOR, ROLE_GRANT, {"organisation": LITHIUM, "roles": ["supplier"], **days})
+    made.simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims())
+    return made
+
+
+def test_a_role_counts_when_the_entry_was_logged_and_not_when_it_says_so(authority: TimestampAuthority) -> None:
+    until = f"{START:%Y-%m-%d}"
+    made = with_role(until=until)
+    late = made.written(members(made, [stamp(made, size, authority) for size in (3, 4)]))
+    what = f"logged after the role of {LITHIUM} had ended on {until}"
+    refuse(late, trust(made, authority.root), "entries/000000000003: token", what)
+    # Where nobody attests that it was logged later, the role may have counted; that it did is the signer's claim.
+    verdict = verify_evidence(made.written(members(made, [])), made.trust())
+    assert verdict.code == "verified"
+    claim = f"the role of {LITHIUM} ended on {until}: that entries 3 were logged by then is its own claim"
+    assert claim in verdict.limits
+    assert claim not in verify_evidence(made.written(members(made, [])), made.trust(), at=START).limits
+    # A role of longer, and one that begins with the statement, count.
+    for days in ({"until": "2200-01-01"}, {"since": until}):
+        good = with_role(**days)
+        data = good.written(members(good, [stamp(good, size, authority) for size in (3, 4)]))
+        verdict = verify_evidence(data, trust(good, authority.root))
+        assert verdict.code == "verified", (verdict.text, verdict.where)
+        assert not any("the role of" in limit for limit in verdict.limits)
+
+
+def test_a_statement_that_claims_to_be_much_older_than_its_entry_is_remarked_on(
+    made: Dossier, authority: TimestampAuthority
+) -> None:
+    data = made.written(members(made, [stamp(made, size, authority) for size in (3, 4)]))
+    limits = verify_evidence(data, trust(made, authority.root)).limits
+    (said,) = [limit for limit in limits if "issued, as it says" in limit]
+    assert said.startswith(f"entry 3: issued, as it says, on {START:%Y-%m-%d}, and logged on 20")
