@@ -208,7 +208,7 @@ def test_what_a_maker_does_not_disclose_is_sealed(sqlite_exchange: Exchange) -> 
         answer = hand_in(maker, name, stated)
         assert answer.status_code == 201, answer.text
         leaves[name] = answer.json()["leaf_hash"]
-    paths = sorted(model.keys() - {"plant"})
+    paths = sorted({*model} - {"plant"} | {"contents"})
     for name, leaf in leaves.items():
         body = {
             "owner": maker.uri,
