@@ -25,8 +25,10 @@ _LEAST_WORD = 4
 
 def name_key(name: str) -> str:
     """Return what names are compared by: whoever reads two names of one key reads the same."""
-    plain = "".join(one for one in unicodedata.normalize("NFKC", name) if not _is_unseen(one))
-    drawn = plain.casefold().translate(_LOOK_ALIKE)
+    drawn = name.lower()
+    if not name.isascii():  # of what is below, none is ASCII
+        plain = "".join(one for one in unicodedata.normalize("NFKC", name) if not _is_unseen(one))
+        drawn = plain.casefold().translate(_LOOK_ALIKE)
     return _DASHES.sub("-", drawn).strip("-")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Connection, Engine, event, func, select, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 from sqlmodel import Session, col
 
 from bom_graph import Background, CycleError, Lines
@@ -529,3 +529,23 @@ def check_answers(exchange: Exchange, start: int, answers: list[list[int | str]]
     with snapshot(installation.engine) as connection:
         report = audit(connection, installation.trust_file.key, installation.published)
     assert report.size == start + distinct
+
+
+def test_what_governs_is_found_without_going_through_all_statements(sqlite_exchange: Exchange) -> None:
+    """With statistics too, by which a database might take the primary key for the shorter way."""
+    with begin(sqlite_exchange.services.installation.engine) as connection:
+        connection.execute(
+            text(
+                "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+                'INSERT INTO exchange_statement ("index", leaf_hash, issuer, jti, vct, signing_input, admitted_at, withheld) '
+                "SELECT i, 'leaf-' || i, 'https://maker.example', 'jti-' || i, 'urn:packtrace:activity-data:1', '', '', 0 FROM n"
+            )
+        )
+        connection.execute(text("ANALYZE"))
+        asked: list[tuple[str, Any]] = []
+        event.listen(connection, "before_cursor_execute", lambda _c, _r, query, given, *_: asked.append((query, given)))
+        Admissions.last(connection)
+        sqlite_exchange.services.installation.admissions.current(connection)
+        for query, given in asked[:2]:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+            assert plan[0].endswith("ix_exchange_statement_vct (vct=?)"), plan
