@@ -12,7 +12,7 @@ from exchange.calculation.results import Calculation, CurrentResult, current_wit
 from exchange.calculation.side_by_side import SideBySide
 from exchange.calculation.stale import StaleResult
 from exchange.calculation.tables import ExportRow, JobRow, ResultInputRow, ResultRow
-from exchange.calculation.watch import Watch, is_current, let_go
+from exchange.calculation.watch import Watch, is_current, let_go, products_of, unwatched
 
 __all__ = [
     "MAX_ITEMS",
@@ -42,5 +42,7 @@ __all__ = [
     "forget_results",
     "is_current",
     "let_go",
+    "products_of",
     "stored_document",
+    "unwatched",
 ]

@@ -2,7 +2,7 @@
 
 In use is the current result of each demand, and an older one as long as somebody relies on it: a filing, for instance.
 
-A new entry is looked up by its product, a supersession or withdrawal by the entry that it takes back, rule sets and releases by the
+A new entry is looked up by its products, a supersession or withdrawal by the entry that it takes back, rule sets and releases by the
 digests that they had. A reader is told only of what it can see: an entry that it can't read waits as a candidate until it is granted.
 Whether and how far the figure moves is told when the result is recalculated.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from exchange.events import emit
 from exchange.evidence import Evidence
 from exchange.identity import ReleaseRow
 from exchange.intake.tables import StatementRow, SupersededRow
-from exchange.kinds import FACTOR_RELEASE
+from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE
 from exchange.lease import release_lease, take_lease
 from exchange.report import Document
 from exchange.sharing import Sharing, day_of, granted_to
@@ -133,7 +133,7 @@ class Watch:
             behind = select(StatementRow).where(col(StatementRow.index) > int(watch.position))
             rows = session.exec(behind.order_by(col(StatementRow.index)).limit(_BATCH)).all()
             for row in rows:
-                _touch(session, self._sharing, row, self._clock())
+                _touch(session, self._vault, self._sharing, row, self._clock())
             if rows:
                 watch.position = str(rows[-1].index)
                 session.flush()
@@ -152,7 +152,8 @@ class Watch:
             found = session.exec(granted.limit(_BATCH)).all()
             for candidate, row in found:
                 self._looked_at = (candidate.result, candidate.reader, candidate.index)
-                if _sees_product(connection, self._sharing, candidate.reader, row):
+                seen = _products(connection, self._vault, self._sharing, candidate.reader, row)
+                if _rests_on_any(session, candidate, seen):
                     _mark(session, candidate.result, candidate.reader, f"entry:{row.index}", self._clock())
                     session.delete(candidate)
             session.flush()
@@ -206,7 +207,7 @@ def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
         _mark(session, row.digest, row.reader, f"release-published:{newer.index}", row.computed_at)
     missed = select(StatementRow).where(col(StatementRow.index) >= size, col(StatementRow.index) <= position)
     for statement in session.exec(missed.order_by(col(StatementRow.index))).all():
-        _touch(session, sharing, statement, row.computed_at, only=row.digest)
+        _touch(session, vault, sharing, statement, row.computed_at, only=row.digest)
 
 
 def is_current(session: Session, reader: str, product: str, rule_set: str, result: str) -> bool:
@@ -260,7 +261,9 @@ def _keys(session: Session, vault: Vault, found: Document, evidence: Evidence | 
     yield from map(vault.blind, products)
 
 
-def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, only: str | None = None) -> None:
+def _touch(  # noqa: PLR0917 - what a batch has at hand
+    session: Session, vault: Vault, sharing: Sharing, row: StatementRow, at: datetime, only: str | None = None
+) -> None:
     """Mark the results (`only` this one) that an entry makes stale, where their readers can see that it does."""
     if row.vct in RETRACTIONS:
         taken_back = select(SupersededRow, StatementRow).where(
@@ -278,11 +281,14 @@ def _touch(session: Session, sharing: Sharing, row: StatementRow, at: datetime, 
             _mark(session, result, reader, f"release-published:{row.index}", at)
     if row.product is None:
         return
-    for result, reader in _resting_on(session, row.product, row.index, only):
-        if _sees_product(session.connection(), sharing, reader, row):
-            _mark(session, result, reader, f"entry:{row.index}", at)
-        else:
-            session.merge(CandidateRow(result=result, reader=reader, index=row.index, leaf_hash=row.leaf_hash))
+    connection = session.connection()
+    made = _products(connection, vault, sharing, row.issuer, row) if row.vct == ACTIVITY_DATA.vct else ()
+    for key in sorted({row.product, *made}):
+        for result, reader in _resting_on(session, key, row.index, only):
+            if reader == row.issuer or key in _products(connection, vault, sharing, reader, row):
+                _mark(session, result, reader, f"entry:{row.index}", at)
+            else:
+                session.merge(CandidateRow(result=result, reader=reader, index=row.index, leaf_hash=row.leaf_hash))
     session.flush()
 
 
@@ -307,6 +313,16 @@ def _made_with(session: Session, releases: Collection[int], index: int, only: st
     return [found for digest in digests for found in _resting_on(session, digest, index, only)]
 
 
+def _rests_on_any(session: Session, candidate: CandidateRow, keys: Collection[str]) -> bool:
+    """Whether the result that waits for its reader to see an entry rests on one of these products."""
+    query = select(RestsOnRow.key).where(
+        col(RestsOnRow.key).in_(sorted(keys)),
+        RestsOnRow.result == candidate.result,
+        RestsOnRow.reader == candidate.reader,
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def _resting_on(session: Session, key: str, index: int, only: str | None) -> list[tuple[str, str]]:
     """Result and reader of what rests on `key` and was computed from a ledger without the entry at `index`."""
     query = select(RestsOnRow).where(col(RestsOnRow.key) == key, col(RestsOnRow.size) <= index)
@@ -315,13 +331,25 @@ def _resting_on(session: Session, key: str, index: int, only: str | None) -> lis
     return [(row.result, row.reader) for row in session.exec(query).all()]
 
 
-def _sees_product(connection: Connection, sharing: Sharing, reader: str, row: StatementRow) -> bool:
-    """Whether a reader may see which product an entry is about."""
-    if reader == row.issuer:
-        return True
+def _products(connection: Connection, vault: Vault, sharing: Sharing, reader: str, row: StatementRow) -> frozenset[str]:
     seen = sharing.disclosed(connection, reader, row.leaf_hash)
-    token = entry(connection, row.index).data.decode("ascii")
-    return bool(seen) and "sub" in read_unverified(token, seen).disclosed
+    return products_of(vault, entry(connection, row.index).data.decode("ascii"), seen)
+
+
+def unwatched(session: Session, size: int) -> Sequence[StatementRow]:
+    """Return the statements from index `size` on that the watch hasn't taken in yet, in order: a few, unless it is down."""
+    position = int(session.exec(select(WatchRow).where(col(WatchRow.name) == "entries")).one().position)
+    behind = select(StatementRow).where(col(StatementRow.index) > max(position, size - 1))
+    return session.exec(behind.order_by(col(StatementRow.index))).all()
+
+
+def products_of(vault: Vault, token: str, given: Collection[str]) -> frozenset[str]:
+    """Return the products (blinded) that a statement is about to who holds these disclosures: what it names and what comes out of it."""
+    disclosed = read_unverified(token, tuple(given)).disclosed if given else {}
+    outputs = disclosed.get("outputs")
+    named = [disclosed.get("sub")]
+    named += [one.get("product") for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
+    return frozenset(vault.blind(one) for one in named if isinstance(one, str))
 
 
 def _mark(session: Session, result: str, reader: str, cause: str, at: datetime) -> None:

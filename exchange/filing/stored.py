@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from bom_graph import BatteryModel, Citation, Lines, Period, Record, load_rule_set
+from exchange.calculation import products_of, unwatched
 from exchange.calculation.tables import RestsOnRow, ResultInputRow, ResultRow, StaleRow
 from exchange.evidence import Entry
 from exchange.filing.chain import DataFacts, Filing, Link, ModelFacts, ResultFacts, State, Step
@@ -28,7 +29,7 @@ from exchange.report import Document
 from exchange.sharing import day_of, disclosed_to
 from exchange.vault import HoldRow, Vault, erased_at
 from ledger.store import entry
-from signer import doubts, read_unverified, signers_in_doubt
+from signer import doubts, signers_in_doubt
 
 _QUERY = 500
 #: Before a filing's id: for what its statements and data are held.
@@ -340,15 +341,25 @@ class Stored:
             )
             .order_by(col(StatementRow.index))
         )
+        connection = session.connection()
         for row in session.exec(query).all():
-            if row.issuer == reader or self._sees_product(session.connection(), row, reader, day):
+            if row.issuer == reader or row.product in self._products(connection, row, reader, day):
+                return (_is_newer(f"entry {row.index}"),)
+        return self._newer_outputs(session, digest, reader, day)
+
+    def _newer_outputs(self, session: Session, digest: str, reader: str, day: date) -> tuple[str, ...]:
+        """Return the same of what comes out of a process beside the product that its statement names, as far as the watch is behind."""
+        query = select(RestsOnRow).where(RestsOnRow.result == digest, RestsOnRow.reader == reader)
+        rests_on = {one.key: one.size for one in session.exec(query).all()}
+        for row in unwatched(session, max(rests_on.values(), default=0)) if rests_on else ():
+            is_about_more = row.vct == ACTIVITY_DATA.vct and session.get(SupersededRow, row.index) is None
+            if is_about_more and not rests_on.keys().isdisjoint(self._products(session.connection(), row, reader, day)):
                 return (_is_newer(f"entry {row.index}"),)
         return ()
 
-    def _sees_product(self, connection: Connection, row: StatementRow, reader: str, day: date) -> bool:
+    def _products(self, connection: Connection, row: StatementRow, reader: str, day: date) -> frozenset[str]:
         given = disclosed_to(connection, self.vault, reader, row.leaf_hash, day)
-        token = entry(connection, row.index).data.decode("ascii")
-        return bool(given) and "sub" in read_unverified(token, given).disclosed
+        return products_of(self.vault, entry(connection, row.index).data.decode("ascii"), given)
 
 
 def _is_newer(what: str) -> str:

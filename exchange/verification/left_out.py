@@ -37,6 +37,12 @@ _MOST_NAMED = 8
 _AGAIN, _AGAIN_IN_ANY = 20, 100_000
 R = TypeVar("R", bound=Record)
 _Finding = tuple[str, str, str]
+#: What a result says of its data, beside figure and findings, as it is told where it differs.
+_RATED = {
+    "primary_data_share": "shares of primary data",
+    "obtained_percent": "origins",
+    "data_quality": "ratings of data quality",
+}
 
 
 class Asked(Evidence):
@@ -45,6 +51,7 @@ class Asked(Evidence):
     def __init__(self, origin: str, size: int, entries: Iterable[Entry]) -> None:
         super().__init__(origin, size, entries)
         self.products: set[tuple[str, type[Record]]] = set()
+        self.untold: set[str] = set()
         self.partly: set[tuple[str, type[Record]]] = set()
         self.citations: set[Citation] = set()
         self.fits: list[tuple[str, Callable[[ActivityData], bool]]] = []
@@ -54,6 +61,11 @@ class Asked(Evidence):
         """As of any evidence."""
         self.products.add((product, kind))
         return super().about(product, kind)
+
+    def untold_about(self, product: str) -> Sequence[Entry]:
+        """As of any evidence."""
+        self.untold.add(product)
+        return super().untold_about(product)
 
     def partly_held(self, issuer: str, kind: type[R]) -> list[tuple[Entry, R]]:
         """As of any evidence."""
@@ -195,6 +207,8 @@ class Whole:
                 yield stated[leaf]
         for product, kind in asked.products:
             yield from (entry for entry, _record in stated.about(product, kind))
+        for product in asked.untold | {product for product, _kind in asked.products}:
+            yield from stated.untold_about(product)
         for issuer, kind in asked.partly:
             yield from self._newest_hidden(issuer, kind, below)
         for issuer, fits in asked.fits:
@@ -271,7 +285,7 @@ def _serials(record: CertificateRetirement) -> Iterator[tuple[str | None, str]]:
 
 
 def _difference(one: Document, other: Document) -> str | None:
-    """Say in what two results of one product differ: figure, heading, findings; None where in nothing of these."""
+    """Say in what two results of one product differ: figure, heading, what its data are, findings; None where in nothing of these."""
     said = []
     told, instead = (
         f"{found['headline']['printed']} {found['headline']['unit']} ({found['heading']})" for found in (other, one)
@@ -282,6 +296,9 @@ def _difference(one: Document, other: Document) -> str | None:
         said.append(
             f"its total is {other['total']['value']} {other['total']['unit']} instead of {one['total']['value']}"
         )
+    for member, called in _RATED.items():
+        if (place := first_difference(one[member], other[member])) is not None:
+            said.append(f"its {called} differ ({member}{place if place != '/' else ''})")
     before, after = Counter(_findings(one)), Counter(_findings(other))
     for what, found in (("found", after - before), ("no more found", before - after)):
         named = [f"{level} {gate} at {where}" for gate, level, where in sorted(found)]

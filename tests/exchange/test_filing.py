@@ -472,6 +472,23 @@ def test_newer_data_stops_the_next_step_before_the_watch_has_come(lone: Desk) ->
     assert f"entry {newer['index']} is newer than what it was made from" in lone.show(lone.maker)["stale"]
 
 
+def test_newer_data_that_names_another_product_first_is_seen_by_what_comes_out_of_it(lone: Desk) -> None:
+    """Of several outputs a statement names any one; the step, then the watch, see the others."""
+    lone.reach("verified")
+    claims = pack_claims(lone.pack.product, copper="501")["activity-data"]
+    beside = f"{lone.pack.product}-beside"
+    outputs = [claims["outputs"][0] | {"product": beside}, *claims["outputs"]]
+    claims |= {"sub": beside, "outputs": outputs, "allocation": {"key": "pieces", "reason": "two packs of one line"}}
+    newer = stated(lone.maker, "activity-data", claims)
+    said = f"entry {newer['index']} is newer than what it was made from"
+    assert said in check_problem(lone.try_("file"), 409, "stale")["detail"]
+    lone.maker.exchange.services.watch.tick()
+    assert said in lone.show(lone.maker)["stale"]
+    stated(lone.maker, "activity-data", claims | {"sub": beside, "outputs": [claims["outputs"][0]]})
+    lone.maker.exchange.services.watch.tick()
+    assert lone.show(lone.maker)["stale"] == [said], "what comes from elsewhere alone changes nothing"
+
+
 def test_newer_data_stops_an_opinion_before_the_watch_has_come(lone: Desk) -> None:
     lone.reach("under_verification")
     lone.engaged()

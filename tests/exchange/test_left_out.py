@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,3 +202,26 @@ def test_what_was_not_computed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(left_out, "_AGAIN_IN_ANY", 10)
     verdict = verify_evidence(made.file(results, range(7)), made.trust())
     assert any(limit.startswith("1 of 3 results weren't computed with all that is here") for limit in verdict.limits)
+
+
+def test_a_newer_statement_without_its_contents_is_told() -> None:
+    """Nothing is calculated from it; that it is there is a finding, which a result doesn't escape by leaving it out."""
+    made = small_dossier(copper="2")
+    entry = made.simulator.state(LITHIUM, ACTIVITY_DATA, salt_claims(copper="50"))
+    last = len(made.simulator.issued) - 1
+    old = made.compute_from(range(last), Demand(SALT), EVERBATT)
+    shown = replace(made, sealed={last: ("sub", "period", "outputs", "inputs", "electricity", "process_class")})
+    (said,) = told(shown, old)
+    assert f"(entries {entry.index})" in said
+    assert "newer_statement" in said
+
+
+def test_the_same_figure_from_worse_data_is_told() -> None:
+    made = small_dossier(copper="2")
+    text = json.dumps(salt_claims(copper="2")).replace('"measured"', '"assumed"')
+    entry = made.simulator.state(LITHIUM, ACTIVITY_DATA, json.loads(text))
+    old, new = without(made, Demand(SALT), EVERBATT, entry), made.compute(Demand(SALT), EVERBATT)
+    assert (figure(old), old["primary_data_share"]) != (figure(new), new["primary_data_share"])
+    (said,) = told(made, old)
+    assert "its shares of primary data differ" in said
+    assert "its origins differ" in said
