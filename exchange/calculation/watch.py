@@ -30,10 +30,10 @@ from exchange.intake.tables import StatementRow, SupersededRow
 from exchange.kinds import ACTIVITY_DATA, FACTOR_RELEASE
 from exchange.lease import release_lease, take_lease
 from exchange.report import Document
-from exchange.sharing import Sharing, day_of, granted_to
+from exchange.sharing import Sharing, day_of, granted_to, held_by_statement
 from exchange.vault import Vault
 from ledger import LedgerError
-from ledger.store import begin, entry
+from ledger.store import begin, entries_at, entry
 from signer import RETRACTIONS, read_unverified
 
 log = logging.getLogger("packtrace.jobs")
@@ -132,8 +132,9 @@ class Watch:
             watch = session.exec(select(WatchRow).where(col(WatchRow.name) == "entries").with_for_update()).one()
             behind = select(StatementRow).where(col(StatementRow.index) > int(watch.position))
             rows = session.exec(behind.order_by(col(StatementRow.index)).limit(_BATCH)).all()
+            made = _made(connection, self._vault, rows)
             for row in rows:
-                _touch(session, self._vault, self._sharing, row, self._clock())
+                _touch(session, self._vault, self._sharing, row, made.get(row.index, ()), self._clock())
             if rows:
                 watch.position = str(rows[-1].index)
                 session.flush()
@@ -206,8 +207,10 @@ def index_result(  # noqa: PLR0917 - a result and all that it is indexed by
         # Whoever named an older version is told so at once: what was published before the result makes nothing stale later.
         _mark(session, row.digest, row.reader, f"release-published:{newer.index}", row.computed_at)
     missed = select(StatementRow).where(col(StatementRow.index) >= size, col(StatementRow.index) <= position)
-    for statement in session.exec(missed.order_by(col(StatementRow.index))).all():
-        _touch(session, vault, sharing, statement, row.computed_at, only=row.digest)
+    statements = session.exec(missed.order_by(col(StatementRow.index))).all()
+    made = _made(session.connection(), vault, statements)
+    for one in statements:
+        _touch(session, vault, sharing, one, made.get(one.index, ()), row.computed_at, only=row.digest)
 
 
 def is_current(session: Session, reader: str, product: str, rule_set: str, result: str) -> bool:
@@ -262,9 +265,18 @@ def _keys(session: Session, vault: Vault, found: Document, evidence: Evidence | 
 
 
 def _touch(  # noqa: PLR0917 - what a batch has at hand
-    session: Session, vault: Vault, sharing: Sharing, row: StatementRow, at: datetime, only: str | None = None
+    session: Session,
+    vault: Vault,
+    sharing: Sharing,
+    row: StatementRow,
+    made: Collection[str],
+    at: datetime,
+    only: str | None = None,
 ) -> None:
-    """Mark the results (`only` this one) that an entry makes stale, where their readers can see that it does."""
+    """Mark the results (`only` this one) that an entry makes stale, where their readers can see that it does.
+
+    `made` are all products that come out of the entry's process.
+    """
     if row.vct in RETRACTIONS:
         taken_back = select(SupersededRow, StatementRow).where(
             col(SupersededRow.by) == row.index, col(StatementRow.index) == col(SupersededRow.index)
@@ -282,7 +294,6 @@ def _touch(  # noqa: PLR0917 - what a batch has at hand
     if row.product is None:
         return
     connection = session.connection()
-    made = _products(connection, vault, sharing, row.issuer, row) if row.vct == ACTIVITY_DATA.vct else ()
     for key in sorted({row.product, *made}):
         for result, reader in _resting_on(session, key, row.index, only):
             if reader == row.issuer or key in _products(connection, vault, sharing, reader, row):
@@ -329,6 +340,16 @@ def _resting_on(session: Session, key: str, index: int, only: str | None) -> lis
     if only is not None:
         query = query.where(col(RestsOnRow.result) == only)
     return [(row.result, row.reader) for row in session.exec(query).all()]
+
+
+def _made(connection: Connection, vault: Vault, rows: Collection[StatementRow]) -> dict[int, frozenset[str]]:
+    """Return by entry what comes out of the processes that activity data states, opened together: every new statement comes by here."""
+    leaves = {row.index: row.leaf_hash for row in rows if row.vct == ACTIVITY_DATA.vct}
+    held = held_by_statement(connection, vault, list(leaves.values()))
+    return {
+        found.index: products_of(vault, found.data.decode("ascii"), held.get(leaves[found.index], ()))
+        for found in entries_at(connection, leaves.keys())
+    }
 
 
 def _products(connection: Connection, vault: Vault, sharing: Sharing, reader: str, row: StatementRow) -> frozenset[str]:

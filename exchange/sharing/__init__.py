@@ -8,7 +8,7 @@ from exchange.sharing.grants import Direction, ExportRecord, Grants, Recorded, T
 from exchange.sharing.readers import Sharing, disclosed_to
 from exchange.sharing.stored import forget_evidence
 from exchange.sharing.tables import AccessRow, AttachmentRow, ExportRecordRow, GrantRow, GrantsToldRow
-from exchange.sharing.verified import held_disclosures
+from exchange.sharing.verified import held_by_statement, held_disclosures
 
 __all__ = [
     "Access",
@@ -36,6 +36,7 @@ __all__ = [
     "forget_evidence",
     "granted_to",
     "grants_of",
+    "held_by_statement",
     "held_disclosures",
     "paths_seen",
 ]
